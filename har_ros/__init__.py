@@ -1,0 +1,1 @@
+"""Human action recognition for robots: camera topics in, actions out."""

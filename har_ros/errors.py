@@ -1,0 +1,21 @@
+"""What can go wrong. Each message is one sentence: what, the actual value, the remedy."""
+
+
+class HarError(Exception):
+    """Anything that har_ros reports to its user instead of a traceback."""
+
+
+class ConfigurationError(HarError):
+    """A parameter or model card that cannot work; found at start."""
+
+
+class ModelError(HarError):
+    """A network, its weights or its outputs cannot be used."""
+
+
+class ImageError(HarError):
+    """One image that cannot be read; the next may be fine."""
+
+
+class VideoError(HarError):
+    """A video that cannot be read."""
