@@ -1,0 +1,89 @@
+"""The newest frames of one camera, always one contiguous array."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One full window of frames, in order.
+
+    frames: uint8, T×H×W×3 RGB, a view into the ring (see FrameWindow.hold).
+    start, end: stamps of its oldest and newest frame, in nanoseconds. frame_id: of the newest frame.
+    """
+
+    frames: NDArray[np.uint8]
+    start: int
+    end: int
+    frame_id: str = ""
+
+
+class FrameWindow:
+    """A ring of preallocated slots whose last `length` frames are always one contiguous view.
+
+    Frame n lies in slot n % period. The first length - 1 slots are written a second time, behind the
+    ring, so that a window which runs over its end is one slice too:
+
+        slots  0 … length-2 | length-1 … period-1 | period … period+length-2
+                  written twice ───────────────────► the copies
+
+    The period exceeds the length by `spare` slots, at least by one, where the next frame is written: a window
+    that the network is reading stays as it is while so many newer frames arrive, and costs no copy. When still
+    more arrive, the ring moves to a new array and leaves the old one to the reader.
+    """
+
+    def __init__(self, length: int, height: int, width: int, spare: int | None = None) -> None:
+        """Allocate the slots for `length` frames of height×width RGB; `spare` defaults to half the length."""
+        self.length = length
+        self._period = length + max(1, length // 2 if spare is None else spare)
+        self._slots = np.zeros((self._period + length - 1, height, width, 3), np.uint8)
+        self._stamps: deque[int] = deque(maxlen=length)
+        self._frame_id = ""
+        self._next = 0
+        self._held: int | None = None
+
+    @property
+    def fill(self) -> int:
+        """Number of frames in the window, at most its length."""
+        return len(self._stamps)
+
+    @property
+    def full(self) -> bool:
+        """Whether the window has all its frames."""
+        return len(self._stamps) == self.length
+
+    def slot(self) -> NDArray[np.uint8]:
+        """Return where the next frame goes: uint8 H×W×3. It joins the window by `commit`, else it is forgotten."""
+        if self._held is not None and self._next - self._period >= self._held:
+            self._slots = self._slots.copy()
+            self._held = None
+        slot: NDArray[np.uint8] = self._slots[self._next % self._period]
+        return slot
+
+    def commit(self, stamp: int, frame_id: str = "") -> None:
+        """Make what was written into `slot()` the newest frame, with its stamp in nanoseconds."""
+        slot = self._next % self._period
+        if slot < self.length - 1:
+            self._slots[slot + self._period] = self._slots[slot]
+        self._stamps.append(stamp)
+        self._frame_id = frame_id
+        self._next += 1
+
+    def hold(self) -> Clip:
+        """Return the full window; its frames do not change until `release`, whatever arrives meanwhile."""
+        oldest = self._next - self.length
+        first = oldest % self._period
+        self._held = oldest
+        frames = self._slots[first : first + self.length]
+        return Clip(frames, self._stamps[0], self._stamps[-1], self._frame_id)
+
+    def release(self) -> None:
+        """Give the held window's slots back."""
+        self._held = None
+
+    def reset(self) -> None:
+        """Forget all frames: the window fills anew."""
+        self._stamps.clear()
