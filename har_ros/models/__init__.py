@@ -1,0 +1,1 @@
+"""The networks: their cards, and where their files come from."""
