@@ -1,0 +1,1 @@
+"""What knows ROS: the executables, their parameters, and the conversions to and from messages."""

@@ -1,0 +1,130 @@
+"""The node: camera topics in, actions out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from threading import Thread
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.publisher import Publisher
+
+from har_ros.errors import ConfigurationError, HarError
+from har_ros.msg import ActionWindow
+from har_ros.nodes import conversions, diagnostics, parameters
+from har_ros.nodes.camera import Camera
+from har_ros.nodes.run import Program, run
+from har_ros.recognizer import Recognizer, Result, Stream, StreamSettings
+from har_ros.scheduler import Scheduler
+from har_ros.window import Clip
+
+
+class ActionNet(Program):
+    """Images arrive on the executor's thread, the network runs on its own; the scheduler stands between them."""
+
+    def __init__(self) -> None:
+        super().__init__("actionnet")
+        self._scheduler: Scheduler[Camera] = Scheduler()
+        self._cameras: list[Camera] = []
+        self._worker: Thread | None = None
+
+    def start(self) -> None:
+        """See Program."""
+        values = parameters.declare(self, parameters.ACTIONNET)
+        topics = self._topics(values["image_topics"])
+        settings = StreamSettings(values["frames"], values["skip_frames"], values["max_gap"])
+        self._top_k, self._threshold = values["top_k"], values["threshold"]
+        self.get_logger().info(f"loading {values['model']}")
+        self._recognizer = Recognizer.open(values["model"], values["backend"], values["frames"])
+        self._actions: Publisher = self.create_publisher(conversions.ActionMessage, "actions", 10)
+        self._windows: Publisher = self.create_publisher(ActionWindow, "actions/windows", 10)
+        self._health: Publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        for topic, overlay_topic in zip(topics, overlay_topics(topics), strict=True):
+            stream = Stream(self._recognizer.card, settings)
+            self._cameras.append(Camera(self, topic, overlay_topic, stream, self._on_window))
+        self._diagnostics = diagnostics.Diagnostics(values["model"], self._cameras)
+        self.create_timer(diagnostics.PERIOD, self._publish_diagnostics)
+        self._worker = Thread(target=self._work, name="network", daemon=True)
+        self._worker.start()
+        self.get_logger().info(f"waiting for images on {', '.join(topics)}; windows have {stream.length} frames")
+
+    def stop(self) -> None:
+        """See Program."""
+        self._scheduler.close()
+        if self._worker is not None:
+            self._worker.join(timeout=5.0)
+            self._recognizer.close()
+
+    def _topics(self, given: list[str]) -> list[str]:
+        if not given or not all(given):
+            raise ConfigurationError(
+                f"parameter image_topics is {given}; name one camera topic or more, such as [/cam01/image_raw]"
+            )
+        topics = [self.resolve_topic_name(topic) for topic in given]
+        if repeated := [topic for topic, count in Counter(topics).items() if count > 1]:
+            raise ConfigurationError(f"parameter image_topics names {repeated[0]} more than once; name it once")
+        return topics
+
+    def _on_window(self, camera: Camera) -> None:
+        if self._scheduler.offer(camera):
+            camera.windows_dropped += 1
+
+    def _work(self) -> None:
+        while (camera := self._scheduler.next()) is not None:
+            try:
+                self._recognize(camera)
+            except Exception as error:  # the thread outlives whatever a backend raises
+                if not self.context.ok():
+                    return
+                text = str(error) if isinstance(error, HarError) else f"{type(error).__name__}: {error}"
+                camera.warn(f"no action for this window: {text}")
+
+    def _recognize(self, camera: Camera) -> None:
+        with camera.stream.window() as clip:
+            if clip is None:
+                return
+            result = self._recognizer.recognize(clip, self._top_k, self._threshold)
+        camera.prediction = result.prediction
+        camera.windows += 1
+        self._publish(camera, clip, result)
+
+    def _publish(self, camera: Camera, clip: Clip, result: Result) -> None:
+        header = conversions.header(clip.end, clip.frame_id)
+        prediction = result.prediction
+        self._actions.publish(conversions.classification(header, prediction.accepted))
+        age = self.get_clock().now().nanoseconds - clip.end
+        self._windows.publish(
+            ActionWindow(
+                header=header,
+                image_topic=camera.topic,
+                window_start=conversions.time_message(clip.start),
+                window_end=header.stamp,
+                frames=len(clip.frames),
+                hypotheses=conversions.object_hypotheses(prediction.hypotheses),
+                threshold=prediction.threshold,
+                inference_time=conversions.duration_message(round(result.inference_time * conversions.SECOND)),
+                age=conversions.duration_message(age),
+                windows_dropped=camera.windows_dropped,
+                frames_dropped=camera.frames_dropped,
+            )
+        )
+
+    def _publish_diagnostics(self) -> None:
+        self._health.publish(self._diagnostics.message(self.get_clock()))
+
+
+def overlay_topics(topics: list[str]) -> list[str]:
+    """Return where each camera's annotated images go: beside its image topic.
+
+    Cameras that share a namespace get one below their own topic instead: /a/left → /a/left/actions_image.
+    """
+    namespaces = [topic.rpartition("/")[0] for topic in topics]
+    shared = Counter(namespaces)
+    return [
+        f"{namespace if shared[namespace] == 1 else topic}/actions_image"
+        for topic, namespace in zip(topics, namespaces, strict=True)
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the node; returns the exit status."""
+    return run(ActionNet, arguments)

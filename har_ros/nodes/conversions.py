@@ -1,0 +1,94 @@
+"""Between messages and the core's types."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import vision_msgs.msg
+from builtin_interfaces.msg import Duration, Time
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from vision_msgs.msg import ObjectHypothesis
+
+from har_ros.errors import ImageError
+from har_ros.pixels import ENCODINGS, CameraImage
+from har_ros.scores import Hypothesis
+
+ActionMessage = getattr(vision_msgs.msg, "Classification", None) or vision_msgs.msg.Classification2D
+_CLASS_ID = "class_id" if hasattr(ObjectHypothesis, "class_id") else "id"  # before vision_msgs 3.0, like the name above
+
+SECOND = 1_000_000_000
+
+
+def camera_image(message: Image) -> CameraImage:
+    """View the message's bytes as an image, without a copy where its encoding is one of ours. Raises ImageError."""
+    if message.encoding not in ENCODINGS:
+        message = _converted_by_cv_bridge(message)
+    return CameraImage(
+        data=np.frombuffer(message.data, np.uint8),
+        height=message.height,
+        width=message.width,
+        encoding=message.encoding,
+        step=message.step,
+        is_bigendian=bool(message.is_bigendian),
+        stamp=nanoseconds(message.header.stamp),
+        frame_id=message.header.frame_id,
+    )
+
+
+def image_message(pixels: NDArray[np.uint8], encoding: str, header: Header) -> Image:
+    """Make a message of uint8 H×W×3 pixels; their bytes are copied once."""
+    data = array("B")
+    data.frombytes(np.ascontiguousarray(pixels).reshape(-1).data)
+    height, width, channels = pixels.shape
+    return Image(header=header, height=height, width=width, encoding=encoding, step=width * channels, data=data)
+
+
+def classification(header: Header, hypotheses: Iterable[Hypothesis]) -> Any:
+    """Make the message for /actions; no hypotheses mean that nothing was recognised."""
+    return ActionMessage(header=header, results=object_hypotheses(hypotheses))
+
+
+def object_hypotheses(hypotheses: Iterable[Hypothesis]) -> list[ObjectHypothesis]:
+    """Make vision_msgs of classes and their scores, in the same order."""
+    return [ObjectHypothesis(**{_CLASS_ID: h.label, "score": h.score}) for h in hypotheses]
+
+
+def header(stamp: int, frame_id: str) -> Header:
+    """Make a header from a stamp in nanoseconds."""
+    return Header(stamp=time_message(stamp), frame_id=frame_id)
+
+
+def nanoseconds(stamp: Time) -> int:
+    """Return a message's time in nanoseconds."""
+    return int(stamp.sec) * SECOND + int(stamp.nanosec)
+
+
+def time_message(stamp: int) -> Time:
+    """Make a message of a time in nanoseconds."""
+    return Time(sec=stamp // SECOND, nanosec=stamp % SECOND)
+
+
+def duration_message(nanoseconds: int) -> Duration:
+    """Make a message of a duration in nanoseconds; more than its 32 bits of seconds becomes their limit."""
+    seconds = min(max(nanoseconds // SECOND, -(2**31)), 2**31 - 1)
+    return Duration(sec=seconds, nanosec=nanoseconds % SECOND)
+
+
+def _converted_by_cv_bridge(message: Image) -> Image:
+    try:
+        from cv_bridge import CvBridge, CvBridgeError
+    except ImportError:
+        raise ImageError(
+            f"encoding {message.encoding!r} needs cv_bridge, which is not installed; "
+            f"install it or use one of {', '.join(ENCODINGS)}"
+        ) from None
+    try:
+        pixels = CvBridge().imgmsg_to_cv2(message, "rgb8")
+    except (CvBridgeError, ValueError, TypeError) as error:
+        raise ImageError(f"cv_bridge cannot convert encoding {message.encoding!r} ({error})") from None
+    return image_message(pixels, "rgb8", message.header)

@@ -1,0 +1,102 @@
+"""Every parameter of the nodes, in one table each; values are checked when the node starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+
+from har_ros.backends import BACKENDS
+from har_ros.errors import ConfigurationError
+from har_ros.models.locate import card_names
+
+Value = str | int | float | bool | list[str]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One row of a table. `low` and `high` bound a number, both included; `choices` a string."""
+
+    name: str
+    default: Value
+    description: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        kinds = {bool: "true or false", int: "a whole number", float: "a number with a point", str: "a string"}
+        text = kinds.get(type(self.default), "a list of strings, such as [/cam01/image_raw]")
+        if self.choices:
+            text = f"one of {', '.join(self.choices)}"
+        return text if self.low is None else f"{text} from {self.low} to {self.high}"
+
+    def descriptor(self) -> ParameterDescriptor:
+        """What `ros2 param describe` shows; rclpy enforces type and range."""
+        descriptor = ParameterDescriptor(
+            name=self.name, description=self.description, additional_constraints=self.expected, read_only=True
+        )
+        if isinstance(self.default, float):
+            descriptor.floating_point_range = [FloatingPointRange(from_value=self.low, to_value=self.high)]
+        elif isinstance(self.default, int) and self.low is not None:
+            descriptor.integer_range = [IntegerRange(from_value=self.low, to_value=self.high, step=1)]
+        return descriptor
+
+
+ACTIONNET = (
+    Parameter("image_topics", ["image_raw"], "Camera topics (sensor_msgs/Image); each has a window of its own."),
+    Parameter(
+        "model",
+        "i3d-kinetics-400",
+        f"The network: a model card's name ({', '.join(card_names())}) or the path of a card.",
+    ),
+    Parameter(
+        "backend", "auto", "What runs the network; auto takes the first that works.", choices=("auto", *BACKENDS)
+    ),
+    Parameter("frames", 0, "Number of frames in a window; 0: what the model's card says.", 0, 1024),
+    Parameter(
+        "skip_frames",
+        -1,
+        "Frames left out between two that enter the window (1: every other frame enters); -1: what the card says.",
+        -1,
+        1000,
+    ),
+    Parameter(
+        "max_gap", 2.0, "Seconds without a frame after which a camera's window starts anew; 0: never.", 0.0, 3600.0
+    ),
+    Parameter("threshold", 0.01, "Classes whose probability is below it are left out of /actions.", 0.0, 1.0),
+    Parameter("top_k", 5, "Number of classes in a message, at most.", 1, 1000),
+)
+
+VIDEO_SOURCE = (
+    Parameter("videos", [""], "Video files; each becomes a camera."),
+    Parameter(
+        "image_topics",
+        [""],
+        "A topic for each video; when empty they are /cam01/image_raw, /cam02/image_raw and so on.",
+    ),
+    Parameter("rate", 0.0, "Images per second of each camera; 0: the fastest video's own rate.", 0.0, 240.0),
+    Parameter("max_side", 0, "Scale the images so that the longer side has this many pixels; 0: as they are.", 0, 8192),
+)
+
+
+def declare(node: Node, table: tuple[Parameter, ...]) -> dict[str, Any]:
+    """Declare the table's parameters on the node and return their values. Raises ConfigurationError."""
+    return {parameter.name: _declare(node, parameter) for parameter in table}
+
+
+def _declare(node: Node, parameter: Parameter) -> Value:
+    try:
+        value: Value = node.declare_parameter(parameter.name, parameter.default, parameter.descriptor()).value
+    except (InvalidParameterTypeException, InvalidParameterValueException):
+        anything = ParameterDescriptor(dynamic_typing=True)
+        value = node.declare_parameter(parameter.name, None, anything).value
+        raise ConfigurationError(f"parameter {parameter.name} is {value!r}; give {parameter.expected}") from None
+    if parameter.choices and value not in parameter.choices:
+        raise ConfigurationError(f"parameter {parameter.name} is {value!r}; give {parameter.expected}")
+    return value

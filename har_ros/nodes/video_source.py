@@ -1,0 +1,67 @@
+"""Plays videos as cameras: in real time, in a loop, all in step."""
+
+from __future__ import annotations
+
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from har_ros.errors import ConfigurationError
+from har_ros.nodes import parameters
+from har_ros.nodes.conversions import image_message
+from har_ros.nodes.run import Program, run
+from har_ros.video import Video
+
+
+class VideoSource(Program):
+    """One topic per video; images of the same moment bear the same stamp."""
+
+    def __init__(self) -> None:
+        super().__init__("video_source")
+        self._cameras: list[tuple[Video, Publisher, str]] = []
+
+    def start(self) -> None:
+        """See Program."""
+        values = parameters.declare(self, parameters.VIDEO_SOURCE)
+        videos = [path for path in values["videos"] if path]
+        if not videos:
+            raise ConfigurationError("parameter videos is empty; name one video file or more, such as [a.mp4, b.mp4]")
+        topics = [topic for topic in values["image_topics"] if topic] or default_topics(len(videos))
+        if len(topics) != len(videos):
+            raise ConfigurationError(
+                f"parameter image_topics names {len(topics)} topics for {len(videos)} videos; name one each, or none"
+            )
+        for path, topic in zip(videos, topics, strict=True):
+            self._open(path, topic, values["max_side"])
+        rate = values["rate"] or max(video.fps for video, _, _ in self._cameras)
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._began = self._steady.now()
+        self.create_timer(1 / rate, self._publish, clock=self._steady)
+
+    def _open(self, path: str, topic: str, max_side: int) -> None:
+        video = Video(path, max_side)
+        publisher = self.create_publisher(Image, topic, QoSProfile(depth=2))
+        height, width = video.size
+        frame_id = topic.strip("/").rpartition("/")[0] or "camera"
+        self._cameras.append((video, publisher, frame_id))
+        self.get_logger().info(f"{path} plays on {publisher.topic_name}, {width}x{height} at {video.fps:g} fps")
+
+    def _publish(self) -> None:
+        seconds = (self._steady.now() - self._began).nanoseconds / 1e9
+        stamp = self.get_clock().now().to_msg()
+        for video, publisher, frame_id in self._cameras:
+            if (frame := video.at(seconds)) is not None:
+                publisher.publish(image_message(frame, "bgr8", Header(stamp=stamp, frame_id=frame_id)))
+
+
+def default_topics(count: int) -> list[str]:
+    """Return /cam01/image_raw, /cam02/image_raw and so on."""
+    return [f"/cam{number:02}/image_raw" for number in range(1, count + 1)]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the node; returns the exit status."""
+    return run(VideoSource, arguments)

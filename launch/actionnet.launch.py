@@ -1,0 +1,60 @@
+"""Starts the actionnet node. `ros2 launch har_ros actionnet.launch.py --show-args` lists the arguments."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from har_ros.nodes.parameters import ACTIONNET, Parameter
+
+PARAMS_FILE = Path(get_package_share_directory("har_ros")) / "config" / "actionnet.yaml"
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Every parameter of the node is an argument; one that is not given stays as the parameter file has it."""
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("params_file", default_value=str(PARAMS_FILE), description="Parameter file (YAML)."),
+            DeclareLaunchArgument("namespace", default_value="", description="Namespace of the node and its topics."),
+            DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn, error or fatal."),
+            DeclareLaunchArgument(
+                "use_sim_time", default_value="false", description="Take the time from /clock, as when a bag is played."
+            ),
+            *[
+                DeclareLaunchArgument(row.name, default_value="", description=f"{row.description} ({row.expected})")
+                for row in ACTIONNET
+            ],
+            OpaqueFunction(function=_node),
+        ]
+    )
+
+
+def _node(context: LaunchContext) -> list[Node]:
+    def argument(name: str) -> str:
+        return str(LaunchConfiguration(name).perform(context))
+
+    given: dict[str, Any] = {row.name: _typed(row, argument(row.name)) for row in ACTIONNET if argument(row.name)}
+    given["use_sim_time"] = argument("use_sim_time").lower() == "true"
+    return [
+        Node(
+            package="har_ros",
+            executable="actionnet",
+            name="actionnet",
+            namespace=argument("namespace"),
+            parameters=[argument("params_file"), given],
+            arguments=["--ros-args", "--log-level", argument("log_level")],
+            output="screen",
+            emulate_tty=True,
+        )
+    ]
+
+
+def _typed(row: Parameter, text: str) -> Any:
+    """Read the argument as YAML; a whole number may stand for one with a point, the node refuses the rest."""
+    value = yaml.safe_load(text) if not isinstance(row.default, str) else text
+    return float(value) if isinstance(row.default, float) and isinstance(value, int) else value
