@@ -62,21 +62,18 @@ class Stream:
         Raises ImageError; the window is then as it was.
         """
         with self._lock:
-            self._restart_after_gap(image.stamp)
-            if self._until_next > 0:
+            gap = self._last_stamp is not None and not 0 <= image.stamp - self._last_stamp <= self._max_gap
+            if self._until_next > 0 and not gap:
                 self._until_next -= 1
+                self._last_stamp = image.stamp
                 return False
             write_rgb(image, self._resize, self._window.slot())
+            if gap:  # what came before a pause, or before the clock went back, is another scene
+                self._window.reset()
             self._window.commit(image.stamp, image.frame_id)
+            self._last_stamp = image.stamp
             self._until_next = self._stride - 1
             return self._window.full
-
-    def _restart_after_gap(self, stamp: int) -> None:
-        """Frames from before a pause, or from before the clock went back, are another scene."""
-        last, self._last_stamp = self._last_stamp, stamp
-        if last is not None and not 0 <= stamp - last <= self._max_gap:
-            self._window.reset()
-            self._until_next = 0
 
     @contextmanager
     def window(self) -> Iterator[Clip | None]:

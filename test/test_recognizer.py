@@ -42,7 +42,7 @@ def test_a_broken_image_leaves_the_window_as_it_was(stream):
     for i in range(4):
         stream.push(grey(i))
     with pytest.raises(ImageError):
-        stream.push(grey(9, encoding="rgb8"))
+        stream.push(grey(9, encoding="rgb8", stamp=99 * SECOND))
     assert brightness(stream) == [0, 1, 2, 3]
 
 

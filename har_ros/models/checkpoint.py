@@ -29,7 +29,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except ModelError:
         raise
     except Exception as error:  # a damaged pickle raises nearly anything
-        raise ModelError(f"{path} is not a checkpoint ({type(error).__name__}: {error}); install it anew") from None
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ModelError(f"{path} is not a checkpoint ({reason}); install it anew") from None
     if not isinstance(content, dict):
         raise ModelError(f"{path} holds a {type(content).__name__}, not a dict of arrays; install it anew")
     return content

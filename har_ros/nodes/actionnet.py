@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from threading import Thread
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.publisher import Publisher
 
-from har_ros.errors import ConfigurationError, HarError
+from har_ros.errors import HarError
 from har_ros.msg import ActionWindow
 from har_ros.nodes import conversions, diagnostics, parameters
 from har_ros.nodes.camera import Camera
@@ -21,8 +22,9 @@ from har_ros.window import Clip
 class ActionNet(Program):
     """Images arrive on the executor's thread, the network runs on its own; the scheduler stands between them."""
 
-    def __init__(self) -> None:
-        super().__init__("actionnet")
+    def __init__(self, **options: Any) -> None:
+        """Options go to rclpy's Node."""
+        super().__init__("actionnet", **options)
         self._scheduler: Scheduler[Camera] = Scheduler()
         self._cameras: list[Camera] = []
         self._worker: Thread | None = None
@@ -30,7 +32,7 @@ class ActionNet(Program):
     def start(self) -> None:
         """See Program."""
         values = parameters.declare(self, parameters.ACTIONNET)
-        topics = self._topics(values["image_topics"])
+        topics = parameters.resolved_topics(self, values["image_topics"])
         settings = StreamSettings(values["frames"], values["skip_frames"], values["max_gap"])
         self._top_k, self._threshold = values["top_k"], values["threshold"]
         self.get_logger().info(f"loading {values['model']}")
@@ -53,16 +55,6 @@ class ActionNet(Program):
         if self._worker is not None:
             self._worker.join(timeout=5.0)
             self._recognizer.close()
-
-    def _topics(self, given: list[str]) -> list[str]:
-        if not given or not all(given):
-            raise ConfigurationError(
-                f"parameter image_topics is {given}; name one camera topic or more, such as [/cam01/image_raw]"
-            )
-        topics = [self.resolve_topic_name(topic) for topic in given]
-        if repeated := [topic for topic, count in Counter(topics).items() if count > 1]:
-            raise ConfigurationError(f"parameter image_topics names {repeated[0]} more than once; name it once")
-        return topics
 
     def _on_window(self, camera: Camera) -> None:
         if self._scheduler.offer(camera):

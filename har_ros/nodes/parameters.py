@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.exceptions import (
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    InvalidTopicNameException,
+)
 from rclpy.node import Node
+from rclpy.validate_topic_name import validate_topic_name
 
 from har_ros.backends import BACKENDS
 from har_ros.errors import ConfigurationError
@@ -30,7 +36,7 @@ class Parameter:
     @property
     def expected(self) -> str:
         """What a value must be, in words."""
-        kinds = {bool: "true or false", int: "a whole number", float: "a number with a point", str: "a string"}
+        kinds = {bool: "true or false", int: "a whole number", float: "a number with a decimal point", str: "a string"}
         text = kinds.get(type(self.default), "a list of strings, such as [/cam01/image_raw]")
         if self.choices:
             text = f"one of {', '.join(self.choices)}"
@@ -88,6 +94,26 @@ VIDEO_SOURCE = (
 def declare(node: Node, table: tuple[Parameter, ...]) -> dict[str, Any]:
     """Declare the table's parameters on the node and return their values. Raises ConfigurationError."""
     return {parameter.name: _declare(node, parameter) for parameter in table}
+
+
+def resolved_topics(node: Node, given: list[str] | None) -> list[str]:
+    """Return the full names of the parameter image_topics. Raises ConfigurationError when it has none or wrong ones."""
+    if not given or not all(given):
+        raise ConfigurationError(
+            f"parameter image_topics is {given or 'empty'}; name one camera topic or more, such as [/cam01/image_raw]"
+        )
+    for topic in given:
+        try:
+            validate_topic_name(topic)
+        except InvalidTopicNameException:
+            raise ConfigurationError(
+                f"parameter image_topics has {topic!r}; a topic is made of letters, digits, '_' and '/', "
+                "and no part of it begins with a digit"
+            ) from None
+    topics = [node.resolve_topic_name(topic) for topic in given]
+    if repeated := [topic for topic, count in Counter(topics).items() if count > 1]:
+        raise ConfigurationError(f"parameter image_topics names {repeated[0]} more than once; name it once")
+    return topics
 
 
 def _declare(node: Node, parameter: Parameter) -> Value:

@@ -26,10 +26,11 @@ class VideoSource(Program):
     def start(self) -> None:
         """See Program."""
         values = parameters.declare(self, parameters.VIDEO_SOURCE)
-        videos = [path for path in values["videos"] if path]
+        videos = [path for path in values["videos"] or [] if path]
         if not videos:
             raise ConfigurationError("parameter videos is empty; name one video file or more, such as [a.mp4, b.mp4]")
-        topics = [topic for topic in values["image_topics"] if topic] or default_topics(len(videos))
+        given = [topic for topic in values["image_topics"] or [] if topic] or default_topics(len(videos))
+        topics = parameters.resolved_topics(self, given)
         if len(topics) != len(videos):
             raise ConfigurationError(
                 f"parameter image_topics names {len(topics)} topics for {len(videos)} videos; name one each, or none"

