@@ -269,13 +269,13 @@ def test_wrong_configurations_are_refused_at_start(domain, tmp_path, executable,
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_the_node_quietly(domain, tmp_path, brightness_card, number):
+def test_signals_end_the_node_quietly(ros, tmp_path, brightness_card, number):
+    alive = ros.inbox(DiagnosticArray, "/diagnostics")
     command = program("actionnet", "-p", f"model:={brightness_card}")
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
-        for line in process.stderr:
-            if "waiting for images" in line:
-                break
+        ros.receive(alive, "the first diagnostics")
         process.send_signal(number)
         process.send_signal(number)
-        rest = process.communicate(timeout=30)[1]
-    assert (process.returncode, rest) == (0, "")
+        log = process.communicate(timeout=30)[1]
+    assert process.returncode == 0
+    assert [line for line in log.splitlines() if "[INFO]" not in line] == []
