@@ -34,6 +34,8 @@ $(VENV)/.ready: requirements.txt dev/requirements.txt dev/constraints.txt dev/da
 	@touch $@
 
 constraints:
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/pip install -qq -r dev/requirements.txt
 	@$(VENV)/bin/pip freeze > dev/constraints.txt
 
 clean:
