@@ -167,7 +167,7 @@ def _view(image: CameraImage, encoding: Encoding, box: Box) -> NDArray[np.uint8]
     dtype = np.dtype(np.uint8 if sample == 1 else ">u2" if image.is_bigendian else "<u2")
     pixel = sample * encoding.channels
     shape = (_rows(image, encoding), image.width, encoding.channels)
-    whole = np.ndarray(shape, dtype, image.data.data, strides=(image.step, pixel, sample))
+    whole: NDArray[Any] = np.ndarray(shape, dtype, image.data.data, strides=(image.step, pixel, sample))
     part = whole[box.top : box.bottom, box.left : box.right]
     if encoding.channels == 1:
         part = part[:, :, 0]
@@ -202,7 +202,7 @@ def _chroma(image: CameraImage, box: Box) -> Pixels:
     """Return the colour plane of an even box: uint8, (H/2)×(W/2)×2, a view."""
     plane = image.data[image.step * image.height :].data
     shape = (image.height // 2, image.width // 2, 2)
-    whole = np.ndarray(shape, np.uint8, plane, strides=(image.step, 2, 1))
+    whole: Pixels = np.ndarray(shape, np.uint8, plane, strides=(image.step, 2, 1))
     return whole[box.top // 2 : box.bottom // 2, box.left // 2 : box.right // 2]
 
 

@@ -18,6 +18,9 @@ from har_ros.pixels import CameraImage, write_rgb
 from har_ros.scores import Prediction, predict, softmax
 from har_ros.window import Clip, FrameWindow
 
+LATE = 100_000_000
+"""Nanoseconds by which an image may be older than the newest: it was overtaken; by more, the clock went back."""
+
 
 @dataclass(frozen=True)
 class StreamSettings:
@@ -59,10 +62,13 @@ class Stream:
     def push(self, image: CameraImage) -> bool:
         """Take the camera's next image. Returns whether a new full window is ready.
 
-        Raises ImageError; the window is then as it was.
+        An image that a newer one overtook is left out. Raises ImageError; the window is then as it was.
         """
         with self._lock:
-            gap = self._last_stamp is not None and not 0 <= image.stamp - self._last_stamp <= self._max_gap
+            step = image.stamp - self._last_stamp if self._last_stamp is not None else 0
+            if -LATE <= step < 0:
+                return False
+            gap = not 0 <= step <= self._max_gap
             if self._until_next > 0 and not gap:
                 self._until_next -= 1
                 self._last_stamp = image.stamp

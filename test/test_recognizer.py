@@ -46,7 +46,13 @@ def test_a_broken_image_leaves_the_window_as_it_was(stream):
     assert brightness(stream) == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("pause", [2 * SECOND + 1, -1])
+def test_an_overtaken_image_is_left_out(stream):
+    for i, stamp in enumerate((10, 30, 20, 40, 50)):
+        stream.push(grey(i, stamp * SECOND // 1000))
+    assert brightness(stream) == [0, 1, 3, 4]
+
+
+@pytest.mark.parametrize("pause", [2 * SECOND + 1, -SECOND // 10 - 1])
 def test_the_window_starts_anew_after_a_gap_or_when_time_goes_back(stream, pause):
     for i in range(4):
         stream.push(grey(i, stamp=10 * SECOND))

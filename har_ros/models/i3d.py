@@ -91,7 +91,8 @@ class _Graph:
         """Convolution and ReLU, with the BatchNorm between them folded in; the last one has a bias and no more."""
         kernel, bias = self._biased(path) if last else self._folded(path)
         weights = self.constant(f"{path}/kernel", np.ascontiguousarray(kernel.transpose(4, 3, 0, 1, 2)))
-        size: Triple = kernel.shape[:3]
+        time, height, width = kernel.shape[:3]
+        size: Triple = (time, height, width)
         strides: Triple = (stride, stride, stride)
         x = self.add(
             "Conv",

@@ -61,7 +61,7 @@ class Camera:
 
     def _publish_overlay(self, image: CameraImage, message: Image) -> None:
         pixels = to_rgb(image)
-        if self.prediction is None:
+        if self.prediction is None or self.stream.fill < self.stream.length:
             announce(pixels, f"warming up {self.stream.fill}/{self.stream.length}")
         else:
             annotate(pixels, self.prediction)
