@@ -38,6 +38,7 @@ from har_ros.nodes.video_source import default_topics
 RATE = 12.5  # images per second of each camera and
 MAX_SIDE = 512  # pixels of their longer side: what two cores carry beside the network
 START_LIMIT = 120.0  # seconds in which the first image must come; the network is converted in that time
+PICTURES = MOSAIC, FILM = "actions.png", "actions.mp4"
 RATE_WINDOW = 5.0  # seconds over which windows per second are counted
 
 
@@ -87,7 +88,7 @@ class Viewer(Node):
 
     def table(self) -> Table:
         """Return the cameras as a table."""
-        table = Table("camera", "action", "score", "windows/s", "age of the newest frame")
+        table = Table("camera", "action", "score", "windows/s", "age")
         for camera in self.cameras:
             table.add_row(*camera.row())
         return table
@@ -170,7 +171,7 @@ def watch(viewer: Viewer, processes: list[subprocess.Popen[bytes]], duration: fl
     """Show the table for `duration` seconds from the first images on. Returns False when a process ends early."""
     deadline = time.monotonic() + START_LIMIT
     started = False
-    with Live(console=console, get_renderable=viewer.table):
+    with Live(console=console, get_renderable=viewer.table, transient=True):
         while time.monotonic() < deadline:
             if any(process.poll() is not None for process in processes):
                 return False
@@ -196,14 +197,16 @@ def main() -> int:
     topics = default_topics(len(videos))
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
+    for name in PICTURES:
+        (output / name).unlink(missing_ok=True)
     domain = os.environ.setdefault("ROS_DOMAIN_ID", str(random.randrange(1, 100)))
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     profile = Path(get_package_prefix("har_ros"), "share", "har_ros", "config", "fastdds.xml")
     os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profile))
-    console.print(f"{len(videos)} cameras in ROS_DOMAIN_ID={domain}; the logs are in {output}/")
+    console.print(f"cameras: {len(videos)}; ROS_DOMAIN_ID: {domain}; logs: {output}/")
 
     rclpy.init()
-    viewer = Viewer(topics, output / "actions.mp4")
+    viewer = Viewer(topics, output / FILM)
     with ExitStack() as stack:
         logs = [output / "actionnet.log", output / "video_source.log"]
         processes = [
@@ -214,7 +217,7 @@ def main() -> int:
     viewer.close_video()
     if not alive:
         ended = [log for log, process in zip(logs, processes, strict=True) if process.returncode]
-        console.print("\n".join(log.read_text().strip() for log in ended), markup=False, highlight=False)
+        console.print("\n".join(log.read_text().strip() for log in ended), markup=False, soft_wrap=True)
         return 1
     return report(viewer, output, console)
 
@@ -222,11 +225,15 @@ def main() -> int:
 def report(viewer: Viewer, output: Path, console: Console) -> int:
     """Write the mosaic, say where everything is and which cameras gave nothing. Returns the exit status."""
     silent = [camera.namespace for camera in viewer.cameras if not camera.recognised]
+    console.print(viewer.table())
     if viewer.started:
-        cv2.imwrite(str(output / "actions.png"), viewer.mosaic())
-        console.print(f"\nannotated frames: {output / 'actions.png'}\nannotated video:  {output / 'actions.mp4'}")
+        cv2.imwrite(str(output / MOSAIC), viewer.mosaic())
+        console.print(f"annotated frames: {output / MOSAIC}\nannotated video:  {output / FILM}")
     if silent:
-        console.print(f"no actions from {', '.join(silent)}; see {output / 'actionnet.log'}, or give more DURATION")
+        console.print(
+            f"no actions from {', '.join(silent)}; see {output / 'actionnet.log'}, or give more DURATION",
+            soft_wrap=True,
+        )
     return 1 if silent else 0
 
 

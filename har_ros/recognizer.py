@@ -47,7 +47,9 @@ class Stream:
         self._max_gap = settings.max_gap * 1e9 if settings.max_gap > 0 else float("inf")
         self._until_next = 0
         self._last_stamp: int | None = None
+        self._waiting = False
         self._lock = Lock()
+        self.windows_dropped = 0  # ready windows that a newer one replaced, or a restart lost, before they were lent
 
     @property
     def length(self) -> int:
@@ -79,18 +81,22 @@ class Stream:
             self._window.commit(image.stamp, image.frame_id)
             self._last_stamp = image.stamp
             self._until_next = self._stride - 1
-            return self._window.full
+            self.windows_dropped += self._waiting
+            self._waiting = self._window.full
+            return self._waiting
 
     @contextmanager
     def window(self) -> Iterator[Clip | None]:
-        """Lend the newest window, None when it is not full; its frames do not change while the block runs."""
+        """Lend the newest window, once; None when there is no new one. Its frames stay as they are in the block."""
         with self._lock:
-            clip = self._window.hold() if self._window.full else None
+            clip = self._window.hold() if self._waiting else None
+            self._waiting = False
         try:
             yield clip
         finally:
-            with self._lock:
-                self._window.release()
+            if clip is not None:
+                with self._lock:
+                    self._window.release()
 
 
 @dataclass(frozen=True)

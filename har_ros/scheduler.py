@@ -1,8 +1,8 @@
 """Many cameras, one network: whose window runs next.
 
 The rule: cameras with a ready window stand in a line, each at most once, and the network takes the first.
-A camera whose window is ready again while it stands there keeps its place; the newer window replaces the
-older, which is dropped. So no camera is served twice before every waiting one was served once, the window
+A camera whose window is ready again while it stands there keeps its place; the network will get the newer
+window, and the older is dropped. So no camera is served twice before every waiting one was served once, the window
 that runs is always the camera's newest, and nothing queues.
 """
 
@@ -21,13 +21,11 @@ class Scheduler(Generic[Camera]):
         self._changed = Condition()
         self._closed = False
 
-    def offer(self, camera: Camera) -> bool:
-        """Say that the camera's window is ready. Returns whether that dropped an older one of the same camera."""
+    def offer(self, camera: Camera) -> None:
+        """Say that the camera's window is ready."""
         with self._changed:
-            waiting = camera in self._line
             self._line[camera] = None
             self._changed.notify()
-        return waiting
 
     def next(self) -> Camera | None:
         """Wait for a camera and return the one whose turn it is; None after `close`."""

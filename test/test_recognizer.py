@@ -30,6 +30,18 @@ def test_no_window_before_it_is_full_then_one_per_frame(stream):
     assert brightness(stream) == [2, 3, 4, 5]
 
 
+def test_a_window_is_lent_once_and_dropped_when_a_newer_one_replaces_it(stream):
+    for i in range(4):
+        stream.push(grey(i))
+    assert (brightness(stream), brightness(stream), stream.windows_dropped) == ([0, 1, 2, 3], None, 0)
+    for i in range(4, 7):
+        stream.push(grey(i))
+    assert (brightness(stream), stream.windows_dropped) == ([3, 4, 5, 6], 2)
+    stream.push(grey(7))
+    stream.push(grey(8, stamp=99 * SECOND))
+    assert (brightness(stream), stream.windows_dropped) == (None, 3)
+
+
 @pytest.mark.parametrize(("skip_frames", "expected"), [(-1, [6, 7, 8, 9]), (0, [6, 7, 8, 9]), (1, [2, 4, 6, 8])])
 def test_skipped_frames_do_not_enter(brightness_card, skip_frames, expected):
     stream = Stream(find_card(str(brightness_card)), StreamSettings(skip_frames=skip_frames))

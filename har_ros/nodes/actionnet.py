@@ -42,7 +42,7 @@ class ActionNet(Program):
         self._health: Publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         for topic, overlay_topic in zip(topics, overlay_topics(topics), strict=True):
             stream = Stream(self._recognizer.card, settings)
-            self._cameras.append(Camera(self, topic, overlay_topic, stream, self._on_window))
+            self._cameras.append(Camera(self, topic, overlay_topic, stream, self._scheduler.offer))
         self._diagnostics = diagnostics.Diagnostics(values["model"], self._cameras)
         self.create_timer(diagnostics.PERIOD, self._publish_diagnostics)
         self._worker = Thread(target=self._work, name="network", daemon=True)
@@ -54,11 +54,8 @@ class ActionNet(Program):
         self._scheduler.close()
         if self._worker is not None:
             self._worker.join(timeout=5.0)
-            self._recognizer.close()
-
-    def _on_window(self, camera: Camera) -> None:
-        if self._scheduler.offer(camera):
-            camera.windows_dropped += 1
+            if not self._worker.is_alive():
+                self._recognizer.close()
 
     def _work(self) -> None:
         while (camera := self._scheduler.next()) is not None:
@@ -95,7 +92,7 @@ class ActionNet(Program):
                 threshold=prediction.threshold,
                 inference_time=conversions.duration_message(round(result.inference_time * conversions.SECOND)),
                 age=conversions.duration_message(age),
-                windows_dropped=camera.windows_dropped,
+                windows_dropped=camera.stream.windows_dropped,
                 frames_dropped=camera.frames_dropped,
             )
         )

@@ -32,7 +32,6 @@ class Camera:
         self.frames = 0
         self.frames_dropped = 0
         self.windows = 0
-        self.windows_dropped = 0
         self._window_ready = window_ready
         self._logger = node.get_logger()
         self._next_warning = 0.0

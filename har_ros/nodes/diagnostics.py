@@ -53,7 +53,7 @@ class Diagnostics:
                     "frames": camera.frames,
                     "frames dropped (broken)": camera.frames_dropped,
                     "windows": camera.windows,
-                    "windows dropped (network busy)": camera.windows_dropped,
+                    "windows dropped (network busy)": camera.stream.windows_dropped,
                 }
             ),
         )
