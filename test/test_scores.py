@@ -29,6 +29,10 @@ def test_prediction_has_the_best_classes_in_order(logits, top_k, threshold):
     assert [h.label for h in prediction.accepted] == [label for label, score in expected if score >= threshold]
 
 
+def test_a_score_that_equals_the_threshold_counts():
+    assert [h.label for h in predict(np.array([0.5, 0.3, 0.2]), LABELS, 3, 0.3).accepted] == ["class 0", "class 1"]
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_outputs_that_are_not_finite_are_reported(value):
     with pytest.raises(ModelError, match="not finite"):

@@ -62,6 +62,17 @@ def same_pads(kernel: Triple, stride: Triple) -> list[int]:
     return [total // 2 for total in totals] + [total - total // 2 for total in totals]
 
 
+def fold_batch_norm(
+    unit: dict[str, Any], statistics: dict[str, Any]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return kernel and bias of the one convolution that does (x * kernel - mean) / sqrt(variance + epsilon) + bias."""
+    mean, variance = (statistics["BatchNorm_0"][name].reshape(-1).astype(np.float64) for name in ("mean", "var"))
+    factor = 1 / np.sqrt(variance + BATCH_NORM_EPSILON)
+    kernel = unit["Conv_0"]["kernel"] * factor
+    bias = unit["BatchNorm_0"]["bias"].reshape(-1) - mean * factor
+    return kernel.astype(np.float32), bias.astype(np.float32)
+
+
 class _Graph:
     """An ONNX graph in the making; tensors go by name, N×C×T×H×W once transposed."""
 
@@ -89,7 +100,11 @@ class _Graph:
 
     def unit(self, x: str, path: str, stride: int = 1, last: bool = False) -> str:
         """Convolution and ReLU, with the BatchNorm between them folded in; the last one has a bias and no more."""
-        kernel, bias = self._biased(path) if last else self._folded(path)
+        unit = _at(self._params, path)
+        if last:
+            kernel, bias = unit["Conv_0"]["kernel"], unit["Conv_0"]["bias"]
+        else:
+            kernel, bias = fold_batch_norm(unit, _at(self._statistics, path))
         weights = self.constant(f"{path}/kernel", np.ascontiguousarray(kernel.transpose(4, 3, 0, 1, 2)))
         time, height, width = kernel.shape[:3]
         size: Triple = (time, height, width)
@@ -114,20 +129,6 @@ class _Graph:
         pooled = self.max_pool(x, (3, 3, 3), (1, 1, 1))
         branches.append(self.unit(pooled, f"{path}|Branch_3/Conv3d_0b_1x1"))
         return self.add("Concat", branches, axis=1)
-
-    def _biased(self, path: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        convolution = _at(self._params, path)["Conv_0"]
-        return convolution["kernel"], convolution["bias"]
-
-    def _folded(self, path: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """BatchNorm without scale: (x * kernel - mean) / sqrt(var + epsilon) + bias, as one convolution."""
-        unit = _at(self._params, path)
-        statistics = _at(self._statistics, path)["BatchNorm_0"]
-        mean, variance = (statistics[name].reshape(-1).astype(np.float64) for name in ("mean", "var"))
-        factor = 1 / np.sqrt(variance + BATCH_NORM_EPSILON)
-        kernel = unit["Conv_0"]["kernel"] * factor
-        bias = unit["BatchNorm_0"]["bias"].reshape(-1) - mean * factor
-        return kernel.astype(np.float32), bias.astype(np.float32)
 
     def serialised(self) -> bytes:
         shape: list[str | int | None] = ["clips", "time", SIZE, SIZE, 3]
