@@ -24,6 +24,7 @@ import numpy as np
 import rclpy
 from ament_index_python.packages import get_package_prefix
 from numpy.typing import NDArray
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rich.console import Console
@@ -175,7 +176,10 @@ def watch(viewer: Viewer, processes: list[subprocess.Popen[bytes]], duration: fl
         while time.monotonic() < deadline:
             if any(process.poll() is not None for process in processes):
                 return False
-            rclpy.spin_once(viewer, timeout_sec=0.1)
+            try:
+                rclpy.spin_once(viewer, timeout_sec=0.1)
+            except (KeyboardInterrupt, ExternalShutdownException):
+                return True
             if viewer.started and not started:
                 started, deadline = True, time.monotonic() + duration
     return True

@@ -25,7 +25,7 @@ class Resize:
 
 
 @dataclass(frozen=True)
-class Clip:
+class ClipInput:
     """The network's input: uint8 RGB, N×T×height×width×3.
 
     frames: T's default; it may be any multiple of `multiple_of` from `minimum_frames` on.
@@ -64,7 +64,7 @@ class ModelCard:
     name: str
     description: str
     licence: str
-    clip: Clip
+    clip: ClipInput
     labels: tuple[str, ...]
     network: str | None = None
     weights: Weights | None = None

@@ -49,6 +49,7 @@ class Stream:
         self._last_stamp: int | None = None
         self._waiting = False
         self._lock = Lock()
+        self.frames_overtaken = 0  # images that came after a newer one and were left out
         self.windows_dropped = 0  # ready windows that a newer one replaced, or a restart lost, before they were lent
 
     @property
@@ -69,6 +70,7 @@ class Stream:
         with self._lock:
             step = image.stamp - self._last_stamp if self._last_stamp is not None else 0
             if -LATE <= step < 0:
+                self.frames_overtaken += 1
                 return False
             gap = not 0 <= step <= self._max_gap
             if self._until_next > 0 and not gap:

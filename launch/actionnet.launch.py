@@ -55,6 +55,9 @@ def _node(context: LaunchContext) -> list[Node]:
 
 
 def _typed(row: Parameter, text: str) -> Any:
-    """Read the argument as YAML; a whole number may stand for one with a point, the node refuses the rest."""
-    value = yaml.safe_load(text) if not isinstance(row.default, str) else text
+    """Read the argument as YAML; a whole number may stand for one with a point, the node refuses what does not fit."""
+    try:
+        value = text if isinstance(row.default, str) else yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
     return float(value) if isinstance(row.default, float) and isinstance(value, int) else value

@@ -30,13 +30,18 @@ class Camera:
         self.stream = stream
         self.prediction: Prediction | None = None
         self.frames = 0
-        self.frames_dropped = 0
+        self.frames_broken = 0
         self.windows = 0
         self._window_ready = window_ready
         self._logger = node.get_logger()
         self._next_warning = 0.0
         self._overlay = node.create_publisher(Image, overlay_topic, QoSProfile(depth=1))
         node.create_subscription(Image, topic, self._on_image, qos_profile_sensor_data)
+
+    @property
+    def frames_dropped(self) -> int:
+        """Images that did not enter the window because they were broken or overtaken by a newer one."""
+        return self.frames_broken + self.stream.frames_overtaken
 
     def warn(self, text: str) -> None:
         """Log a warning about this camera, unless the last one was just now."""
@@ -47,16 +52,14 @@ class Camera:
     def _on_image(self, message: Image) -> None:
         try:
             image = camera_image(message)
-            ready = self.stream.push(image)
+            if self.stream.push(image):
+                self._window_ready(self)
             if self._overlay.get_subscription_count():
                 self._publish_overlay(image, message)
+            self.frames += 1
         except ImageError as error:
-            self.frames_dropped += 1
-            self.warn(f"{self.frames_dropped} broken images so far, the last: {error}")
-            return
-        self.frames += 1
-        if ready:
-            self._window_ready(self)
+            self.frames_broken += 1
+            self.warn(f"{self.frames_broken} broken images so far, the last: {error}")
 
     def _publish_overlay(self, image: CameraImage, message: Image) -> None:
         pixels = to_rgb(image)

@@ -51,7 +51,7 @@ class Diagnostics:
                 {
                     "frames per second": f"{rate:.1f}",
                     "frames": camera.frames,
-                    "frames dropped (broken)": camera.frames_dropped,
+                    "frames dropped (broken or overtaken)": camera.frames_dropped,
                     "windows": camera.windows,
                     "windows dropped (network busy)": camera.stream.windows_dropped,
                 }
