@@ -19,6 +19,7 @@ class Diagnostics:
         self._network = network
         self._cameras = cameras
         self._frames = dict.fromkeys(cameras, 0)
+        self._dropped = dict.fromkeys(cameras, 0)
         self._windows = 0
 
     def message(self, clock: Clock) -> DiagnosticArray:
@@ -36,7 +37,10 @@ class Diagnostics:
 
     def _camera(self, camera: Camera) -> DiagnosticStatus:
         rate, self._frames[camera] = (camera.frames - self._frames[camera]) / PERIOD, camera.frames
-        if rate == 0:
+        drops, self._dropped[camera] = camera.frames_dropped - self._dropped[camera], camera.frames_dropped
+        if rate == 0 and drops:
+            level, state = DiagnosticStatus.ERROR, "broken images only"
+        elif rate == 0:
             level, state = DiagnosticStatus.WARN, "no images"
         elif camera.stream.fill < camera.stream.length:
             level, state = DiagnosticStatus.OK, f"warming up {camera.stream.fill}/{camera.stream.length}"

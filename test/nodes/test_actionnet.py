@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import Image
 
 from har_ros.nodes.actionnet import overlay_topics
+from har_ros.nodes.diagnostics import Diagnostics
 from har_ros.recognizer import Recognizer
 
 TWO = ("/cam01/image_raw", "/cam02/image_raw")
@@ -225,14 +226,29 @@ def test_overlay_topics_lie_beside_the_image_topics():
 
 
 def test_diagnostics_tell_each_cameras_state(robot):
-    robot = robot(TWO)
+    robot = robot((*TWO, "/cam03/image_raw"))
     show(robot, robot.cameras[0], 10, 20, 30, 40)
-    messages = robot.ros.inbox(DiagnosticArray, "/diagnostics")
-    network, first, second = robot.ros.receive(messages, "diagnostics").status
-    assert network.name == "actionnet: network"
-    assert {value.key: value.value for value in first.values}["frames"] == "4"
-    assert (first.message, first.level) == ("running", DiagnosticStatus.OK)
-    assert (second.message, second.level) == ("no images", DiagnosticStatus.WARN)
+    show(robot, robot.cameras[1], 10)
+    broken = robot.cameras[2]
+    broken.show(10, width=0)
+    robot.ros.until(lambda: camera_frames(robot, broken), "the arrival of the broken image")
+    diagnostics = Diagnostics("network", robot.node._cameras)
+    _, *cameras = diagnostics.message(robot.node.get_clock()).status
+    assert [(camera.message, camera.level) for camera in cameras] == [
+        ("running", DiagnosticStatus.OK),
+        ("warming up 1/4", DiagnosticStatus.OK),
+        ("broken images only", DiagnosticStatus.ERROR),
+    ]
+    assert {value.key: value.value for value in cameras[0].values}["frames"] == "4"
+    _, *cameras = diagnostics.message(robot.node.get_clock()).status
+    assert [(camera.message, camera.level) for camera in cameras] == [("no images", DiagnosticStatus.WARN)] * 3
+
+
+def test_diagnostics_are_published(robot):
+    robot = robot(TWO)
+    message = robot.ros.receive(robot.ros.inbox(DiagnosticArray, "/diagnostics"), "diagnostics")
+    names = ["actionnet: network", "actionnet: /cam01/image_raw", "actionnet: /cam02/image_raw"]
+    assert [status.name for status in message.status] == names
 
 
 def program(executable, *arguments):
