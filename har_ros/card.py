@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, one_line
 from har_ros.scores import unique_labels
 
 
@@ -91,7 +91,7 @@ def load_card(path: Path) -> ModelCard:
     try:
         mapping = yaml.safe_load(content)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist, for one
-        raise ConfigurationError(f"{path} is not YAML ({' '.join(str(error).split())}); mend it") from None
+        raise ConfigurationError(f"{path} is not YAML ({one_line(error)}); mend it") from None
     if isinstance(mapping, dict) and isinstance(mapping.get("labels"), str):
         mapping = {**mapping, "labels": _read_labels(path.parent / mapping["labels"])}
     card: ModelCard = _build(ModelCard, mapping, str(path))

@@ -19,3 +19,8 @@ class ImageError(HarError):
 
 class VideoError(HarError):
     """A video that cannot be read."""
+
+
+def one_line(error: object) -> str:
+    """Return what another library says of its error as a part of one of our sentences."""
+    return " ".join(str(error).split())

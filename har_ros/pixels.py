@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.card import Resize
-from har_ros.errors import ImageError
+from har_ros.errors import ImageError, one_line
 
 Pixels = NDArray[np.uint8]
 
@@ -207,5 +207,5 @@ def _chroma(image: CameraImage, box: Box) -> Pixels:
 
 
 def _refused(image: CameraImage, error: cv2.error) -> ImageError:
-    reason = " ".join(str(error).split())
-    return ImageError(f"OpenCV cannot convert a {image.width}x{image.height} {image.encoding} image ({reason})")
+    size = f"{image.width}x{image.height}"
+    return ImageError(f"OpenCV cannot convert a {size} {image.encoding} image ({one_line(error)})")

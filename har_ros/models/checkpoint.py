@@ -4,7 +4,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from har_ros.errors import ModelError
+from har_ros.errors import ModelError, one_line
 
 _ADMITTED = {
     ("numpy", "ndarray"),
@@ -29,7 +29,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except ModelError:
         raise
     except Exception as error:  # a damaged pickle raises nearly anything
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = f"{type(error).__name__}: {one_line(error)}"
         raise ModelError(f"{path} is not a checkpoint ({reason}); install it anew") from None
     if not isinstance(content, dict):
         raise ModelError(f"{path} holds a {type(content).__name__}, not a dict of arrays; install it anew")

@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import ObjectHypothesis
 
-from har_ros.errors import ImageError
+from har_ros.errors import ImageError, one_line
 from har_ros.pixels import ENCODINGS, CameraImage
 from har_ros.scores import Hypothesis
 
@@ -90,5 +90,5 @@ def _converted_by_cv_bridge(message: Image) -> Image:
     try:
         pixels = CvBridge().imgmsg_to_cv2(message, "rgb8")
     except Exception as error:  # cv_bridge lets through whatever the bytes provoke
-        raise ImageError(f"cv_bridge cannot convert encoding {message.encoding!r} ({error})") from None
+        raise ImageError(f"cv_bridge cannot convert encoding {message.encoding!r} ({one_line(error)})") from None
     return image_message(pixels, "rgb8", message.header)
