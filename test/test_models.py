@@ -111,6 +111,13 @@ def test_missing_weights_are_reported_with_the_command():
         network_file(i3d_card(file="no_such_package/weights.ckpt"))
 
 
+def test_a_converted_network_needs_its_weights_no_more(monkeypatch):
+    card = i3d_card()
+    path = network_file(card)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert network_file(card) == path
+
+
 def test_unknown_converters_are_refused():
     with pytest.raises(ConfigurationError, match="converter 'os' is unknown; use one of i3d"):
         network_file(i3d_card(converter="os"))

