@@ -6,6 +6,10 @@ DURATION ?= 30
 SOURCES := $(shell find har_ros msg scripts launch config dev/vision_msgs -type f -not -name '*.pyc') CMakeLists.txt package.xml
 ROS := source $(VENV)/bin/activate && source install/local_setup.bash
 
+# Another ROS that the shell has sourced would be mixed with the one in .venv.
+unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH RMW_IMPLEMENTATION \
+    _ROS_WHEELS_BOOTSTRAP_COMPLETE
+
 .PHONY: demo test bench constraints clean
 
 demo: install/.built

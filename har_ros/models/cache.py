@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,13 +49,12 @@ def _checksum_line(digest: str, name: str) -> bytes:
 
 def _write_atomically(path: Path, content: bytes) -> None:
     """Write beside the file, then rename: a reader sees the old file or the new one, never a part."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        part = Path(file.name)
-        try:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with part.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            part.replace(path)
-        except BaseException:
-            part.unlink()
-            raise
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
