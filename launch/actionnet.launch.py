@@ -60,4 +60,6 @@ def _typed(row: Parameter, text: str) -> Any:
         value = text if isinstance(row.default, str) else yaml.safe_load(text)
     except yaml.YAMLError:
         return text
+    if value == []:
+        return [""]  # launch cannot pass an empty list; the node refuses this one as well
     return float(value) if isinstance(row.default, float) and isinstance(value, int) else value
