@@ -130,6 +130,8 @@ def _read(path: Path) -> str:
         raise ConfigurationError(f"cannot read {path} ({error.strerror}); check the path") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} is not UTF-8 text; save it as such") from None
+    except ValueError as error:  # a null byte in the name
+        raise ConfigurationError(f"cannot read {str(path)!r} ({error}); check the path") from None
 
 
 def _read_labels(path: Path) -> list[str]:

@@ -4,9 +4,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
 SHARED_DATA = Path(os.environ.get("HAR_ROS_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+settings.register_profile("default", deadline=None)  # CI's machines are sometimes slow
+settings.register_profile("nightly", deadline=None, max_examples=10_000)  # pytest --hypothesis-profile nightly
+settings.load_profile("default")
 
 FRAMES, SIZE = 4, 8
 LABELS = ("first", "second", "third", "fourth")
