@@ -37,7 +37,7 @@ from har_ros.msg import ActionWindow
 from har_ros.nodes.video_source import default_topics
 
 RATE = 12.5  # images per second of each camera and
-MAX_SIDE = 512  # pixels of their longer side: what two cores carry beside the network
+MAX_SIDE = 384  # pixels of their longer side: what two cores carry beside the network
 START_LIMIT = 120.0  # seconds in which the first image must come; the network is converted in that time
 PICTURES = MOSAIC, FILM = "actions.png", "actions.mp4"
 RATE_WINDOW = 5.0  # seconds over which windows per second are counted
