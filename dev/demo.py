@@ -117,9 +117,9 @@ class Viewer(Node):
             camera.recognised += 1
 
     def _on_window(self, message: ActionWindow) -> None:
-        camera = self._by_topic[message.image_topic]
-        camera.window = message
-        camera.arrivals.append(time.monotonic())
+        if (camera := self._by_topic.get(message.image_topic)) is not None:
+            camera.window = message
+            camera.arrivals.append(time.monotonic())
 
     def _picture_taker(self, camera: CameraView) -> Callable[[Image], None]:
         def take(message: Image) -> None:

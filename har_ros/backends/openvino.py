@@ -1,4 +1,4 @@
-"""OpenVINO: any CPU, x86_64 and aarch64."""
+"""OpenVINO: any CPU."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class OpenVinoBackend:
         try:
             results = self._request.infer([clips], share_inputs=True)
         except RuntimeError as error:
-            raise ModelError(f"OpenVINO failed ({_first_line(error)}); see its message for the remedy") from None
+            raise ModelError(
+                f"OpenVINO failed ({_reason(error)}); try another network, or fewer frames if memory is short"
+            ) from None
         return np.asarray(results[0], np.float32)
 
     def close(self) -> None:
@@ -50,11 +52,11 @@ def load(network: Path, clip_shape: tuple[int, int, int, int], precision: Precis
         return OpenVinoBackend(core.compile_model(model, "CPU", hints))
     except RuntimeError as error:
         raise ModelError(
-            f"OpenVINO cannot load {network} for clips of {clip_shape} ({_first_line(error)}); check the model card"
+            f"OpenVINO cannot load {network} for clips of {clip_shape} ({_reason(error)}); check the model card"
         ) from None
 
 
-def _first_line(error: Exception) -> str:
-    """OpenVINO's messages begin with the source line that raised; the reason is the last line."""
+def _reason(error: Exception) -> str:
+    """Return the last line of OpenVINO's message; those before it name its source code."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

