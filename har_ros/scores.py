@@ -1,7 +1,8 @@
-"""Logits → what the network saw."""
+"""Probabilities → what the network saw."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,19 +31,13 @@ class Prediction:
         return tuple(hypothesis for hypothesis in self.hypotheses if hypothesis.score >= self.threshold)
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the probabilities of logits (any shape, over the last axis). Raises ModelError if they are not finite."""
-    if not np.isfinite(logits).all():
+def predict(probabilities: NDArray[Any], labels: Sequence[str], top_k: int, threshold: float) -> Prediction:
+    """Rank the classes of one window, which has a probability for each label; equal ones keep the labels' order.
+
+    Raises ModelError if they are not finite.
+    """
+    if not np.isfinite(probabilities).all():
         raise ModelError("the network's output is not finite (NaN or infinity); try another precision or model file")
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=-1, keepdims=True)
-    exponentials = np.exp(shifted)
-    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return probabilities
-
-
-def predict(probabilities: NDArray[np.float64], labels: Sequence[str], top_k: int, threshold: float) -> Prediction:
-    """Rank the classes of one window, which has a probability for each label; equal ones keep the labels' order."""
     best = np.argsort(-probabilities, kind="stable")[:top_k]
     return Prediction(tuple(Hypothesis(labels[i], float(probabilities[i])) for i in best), threshold)
 

@@ -1,6 +1,5 @@
 """Video files as a camera would show them: at any time, the frame that is due."""
 
-import os
 from pathlib import Path
 
 import cv2
@@ -8,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.errors import VideoError
-
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what FFmpeg prints about a file, VideoError says
+from har_ros.source import sensible_rate
 
 Frame = NDArray[np.uint8]
 
@@ -33,7 +31,7 @@ class Video:
         first = self._decode()
         if first is None:
             raise VideoError(f"video {path!r} cannot be read; try: ffmpeg -i VIDEO -c:v libx264 copy.mp4")
-        self.fps = _sensible_fps(self._capture.get(cv2.CAP_PROP_FPS))
+        self.fps = sensible_rate(self._capture.get(cv2.CAP_PROP_FPS))
         self._frame = first
         self._index = 0
         self._last_due = -1
@@ -92,8 +90,3 @@ class Video:
             return np.asarray(frame, np.uint8)
         size = (round(frame.shape[1] * scale), round(frame.shape[0] * scale))
         return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _sensible_fps(fps: float) -> float:
-    """Files without a rate report 0, NaN or thousands; 25 is a common one."""
-    return fps if 1 <= fps <= 240 else 25.0

@@ -13,12 +13,14 @@ class Clip:
 
     frames: uint8, T×H×W×3 RGB, a view into the ring (see FrameWindow.hold).
     start, end: stamps of its oldest and newest frame, in nanoseconds. frame_id: of the newest frame.
+    restarts: how often the window had begun anew.
     """
 
     frames: NDArray[np.uint8]
     start: int
     end: int
     frame_id: str = ""
+    restarts: int = 0
 
 
 class FrameWindow:
@@ -44,6 +46,7 @@ class FrameWindow:
         self._frame_id = ""
         self._next = 0
         self._held: int | None = None
+        self._restarts = 0
 
     @property
     def fill(self) -> int:
@@ -78,7 +81,7 @@ class FrameWindow:
         first = oldest % self._period
         self._held = oldest
         frames = self._slots[first : first + self.length]
-        return Clip(frames, self._stamps[0], self._stamps[-1], self._frame_id)
+        return Clip(frames, self._stamps[0], self._stamps[-1], self._frame_id, self._restarts)
 
     def release(self) -> None:
         """Give the held window's slots back."""
@@ -87,3 +90,4 @@ class FrameWindow:
     def reset(self) -> None:
         """Forget all frames: the window fills anew."""
         self._stamps.clear()
+        self._restarts += 1

@@ -1,20 +1,16 @@
 import os
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
+from gpu import gpu_missing
 from hypothesis import settings
-from onnx import TensorProto, helper, numpy_helper
+from small_networks import brightness
 
 SHARED_DATA = Path(os.environ.get("HAR_ROS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 settings.register_profile("default", deadline=None)  # CI's machines are sometimes slow
 settings.register_profile("nightly", deadline=None, max_examples=10_000)  # pytest --hypothesis-profile nightly
 settings.load_profile("default")
-
-FRAMES, SIZE = 4, 8
-LABELS = ("first", "second", "third", "fourth")
 
 
 @pytest.fixture(scope="session")
@@ -27,37 +23,18 @@ def shared_data():
 
 @pytest.fixture(scope="session")
 def brightness_card(tmp_path_factory):
-    """The card of a real, small network whose class k scores the mean brightness (0…255, a tenth of it) of frame k."""
-    folder = tmp_path_factory.mktemp("brightness")
-    nodes = [
-        helper.make_node("Cast", ["frames"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["float", "axes"], ["mean"], keepdims=0),
-        helper.make_node("Mul", ["mean", "tenth"], ["logits"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "brightness",
-        [helper.make_tensor_value_info("frames", TensorProto.UINT8, ["clips", "time", SIZE, SIZE, 3])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["clips", "time"])],
-        [
-            numpy_helper.from_array(np.array([2, 3, 4]), "axes"),
-            numpy_helper.from_array(np.array(0.1, np.float32), "tenth"),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
-    model.ir_version = 8
-    onnx.save(model, folder / "brightness.onnx")
-    (folder / "labels.txt").write_text("\n".join(LABELS))
-    card = folder / "brightness.yaml"
-    card.write_text(
-        f"""
-name: brightness
-description: for tests
-licence: Apache-2.0
-network: brightness.onnx
-labels: labels.txt
-clip: {{frames: {FRAMES}, minimum_frames: {FRAMES}, multiple_of: {FRAMES}, height: {SIZE}, width: {SIZE},
-       skip_frames: 0, resize: {{interpolation: linear}}}}
-"""
-    )
-    return card
+    """The card of a network whose class k scores the brightness of frame k."""
+    return brightness(tmp_path_factory.mktemp("brightness"))
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """An empty cache folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "har_ros"
+
+
+def pytest_runtest_setup(item):
+    """Skip what needs a GPU, with the reason."""
+    if item.get_closest_marker("gpu") and (reason := gpu_missing()):
+        pytest.skip(reason)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from har_ros.card import load_card
 from har_ros.errors import ConfigurationError
-from har_ros.models.locate import CARDS, card_names, find_card
+from har_ros.models.locate import CARDS, card_names, find_model
 
 
 def content(card):
@@ -35,30 +35,60 @@ def changed(mapping, field, value):
 
 
 def test_shipped_cards_load():
-    assert card_names() == ["i3d-kinetics-400"]
-    card = find_card("i3d-kinetics-400")
-    assert len(card.labels) == len(set(card.labels)) == 400
-    assert card.labels[227] == "playing cricket"
+    """Classes as models.md and the networks' publishers have them; those of the resnets come with their files."""
+    classes = {}
+    for name in card_names():
+        model = find_model(name)
+        classes[name] = None if model.find(model.card.labels) is None else len(model.labels())
+    assert classes == {
+        "action-recognition-0001": 400,
+        "driver-action-recognition-adas-0002": 9,
+        "i3d-kinetics-400": 400,
+        "resnet-18": None,
+        "resnet-34": None,
+    }
+    assert find_model("i3d-kinetics-400").labels()[227] == "playing cricket"
 
 
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
-        ("colour", "rgb", "field 'colour' is unknown; use name, description"),
-        ("clip.colour", "rgb", "clip: field 'colour' is unknown"),
+        ("colour", "rgb", "field 'colour' is unknown; use name, kind"),
+        ("input.color", "rgb", "input: field 'color' is unknown; use layout, height"),
         ("licence", None, "field 'licence' is missing; add it"),
-        ("clip.frames", "many", "clip.frames|frames is 'many'; give a value of type int"),
-        ("clip.frames", True, "frames is True; give a value of type int"),
-        ("clip.frames", 0, "clip.frames is 0; give a number from 1 on"),
-        ("clip.skip_frames", -1, "clip.skip_frames is -1"),
-        ("clip.resize.interpolation", "lanczos", "interpolation is 'lanczos'; use one of nearest, linear"),
-        ("clip.resize.shorter_side", 4, "shorter_side is 4; give at least 8"),
-        ("clip", [1], "clip holds \\[1\\]; give a mapping"),
+        ("input.range", None, "input: field 'range' is missing; add it"),
+        ("window.frames", "many", "window: frames is 'many'; give a value of type int"),
+        ("window.frames", True, "frames is True; give a value of type int"),
+        ("window.frames", 0, "window.frames is 0; give a number from 1"),
+        ("window.frames", 10**9, "window.frames is 1000000000; give a number from 1 to 4096"),
+        ("window.skip_frames", -1, "window.skip_frames is -1"),
+        ("window.sample_rate", 0, "window.sample_rate is 0.0; give frames per second"),
+        ("input.resize.interpolation", "lanczos", "interpolation is 'lanczos'; use one of nearest, linear"),
+        ("input.resize.shorter_side", 4, "shorter_side is 4; give at least 8"),
+        ("input.layout", "NCHW", "input.layout is NCHW; give one with T for the kind clip"),
+        ("input.colour", "RGB", "colour is 'RGB'; use one of rgb, bgr"),
+        ("input.range", [1, 0], r"input.range is \[1.0, 0.0\]; give the lower bound first"),
+        ("input.range", [0, 1, 2], "range is .*; give a list of 2"),
+        ("input.mean", [0, 0, "x"], r"mean\[2\] is 'x'; give a value of type float"),
+        ("input.std", [1, 0, 1], r"input.std is .*; give numbers above 0"),
+        ("input", [1], "input holds \\[1\\]; give a mapping"),
+        ("outputs", "scores", "outputs is 'scores'; use one of logits, probabilities"),
         ("labels", [], "labels has no names"),
-        ("labels", 3, "labels is 3; give a list of strings or a file of them"),
-        ("labels", "absent.txt", "cannot read .*absent.txt"),
-        ("network", None, "either network or weights"),
+        ("labels", 3, "labels is 3; give a value of type str or list"),
+        ("labels", [1], r"labels\[0\] is 1; give a value of type str"),
+        ("network", None, "network is needed in a card of kind clip"),
+        ("encoder", {"file": "x.onnx"}, "encoder is not for a card of kind clip"),
+        ("kind", "encoder-decoder", "network is not for a card of kind encoder-decoder"),
         ("name", "../x", "name is '../x'"),
+        ("name", "..", "name is '..'"),
+        (
+            "files",
+            [{"name": "../a", "url": "https://x"}],
+            r"files\[0\].name is '../a'; give a file name without folders",
+        ),
+        ("files", [{"name": "a", "url": "file:///etc/passwd"}], r"files\[0\].url is 'file:.*begins with https"),
+        ("files", [{"name": "a", "url": "https://x", "checksum": "md5:0"}], r"files\[0\].checksum is 'md5:0'"),
+        ("files", [{"name": "a"}], r"files\[0\]: field 'url' is missing"),
     ],
 )
 def test_errors_name_the_field(brightness_card, tmp_path, field, value, reason):
@@ -81,7 +111,10 @@ VALUES = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
     max_leaves=5,
 )
-FIELDS = ["name", "labels", "clip", "clip.height", "clip.resize", "clip.resize.shorter_side", "weights", "network"]
+FIELDS = [
+    *("name", "kind", "labels", "network", "encoder", "files", "outputs", "window", "window.frames"),
+    *("window.sample_rate", "input", "input.height", "input.resize", "input.resize.shorter_side", "input.range"),
+]
 
 
 @given(field=st.sampled_from(FIELDS), value=VALUES)
@@ -95,16 +128,18 @@ def test_any_value_in_any_field_loads_or_is_refused(brightness_card, tmp_path_fa
 
 @pytest.mark.parametrize(("frames", "expected"), [(0, 64), (16, 16), (32, 32), (128, 128)])
 def test_window_length_follows_the_card(frames, expected):
-    assert find_card("i3d-kinetics-400").window_frames(frames) == expected
+    assert find_model("i3d-kinetics-400").card.window_frames(frames) == expected
 
 
 @pytest.mark.parametrize("frames", [8, 17, -8])
 def test_window_lengths_that_the_network_cannot_take_are_refused(frames):
     with pytest.raises(ConfigurationError, match=f"cannot take {frames} frames; set frames to a multiple of 8 from 16"):
-        find_card("i3d-kinetics-400").window_frames(frames)
+        find_model("i3d-kinetics-400").card.window_frames(frames)
 
 
-@pytest.mark.parametrize("model", ["resnet", "", "/nowhere/card.yaml", str(CARDS)])
+@pytest.mark.parametrize("model", ["resnet", "", "/nowhere/card.yaml", "/nowhere.onnx", str(CARDS)])
 def test_unknown_models_are_refused_with_what_there_is(model):
-    with pytest.raises(ConfigurationError, match="is unknown; use one of i3d-kinetics-400, or the path"):
-        find_card(model)
+    with pytest.raises(
+        ConfigurationError, match=r"is unknown; use one of action-recognition-0001, .*, or the path of a model card"
+    ):
+        find_model(model)

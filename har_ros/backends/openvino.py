@@ -1,59 +1,136 @@
-"""OpenVINO: any CPU."""
+"""OpenVINO: any CPU, Intel's GPUs and NPUs; reads ONNX, IR and TensorFlow Lite."""
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.backends import Precision
-from har_ros.errors import ModelError
+from har_ros.backends import BackendSettings
+from har_ros.errors import ConfigurationError, ModelError
+from har_ros.models.cache import cache_folder
+from har_ros.models.prepare import PreparedNetwork
 
 if TYPE_CHECKING:
     import openvino
 
+logger = logging.getLogger(__name__)
+
+CACHE_LIMIT = 16
+"""Number of compiled networks that OpenVINO's cache keeps."""
+
 
 class OpenVinoBackend:
-    """One compiled network and one inference request; use it from one thread at a time."""
+    """One compiled network and one inference request."""
 
-    def __init__(self, compiled: openvino.CompiledModel) -> None:
+    max_batch = 1
+
+    def __init__(self, compiled: openvino.CompiledModel, name: str) -> None:
+        self.name = name
         self._request = compiled.create_infer_request()
 
-    def infer(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See Backend. The clips are read where they lie."""
+    def infer(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+        """See Backend. The inputs are read where they lie."""
         try:
-            results = self._request.infer([clips], share_inputs=True)
+            rows = [self._request.infer([one[None]], share_inputs=True)[0].copy() for one in inputs]
         except RuntimeError as error:
             raise ModelError(
                 f"OpenVINO failed ({_reason(error)}); try another network, or fewer frames if memory is short"
             ) from None
-        return np.asarray(results[0], np.float32)
+        return np.concatenate(rows, dtype=np.float32)
 
     def close(self) -> None:
         """See Backend."""
         del self._request
 
 
-def load(network: Path, clip_shape: tuple[int, int, int, int], precision: Precision) -> OpenVinoBackend:
-    """Read and compile the network for one clip of the shape. Raises ModelError."""
+def load(network: PreparedNetwork, settings: BackendSettings) -> OpenVinoBackend:
+    """Read and compile the network for one input at a time. Raises HarError."""
+    core = _core()
+    device, config = settings.device, {"PERFORMANCE_HINT": "LATENCY"}
+    if settings.precision != "auto":
+        config["INFERENCE_PRECISION_HINT"] = settings.precision
+    if not any(name.partition(".")[0] == device for name in core.available_devices):
+        raise ConfigurationError(
+            f"OpenVINO finds no {device} here, only {', '.join(core.available_devices)}; "
+            f"set device to one of these, or install the {device}'s driver"
+        )
+    model = _joined(core, network)
+    config.update(_cache(settings))
+    try:
+        model.reshape([1, *network.shape])
+        compiled = core.compile_model(model, device, config)
+    except RuntimeError as error:
+        raise ModelError(
+            f"OpenVINO cannot load {network.path} for inputs of {'×'.join(map(str, network.shape))} "
+            f"({_reason(error)}); check the model card"
+        ) from None
+    precision = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+    if settings.precision not in ("auto", precision):
+        logger.warning("this %s has no %s for OpenVINO, which computes in %s", device, settings.precision, precision)
+    return OpenVinoBackend(compiled, f"OpenVINO on {device}, {precision}")
+
+
+def read_network(path: Path) -> openvino.Model:
+    """Read a network file. Raises ModelError."""
+    try:
+        return _core().read_model(path)
+    except RuntimeError as error:
+        raise ModelError(f"OpenVINO cannot read {path} ({_reason(error)}); check the file") from None
+
+
+def tensor_name(port: Any) -> str:
+    """Return an input's or output's name; old IR files name the node only."""
+    if port.names:
+        return str(sorted(port.names)[0])
+    node = port.get_node()
+    return str((node.input_value(0).get_node() if node.get_type_name() == "Result" else node).get_friendly_name())
+
+
+def _core() -> openvino.Core:
     try:
         import openvino
     except ImportError as error:
         raise ModelError(f"OpenVINO cannot be imported ({error}); run: pip install openvino") from None
-    hints = {"PERFORMANCE_HINT": "LATENCY"}
-    if precision == "f32":
-        hints["INFERENCE_PRECISION_HINT"] = "f32"
+    return openvino.Core()
+
+
+def _joined(core: openvino.Core, network: PreparedNetwork) -> openvino.Model:
+    """Return the network with what lies before and after it."""
+    import openvino
+
+    model = read_network(network.path)
+    before = core.read_model(network.before().SerializeToString())
+    after = core.read_model(network.after().SerializeToString())
+    taken = next(port for port in model.inputs if tensor_name(port) == network.input_blob)
+    given = next(port for port in model.outputs if tensor_name(port) == network.output_blob)
+    _connect(before.outputs[0].get_node().input_value(0), taken)
+    _connect(given.get_node().input_value(0), after.inputs[0])
+    return openvino.Model(after.get_results(), before.get_parameters(), network.name)
+
+
+def _connect(source: Any, parameter: Any) -> None:
+    """Let what read the parameter read the source."""
+    for target in parameter.get_target_inputs():
+        target.replace_source_output(source)
+
+
+def _cache(settings: BackendSettings) -> dict[str, str]:
+    """Return the property that lets OpenVINO keep what it compiled; nothing where the folder cannot be written."""
+    folder = cache_folder() / "openvino"
     try:
-        core = openvino.Core()
-        model = core.read_model(network)
-        model.reshape([1, *clip_shape])
-        return OpenVinoBackend(core.compile_model(model, "CPU", hints))
-    except RuntimeError as error:
-        raise ModelError(
-            f"OpenVINO cannot load {network} for clips of {clip_shape} ({_reason(error)}); check the model card"
-        ) from None
+        folder.mkdir(parents=True, exist_ok=True)
+        blobs = sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime, reverse=True)
+        for old in blobs[CACHE_LIMIT:]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        return {}
+    return {"CACHE_DIR": str(folder)} if os.access(folder, os.W_OK) else {}
 
 
 def _reason(error: Exception) -> str:

@@ -1,11 +1,18 @@
-"""Files that took work to make: in the user's cache folder, written atomically, checked by checksum."""
+"""Files that took work to make: in the user's cache folder, written atomically, checked by checksum, made once."""
 
+import atexit
+import fcntl
 import hashlib
+import logging
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
-from har_ros.errors import ModelError
+logger = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
@@ -15,43 +22,96 @@ def cache_folder() -> Path:
 
 def sha256(path: Path) -> str:
     """Return the file's SHA-256 in hexadecimal."""
-    digest = hashlib.sha256()
+    return digest(path, "sha256")
+
+
+def digest(path: Path, algorithm: str) -> str:
+    """Return the file's checksum in hexadecimal; `algorithm` is one of hashlib's names."""
+    result = hashlib.new(algorithm)
     with path.open("rb") as file:
         while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+            result.update(block)
+    return result.hexdigest()
 
 
-def cached(name: str, make: Callable[[], bytes]) -> Path:
+def cached(name: str, make: Callable[[], bytes], keep: int = 8) -> Path:
     """Return the cache's file `name`; make it when it is not there or not what was written.
 
-    Its checksum lies beside it in sha256sum's format. Raises ModelError when the folder cannot be written.
+    Its checksum lies beside it in sha256sum's format. Another process that makes the same file is waited for. Of the
+    files with the same suffix in that folder, the `keep` that were used last stay. Where the folder cannot be
+    written, a warning says so and the file is made for this process alone.
     """
     path = cache_folder() / name
-    checksum = path.with_name(name + ".sha256")
-    try:
-        if path.is_file() and checksum.is_file() and checksum.read_bytes() == _checksum_line(sha256(path), name):
-            return path
-    except OSError:
-        pass  # what cannot be read is made again
-    content = make()
+    if _intact(path):
+        return _used(path)
+    content: bytes | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_atomically(path, content)
-        _write_atomically(checksum, _checksum_line(hashlib.sha256(content).hexdigest(), name))
+        with locked(path):
+            if _intact(path):  # another process has just made it
+                return _used(path)
+            content = make()
+            _write(path, content)
+        _forget_the_oldest(path, keep)
+        return path
     except OSError as error:
-        raise ModelError(
-            f"cannot use the cache folder {path.parent} ({error.strerror}); make it writable or set XDG_CACHE_HOME"
-        ) from None
-    return path
+        logger.warning(
+            "cannot use the cache folder %s (%s), so this start's work is lost; make it writable or set XDG_CACHE_HOME",
+            path.parent,
+            error.strerror,
+        )
+    fallback = _private_folder() / path.name
+    fallback.write_bytes(make() if content is None else content)
+    return fallback
+
+
+def discard(path: Path) -> None:
+    """Forget a file of the cache that turned out to be unusable."""
+    path.unlink(missing_ok=True)
+    _checksum_file(path).unlink(missing_ok=True)
+
+
+def _checksum_file(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
 
 
 def _checksum_line(digest: str, name: str) -> bytes:
     return f"{digest}  {name}\n".encode()
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the file, then rename: a reader sees the old file or the new one, never a part."""
+def _intact(path: Path) -> bool:
+    try:
+        return _checksum_file(path).read_bytes() == _checksum_line(sha256(path), path.name)
+    except OSError:  # what is not there or cannot be read is made again
+        return False
+
+
+def _used(path: Path) -> Path:
+    """Note the time of use, by which the oldest are found."""
+    with suppress(OSError):  # a cache that may only be read
+        os.utime(path)
+    return path
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the file's lock, which lies beside it; wait for it, and say so. Raises OSError."""
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("another process is making %s; waiting for it", path.name)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, content: bytes) -> None:
+    write_atomically(path, content)
+    write_atomically(_checksum_file(path), _checksum_line(hashlib.sha256(content).hexdigest(), path.name))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write beside the file, then rename: a reader sees the old file or the new one, never a part. Raises OSError."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with part.open("wb") as file:
@@ -61,3 +121,18 @@ def _write_atomically(path: Path, content: bytes) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _forget_the_oldest(path: Path, keep: int) -> None:
+    files = sorted(path.parent.glob(f"*{path.suffix}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for old in files[keep:]:
+        if old != path:
+            discard(old)
+            old.with_name(f".{old.name}.lock").unlink(missing_ok=True)
+
+
+@cache
+def _private_folder() -> Path:
+    folder = mkdtemp(prefix="har_ros-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)

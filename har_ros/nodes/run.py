@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -26,6 +27,24 @@ class Program(Node):
         """End the work, also one that did not start."""
 
 
+class _ToRos(logging.Handler):
+    """Passes what the core logs on to the node's log."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(logging.INFO)
+        self._logger = node.get_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler. A call of rclpy's logger keeps its severity, so there is one for each."""
+        text = record.getMessage()
+        if record.levelno >= logging.ERROR:
+            self._logger.error(text)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(text)
+        else:
+            self._logger.info(text)
+
+
 def run(program: Callable[[], Program], arguments: list[str] | None = None) -> int:
     """Run the program until a signal or an error ends it. Returns the exit status."""
     signal.signal(signal.SIGINT, _leave_to_rclpy)
@@ -36,9 +55,13 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
         print(f"wrong ROS arguments: {str(error).splitlines()[0]}", file=sys.stderr)
         return 2
     node: Program | None = None
+    core = logging.getLogger("har_ros")
+    core.setLevel(logging.INFO)
+    before = list(core.handlers)
     try:
         executor = SingleThreadedExecutor()  # before the start: it cannot be made once a signal has come
         node = program()
+        core.addHandler(_ToRos(node))
         node.start()
         rclpy.spin(node, executor)
     except HarError as error:
@@ -50,6 +73,7 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
         if ok():
             raise  # else a signal came during the start, which then failed for want of a context
     finally:
+        core.handlers = before
         if node is not None:
             node.stop()
             node.destroy_node()

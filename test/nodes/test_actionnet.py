@@ -161,15 +161,16 @@ def test_a_camera_may_die_and_come_back(robot):
 def test_a_busy_network_gets_the_newest_window_and_drops_are_counted(robot, monkeypatch):
     """The real network, held up by the test: it starts on one window while four more become ready."""
     entered, may_go = threading.Semaphore(0), threading.Semaphore(0)
-    recognize = Recognizer.recognize
+    robot = robot()
+    network = robot.node._recognizer.network
+    run = network.run
 
-    def slow(*arguments, **options):
+    def slow(*arguments):
         entered.release()
         assert may_go.acquire(timeout=30)
-        return recognize(*arguments, **options)
+        return run(*arguments)
 
-    monkeypatch.setattr(Recognizer, "recognize", slow)
-    robot = robot()
+    monkeypatch.setattr(network, "run", slow)
     (camera,) = robot.cameras
     for value in (10, 20, 30, 40):
         camera.show(value)
@@ -232,8 +233,9 @@ def test_diagnostics_tell_each_cameras_state(robot):
     broken = robot.cameras[2]
     broken.show(10, width=0)
     robot.ros.until(lambda: camera_frames(robot, broken), "the arrival of the broken image")
-    diagnostics = Diagnostics("network", robot.node._cameras)
-    _, *cameras = diagnostics.message(robot.node.get_clock()).status
+    diagnostics = Diagnostics("brightness", robot.node._recognizer.network, robot.node._cameras)
+    network, *cameras = diagnostics.message(robot.node.get_clock()).status
+    assert network.values[0].value.startswith("OpenVINO on CPU")
     assert [(camera.message, camera.level) for camera in cameras] == [
         ("running", DiagnosticStatus.OK),
         ("warming up 1/4", DiagnosticStatus.OK),
@@ -259,8 +261,8 @@ def program(executable, *arguments):
 @pytest.mark.parametrize(
     ("executable", "arguments", "reason"),
     [
-        ("actionnet", ["-p", "model:=no_such"], "model 'no_such' is unknown; use one of i3d-kinetics-400"),
-        ("actionnet", ["-p", "backend:=abacus"], "parameter backend is 'abacus'; give one of auto, openvino"),
+        ("actionnet", ["-p", "model:=no_such"], "model 'no_such' is unknown; use one of action-recognition-0001"),
+        ("actionnet", ["-p", "backend:=abacus"], "parameter backend is 'abacus'; give one of auto, tensorrt, openvino"),
         ("actionnet", ["-p", "image_topics:=[]"], "parameter image_topics is empty; name one camera topic"),
         ("actionnet", ["-p", "image_topics:=['']"], "parameter image_topics is ['']; name one camera topic"),
         ("actionnet", ["-p", "image_topics:=[/a, /a]"], "parameter image_topics names /a more than once"),
@@ -270,6 +272,12 @@ def program(executable, *arguments):
         ("actionnet", ["-p", "threshold:=1"], "parameter threshold is 1; give a number with a decimal point"),
         ("actionnet", ["-p", "threshold:=.nan"], "parameter threshold is nan; give a number"),
         ("actionnet", ["-p", "skip_frames:=-2"], "parameter skip_frames is -2; give a whole number from -1"),
+        ("actionnet", ["-p", "precision:=f8"], "parameter precision is 'f8'; give one of auto, f32, bf16, f16"),
+        ("actionnet", ["-p", "device:=NPU", "-p", "backend:=openvino"], "OpenVINO finds no NPU here, only CPU"),
+        ("actionnet", ["-p", "labels:=/nowhere.txt"], "the labels /nowhere.txt of i3d-kinetics-400 are not there"),
+        ("actionnet", ["-p", "output_blob:=x"], "i3d-kinetics-400: network has no output 'x', it has 'logits'"),
+        ("actionnet", ["-p", "max_batch:=0"], "parameter max_batch is 0; give a whole number from 1 to 64"),
+        ("actionnet", ["-p", "model:=resnet-18"], "are not there; run: actionnet models fetch resnet-18"),
         ("actionnet", ["-p", "frames:=20"], "cannot take 20 frames; set frames to a multiple of 8"),
         ("actionnet", ["--params-file", "/nowhere.yaml"], "wrong ROS arguments"),
         ("video_source", [], "parameter videos is empty; name one video file"),

@@ -1,0 +1,93 @@
+"""Films and networks for the benchmarks, made on the spot."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import yaml
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+CAMERAS, RATE, HEIGHT, WIDTH = 4, 15.0, 480, 640
+COMMAND_FILM = "command.mp4"
+Shapes = dict[str, list[int | str]]
+Arrays = dict[str, NDArray[Any]]
+
+
+def make_films(folder: Path) -> list[str]:
+    """Make the demo's videos landscape, 640x480: one of 100 frames for the command, four of 25 for the cameras."""
+    spec = importlib.util.find_spec("Pose2Sim")
+    folders = spec.submodule_search_locations if spec else None
+    if not folders:
+        raise SystemExit("the videos of pose2sim are missing; run: make clean bench")
+    sources = sorted(Path(folders[0], "Demo_SinglePerson", "videos").glob("cam*.mp4"))
+    make_film(sources[0], folder / COMMAND_FILM, rate=25.0, every=1)
+    return [make_film(source, folder / source.name, RATE, every=4) for source in sources[:CAMERAS]]
+
+
+def make_film(source: Path, film: Path, rate: float, every: int) -> str:
+    """Take the middle of every so manieth frame."""
+    capture = cv2.VideoCapture(str(source))
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"mp4v"), rate, (WIDTH, HEIGHT))
+    index = 0
+    while (frame := capture.read()[1]) is not None:
+        if index % every == 0:
+            writer.write(cv2.resize(frame[500:1310], (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
+        index += 1
+    writer.release()
+    return str(film)
+
+
+def small_network(folder: Path) -> Path:
+    """Make a network that costs next to nothing, and its card: the mean of each colour in 16 frames."""
+    nodes = [helper.make_node("ReduceMean", ["clips", "axes"], ["logits"], keepdims=0)]
+    inputs, outputs = {"clips": ["n", "t", 224, 224, 3]}, {"logits": ["n", 3]}
+    _save(folder / "colours.onnx", nodes, inputs, outputs, {"axes": np.array([1, 2, 3])})
+    fields = {"kind": "clip", "network": {"file": "colours.onnx"}, "labels": ["red", "green", "blue"]}
+    return _write_card(folder / "colours.yaml", "NTHWC", 256, **fields)
+
+
+def encoder_decoder(folder: Path) -> Path:
+    """Make a pair like action-recognition-0001, with random weights: much for a frame, next to nothing for a step."""
+    rng = np.random.default_rng(0)
+    nodes, weights, last, channels = [], {}, "frames", 3
+    for i, (width, stride) in enumerate(
+        [(64, 4), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1)]
+    ):
+        weights[f"w{i}"] = (rng.normal(size=(width, channels, 3, 3)) / (9 * channels) ** 0.5).astype(np.float32)
+        nodes.append(helper.make_node("Conv", [last, f"w{i}"], [f"c{i}"], pads=[1] * 4, strides=[stride] * 2))
+        nodes.append(helper.make_node("Relu", [f"c{i}"], [f"r{i}"]))
+        last, channels = f"r{i}", width
+    nodes.append(helper.make_node("GlobalAveragePool", [last], ["embedding"]))
+    inputs, outputs = {"frames": ["n", 3, 224, 224]}, {"embedding": ["n", 512, 1, 1]}
+    _save(folder / "encoder.onnx", nodes, inputs, outputs, weights)
+    nodes = [helper.make_node("Flatten", ["e"], ["flat"]), helper.make_node("MatMul", ["flat", "w"], ["logits"])]
+    weights = {"w": rng.normal(size=(16 * 512, 400)).astype(np.float32)}
+    _save(folder / "decoder.onnx", nodes, {"e": ["n", 16, 512]}, {"logits": ["n", 400]}, weights)
+    fields = {"encoder": {"file": "encoder.onnx"}, "decoder": {"file": "decoder.onnx"}, "kind": "encoder-decoder"}
+    return _write_card(folder / "pair.yaml", "NCHW", 224, labels=[f"class {i}" for i in range(400)], **fields)
+
+
+def _save(
+    path: Path, nodes: list[Any], inputs: dict[str, Any], outputs: dict[str, Any], constants: dict[str, Any]
+) -> None:
+    taken, given = (
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in tensors.items()]
+        for tensors in (inputs, outputs)
+    )
+    tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, path.stem, taken, given, tensors)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
+
+
+def _write_card(path: Path, layout: str, shorter_side: int, **fields: Any) -> Path:
+    resize = {"shorter_side": shorter_side, "interpolation": "linear"}
+    spec = {"layout": layout, "height": 224, "width": 224, "resize": resize, "colour": "rgb", "range": [0, 1]}
+    card = {"name": path.stem, "description": "for benchmarks", "licence": "Apache-2.0", "input": spec}
+    path.write_text(yaml.safe_dump({**card, "window": {"frames": 16}, "outputs": "logits", **fields}))
+    return path

@@ -1,0 +1,138 @@
+"""What the core and the command add to the network; what the backends and kinds of network cost."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from har_ros.backends import BackendSettings, load_backend
+from har_ros.models.check import prepare
+from har_ros.models.locate import find_model
+from har_ros.models.prepare import merged
+from har_ros.nodes.conversions import camera_image, header, image_message
+from har_ros.pixels import CameraImage
+from har_ros.recognizer import Recognizer
+from har_ros.window import Clip
+from inputs import COMMAND_FILM, HEIGHT, WIDTH, encoder_decoder
+
+MODEL = "i3d-kinetics-400"
+Row = tuple[str, str, str]
+"""Figure, measured, aim."""
+
+
+def bare(seconds: float) -> float:
+    """Return the windows per second of the network alone, on one clip."""
+    with Recognizer.open(MODEL) as recognizer:
+        spec = recognizer.card.input
+        clip = Clip(np.zeros((recognizer.network.length, spec.height, spec.width, 3), np.uint8), 0, 0)
+        recognizer.network.run([clip], [None])
+        return rate_of(lambda: recognizer.network.run([clip], [None]), seconds)
+
+
+def rate_of(action: Callable[[], object], seconds: float) -> float:
+    """Return how often the action ends per second."""
+    count, start = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds:
+        action()
+        count += 1
+    return count / elapsed
+
+
+def command(folder: Path, seconds: float) -> list[Row]:
+    """Windows per second of the actionnet command on a file, from its first line to its last, and of the network."""
+    film = repeated(folder / COMMAND_FILM, folder / "long.mp4", 2)
+    before = bare(seconds / 4)
+    arguments = [str(Path(sys.executable).with_name("actionnet")), film, str(folder / "out.mp4"), "--json"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        arrivals = [time.perf_counter() for _ in process.stdout]
+    rate = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0])
+    network = (before + bare(seconds / 4)) / 2
+    return [
+        ("actionnet command on a file / bare network", f"{rate / network:.2f} ({rate:.2f} / {network:.2f})", "0.95")
+    ]
+
+
+def repeated(film: Path, long: Path, times: int) -> str:
+    """Write the film several times over into one file."""
+    capture = cv2.VideoCapture(str(film))
+    frames = []
+    while (frame := capture.read()[1]) is not None:
+        frames.append(frame)
+    writer = cv2.VideoWriter(str(long), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (WIDTH, HEIGHT))
+    for frame in frames * times:
+        writer.write(frame)
+    writer.release()
+    return str(long)
+
+
+def backends() -> list[Row]:
+    """Time of a 16-frame I3D window in ONNX Runtime over that in OpenVINO, the same graph."""
+    (network,) = prepare(find_model(MODEL), 16)
+    clip = np.zeros(network.shape, np.uint8)
+    session = onnxruntime.InferenceSession(merged(network), providers=["CPUExecutionProvider"])
+    there = median_time(lambda: session.run(None, {"frames": clip[None]}), 15)
+    rows = []
+    for precision in ("auto", "f32"):
+        backend = load_backend(network, BackendSettings("openvino", precision))
+        here = median_time(lambda backend=backend: backend.infer([clip]), 40)  # type: ignore[misc]
+        took = f"{there / here:.1f} ({there * 1e3:.0f} ms / {here * 1e3:.0f} ms)"
+        rows.append((f"ONNX Runtime / {backend.name}, 16-frame I3D window", took, ""))
+    return rows
+
+
+def embeddings(folder: Path) -> list[Row]:
+    """Time of one step of an encoder-decoder over that of encoding the whole window anew."""
+    settings = BackendSettings("openvino")
+    with Recognizer.open(str(encoder_decoder(folder)), settings) as recognizer:
+        stream = recognizer.stream()
+        frame = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+
+        def step() -> None:
+            stream.push(CameraImage.of_array(frame, 0))
+            recognizer.recognize([stream])
+
+        step_time = median_time(step, 100)
+        encoder, decoder = (load_backend(one, settings) for one in prepare(find_model(str(folder / "pair.yaml"))))
+        window = [np.zeros((224, 224, 3), np.uint8)] * recognizer.network.length
+        anew = median_time(lambda: decoder.infer([encoder.infer(window)]), 20)
+        one = median_time(lambda: encoder.infer(window[:1]), 100)
+    ratio = f"{anew / step_time:.1f} ({anew * 1e3:.0f} ms / {step_time * 1e3:.1f} ms)"
+    return [
+        ("encoder-decoder: window encoded anew / step", ratio, ""),
+        ("encoder-decoder: step / encoding of one frame", f"{step_time / one:.2f}", ""),
+    ]
+
+
+def host_time() -> list[Row]:
+    """Time of all that happens to one frame on the host, over that of one cv2.resize of it to the same size."""
+    frame = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    slot = np.empty((224, 224, 3), np.uint8)
+    resize = median_time(lambda: cv2.resize(frame, (224, 224), dst=slot))
+    with Recognizer.open(MODEL, BackendSettings("openvino")) as recognizer:
+        stream = recognizer.stream()
+    rows = []
+    for encoding in ("rgb8", "bgr8"):
+        message = image_message(frame, encoding, header(0, "camera"))
+        took = median_time(lambda message=message: stream.push(camera_image(message)))  # type: ignore[misc]
+        ratio = f"{took / resize:.2f} ({took * 1e6:.0f} us / {resize * 1e6:.0f} us)"
+        rows.append((f"host time per {encoding} frame / one cv2.resize of it", ratio, "1.3"))
+    return rows
+
+
+def median_time(action: Callable[[], object], repetitions: int = 1000) -> float:
+    """Return the median duration of the action in seconds."""
+    times = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)

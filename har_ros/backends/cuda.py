@@ -1,0 +1,105 @@
+"""The little of CUDA that TensorRT needs: the device, a stream, memory on both sides. NVIDIA's own bindings."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from har_ros.errors import BackendMissingError, ModelError
+
+try:
+    from cuda.bindings import driver
+except ImportError as error:
+    raise BackendMissingError(f"cuda-bindings cannot be imported ({error}); run: pip install cuda-bindings") from None
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """What engines are built for. capability: CUDA's compute capability, such as (8, 7)."""
+
+    name: str
+    capability: tuple[int, int]
+
+
+class Device:
+    """The first GPU, its primary context and one stream."""
+
+    def __init__(self) -> None:
+        """Raises BackendMissingError when there is no driver or no GPU."""
+        try:
+            checked(driver.cuInit(0))
+            self._device = checked(driver.cuDeviceGet(0))
+            self._context = checked(driver.cuDevicePrimaryCtxRetain(self._device))
+        except (RuntimeError, ModelError) as error:
+            reason = str(error) if isinstance(error, ModelError) else "its driver, libcuda.so.1, is not installed"
+            raise BackendMissingError(
+                f"there is no NVIDIA GPU that can be used ({reason}); check with nvidia-smi"
+            ) from None
+        self.use()
+        self.stream: Any = checked(driver.cuStreamCreate(driver.CUstream_flags.CU_STREAM_NON_BLOCKING))
+
+    def use(self) -> None:
+        """Make the context current in this thread, as every thread needs that calls CUDA."""
+        checked(driver.cuCtxSetCurrent(self._context))
+
+    @property
+    def gpu(self) -> Gpu:
+        """Name and compute capability."""
+        attribute = driver.CUdevice_attribute
+        major = attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
+        minor = attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR
+        name = checked(driver.cuDeviceGetName(256, self._device)).split(b"\0")[0].decode()
+        capability = tuple(int(checked(driver.cuDeviceGetAttribute(one, self._device))) for one in (major, minor))
+        return Gpu(name, (capability[0], capability[1]))
+
+    def wait(self) -> None:
+        """Wait until the stream has done all that was asked of it."""
+        checked(driver.cuStreamSynchronize(self.stream))
+
+    def close(self) -> None:
+        """Free stream and context."""
+        self.use()
+        checked(driver.cuStreamDestroy(self.stream))
+        checked(driver.cuDevicePrimaryCtxRelease(self._device))
+
+
+class Buffer:
+    """An array in pinned host memory and its twin on the device."""
+
+    def __init__(self, device: Device, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+        """Allocate both; raises ModelError when memory is short."""
+        self._stream = device.stream
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        self.address = int(checked(driver.cuMemAlloc(size)))
+        self._pinned = int(checked(driver.cuMemAllocHost(size)))
+        self.host: NDArray[Any] = _array_at(self._pinned, size).view(dtype).reshape(shape)
+
+    def to_device(self, rows: int) -> None:
+        """Copy the first rows, when the stream comes to it."""
+        checked(driver.cuMemcpyHtoDAsync(self.address, self._pinned, self.host[:rows].nbytes, self._stream))
+
+    def to_host(self, rows: int) -> None:
+        """Copy the first rows back, when the stream comes to it."""
+        checked(driver.cuMemcpyDtoHAsync(self._pinned, self.address, self.host[:rows].nbytes, self._stream))
+
+    def close(self) -> None:
+        """Free both; `host` must not be used afterwards."""
+        del self.host
+        checked(driver.cuMemFree(self.address))
+        checked(driver.cuMemFreeHost(self._pinned))
+
+
+def checked(result: tuple[Any, ...]) -> Any:
+    """Return what a call of the driver returned beside its status. Raises ModelError."""
+    status, *values = result
+    if status != driver.CUresult.CUDA_SUCCESS:
+        raise ModelError(f"CUDA failed with {status.name}")
+    return values[0] if values else None
+
+
+def _array_at(address: int, size: int) -> NDArray[np.uint8]:
+    return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))

@@ -1,0 +1,178 @@
+"""TensorRT engines: built once for a network, a GPU and a TensorRT, and kept. Needs no GPU to build for a given one."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, SupportsInt
+
+from har_ros.backends.cuda import Gpu
+from har_ros.errors import BackendMissingError, ModelError, one_line
+from har_ros.models.cache import cached
+from har_ros.models.prepare import FRAMES, PreparedNetwork, merged
+
+logger = logging.getLogger(__name__)
+
+NAMES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
+"""Modules with TensorRT's API: of JetPack and desktops, for RTX GPUs, and the latter's wheel without its front end."""
+HEARTBEAT = 5.0
+"""Seconds between two messages of a build."""
+
+
+def _import_tensorrt() -> Any:
+    reasons = []
+    for name in NAMES:
+        try:
+            module = importlib.import_module(name)
+        except (ImportError, OSError, RuntimeError) as error:  # a library that does not load raises any of these
+            reasons.append(one_line(error))
+            continue
+        if hasattr(module, "Builder"):  # else it holds type stubs only
+            return module
+    raise BackendMissingError(
+        f"TensorRT cannot be imported ({reasons[0] if reasons else 'no module has it'}); install JetPack's "
+        "python3-libnvinfer, or tensorrt_rtx for a desktop GPU"
+    )
+
+
+if TYPE_CHECKING:
+    import tensorrt_rtx_bindings.tensorrt_rtx as trt
+else:
+    trt = _import_tensorrt()
+
+VERSION: str = vars(trt)["__version__"]
+IS_RTX = "rtx" in trt.__name__
+STRONGLY_TYPED = IS_RTX or int(VERSION.partition(".")[0]) >= 10
+
+
+class Log(trt.ILogger):
+    """Passes TensorRT's messages on to Python's logging, and keeps the last error."""
+
+    def __init__(self) -> None:
+        trt.ILogger.__init__(self)
+        self.error = "no reason given"
+
+    def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
+        """See trt.ILogger."""
+        if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
+            if "cudaError 35" not in msg:  # no driver: building does without
+                self.error = one_line(msg)
+        elif severity == trt.ILogger.WARNING:
+            logger.debug("TensorRT: %s", one_line(msg))
+
+
+def engine_file(network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int) -> Path:
+    """Return the engine for batches of 1 to `max_batch`, built the first time. Raises ModelError.
+
+    half: float16 inside, float32 outside.
+    """
+    model = merged(network, half=half and STRONGLY_TYPED)
+    key = hashlib.sha256(model)
+    for part in (trt.__name__, VERSION, gpu.name, gpu.capability, half, max_batch, network.shape):
+        key.update(repr(part).encode())
+    name = f"engines/{network.name}-{key.hexdigest()[:16]}.engine"
+    return cached(name, lambda: build(model, network, gpu, half, max_batch))
+
+
+def build(model: bytes, network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int) -> bytes:
+    """Build the engine of a serialised ONNX model, saying every few seconds that it goes on. Raises ModelError."""
+    log = Log()
+    builder = trt.Builder(log)
+    if builder is None:
+        raise ModelError(f"TensorRT cannot start ({log.error}); check nvidia-smi and the driver")
+    definition = builder.create_network(_creation_flags())
+    parser = trt.OnnxParser(definition, log)
+    if not parser.parse(model):
+        reason = _parse_error(parser) if parser.num_errors else log.error
+        raise ModelError(f"TensorRT cannot take {network.name} ({reason[:300]}); set backend to openvino")
+    config = builder.create_builder_config()
+    if half and not STRONGLY_TYPED:
+        flags: Any = trt.BuilderFlag  # the newest TensorRT has no FP16 any more
+        config.set_flag(flags.FP16)
+    if not half:
+        config.clear_flag(trt.BuilderFlag.TF32)
+    profile = builder.create_optimization_profile()
+    smallest, largest = (trt.Dims((batch, *network.shape)) for batch in (1, max_batch))
+    profile.set_shape(FRAMES, smallest, largest, largest)
+    config.add_optimization_profile(profile)
+    _set_capability(config, gpu)
+    with _said_to_go_on(network.name, gpu, config):
+        engine: Any = builder.build_serialized_network(definition, config)
+    if engine is None:
+        raise ModelError(f"TensorRT cannot build {network.name} ({log.error[:300]}); set backend to openvino")
+    return bytes(engine)
+
+
+def _parse_error(parser: Any) -> str:
+    """Return the operator, which TensorRT names from 10 on, and what is wrong with it."""
+    error = parser.get_error(0)
+    operator = f"{error.node_operator()}: " if hasattr(error, "node_operator") else ""
+    return operator + one_line(error.desc())
+
+
+def _creation_flags() -> int:
+    flags: Any = trt.NetworkDefinitionCreationFlag  # the newest TensorRT has no EXPLICIT_BATCH any more
+    return 1 << int(flags.STRONGLY_TYPED if STRONGLY_TYPED else flags.EXPLICIT_BATCH)
+
+
+def _set_capability(config: trt.IBuilderConfig, gpu: Gpu) -> None:
+    """Name the GPU to TensorRT for RTX, which could build for several; TensorRT builds for the one that is there."""
+    if not IS_RTX:
+        return
+    name = f"SM{gpu.capability[0]}{gpu.capability[1]}"
+    capability: Any = getattr(trt, "ComputeCapability", None)
+    if not hasattr(capability, name):
+        raise ModelError(f"TensorRT for RTX {VERSION} does not know the {gpu.name} ({name}); use tensorrt")
+    untyped: Any = config
+    untyped.num_compute_capabilities = 1
+    untyped.set_compute_capability(getattr(capability, name), 0)
+
+
+def deserialised(file: Path) -> trt.ICudaEngine | None:
+    """Load an engine; None when this TensorRT or GPU does not take it."""
+    engine: trt.ICudaEngine | None = trt.Runtime(Log()).deserialize_cuda_engine(file.read_bytes())
+    return engine
+
+
+@contextmanager
+def _said_to_go_on(name: str, gpu: Gpu, config: trt.IBuilderConfig) -> Iterator[None]:
+    """Log the stage of the build and its seconds; TensorRT tells stages from 10 on."""
+    stage, done = ["building"], Event()
+    if hasattr(trt, "IProgressMonitor"):
+        config.progress_monitor = _monitor(stage)
+    start = time.monotonic()
+
+    def beat() -> None:
+        while not done.wait(HEARTBEAT):
+            logger.info("engine for %s: %s, %.0f s so far", name, stage[0], time.monotonic() - start)
+
+    logger.info("building the engine of %s for %s, once; this can take minutes", name, gpu.name)
+    Thread(target=beat, name="engine", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+    logger.info("built the engine of %s in %.0f s", name, time.monotonic() - start)
+
+
+def _monitor(stage: list[str]) -> trt.IProgressMonitor:
+    class Monitor(trt.IProgressMonitor):
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+
+        def phase_start(self, phase_name: str, parent_phase: str, num_steps: SupportsInt) -> None:
+            stage[0] = phase_name
+
+        def step_complete(self, phase_name: str, step: SupportsInt) -> bool:
+            return True
+
+        def phase_finish(self, phase_name: str) -> None:
+            pass
+
+    return Monitor()

@@ -1,0 +1,192 @@
+"""The `actionnet` command: actions in video files, folders of pictures, cameras and streams, without ROS."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from har_ros.card import WindowSpec
+from har_ros.errors import HarError, VideoError
+from har_ros.models import command
+from har_ros.models.locate import card_names
+from har_ros.options import add_network_options, at_least, backend_settings, fraction, natural
+from har_ros.overlay import annotate, announce
+from har_ros.pixels import CameraImage
+from har_ros.recognizer import Recognizer, Result, Stream, StreamSettings
+from har_ros.scores import Prediction
+from har_ros.sink import Pixels, VideoFile, Window, screen
+from har_ros.source import Frame, Source, open_source
+
+SECOND = 1_000_000_000
+EPILOG = "actionnet models --help tells of the networks: what there is, what to download, what a card says wrongly."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command. Returns the exit status: 0, 1 when something failed, 2 when the command line is wrong."""
+    given = sys.argv[1:] if arguments is None else arguments
+    messages = Console(stderr=True)
+    logger = logging.getLogger("har_ros")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_ToConsole(messages))
+    try:
+        if given[:1] == ["models"]:
+            return command.run(given[1:])
+        return run(_parser().parse_args(given), messages)
+    except HarError as error:
+        _say(messages, f"actionnet: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone; Python must not try to flush it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="actionnet", description=__doc__, epilog=EPILOG)
+    parser.add_argument("input", help="a video file, a folder of pictures, /dev/video0, or a stream such as rtsp://…")
+    parser.add_argument("output", nargs="?", help="a video file for the annotated frames; without: the screen")
+    names = ", ".join(card_names())
+    parser.add_argument(
+        *("--network", "--model"),
+        dest="model",
+        default="i3d-kinetics-400",
+        help=f"{names}; or the path of a card or of a network file (i3d-kinetics-400)",
+    )
+    add_network_options(parser)
+    parser.add_argument("--threshold", type=fraction, default=0.01, help="least probability of an action (0.01)")
+    parser.add_argument("--top-k", type=natural, default=5, help="number of actions for each window (5)")
+    parser.add_argument("--frames", type=natural, default=0, help="frames in a window (what the card says)")
+    parser.add_argument(
+        "--skip-frames",
+        type=partial(at_least, 0),
+        default=-1,
+        help="frames left out between two of a window (what the card says)",
+    )
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each window")
+    return parser
+
+
+def run(options: argparse.Namespace, messages: Console) -> int:
+    """Recognise all of the input. Raises HarError."""
+    source = open_source(options.input)
+    sink = VideoFile(options.output, source.rate) if options.output else _window(messages)
+    with Recognizer.open(
+        options.model,
+        backend_settings(options),
+        frames=options.frames,
+        labels=options.labels,
+        input_blob=options.input_blob,
+        output_blob=options.output_blob,
+    ) as recognizer:
+        skip = skip_frames(options.skip_frames, source.rate, recognizer.card.window)
+        stream = recognizer.stream(StreamSettings(skip, max_gap=0.0 if not source.live else 2.0))
+        _say(messages, f"{recognizer.network.name}; windows of {stream.length} frames, {skip} left out between two")
+        report = Report(as_json=options.json)
+        try:
+            for frame in _shown(source, report, messages):
+                ready = stream.push(CameraImage.of_array(frame.pixels, frame.stamp))
+                if ready and not (source.live and source.waiting):
+                    [result] = recognizer.recognize([stream], options.top_k, options.threshold)
+                    report.take(frame, result)
+                if sink is not None and not sink.show(_annotated(frame, stream, report.prediction)):
+                    break
+        finally:
+            if sink is not None:
+                sink.close()
+    if not report.windows:
+        needed = 1 + (stream.length - 1) * (1 + skip)
+        raise VideoError(f"{source.name} is too short: a window needs {needed} frames; set --frames or --skip-frames")
+    return 0
+
+
+class _ToConsole(logging.Handler):
+    """Shows what the core logs."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        _say(self._console, record.getMessage())
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class Report:
+    """Prints what was recognised: a line for each window, or for each change of the best action."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._best = ""
+        self.windows = 0
+        self.prediction: Prediction | None = None
+
+    def take(self, frame: Frame, result: Result | None) -> None:
+        """Take the result behind a frame; None while the window is filling."""
+        if result is None:
+            return
+        self.windows += 1
+        self.prediction = result.prediction
+        actions = [{"label": h.label, "score": round(h.score, 4)} for h in result.prediction.accepted]
+        best = str(actions[0]["label"]) if actions else "nothing recognised"
+        if self._as_json:
+            start, end = result.start / SECOND, result.end / SECOND
+            took = round(result.inference_time, 4)
+            line = {"frame": frame.index, "start": start, "end": end, "actions": actions, "inference_time": took}
+            print(json.dumps(line), flush=True)
+        elif best != self._best:
+            score = f" {actions[0]['score']:.2f}" if actions else ""
+            print(f"frame {frame.index:6}  {best}{score}", flush=True)
+        self._best = best
+
+
+def skip_frames(given: int, rate: float, window: WindowSpec) -> int:
+    """Return how many frames to leave out so that the window has the card's sample rate, unless a number is given.
+
+    rate: of the source, in frames per second.
+    """
+    if given >= 0:
+        return given
+    if window.sample_rate is None:
+        return window.skip_frames
+    return max(0, round(rate / window.sample_rate) - 1)
+
+
+def _shown(source: Source, report: Report, messages: Console) -> Iterator[Frame]:
+    """Yield the frames, with a progress bar on a terminal where their number is known."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    hidden = not (messages.is_terminal and source.count)
+    # on a terminal rich prints our lines above its bar; where they go to a file, it must not touch them
+    with Progress(*columns, console=messages, disable=hidden, redirect_stdout=sys.stdout.isatty()) as progress:
+        task = progress.add_task("frames", total=source.count)
+        for frame in source:
+            yield frame
+            progress.update(task, completed=frame.index + 1)
+
+
+def _window(messages: Console) -> Window | None:
+    if reason := screen():
+        _say(messages, f"no window, because {reason}")
+        return None
+    return Window()
+
+
+def _annotated(frame: Frame, stream: Stream, prediction: Prediction | None) -> Pixels:
+    """Draw into the frame."""
+    if prediction is None:
+        announce(frame.pixels, f"warming up {stream.fill}/{stream.length}")
+    else:
+        annotate(frame.pixels, prediction)
+    return frame.pixels

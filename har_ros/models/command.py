@@ -1,0 +1,96 @@
+"""`actionnet models`: which networks there are, downloading them, checking cards."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.table import Column, Table
+
+from har_ros.errors import HarError
+from har_ros.models.check import examine
+from har_ros.models.fetch import fetch
+from har_ros.models.locate import Model, card_names, find_model
+from har_ros.options import add_network_options, backend_settings
+from har_ros.recognizer import Recognizer
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command. Returns the exit status. Raises HarError."""
+    parser = argparse.ArgumentParser(prog="actionnet models", description=__doc__)
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="{list,fetch,check}")
+    commands.add_parser("list", help="list the networks that come with har_ros (also without a command)")
+    fetching = commands.add_parser("fetch", help="download a network")
+    fetching.add_argument("names", nargs="+", metavar="NAME", help="a card's name or path")
+    checking = commands.add_parser("check", help="compare a card with its network, and try it")
+    checking.add_argument("model", metavar="CARD", help="a card's name, or the path of a card or of a network file")
+    add_network_options(checking)
+    options = parser.parse_args(arguments)
+    if options.command == "fetch":
+        return _fetch([find_model(name) for name in options.names])
+    if options.command == "check":
+        return _check(options)
+    return _list()
+
+
+def _list() -> int:
+    name, shape = Column("name", no_wrap=True), Column("input", no_wrap=True)
+    table = Table(name, "classes", shape, "present", "licence", box=None)
+    for model in map(find_model, card_names()):
+        present = "no" if model.missing() else "yes"
+        spec, frames = model.card.input, model.card.window.frames
+        table.add_row(
+            model.card.name, _classes(model), f"{frames}×{spec.height}×{spec.width}", present, model.card.licence
+        )
+    Console().print(table)
+    return 0
+
+
+def _classes(model: Model) -> str:
+    try:
+        return str(len(model.labels()))
+    except HarError:  # its label file is not there yet
+        return "?"
+
+
+def _fetch(models: list[Model]) -> int:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    for model in models:
+        with Progress(*columns, console=console) as progress:
+            tasks: dict[str, TaskID] = {}
+
+            def show(
+                name: str, have: int, total: int | None, progress: Progress = progress, tasks: dict[str, TaskID] = tasks
+            ) -> None:
+                if name not in tasks:
+                    tasks[name] = progress.add_task(name, total=total)
+                progress.update(tasks[name], completed=have, total=total)
+
+            brought = fetch(model, show)
+        if not brought:
+            console.print(f"{model.card.name} is there already")
+        for source, path in zip(model.card.files, brought, strict=False):
+            verified = "" if source.checksum else " (its publisher gives no checksum to verify it by)"
+            console.print(f"{path}{verified}", soft_wrap=True)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    console = Console(soft_wrap=True, highlight=False)
+    model = find_model(options.model, options.labels, options.input_blob, options.output_blob)
+    networks, wrong = examine(model)
+    for text in wrong:
+        console.print(f"{model.card.name}: {text}", markup=False)
+    if wrong:
+        return 1
+    overrides = {"labels": options.labels, "input_blob": options.input_blob, "output_blob": options.output_blob}
+    with Recognizer.open(options.model, backend_settings(options), **overrides) as recognizer:
+        shapes = " and ".join(f"{'×'.join(map(str, one.shape))} {one.type}" for one in networks)
+        console.print(
+            f"{model.card.name} is as its card says: {shapes} in, {len(recognizer.labels)} classes out; "
+            f"tried with {recognizer.network.name}",
+            markup=False,
+        )
+    return 0

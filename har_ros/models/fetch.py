@@ -1,0 +1,170 @@
+"""Brings a card's files: downloads that resume, checksums, archives that cannot write outside their folder."""
+
+from __future__ import annotations
+
+import http.client
+import tarfile
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import IO
+from urllib.error import HTTPError, URLError
+
+from har_ros.card import SourceFile
+from har_ros.errors import ModelError, one_line
+from har_ros.models.cache import digest, locked
+from har_ros.models.locate import Model
+
+TIMEOUT = 30.0
+"""Seconds without a byte after which a download is given up."""
+BLOCK = 1 << 18
+LIMIT = 8 << 30
+"""Bytes that a file may have, unpacked, when its card does not say."""
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with a file's name, the bytes so far and, where known, of how many."""
+
+
+def fetch(model: Model, progress: Progress) -> list[Path]:
+    """Bring the card's files that are missing into its downloads folder. Returns them. Raises ModelError."""
+    folder = model.downloads
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / "fetch"):
+            missing = model.missing()  # unless another process has just brought them
+            for url in dict.fromkeys(file.url for file in missing):
+                _fetch_url(url, [file for file in missing if file.url == url], folder, progress)
+    except OSError as error:
+        raise ModelError(
+            f"cannot write to {folder} ({error.strerror or error}); make room there, or it writable"
+        ) from None
+    return [folder / file.name for file in missing]
+
+
+def _fetch_url(url: str, files: list[SourceFile], folder: Path, progress: Progress) -> None:
+    """Download to a .part, which stays when the connection breaks; verify in a scratch folder, then rename."""
+    part = folder / f"{PurePosixPath(url).name}.part"
+    download(url, part, progress)
+    with TemporaryDirectory(dir=folder, prefix=".") as scratch:
+        try:
+            for file in files:
+                made = Path(scratch, file.name)
+                if file.member is None:
+                    part.replace(made)
+                else:
+                    extract(part, file.member, made, file.size or LIMIT)
+                _verify(made, file, url)
+        except ModelError:
+            part.unlink(missing_ok=True)  # what does not verify is not resumed
+            raise
+        for file in files:
+            Path(scratch, file.name).replace(folder / file.name)
+    part.unlink(missing_ok=True)
+
+
+def download(url: str, part: Path, progress: Progress) -> None:
+    """Download a URL to a file, going on behind what is there of it. Raises ModelError; what came stays."""
+    have = part.stat().st_size if part.exists() else 0
+    try:
+        with _opened(url, have) as response:
+            if response is None:  # all of it is there
+                return
+            resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
+            have = have if resumed else 0
+            length = response.headers.get("Content-Length")
+            total = have + int(length) if length and length.isdigit() else None
+            with part.open("ab" if resumed else "wb") as file:
+                while block := response.read(BLOCK):
+                    have += file.write(block)
+                    progress(part.stem, have, total)
+    except (URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        raise ModelError(
+            f"cannot download {url} ({one_line(reason)}); try again, it goes on from where it was"
+        ) from None
+    if total is not None and have != total:
+        raise ModelError(f"{url} ended after {have} of {total} bytes; try again, it goes on from where it was")
+
+
+@contextmanager
+def _opened(url: str, have: int) -> Iterator[http.client.HTTPResponse | None]:
+    """Open the URL from byte `have` on; None when there is nothing behind it."""
+    headers = {"User-Agent": "har_ros", **({"Range": f"bytes={have}-"} if have else {})}
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            yield response
+    except HTTPError as error:
+        if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            yield None
+        else:
+            raise
+
+
+def extract(archive: Path, member: str, target: Path, limit: int) -> None:
+    """Write one regular file of a .tar(.gz, .xz, .bz2) or .zip to `target`, and nothing else.
+
+    member: its path in the archive, or the end of it. Raises ModelError, also when any path leads out of the archive.
+    """
+    try:
+        with _contents(archive) as (names, opened):
+            for name in names:
+                if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                    raise ModelError(
+                        f"{archive.name} holds {name!r}, a path outside its folder; do not use this archive"
+                    )
+            found = [name for name in names if f"/{name}".endswith(f"/{member}")]
+            if len(found) != 1:
+                raise ModelError(
+                    f"{archive.name} holds {len(found)} files {member}, where one is expected; mend the card"
+                )
+            with opened(found[0]) as source, target.open("wb") as file:
+                _copy(source, file, limit, member)
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{archive.name} is no archive that can be read ({one_line(error)}); fetch it anew") from None
+
+
+@contextmanager
+def _contents(archive: Path) -> Iterator[tuple[list[str], Callable[[str], IO[bytes]]]]:
+    """Give the names in an archive, and what opens one of them."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as zipped:
+            yield zipped.namelist(), zipped.open
+        return
+    with tarfile.open(archive) as tar:
+
+        def opened(name: str) -> IO[bytes]:
+            file = tar.extractfile(name) if tar.getmember(name).isreg() else None
+            if file is None:
+                raise ValueError(f"{name} is no regular file")
+            return file
+
+        yield tar.getnames(), opened
+
+
+def _copy(source: IO[bytes], target: IO[bytes], limit: int, name: str) -> None:
+    left = limit
+    while block := source.read(BLOCK):
+        left -= len(block)
+        if left < 0:
+            raise ValueError(f"{name} has more than the {limit} bytes expected")
+        target.write(block)
+
+
+def _verify(path: Path, file: SourceFile, url: str) -> None:
+    size = path.stat().st_size
+    if file.size is not None and size != file.size:
+        raise ModelError(
+            f"{file.name} from {url} has {size} bytes, {file.size} expected; it was not kept, fetch it anew"
+        )
+    if file.checksum is not None:
+        algorithm, _, expected = file.checksum.partition(":")
+        if (actual := digest(path, algorithm)) != expected:
+            raise ModelError(
+                f"{file.name} from {url} has the checksum {actual[:12]}…, {expected[:12]}… expected; "
+                "it was not kept, fetch it anew or mend the card"
+            )

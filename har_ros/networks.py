@@ -1,0 +1,170 @@
+"""The kinds of network. Each says what a camera's Stream hands over at a time, and what is kept between two times."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from har_ros.backends import Backend
+from har_ros.models.prepare import PreparedNetwork
+from har_ros.window import Clip
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The probabilities (one per class) of the frames since `start`, a stamp in nanoseconds."""
+
+    probabilities: NDArray[np.float32]
+    start: int
+
+
+Load = Callable[[PreparedNetwork], Backend]
+
+
+class Memory(Protocol):
+    """What a network keeps of one camera between two clips."""
+
+    @property
+    def fill(self) -> int:
+        """Number of frames that it remembers, at most the window's length."""
+
+
+class Network(Protocol):
+    """A network of one kind, loaded."""
+
+    @property
+    def length(self) -> int:
+        """Number of frames on which an answer is based."""
+
+    @property
+    def frames_per_clip(self) -> int:
+        """Number of frames that are handed over at a time."""
+
+    @property
+    def name(self) -> str:
+        """What runs it, in words."""
+
+    @property
+    def max_batch(self) -> int:
+        """How many clips it runs at once."""
+
+    def new_memory(self) -> Memory | None:
+        """Return a camera's empty memory; None when the clip is all that the network needs."""
+
+    def run(self, clips: Sequence[Clip], memories: Sequence[Memory | None]) -> list[Answer | None]:
+        """Return an answer for each clip, None while its memory is still filling. Raises ModelError."""
+
+    def close(self) -> None:
+        """Free the network."""
+
+
+class ClipNetwork:
+    """Takes a whole window of frames at a time and keeps nothing."""
+
+    def __init__(self, networks: tuple[PreparedNetwork, ...], load: Load) -> None:
+        (network,) = networks
+        self.length = self.frames_per_clip = network.shape[0]
+        self._backend = load(network)
+
+    @property
+    def name(self) -> str:
+        """See Network."""
+        return self._backend.name
+
+    @property
+    def max_batch(self) -> int:
+        """See Network."""
+        return self._backend.max_batch
+
+    def new_memory(self) -> None:
+        """See Network."""
+
+    def run(self, clips: Sequence[Clip], memories: Sequence[Memory | None]) -> list[Answer | None]:
+        """See Network."""
+        rows = self._backend.infer([clip.frames for clip in clips])
+        return [Answer(row, clip.start) for row, clip in zip(rows, clips, strict=True)]
+
+    def close(self) -> None:
+        """See Network."""
+        self._backend.close()
+
+
+class EncoderDecoder:
+    """Encodes each frame once; the window holds embeddings, which the decoder reads."""
+
+    frames_per_clip = 1
+
+    def __init__(self, networks: tuple[PreparedNetwork, ...], load: Load) -> None:
+        encoder, decoder = networks
+        self.length = decoder.shape[0]
+        self._encoder, self._decoder = load(encoder), load(decoder)
+
+    @property
+    def name(self) -> str:
+        """See Network."""
+        return self._encoder.name
+
+    @property
+    def max_batch(self) -> int:
+        """See Network."""
+        return self._encoder.max_batch
+
+    def new_memory(self) -> Embeddings:
+        """See Network."""
+        return Embeddings(self.length)
+
+    def run(self, clips: Sequence[Clip], memories: Sequence[Memory | None]) -> list[Answer | None]:
+        """See Network."""
+        kept = [memory for memory in memories if isinstance(memory, Embeddings)]
+        rows = self._encoder.infer([clip.frames[0] for clip in clips])
+        for memory, clip, embedding in zip(kept, clips, rows, strict=True):
+            memory.append(embedding, clip)
+        full = [memory for memory in kept if memory.fill == self.length]
+        answers = iter(self._decoder.infer([memory.window() for memory in full]) if full else ())
+        return [Answer(next(answers), memory.start) if memory in full else None for memory in kept]
+
+    def close(self) -> None:
+        """See Network."""
+        self._encoder.close()
+        self._decoder.close()
+
+
+class Embeddings:
+    """The newest embeddings of one camera, without a gap between them."""
+
+    def __init__(self, length: int) -> None:
+        self._rows: deque[tuple[int, NDArray[np.float32]]] = deque(maxlen=length)
+        self._restarts = 0
+
+    @property
+    def fill(self) -> int:
+        """See Memory."""
+        return len(self._rows)
+
+    @property
+    def start(self) -> int:
+        """Stamp of the oldest, in nanoseconds."""
+        return self._rows[0][0]
+
+    def append(self, embedding: NDArray[np.float32], clip: Clip) -> None:
+        """Remember the embedding of the clip's frame; forget the others if the camera's window began anew."""
+        if clip.restarts != self._restarts:
+            self._rows.clear()
+            self._restarts = clip.restarts
+        self._rows.append((clip.end, embedding))
+
+    def window(self) -> NDArray[np.float32]:
+        """Return them in order, T×D."""
+        return np.stack([row for _, row in self._rows])
+
+
+KINDS: dict[str, Callable[[tuple[PreparedNetwork, ...], Load], Network]] = {
+    "clip": ClipNetwork,
+    "encoder-decoder": EncoderDecoder,
+}
+"""A card's kind → how its networks are loaded."""

@@ -1,0 +1,42 @@
+"""Command-line options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import get_args
+
+from har_ros.backends import BACKENDS, BackendSettings, Device, Precision
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add what can replace a card's fields, and what runs the network."""
+    parser.add_argument("--labels", default="", help="a file with a class name per line, in place of the card's")
+    parser.add_argument("--input-blob", default="", help="name of the network's input, in place of the card's")
+    parser.add_argument("--output-blob", default="", help="name of the network's output, in place of the card's")
+    parser.add_argument("--backend", default="auto", choices=("auto", *BACKENDS), help="what runs the network (auto)")
+    parser.add_argument("--precision", default="auto", choices=get_args(Precision), help="of the arithmetic (auto)")
+    parser.add_argument("--device", default="CPU", choices=get_args(Device), help="what OpenVINO runs on (CPU)")
+
+
+def backend_settings(options: argparse.Namespace) -> BackendSettings:
+    """Return the options as settings, for one input at a time."""
+    return BackendSettings(options.backend, options.precision, options.device, max_batch=1)
+
+
+def natural(text: str) -> int:
+    """Read a number from 1 on."""
+    return at_least(1, text)
+
+
+def at_least(low: int, text: str) -> int:
+    """Read a number from `low` on."""
+    if int(text) < low:
+        raise argparse.ArgumentTypeError(f"{text} is below {low}")
+    return int(text)
+
+
+def fraction(text: str) -> float:
+    """Read a number from 0 to 1."""
+    if not 0 <= float(text) <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return float(text)

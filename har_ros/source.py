@@ -1,0 +1,161 @@
+"""Frames for the command: from video files, folders of pictures, cameras and network streams."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from har_ros.errors import HarError, VideoError
+
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what FFmpeg prints about a file, VideoError says
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+DEFAULT_RATE = 25.0
+AHEAD_OF_A_FILE = 8
+"""Frames that are decoded ahead while the network works."""
+AHEAD_OF_A_CAMERA = 64
+"""Frames of a camera that wait while the network works; the oldest make room."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """pixels: uint8 H×W×3 BGR. index: from 0 on. stamp: nanoseconds, of a file from its start on."""
+
+    pixels: NDArray[np.uint8]
+    index: int
+    stamp: int
+
+
+class Source:
+    """What the frames come from. Iterate it once.
+
+    live: a camera or a stream, whose frames do not wait. count: number of frames where known, else 0.
+    """
+
+    def __init__(self, name: str, frames: Iterator[NDArray[np.uint8]], rate: float, count: int, live: bool) -> None:
+        self.name = name
+        self.rate = rate
+        self.count = count
+        self.live = live
+        self.dropped = 0  # frames of a camera for which the network was too slow
+        self._frames = frames
+        self._queue: queue.Queue[Frame | HarError | None] = queue.Queue(AHEAD_OF_A_CAMERA if live else AHEAD_OF_A_FILE)
+        self._stopped = Event()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether another frame is there already."""
+        return not self._queue.empty()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Decode in a thread of its own. Raises VideoError behind the last good frame when the rest cannot be read."""
+        Thread(target=self._read, name="decoder", daemon=True).start()
+        try:
+            while (item := self._queue.get()) is not None:
+                if isinstance(item, HarError):
+                    raise item
+                yield item
+        finally:
+            self._stopped.set()
+
+    def _read(self) -> None:
+        shape: tuple[int, ...] = ()
+        try:
+            for index, pixels in enumerate(self._frames):
+                if shape not in ((), pixels.shape):
+                    (height, width), (old_height, old_width) = pixels.shape[:2], shape[:2]
+                    raise VideoError(
+                        f"{self.name} changes its size at frame {index} from {old_width}x{old_height} to "
+                        f"{width}x{height}; give the parts one by one"
+                    )
+                shape = pixels.shape
+                stamp = time.time_ns() if self.live else round(index / self.rate * 1e9)
+                if not self._put(Frame(pixels, index, stamp)):
+                    return
+            if not shape:
+                raise VideoError(f"{self.name} has no frames; check the file or the camera")
+            self._put(None)
+        except HarError as error:
+            self._put(error)
+
+    def _put(self, item: Frame | HarError | None) -> bool:
+        """Returns False when nobody wants it any more."""
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                if self.live:
+                    with suppress(queue.Empty):
+                        self._queue.get_nowait()
+                        self.dropped += 1
+        return False
+
+
+def open_source(uri: str) -> Source:
+    """Open a video file, a folder of pictures, a camera (/dev/video0, 0) or a stream (rtsp://…). Raises VideoError."""
+    camera = re.fullmatch(r"(?:/dev/video)?(\d+)", uri)
+    path = Path(uri).expanduser()
+    if "://" in uri:
+        return _of_capture(uri, cv2.VideoCapture(uri), live=True)
+    if camera and (not path.exists() or uri.startswith("/dev/")):
+        return _of_capture(uri, cv2.VideoCapture(int(camera.group(1))), live=True)
+    if path.is_dir():
+        return _of_folder(path)
+    if not path.is_file():
+        raise VideoError(f"{uri!r} does not exist; give a video file, a folder of pictures, /dev/video0 or rtsp://…")
+    return _of_capture(uri, cv2.VideoCapture(str(path)), live=False)
+
+
+def _of_capture(name: str, capture: cv2.VideoCapture, live: bool) -> Source:
+    if not capture.isOpened():
+        remedy = "check that it is there and free" if live else "try: ffmpeg -i VIDEO -c:v libx264 copy.mp4"
+        raise VideoError(f"{name} cannot be opened as a video; {remedy}")
+    count = 0 if live else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+    rate = sensible_rate(capture.get(cv2.CAP_PROP_FPS))
+    return Source(name, _decoded(name, capture, count), rate, count, live)
+
+
+def _decoded(name: str, capture: cv2.VideoCapture, count: int) -> Iterator[NDArray[np.uint8]]:
+    """Raises VideoError when a file ends well before its header says; some headers only estimate."""
+    read = 0
+    while (frame := capture.read()[1]) is not None:
+        read += 1
+        yield np.asarray(frame, np.uint8)
+    capture.release()
+    if 0 < read < count - max(2, count // 50):
+        raise VideoError(f"{name} cannot be read behind frame {read} of {count}; the results up to there stand")
+
+
+def _of_folder(folder: Path) -> Source:
+    pictures = sorted((path for path in folder.iterdir() if path.suffix.lower() in PICTURES), key=_natural)
+    return Source(str(folder), _pictures(pictures), DEFAULT_RATE, len(pictures), live=False)
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sort frame2 before frame10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path.name)]
+
+
+def _pictures(paths: list[Path]) -> Iterator[NDArray[np.uint8]]:
+    for path in paths:
+        picture = cv2.imread(str(path))
+        if picture is None:
+            raise VideoError(f"{path} is no picture that can be read; remove or mend it")
+        yield np.asarray(picture, np.uint8)
+
+
+def sensible_rate(rate: float) -> float:
+    """Return frames per second; files without a rate report 0, NaN or thousands, and 25 is a common one."""
+    return rate if 1 <= rate <= 240 else DEFAULT_RATE

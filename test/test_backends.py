@@ -1,0 +1,122 @@
+"""OpenVINO's settings and cache; one backend serving while another is made."""
+
+import threading
+
+import numpy as np
+import pytest
+from small_networks import convolutional_network, linear_network, write_card
+
+from har_ros.backends import BackendSettings, load_backend
+from har_ros.backends.standby import Standby
+from har_ros.errors import ConfigurationError, ModelError
+from har_ros.models.check import prepare
+from har_ros.models.locate import find_model
+
+
+@pytest.fixture
+def network(tmp_path):
+    convolutional_network(tmp_path / "small.onnx")
+    fields = {"layout": "NCTHW", "range": [0, 1], "height": 16, "width": 16}
+    return prepare(find_model(str(write_card(tmp_path, input=fields, window={"frames": 8}))))[0]
+
+
+def clip(network):
+    return np.random.default_rng(0).integers(0, 256, network.shape, np.uint8)
+
+
+@pytest.mark.parametrize("precision", ["f32", "bf16", "f16"])
+def test_precision_is_what_was_asked_for_or_it_is_said(network, precision, caplog):
+    """Which of them a CPU has differs."""
+    backend = load_backend(network, BackendSettings("openvino", precision))
+    said = f"this CPU has no {precision} for OpenVINO, which computes in" in caplog.text
+    assert said != (backend.name == f"OpenVINO on CPU, {precision}")
+    assert not (said and precision == "f32")
+    exact = load_backend(network, BackendSettings("openvino", "f32"))
+    np.testing.assert_allclose(backend.infer([clip(network)]), exact.infer([clip(network)]), atol=0.02)
+
+
+def test_a_device_that_is_not_there_is_named(network):
+    with pytest.raises(ConfigurationError, match=r"OpenVINO finds no NPU here, only CPU.*; set device to one of these"):
+        load_backend(network, BackendSettings("openvino", device="NPU"))
+
+
+def test_what_was_compiled_is_kept(network, own_cache, monkeypatch):
+    settings = BackendSettings("openvino", "f32")
+    first = load_backend(network, settings).infer([clip(network)])
+    (blob,) = (own_cache / "openvino").glob("*.blob")
+    written = blob.stat().st_mtime_ns
+    np.testing.assert_array_equal(load_backend(network, settings).infer([clip(network)]), first)
+    assert [path.stat().st_mtime_ns for path in (own_cache / "openvino").glob("*.blob")] == [written]
+    other = BackendSettings("openvino", "bf16")
+    from_cache = load_backend(network, other).infer([clip(network)])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(own_cache / "another"))
+    np.testing.assert_array_equal(load_backend(network, other).infer([clip(network)]), from_cache)
+
+
+def test_other_arithmetic_is_not_taken_from_the_cache(tmp_path, own_cache):
+    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
+    answers = []
+    for high in (1, 2):
+        (network,) = prepare(find_model(str(write_card(tmp_path, input={"range": [0, high]}))))
+        answers.append(load_backend(network, BackendSettings("openvino", "f32")).infer([clip(network)]))
+    assert np.abs(answers[0] - answers[1]).max() > 0.01
+
+
+def test_a_damaged_cache_is_built_again(network, own_cache):
+    settings = BackendSettings("openvino", "f32")
+    first = load_backend(network, settings).infer([clip(network)])
+    for blob in (own_cache / "openvino").glob("*.blob"):
+        blob.write_bytes(b"damaged")
+    np.testing.assert_array_equal(load_backend(network, settings).infer([clip(network)]), first)
+
+
+def test_an_unwritable_cache_is_done_without(network, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert load_backend(network, BackendSettings("openvino")).infer([clip(network)]).shape == (1, 5)
+
+
+class Fixed:
+    """A backend that gives always the same."""
+
+    def __init__(self, name, value):
+        self.name, self.value, self.max_batch, self.closed = name, value, int(value), False
+
+    def infer(self, inputs):
+        return np.full((len(inputs), 1), self.value, np.float32)
+
+    def close(self):
+        self.closed = True
+
+
+def test_one_backend_serves_until_the_other_is_made():
+    ready, cpu, gpu = threading.Event(), Fixed("cpu", 1), Fixed("gpu", 2)
+    standby = Standby(cpu, lambda: ready.wait(10) and gpu)
+    assert standby.infer([0]).tolist() == [[1]]
+    assert (standby.name, standby.max_batch) == ("cpu", 1)
+    ready.set()
+    standby._thread.join(timeout=10)
+    assert standby.infer([0, 0]).tolist() == [[2], [2]]
+    assert (standby.name, standby.max_batch, cpu.closed) == ("gpu", 2, True)
+    standby.close()
+    assert gpu.closed
+
+
+def test_a_backend_that_cannot_be_made_is_said_and_the_other_goes_on(caplog):
+    def fail():
+        raise ModelError("there is no memory")
+
+    standby = Standby(Fixed("cpu", 1), fail)
+    standby._thread.join(timeout=10)
+    assert standby.infer([0]).tolist() == [[1]]
+    assert "cpu goes on, because: there is no memory" in caplog.text
+
+
+def test_what_is_made_after_the_end_is_freed():
+    ready, cpu, gpu = threading.Event(), Fixed("cpu", 1), Fixed("gpu", 2)
+    standby = Standby(cpu, lambda: ready.wait(10) and gpu)
+    standby.close()
+    ready.set()
+    standby._thread.join(timeout=10)
+    assert cpu.closed
+    assert gpu.closed

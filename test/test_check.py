@@ -1,0 +1,78 @@
+"""Disagreements between a card and its network."""
+
+import pytest
+from small_networks import encoder_decoder, linear_network, write_card
+
+from har_ros.errors import ModelError
+from har_ros.models.check import examine, prepare
+from har_ros.models.locate import find_model
+
+
+def wrong(card):
+    return examine(find_model(str(card)))[1]
+
+
+@pytest.fixture
+def network(tmp_path):
+    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
+    return tmp_path
+
+
+def test_a_right_card_has_none(network):
+    assert wrong(write_card(network)) == []
+
+
+def test_all_disagreements_are_found_at_once(network):
+    card = write_card(
+        network,
+        window={"frames": 16},
+        input={"height": 9},
+        labels=["a", "b"],
+        network={"file": "small.onnx", "output": "x"},
+    )
+    assert wrong(card) == [
+        "network has no output 'x', it has 'logits'",
+        "network's input has T = 4 (?×4×8×8×3 float32), 16 expected",
+        "network's input has H = 8 (?×4×8×8×3 float32), 9 expected",
+    ]
+    with pytest.raises(
+        ModelError, match=r"^small: network has no output.*; .*16 expected; .*9 expected; mend its card$"
+    ):
+        prepare(find_model(str(card)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"labels": ["a", "b"]}, "network gives 5 classes, the card has 2 labels"),
+        ({"network": {"file": "small.onnx", "input": "0"}}, "network has no input '0', it has 'frames'"),
+        ({"input": {"layout": "NCTHW"}}, "network's input has C = 4 (?×4×8×8×3 float32), 3 expected"),
+        ({"network": {"file": "two.onnx"}}, "network takes batches of 2 only; export it for batches of 1 or any size"),
+        ({"network": {"file": "image.onnx"}}, "network's input is ?×8×8×3 float32, which has not the axes NTHWC"),
+    ],
+)
+def test_each_disagreement(network, fields, expected):
+    linear_network(network / "two.onnx", (4, 8, 8, 3), batch=2)
+    linear_network(network / "image.onnx", (8, 8, 3))
+    assert expected in wrong(write_card(network, **fields))
+
+
+def test_uint8_networks_leave_no_room_for_scaling(brightness_card):
+    card = write_card(
+        brightness_card.parent,
+        "scaled",
+        network={"file": "brightness.onnx"},
+        input={"range": [0, 1]},
+        labels=list("abcd"),
+    )
+    assert wrong(card) == ["network takes uint8, which needs colour rgb and range [0, 255] without mean or std"]
+
+
+def test_encoder_and_decoder_must_fit(tmp_path):
+    card, *_ = encoder_decoder(tmp_path)
+    assert wrong(card) == []
+    linear_network(tmp_path / "decoder.onnx", (6, 7), 5, names=("0", "scores"))
+    assert wrong(card) == [
+        "decoder's input has T = 6 (?×6×7 float32), 4 expected",
+        "decoder's input has D = 7 (?×6×7 float32), 6 expected",
+    ]

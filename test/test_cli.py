@@ -1,0 +1,216 @@
+"""The command, in a process of its own as a user starts it, without ROS in its environment."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+from small_networks import linear_network, write_card
+from test_source import picture, write_pictures, write_video
+
+from har_ros.card import WindowSpec
+from har_ros.cli import skip_frames
+from har_ros.pixels import CameraImage
+from har_ros.recognizer import Recognizer
+
+ACTIONNET = Path(sys.executable).with_name("actionnet")
+
+
+def actionnet(*arguments, **environment):
+    if not ACTIONNET.exists():
+        pytest.skip(f"{ACTIONNET} is not there; run: pip install .")
+    kept = {name: os.environ[name] for name in ("HOME", "XDG_CACHE_HOME") if name in os.environ}
+    command = [str(argument) for argument in (ACTIONNET, *arguments)]
+    return subprocess.run(
+        command, env={"PATH": "/usr/bin:/bin", **kept, **environment}, capture_output=True, text=True, timeout=300
+    )
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture
+def video(tmp_path):
+    return write_video(tmp_path / "in.avi", 12)
+
+
+def test_a_video_gives_a_line_for_each_window_and_an_annotated_video(brightness_card, video, tmp_path):
+    """Frame i has the brightness 10 i; class k of the network scores frame k of 4."""
+    output = tmp_path / "out.mp4"
+    result = actionnet(video, output, "--network", brightness_card, "--json", "--top-k", 2, "--backend", "openvino")
+    assert (result.returncode, len(lines(result))) == (0, 9), result.stderr
+    for i, line in enumerate(lines(result), start=3):
+        assert line["frame"] == i
+        assert (line["start"], line["end"]) == (pytest.approx((i - 3) / 25), pytest.approx(i / 25))
+        assert [action["label"] for action in line["actions"]] == ["fourth", "third"]
+        assert 0 < line["inference_time"] < 10
+    capture = cv2.VideoCapture(str(output))
+    frames = [capture.read()[1] for _ in range(12)]
+    assert capture.read()[1] is None
+    assert frames[11].shape == (48, 64, 3)
+    assert (frames[11] > 150).any()  # what is drawn into a frame of 110
+
+
+def test_the_command_says_what_the_library_says(brightness_card, video):
+    result = actionnet(video, "--model", brightness_card, "--json", "--precision", "f32", "--threshold", 0)
+    capture, expected = cv2.VideoCapture(video), []
+    with Recognizer.open(str(brightness_card)) as recognizer:
+        stream = recognizer.stream()
+        while (frame := capture.read()[1]) is not None:
+            stream.push(CameraImage.of_array(frame, 0))
+            if (found := recognizer.recognize([stream], threshold=0)[0]) is not None:
+                expected.append({h.label: h.score for h in found.prediction.hypotheses})
+    assert len(lines(result)) == len(expected) == 9
+    for line, scores in zip(lines(result), expected, strict=True):
+        for action in line["actions"]:
+            assert action["score"] == pytest.approx(scores[action["label"]], abs=0.01)  # bfloat16 on some CPUs
+
+
+def test_without_json_a_line_for_each_change(brightness_card, tmp_path):
+    folder = write_pictures(tmp_path / "frames", [f"{i}.png" for i in range(8)])
+    result = actionnet(folder, "--network", brightness_card)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "frame      3  fourth 1.00\n" or result.stdout.startswith("frame      3  fourth 0.")
+
+
+def test_skipped_frames(brightness_card, video):
+    result = actionnet(video, "--network", brightness_card, "--json", "--skip-frames", 1)
+    assert [line["frame"] for line in lines(result)] == [6, 8, 10]
+
+
+@pytest.mark.parametrize(
+    ("given", "rate", "expected"), [(-1, 25, 0), (-1, 50, 1), (-1, 60, 1), (-1, 12, 0), (3, 50, 3)]
+)
+def test_frames_are_left_out_so_that_the_sample_rate_is_the_cards(given, rate, expected):
+    assert skip_frames(given, rate, WindowSpec(16, sample_rate=25)) == expected
+    assert skip_frames(-1, rate, WindowSpec(16, skip_frames=1)) == 1
+
+
+def test_a_network_file_of_ones_own(video, tmp_path):
+    linear_network(tmp_path / "own.onnx", (3, 4, 8, 8), names=("0", "198"))
+    (tmp_path / "labels.txt").write_text("run\nrun\nwalk\nsit\nstand\n")
+    options = ("--labels", tmp_path / "labels.txt", "--input-blob", "0", "--output-blob", "198", "--json")
+    result = actionnet(video, "--model", tmp_path / "own.onnx", *options)
+    assert result.returncode == 0, result.stderr
+    assert [line["frame"] for line in lines(result)] == [6, 8, 10]  # actionNet leaves out every other frame
+    assert {action["label"] for action in lines(result)[0]["actions"]} == {"run", "run (2)", "walk", "sit", "stand"}
+
+
+def test_the_real_network_says_playing_cricket(shared_data):
+    result = actionnet(shared_data / "cricket.gif", "--frames", 16, "--skip-frames", 1, "--json")
+    best = [line["actions"][0]["label"] for line in lines(result)]
+    assert len(best) == 25
+    assert best.count("playing cricket") >= 20
+
+
+def failure(result):
+    """Return the one sentence that a failed command says."""
+    assert result.returncode == 1, (result.stdout, result.stderr)
+    said = [line for line in result.stderr.splitlines() if line.startswith("actionnet: ")]
+    assert len(said) == 1
+    assert "Traceback" not in result.stderr
+    return said[0]
+
+
+def test_videos_that_are_too_short_or_broken(brightness_card, tmp_path):
+    network = ("--network", brightness_card, "--backend", "openvino")
+    one = write_video(tmp_path / "one.avi", 1)
+    assert "is too short: a window needs 4 frames; set --frames or --skip-frames" in failure(actionnet(one, *network))
+    (tmp_path / "none.avi").write_bytes(b"")
+    assert "cannot be opened as a video" in failure(actionnet(tmp_path / "none.avi", *network))
+    folder = write_pictures(tmp_path / "frames", [f"{i}.png" for i in range(5)])
+    cv2.imwrite(f"{folder}/9.png", picture(1, 20, 30))
+    result = actionnet(folder, tmp_path / "out.mp4", *network, "--json")
+    assert "changes its size at frame 5" in failure(result)
+    assert len(lines(result)) == 2  # what came before stands
+    assert cv2.VideoCapture(str(tmp_path / "out.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 5
+
+
+def test_an_end_that_cannot_be_read(brightness_card, tmp_path):
+    """An .mp4 whose index comes first, cut off: FFmpeg knows 100 frames and reads fewer."""
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    write_video(whole, 100, codec="mp4v")
+    cut.write_bytes(index_first(whole.read_bytes())[:-800])
+    result = actionnet(cut, "--network", brightness_card, "--json")
+    assert "cannot be read behind frame" in failure(result)
+    assert "of 100; the results up to there stand" in failure(result)
+    assert len(lines(result)) > 4
+
+
+def index_first(content):
+    """Move the moov box of an .mp4 before its mdat, as `ffmpeg -movflags faststart` does."""
+    boxes, place = [], 0
+    while place < len(content):
+        size = int.from_bytes(content[place : place + 4], "big")
+        boxes.append(content[place : place + size])
+        place += size
+    moov = bytearray(next(box for box in boxes if box[4:8] == b"moov"))
+    others = [box for box in boxes if box[4:8] != b"moov"]
+    assert boxes[-1][4:8] == b"moov", "the index is first already"
+    table = moov.index(b"stco") + 4
+    for i in range(int.from_bytes(moov[table + 4 : table + 8], "big")):
+        entry = slice(table + 8 + 4 * i, table + 12 + 4 * i)
+        moov[entry] = (int.from_bytes(moov[entry], "big") + len(moov)).to_bytes(4, "big")
+    mdat = next(i for i, box in enumerate(others) if box[4:8] == b"mdat")
+    return b"".join([*others[:mdat], bytes(moov), *others[mdat:]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        (["absent.mp4"], 1, "'absent.mp4' does not exist"),
+        ([], 2, "the following arguments are required: input"),
+        (["VIDEO", "--network", "nothing"], 1, "model 'nothing' is unknown; use one of action-recognition-0001"),
+        (["VIDEO", "--network", "resnet-18"], 1, "resnet-18 are not there; run: actionnet models fetch resnet-18"),
+        (["VIDEO", "--threshold", "2"], 2, "argument --threshold: 2 is not from 0 to 1"),
+        (["VIDEO", "--frames", "0"], 2, "argument --frames: 0 is below 1"),
+        (["VIDEO", "--frames", "17"], 1, "cannot take 17 frames; set frames to a multiple of 8 from 16 on"),
+        (["VIDEO", "--backend", "tensorflow"], 2, "invalid choice: 'tensorflow'"),
+        (["VIDEO", "--device", "NPU", "--backend", "openvino"], 1, "OpenVINO finds no NPU here, only CPU"),
+        (["VIDEO", "out.xyz"], 1, "cannot write 'out.xyz'; give a file that ends in .mp4"),
+        (["models", "fetch"], 2, "the following arguments are required: NAME"),
+        (["models", "fetch", "nothing"], 1, "model 'nothing' is unknown"),
+        (["models", "check", "/nowhere.yaml"], 1, "model '/nowhere.yaml' is unknown"),
+    ],
+)
+def test_wrong_commands_are_answered_with_a_sentence(video, own_cache, arguments, status, reason):
+    result = actionnet(*[video if argument == "VIDEO" else argument for argument in arguments])
+    assert result.returncode == status
+    assert reason in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_output_that_nobody_reads_any_more_is_no_error(brightness_card, video):
+    command = f"{ACTIONNET} {video} --network {brightness_card} --json | head -n 1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=100)
+    assert len(lines(result)) == 1
+    assert "Traceback" not in result.stderr
+    assert "Exception" not in result.stderr
+
+
+def test_models_are_listed(own_cache):
+    result = actionnet("models")
+    rows = [line.split()[:4] for line in result.stdout.splitlines()]
+    assert ["i3d-kinetics-400", "400", "64×224×224", "yes"] in rows
+    assert ["resnet-18", "?", "16×112×112", "no"] in rows
+
+
+def test_a_card_is_checked_and_all_disagreements_are_printed(tmp_path):
+    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
+    good = write_card(tmp_path, input={"range": [0, 1]})
+    result = actionnet("models", "check", good, "--backend", "openvino")
+    assert (result.returncode, result.stdout.split(";")[0]) == (
+        0,
+        "small is as its card says: 4×8×8×3 uint8 in, 5 classes out",
+    )
+    wrong = write_card(tmp_path, labels=["a"], window={"frames": 5})
+    result = actionnet("models", "check", wrong)
+    assert result.returncode == 1
+    assert result.stdout.splitlines() == [
+        "small: network's input has T = 4 (?×4×8×8×3 float32), 5 expected",
+        "small: network gives 5 classes, the card has 1 labels",
+    ]

@@ -1,0 +1,141 @@
+import cv2
+import numpy as np
+import pytest
+
+from har_ros.errors import ConfigurationError, VideoError
+from har_ros.sink import VideoFile
+from har_ros.source import open_source, sensible_rate
+
+
+def picture(brightness, height=48, width=64):
+    return np.full((height, width, 3), brightness, np.uint8)
+
+
+def write_video(path, count, rate=25.0, codec="MJPG"):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate, (64, 48))
+    for i in range(count):
+        writer.write(picture(10 * i % 256))
+    writer.release()
+    return str(path)
+
+
+def write_pictures(folder, names, **size):
+    folder.mkdir()
+    for i, name in enumerate(names):
+        cv2.imwrite(str(folder / name), picture(10 * i, **size))
+    return str(folder)
+
+
+def test_frames_of_a_file_come_in_order_with_stamps(tmp_path):
+    source = open_source(write_video(tmp_path / "a.avi", 20, rate=10.0))
+    assert (source.rate, source.count, source.live) == (10.0, 20, False)
+    frames = list(source)
+    assert [frame.index for frame in frames] == list(range(20))
+    assert [frame.stamp for frame in frames] == [i * 100_000_000 for i in range(20)]
+    brightness = [frame.pixels.mean() for frame in frames]
+    np.testing.assert_allclose(brightness, [10 * i for i in range(20)], atol=3)
+
+
+def test_pictures_of_a_folder_come_in_natural_order(tmp_path):
+    folder = write_pictures(tmp_path / "frames", ["1.png", "2.png", "10.png"])
+    (tmp_path / "frames" / "notes.txt").touch()
+    assert [frame.pixels[0, 0, 0] for frame in open_source(folder)] == [0, 10, 20]
+
+
+def test_a_source_that_is_left_stops_decoding(tmp_path):
+    source = open_source(write_video(tmp_path / "a.avi", 200))
+    for frame in source:
+        if frame.index == 2:
+            break
+    assert source._stopped.wait(timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("absent.mp4", None, "does not exist; give a video file, a folder of pictures, /dev/video0 or rtsp"),
+        ("empty.mp4", b"", "cannot be opened as a video; try: ffmpeg"),
+        ("text.mp4", b"no video" * 100, "cannot be opened as a video; try: ffmpeg"),
+    ],
+)
+def test_what_is_no_video_is_refused(tmp_path, name, content, reason):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(VideoError, match=reason):
+        open_source(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("uri", ["/dev/video97", "97", "rtsp://127.0.0.1:9/none"])
+def test_what_is_no_camera_is_refused(uri):
+    with pytest.raises(VideoError, match="cannot be opened as a video; check that it is there and free"):
+        open_source(uri)
+
+
+def test_a_folder_without_pictures_has_no_frames(tmp_path):
+    with pytest.raises(VideoError, match="has no frames"):
+        list(open_source(str(tmp_path)))
+
+
+def good_frames(source):
+    """Return how many came, and what ended them."""
+    count = 0
+    try:
+        for _ in source:
+            count += 1
+    except VideoError as error:
+        return count, str(error)
+    return count, ""
+
+
+def test_a_file_that_ends_early_gives_its_good_frames_and_the_reason(tmp_path):
+    path = tmp_path / "a.avi"
+    write_video(path, 100)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    source = open_source(str(path))
+    source.count = 100
+    count, reason = good_frames(source)
+    assert 40 <= count <= 60
+    assert reason == f"{path} cannot be read behind frame {count} of 100; the results up to there stand"
+
+
+def test_a_change_of_size_gives_the_frames_before_and_the_reason(tmp_path):
+    folder = write_pictures(tmp_path / "frames", ["1.png", "2.png"])
+    cv2.imwrite(f"{folder}/3.png", picture(1, 20, 30))
+    count, reason = good_frames(open_source(folder))
+    assert (count, reason) == (
+        2,
+        f"{folder} changes its size at frame 2 from 64x48 to 30x20; give the parts one by one",
+    )
+
+
+def test_a_broken_picture_gives_the_frames_before_and_the_reason(tmp_path):
+    folder = write_pictures(tmp_path / "frames", ["1.png", "2.png"])
+    (tmp_path / "frames" / "3.png").write_bytes(b"x")
+    count, reason = good_frames(open_source(folder))
+    assert (count, reason) == (2, f"{folder}/3.png is no picture that can be read; remove or mend it")
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(29.97, 29.97), (0, 25), (float("nan"), 25), (90000, 25)])
+def test_rates_that_cannot_be_are_replaced(rate, expected):
+    assert sensible_rate(rate) == expected
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv", ".mov"])
+def test_what_is_written_can_be_read(tmp_path, suffix):
+    path = str(tmp_path / f"out{suffix}")
+    sink = VideoFile(path, 12.5)
+    for i in range(10):
+        assert sink.show(picture(20 * i))
+    sink.close()
+    source = open_source(path)
+    brightness = [frame.pixels.mean() for frame in source]
+    assert source.rate == pytest.approx(12.5)
+    np.testing.assert_allclose(brightness, [20 * i for i in range(10)], atol=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("out.txt", "give a file that ends in .mp4"), ("no/out.mp4", "its folder")]
+)
+def test_what_cannot_be_written_is_refused(tmp_path, name, reason):
+    with pytest.raises(ConfigurationError, match=f"cannot write .*{reason}"):
+        VideoFile(str(tmp_path / name), 25.0)
