@@ -53,13 +53,13 @@ def small_network(folder: Path) -> Path:
 
 
 def encoder_decoder(folder: Path) -> Path:
-    """Make a pair like action-recognition-0001, with random weights: much for a frame, next to nothing for a step."""
+    """Make a pair like action-recognition-0001, with random weights: ResNet-34's convolutions, and a small decoder."""
     rng = np.random.default_rng(0)
     nodes, weights, last, channels = [], {}, "frames", 3
-    for i, (width, stride) in enumerate(
-        [(64, 4), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1)]
-    ):
-        weights[f"w{i}"] = (rng.normal(size=(width, channels, 3, 3)) / (9 * channels) ** 0.5).astype(np.float32)
+    layers = [(64, 2), (64, 2), *[(64, 1)] * 6, (128, 2), *[(128, 1)] * 7, (256, 2), *[(256, 1)] * 11, (512, 2)]
+    for i, (width, stride) in enumerate([*layers, *[(512, 1)] * 5]):
+        scale = (2 / (9 * channels)) ** 0.5
+        weights[f"w{i}"] = rng.normal(size=(width, channels, 3, 3), scale=scale).astype(np.float32)
         nodes.append(helper.make_node("Conv", [last, f"w{i}"], [f"c{i}"], pads=[1] * 4, strides=[stride] * 2))
         nodes.append(helper.make_node("Relu", [f"c{i}"], [f"r{i}"]))
         last, channels = f"r{i}", width

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har_ros.card import WindowSpec
-from har_ros.errors import HarError, VideoError
+from har_ros.errors import ConfigurationError, HarError, VideoError
 from har_ros.models import command
 from har_ros.models.locate import card_names
 from har_ros.options import add_network_options, at_least, backend_settings, fraction, natural
@@ -22,7 +22,7 @@ from har_ros.overlay import annotate, announce
 from har_ros.pixels import CameraImage
 from har_ros.recognizer import Recognizer, Result, Stream, StreamSettings
 from har_ros.scores import Prediction
-from har_ros.sink import Pixels, VideoFile, Window, screen
+from har_ros.sink import Pixels, VideoFile, Window, has_screen
 from har_ros.source import Frame, Source, open_source
 
 SECOND = 1_000_000_000
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace, messages: Console) -> int:
                     [result] = recognizer.recognize([stream], options.top_k, options.threshold)
                     report.take(frame, result)
                 if sink is not None and not sink.show(_annotated(frame, stream, report.prediction)):
-                    break
+                    return 0
         finally:
             if sink is not None:
                 sink.close()
@@ -177,10 +177,13 @@ def _shown(source: Source, report: Report, messages: Console) -> Iterator[Frame]
 
 
 def _window(messages: Console) -> Window | None:
-    if reason := screen():
-        _say(messages, f"no window, because {reason}")
+    if not has_screen():
         return None
-    return Window()
+    try:
+        return Window()
+    except ConfigurationError as error:
+        _say(messages, str(error))
+        return None
 
 
 def _annotated(frame: Frame, stream: Stream, prediction: Prediction | None) -> Pixels:

@@ -59,6 +59,15 @@ class Window:
 
     TITLE = "actionnet"
 
+    def __init__(self) -> None:
+        """Raises ConfigurationError when this OpenCV has no windows."""
+        try:
+            cv2.namedWindow(self.TITLE, cv2.WINDOW_NORMAL)
+        except cv2.error:
+            raise ConfigurationError(
+                "this OpenCV shows no windows; give an output file, or replace opencv-python-headless by opencv-python"
+            ) from None
+
     def show(self, pixels: Pixels) -> bool:
         """See Sink."""
         cv2.imshow(self.TITLE, pixels)
@@ -69,12 +78,6 @@ class Window:
         cv2.destroyAllWindows()
 
 
-def screen() -> str:
-    """Return why there is no window on the screen; an empty string when there can be one."""
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return "there is no screen"
-    try:
-        cv2.namedWindow(Window.TITLE, cv2.WINDOW_NORMAL)
-    except cv2.error:
-        return "this OpenCV has no windows (opencv-python has, opencv-python-headless has not)"
-    return ""
+def has_screen() -> bool:
+    """Return whether there is a screen."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -15,11 +15,10 @@ from har_ros.errors import BackendMissingError, ConfigurationError, ModelError
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
 
-cuda = pytest.importorskip("har_ros.backends.cuda", reason="cuda-bindings is not installed", exc_type=ModelError)
 engine = pytest.importorskip("har_ros.backends.engine", reason="TensorRT is not installed", exc_type=ModelError)
 trt = engine.trt
 
-GPUS = [cuda.Gpu("NVIDIA GeForce RTX 3080", (8, 6)), cuda.Gpu("NVIDIA L4", (8, 9))]
+GPUS = [engine.Gpu("NVIDIA GeForce RTX 3080", (8, 6)), engine.Gpu("NVIDIA L4", (8, 9))]
 SM86, SM89 = GPUS
 MAGIC = b"vtrt"  # with which TensorRT's engines begin
 OPENVINO = BackendSettings("openvino", "f32")
@@ -117,7 +116,7 @@ def test_whatever_an_engine_depends_on_is_in_its_key(tmp_path, monkeypatch):
     files = [
         engine.engine_file(network, SM86, True, 4),
         engine.engine_file(network, SM89, True, 4),
-        engine.engine_file(network, cuda.Gpu("NVIDIA RTX A4000", (8, 6)), True, 4),
+        engine.engine_file(network, engine.Gpu("NVIDIA RTX A4000", (8, 6)), True, 4),
         engine.engine_file(network, SM86, False, 4),
         engine.engine_file(network, SM86, True, 2),
         engine.engine_file(other, SM86, True, 4),
@@ -181,7 +180,7 @@ def test_what_tensorrt_cannot_take_is_one_sentence(tmp_path):
         engine.build(model, network, SM86, False, 1)
     assert "\n" not in str(caught.value)
     with pytest.raises(ModelError, match=r"does not know the Old One \(SM52\)"):
-        engine.build(engine.merged(network), network, cuda.Gpu("Old One", (5, 2)), False, 1)
+        engine.build(engine.merged(network), network, engine.Gpu("Old One", (5, 2)), False, 1)
 
 
 @pytest.mark.skipif(not gpu_missing(), reason="there is a GPU")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,6 @@ try:
     from cuda.bindings import driver
 except ImportError as error:
     raise BackendMissingError(f"cuda-bindings cannot be imported ({error}); run: pip install cuda-bindings") from None
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """What engines are built for. capability: CUDA's compute capability, such as (8, 7)."""
-
-    name: str
-    capability: tuple[int, int]
 
 
 class Device:
@@ -47,14 +38,17 @@ class Device:
         checked(driver.cuCtxSetCurrent(self._context))
 
     @property
-    def gpu(self) -> Gpu:
-        """Name and compute capability."""
+    def name(self) -> str:
+        """The GPU's name."""
+        return str(checked(driver.cuDeviceGetName(256, self._device)).split(b"\0")[0].decode())
+
+    @property
+    def capability(self) -> tuple[int, int]:
+        """CUDA's compute capability, such as (8, 7)."""
         attribute = driver.CUdevice_attribute
-        major = attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
-        minor = attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR
-        name = checked(driver.cuDeviceGetName(256, self._device)).split(b"\0")[0].decode()
-        capability = tuple(int(checked(driver.cuDeviceGetAttribute(one, self._device))) for one in (major, minor))
-        return Gpu(name, (capability[0], capability[1]))
+        major = driver.cuDeviceGetAttribute(attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, self._device)
+        minor = driver.cuDeviceGetAttribute(attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, self._device)
+        return int(checked(major)), int(checked(minor))
 
     def wait(self) -> None:
         """Wait until the stream has done all that was asked of it."""

@@ -8,11 +8,11 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, SupportsInt
 
-from har_ros.backends.cuda import Gpu
 from har_ros.errors import BackendMissingError, ModelError, one_line
 from har_ros.models.cache import cached
 from har_ros.models.prepare import FRAMES, PreparedNetwork, merged
@@ -49,6 +49,14 @@ else:
 VERSION: str = vars(trt)["__version__"]
 IS_RTX = "rtx" in trt.__name__
 STRONGLY_TYPED = IS_RTX or int(VERSION.partition(".")[0]) >= 10
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """What engines are built for. capability: CUDA's compute capability, such as (8, 7)."""
+
+    name: str
+    capability: tuple[int, int]
 
 
 class Log(trt.ILogger):

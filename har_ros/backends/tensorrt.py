@@ -27,7 +27,7 @@ class TensorRtBackend:
         """Raises ModelError when memory is short."""
         from har_ros.backends.cuda import Buffer
 
-        self.name = f"TensorRT on {device.gpu.name}"
+        self.name = f"TensorRT on {device.name}"
         self.max_batch = max_batch
         self._device, self._shape = device, network.shape
         self._engine = engine  # lives as long as its context
@@ -87,16 +87,17 @@ def load(network: PreparedNetwork, settings: BackendSettings) -> Backend:
 
 
 def _load(network: PreparedNetwork, settings: BackendSettings, device: Device) -> TensorRtBackend:
-    from har_ros.backends.engine import deserialised, engine_file
+    from har_ros.backends.engine import Gpu, deserialised, engine_file
 
     device.use()
+    gpu = Gpu(device.name, device.capability)
     max_batch = 1 if network.single else settings.max_batch
     half = settings.precision != "f32"
-    file = engine_file(network, device.gpu, half, max_batch)
+    file = engine_file(network, gpu, half, max_batch)
     loaded = deserialised(file)
     if loaded is None:  # written by another driver, or for a GPU of the same name that is not the same
         discard(file)
-        loaded = deserialised(engine_file(network, device.gpu, half, max_batch))
+        loaded = deserialised(engine_file(network, gpu, half, max_batch))
     if loaded is None:
         raise ModelError(f"TensorRT does not load the engine of {network.name} that it built; set backend to openvino")
     return TensorRtBackend(loaded, network, device, max_batch)
