@@ -1,15 +1,14 @@
 """Model cards: what a network expects and what its outputs mean. YAML → frozen dataclasses."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Literal
 
 import yaml
 
 from har_ros.errors import ConfigurationError, one_line
+from har_ros.schema import build, shown
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def load_card(path: Path) -> ModelCard:
         mapping = yaml.safe_load(content)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist, for one
         raise ConfigurationError(f"{path} is not YAML ({one_line(error)}); mend it") from None
-    card: ModelCard = _build(ModelCard, mapping, str(path))
+    card = build(ModelCard, mapping, str(path))
     for wrong in _impossible(card):
         raise ConfigurationError(f"{path}: {wrong}")
     return card
@@ -180,16 +179,16 @@ def _impossible(card: ModelCard) -> list[str]:
 def _wrong_names(card: ModelCard) -> list[str]:
     wrong = []
     if not re.fullmatch(r"[\w.-]+", card.name) or set(card.name) == {"."}:
-        wrong.append(f"name is {_shown(card.name)}; use letters, digits, '.', '_' and '-' only")
+        wrong.append(f"name is {shown(card.name)}; use letters, digits, '.', '_' and '-' only")
     if not card.labels:
         wrong.append("labels has no names; give one per class")
     for i, file in enumerate(card.files):
         if file.name != PurePosixPath(file.name).name or file.name in ("", ".", ".."):
-            wrong.append(f"files[{i}].name is {_shown(file.name)}; give a file name without folders")
+            wrong.append(f"files[{i}].name is {shown(file.name)}; give a file name without folders")
         if file.checksum and not re.fullmatch(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}", file.checksum):
-            wrong.append(f"files[{i}].checksum is {_shown(file.checksum)}; give sha256: or sha384: and its digits")
+            wrong.append(f"files[{i}].checksum is {shown(file.checksum)}; give sha256: or sha384: and its digits")
         if not file.url.startswith(("https://", "http://")):
-            wrong.append(f"files[{i}].url is {_shown(file.url)}; give one that begins with https://")
+            wrong.append(f"files[{i}].url is {shown(file.url)}; give one that begins with https://")
     return wrong
 
 
@@ -238,64 +237,3 @@ def _wrong_window(spec: WindowSpec) -> list[str]:
     if spec.sample_rate is not None and not 0 < spec.sample_rate <= 1000:
         wrong.append(f"window.sample_rate is {spec.sample_rate}; give frames per second")
     return wrong
-
-
-T = TypeVar("T")
-
-
-def _build(kind: type[T], value: object, where: str) -> T:
-    """Make the dataclass `kind` of a mapping; unknown, missing and mistyped fields are ConfigurationErrors."""
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(f"{where} holds {_shown(value)}; give a mapping with the fields of a {kind.__name__}")
-    hints = get_type_hints(kind)
-    for name in value:
-        if name not in hints:
-            raise ConfigurationError(f"{where}: field {_shown(name)} is unknown; use {', '.join(hints)}")
-    given = {}
-    for field in fields(kind):  # type: ignore[arg-type]
-        if field.name in value:
-            given[field.name] = _converted(hints[field.name], value[field.name], f"{where}: {field.name}")
-        elif field.default is MISSING:
-            raise ConfigurationError(f"{where}: field {field.name!r} is missing; add it")
-    return kind(**given)
-
-
-def _converted(hint: Any, value: object, where: str) -> object:
-    """Return the value as the type hint has it: a dataclass, a Literal, a tuple, a plain type, or a union of these."""
-    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    if value is None and type(None) in kinds:
-        return None
-    if isinstance(value, list):
-        kinds = tuple(kind for kind in kinds if get_origin(kind) is tuple) or kinds
-    kind = kinds[0]
-    if get_origin(kind) is Literal:
-        if not isinstance(value, str) or value not in get_args(kind):
-            raise ConfigurationError(f"{where} is {_shown(value)}; use one of {', '.join(get_args(kind))}")
-        return value
-    if get_origin(kind) is tuple:
-        return _converted_list(kind, value, where)
-    if is_dataclass(kind):
-        return _build(kind, value, where)  # type: ignore[arg-type]
-    if kind is float and type(value) is int:
-        return float(value)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ConfigurationError(f"{where} is {_shown(value)}; give a value of type {_type_name(hint)}")
-    return value
-
-
-def _converted_list(kind: Any, value: object, where: str) -> tuple[object, ...]:
-    item, *others = get_args(kind)
-    length = None if Ellipsis in others else 1 + len(others)
-    if not isinstance(value, list) or (length is not None and len(value) != length):
-        raise ConfigurationError(f"{where} is {_shown(value)}; give a list of {length or 'values'}")
-    return tuple(_converted(item, element, f"{where}[{i}]") for i, element in enumerate(value))
-
-
-def _type_name(hint: Any) -> str:
-    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    return " or ".join("list" if get_origin(kind) is tuple else kind.__name__ for kind in kinds)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from small_networks import linear_network, write_card
 from test_source import picture, write_pictures, write_video
 
-from har_ros.card import WindowSpec
+from har_ros.card import WindowSpec, load_card
 from har_ros.cli import skip_frames
 from har_ros.pixels import CameraImage
 from har_ros.recognizer import Recognizer
@@ -214,3 +215,22 @@ def test_a_card_is_checked_and_all_disagreements_are_printed(tmp_path):
         "small: network's input has T = 4 (?×4×8×8×3 float32), 5 expected",
         "small: network gives 5 classes, the card has 1 labels",
     ]
+
+
+def test_the_readmes_example(shared_data, capsys):
+    blocks = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[1] / "README.md").read_text(), re.DOTALL)
+    (example,) = [block for block in blocks if "Recognizer.open" in block]
+    assert len(example.splitlines()) < 10
+    capture, camera = cv2.VideoCapture(str(shared_data / "cricket.gif")), []
+    while len(camera) < 65 and (frame := capture.read()[1]) is not None:
+        camera.append((len(camera), frame))
+    exec(example, {"camera": camera})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["63", "64"]
+    assert all("'playing cricket', 0.9" in line for line in lines)
+
+
+def test_the_readmes_card(tmp_path):
+    blocks = re.findall(r"```yaml\n(.*?)```", (Path(__file__).parents[1] / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "card.yaml").write_text(blocks[0])
+    assert load_card(tmp_path / "card.yaml").window.frames == 16

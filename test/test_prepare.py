@@ -9,7 +9,8 @@ import openvino
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_networks import convolutional_network, encoder_decoder, linear_network, tflite_linear, write_card
+from small_networks import convolutional_network, encoder_decoder, linear_network, write_card
+from tflite_network import tflite_linear
 
 from har_ros.backends import BackendSettings
 from har_ros.backends import openvino as openvino_backend

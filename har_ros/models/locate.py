@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from har_ros.errors import ConfigurationError, ModelError
 from har_ros.models.cache import cache_folder, cached, digest
 from har_ros.models.signature import SUFFIXES, card_of_a_file
 from har_ros.scores import unique_labels
+
+logger = logging.getLogger(__name__)
 
 CARDS = Path(__file__).parent
 CONVERTERS = {"i3d": "har_ros.models.i3d"}
@@ -104,6 +107,7 @@ def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: 
         if not labels:
             raise ConfigurationError(f"{model} comes without labels; give labels, a text file with a class per line")
         found = Model(card_of_a_file(path, input_blob), path.parent)
+        logger.warning("%s has no card, so its frames are prepared as jetson-inference's actionNet does it", path.name)
     else:
         raise ConfigurationError(
             f"model {model!r} is unknown; use one of {', '.join(card_names())}, or the path of a model card (.yaml) "

@@ -20,6 +20,11 @@ def videos(*names):
     return [str(folder / f"{name}.mp4") for name in names]
 
 
+def test_the_command_is_installed_beside_the_node():
+    command = [Path(get_package_prefix("har_ros"), "bin", "actionnet"), "models"]
+    assert "i3d-kinetics-400" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def program(stack, executable, *parameters):
     command = [Path(get_package_prefix("har_ros"), "lib", "har_ros", executable), "--ros-args"]
     process = stack.enter_context(subprocess.Popen([*command, *(x for p in parameters for x in ("-p", p))]))
