@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har_ros.card import WindowSpec
 from har_ros.errors import ConfigurationError, HarError, VideoError
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if given[:1] == ["models"]:
             return command.run(given[1:])
-        return run(_parser().parse_args(given), messages)
+        return run(_parser().parse_intermixed_args(given), messages)
     except HarError as error:
         _say(messages, f"actionnet: {error}")
         return 1
@@ -166,7 +166,8 @@ def skip_frames(given: int, rate: float, window: WindowSpec) -> int:
 
 def _shown(source: Source, report: Report, messages: Console) -> Iterator[Frame]:
     """Yield the frames, with a progress bar on a terminal where their number is known."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    counter = TextColumn("{task.completed:.0f}/{task.total:.0f}")
+    columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeRemainingColumn())
     hidden = not (messages.is_terminal and source.count)
     # on a terminal rich prints our lines above its bar; where they go to a file, it must not touch them
     with Progress(*columns, console=messages, disable=hidden, redirect_stdout=sys.stdout.isatty()) as progress:

@@ -39,7 +39,8 @@ def test_shipped_cards_load():
     classes = {}
     for name in card_names():
         model = find_model(name)
-        classes[name] = None if model.find(model.card.labels) is None else len(model.labels())
+        come_with_files = model.card.labels in [file.name for file in model.card.files]
+        classes[name] = None if come_with_files else len(model.labels())
     assert classes == {
         "action-recognition-0001": 400,
         "driver-action-recognition-adas-0002": 9,

@@ -42,7 +42,7 @@ def video(tmp_path):
 def test_a_video_gives_a_line_for_each_window_and_an_annotated_video(brightness_card, video, tmp_path):
     """Frame i has the brightness 10 i; class k of the network scores frame k of 4."""
     output = tmp_path / "out.mp4"
-    result = actionnet(video, output, "--network", brightness_card, "--json", "--top-k", 2, "--backend", "openvino")
+    result = actionnet(video, "--network", brightness_card, output, "--json", "--top-k", 2, "--backend", "openvino")
     assert (result.returncode, len(lines(result))) == (0, 9), result.stderr
     for i, line in enumerate(lines(result), start=3):
         assert line["frame"] == i

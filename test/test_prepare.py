@@ -9,6 +9,7 @@ import openvino
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnxconverter_common.float16 import convert_float_to_float16
 from small_networks import convolutional_network, encoder_decoder, linear_network, write_card
 from tflite_network import tflite_linear
 
@@ -93,6 +94,17 @@ def test_float16_inside_gives_nearly_the_same(tmp_path):
     (network,) = prepare(find_model(str(write_card(tmp_path, input=spec, window={"frames": 8}))))
     clips = RNG.integers(0, 256, (3, 8, 16, 16, 3), np.uint8)
     np.testing.assert_allclose(in_onnxruntime(network, *clips, half=True), in_onnxruntime(network, *clips), atol=0.01)
+
+
+def test_networks_of_float16(tmp_path):
+    path = tmp_path / "small.onnx"
+    weights = linear_network(path, (4, 8, 8, 3))
+    onnx.save(convert_float_to_float16(onnx.load(path)), path)
+    (network,) = prepare(find_model(str(write_card(tmp_path, input={"range": [0, 1]}))))
+    assert (network.input_type, network.output_type) == ("float16", "float16")
+    expected = softmax(CLIP.reshape(-1) / 255 @ weights)
+    for run in (in_onnxruntime, in_openvino):
+        np.testing.assert_allclose(run(network, CLIP)[0], expected, atol=0.01)
 
 
 def test_probabilities_pass_as_they_are(tmp_path):

@@ -11,7 +11,7 @@ from gpu import gpu_missing
 from small_networks import convolutional_network, encoder_decoder, linear_network, write_card
 
 from har_ros.backends import BackendSettings, load_backend
-from har_ros.errors import BackendMissingError, ConfigurationError, ModelError
+from har_ros.errors import BackendMissingError, ModelError
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
 
@@ -216,8 +216,9 @@ def test_a_missing_library_is_one_sentence(tmp_path, monkeypatch, module, reason
 
 def test_bf16_is_refused(tmp_path):
     (network,) = small_clip(tmp_path)
-    with pytest.raises(ConfigurationError, match="bf16 is OpenVINO's; set precision to auto, f16 or f32"):
+    with pytest.raises(ModelError, match="does not run bf16 here; set precision to auto, f16 or f32"):
         load_backend(network, BackendSettings("tensorrt", "bf16"))
+    assert load_backend(network, BackendSettings("auto", "bf16")).name.startswith("OpenVINO")
 
 
 # --- on a GPU ---

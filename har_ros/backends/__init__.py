@@ -71,9 +71,9 @@ def load_backend(network: PreparedNetwork, settings: BackendSettings) -> Backend
 
 
 def _first_that_works(network: PreparedNetwork, settings: BackendSettings) -> Backend:
-    """The last one's error is raised, the others' are logged."""
+    """The last one's error is raised, the others' are logged. A device other than the CPU is the last one's, too."""
     *names, last = BACKENDS
-    for name in names:
+    for name in names if settings.device == "CPU" else ():
         try:
             return importlib.import_module(BACKENDS[name]).load(network, settings)  # type: ignore[no-any-return]
         except ModelError as error:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.backends import Backend, BackendSettings
-from har_ros.errors import ConfigurationError, ModelError
+from har_ros.errors import ModelError
 from har_ros.models.cache import discard
 from har_ros.models.prepare import FRAMES, OUTPUT, PreparedNetwork
 
@@ -72,7 +72,7 @@ class TensorRtBackend:
 def load(network: PreparedNetwork, settings: BackendSettings) -> Backend:
     """Load the network's engine, built the first time. Raises HarError."""
     if settings.precision == "bf16":
-        raise ConfigurationError("precision bf16 is OpenVINO's; set precision to auto, f16 or f32 for TensorRT")
+        raise ModelError("TensorRT does not run bf16 here; set precision to auto, f16 or f32, or backend to openvino")
     from har_ros.backends import engine  # noqa: F401  is TensorRT there?
     from har_ros.backends.cuda import Device
 

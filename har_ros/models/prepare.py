@@ -50,7 +50,7 @@ class PreparedNetwork:
 
     def before(self, opset: int = OPSET, ir_version: int = IR_VERSION) -> onnx.ModelProto:
         """Return the graph from the host's array ("frames") to the network's input."""
-        graph = _Graph(FRAMES)
+        graph = _Graph("before", FRAMES)
         if self.spec is not None and self.input_type != "uint8":
             graph.cast(np.float32)
             _scale(graph, self.spec)
@@ -61,18 +61,18 @@ class PreparedNetwork:
         batch = 1 if self.single else "batch"
         taken = helper.make_tensor_value_info(FRAMES, _element(self.type), [batch, *self.shape])
         given = helper.make_tensor_value_info("ready", _element(self.input_type), [None] * (1 + len(self.shape)))
-        return graph.model("before", taken, given, opset, ir_version)
+        return graph.model(taken, given, opset, ir_version)
 
     def after(self, opset: int = OPSET, ir_version: int = IR_VERSION) -> onnx.ModelProto:
         """Return the graph from the network's output to N×classes probabilities, or N×D embeddings ("output")."""
-        graph = _Graph("raw")
+        graph = _Graph("after", "raw")
         graph.cast(np.float32, only_from=self.output_type)
         graph.add("Flatten", axis=1)
         if self.output == "logits":
             graph.add("Softmax", axis=1)
         taken = helper.make_tensor_value_info("raw", _element(self.output_type), [None] * self.output_rank)
         given = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, None])
-        return graph.model("after", taken, given, opset, ir_version)
+        return graph.model(taken, given, opset, ir_version)
 
 
 def merged(network: PreparedNetwork, half: bool = False) -> bytes:
@@ -133,16 +133,17 @@ def _scale(graph: _Graph, spec: InputSpec) -> None:
 
 
 class _Graph:
-    """A chain of operators in the making."""
+    """A chain of operators in the making; all names begin with the graph's."""
 
-    def __init__(self, first: str) -> None:
+    def __init__(self, name: str, first: str) -> None:
+        self._name = name
         self._last = first
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
     def add(self, operator: str, *others: str, **attributes: Any) -> None:
-        output = f"{operator}_{len(self._nodes)}"
-        self._nodes.append(helper.make_node(operator, [self._last, *others], [output], **attributes))
+        output = f"{self._name}/{operator}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, [self._last, *others], [output], name=output, **attributes))
         self._last = output
 
     def cast(self, to: Any, only_from: str = "") -> None:
@@ -150,16 +151,14 @@ class _Graph:
             self.add("Cast", to=helper.np_dtype_to_tensor_dtype(np.dtype(to)))
 
     def constant(self, value: NDArray[Any]) -> str:
-        name = f"constant_{len(self._constants)}"
+        name = f"{self._name}/constant_{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(value, name))
         return name
 
-    def model(self, name: str, taken: Any, given: Any, opset: int, ir_version: int) -> onnx.ModelProto:
+    def model(self, taken: Any, given: Any, opset: int, ir_version: int) -> onnx.ModelProto:
         self.add("Identity")
         self._nodes[-1].output[0] = given.name
-        for i, node in enumerate(self._nodes):
-            node.name = f"{name}/{i}/{node.op_type}"
-        graph = helper.make_graph(self._nodes, name, [taken], [given], self._constants)
+        graph = helper.make_graph(self._nodes, self._name, [taken], [given], self._constants)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
 
 
