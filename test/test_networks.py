@@ -1,6 +1,7 @@
 """Encoder and decoder behind a Stream: each frame is encoded once, and the answers are those of whole windows."""
 
 import numpy as np
+import openvino
 import pytest
 from small_networks import encoder_decoder
 
@@ -13,9 +14,15 @@ SECOND = 1_000_000_000
 FRAMES = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8)
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
+@pytest.fixture(scope="module", params=["onnx", "xml"])
+def pair(tmp_path_factory, request):
+    """The Recognizer and the two networks' weights; as ONNX and as OpenVINO IR."""
     card, encoder, decoder = encoder_decoder(tmp_path_factory.mktemp("pair"))
+    if request.param == "xml":
+        for network in card.parent.glob("*.onnx"):
+            read = openvino.Core().read_model(network)
+            openvino.save_model(read, network.with_suffix(".xml"), compress_to_fp16=False)
+        card.write_text(card.read_text().replace(".onnx", ".xml"))
     with Recognizer.open(str(card), BackendSettings("openvino", "f32")) as recognizer:
         yield recognizer, encoder, decoder
 

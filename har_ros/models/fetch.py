@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import tarfile
 import urllib.request
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -124,7 +124,10 @@ def extract(archive: Path, member: str, target: Path, limit: int) -> None:
                 )
             with opened(found[0]) as source, target.open("wb") as file:
                 _copy(source, file, limit, member)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a damaged archive raises nearly anything
+        on_disk = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+        if on_disk or isinstance(error, ModelError):
+            raise
         raise ModelError(f"{archive.name} is no archive that can be read ({one_line(error)}); fetch it anew") from None
 
 

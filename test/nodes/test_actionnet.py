@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import Image
+from small_networks import encoder_decoder
 
+from har_ros.backends.openvino import OpenVinoBackend
 from har_ros.nodes.actionnet import overlay_topics
 from har_ros.nodes.diagnostics import Diagnostics
 from har_ros.recognizer import Recognizer
@@ -184,6 +186,54 @@ def test_a_busy_network_gets_the_newest_window_and_drops_are_counted(robot, monk
     may_go.release()
     second = robot.ros.receive(robot.windows)
     assert (second.window_start.sec, second.window_end.sec, second.windows_dropped) == (105, 108, 3)
+
+
+def test_windows_that_are_ready_run_together(robot, monkeypatch):
+    """OpenVINO takes one at a time; here it says that it takes two, as TensorRT does."""
+    monkeypatch.setattr(OpenVinoBackend, "max_batch", 2)
+    robot = robot(TWO)
+    network, batches, may_go = robot.node._recognizer.network, [], threading.Semaphore(0)
+    run = network.run
+
+    def slow(clips, memories):
+        batches.append(len(clips))
+        assert may_go.acquire(timeout=30)
+        return run(clips, memories)
+
+    monkeypatch.setattr(network, "run", slow)
+    first, second = robot.cameras
+    for value in (10, 20, 30, 40):
+        first.show(value)
+    robot.ros.until(lambda: batches == [1], "the first inference")
+    for value in (90, 80, 70, 60):
+        first.show(value)
+        second.show(value + 5)
+    for camera, frames in ((first, 8), (second, 4)):
+        robot.ros.until(lambda c=camera, n=frames: camera_frames(robot, c) == n, "the arrival of all frames")
+    may_go.release(2)
+    windows = [robot.ros.receive(robot.windows) for _ in range(3)]
+    assert batches == [1, 2]
+    assert [(window.image_topic, window.hypotheses[0].class_id) for window in windows] == [
+        (TWO[0], "fourth"),
+        (TWO[0], "first"),
+        (TWO[1], "first"),
+    ]
+    assert [window.window_end.sec for window in windows] == [104, 108, 104]
+
+
+def test_an_encoder_decoder_answers_from_the_window_on(robot, tmp_path):
+    card, *_ = encoder_decoder(tmp_path)
+    robot = robot(model=str(card))
+    (camera,) = robot.cameras
+    stream = inner_camera(robot, camera).stream
+    for count in range(1, 5):
+        camera.show(50 * count)
+        robot.ros.until(lambda n=count: stream.fill == n, "the encoding of a frame")
+    window = robot.ros.receive(robot.windows)
+    assert (window.window_start.sec, window.window_end.sec, window.frames) == (101, 104, 4)
+    assert sum(hypothesis.score for hypothesis in window.hypotheses) == pytest.approx(1, abs=0.3)
+    camera.show(0)
+    assert robot.ros.receive(robot.windows).window_start.sec == 102
 
 
 def test_a_failing_network_is_reported_and_tried_again(robot, monkeypatch):
