@@ -92,7 +92,7 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         _say(messages, f"{recognizer.network.name}; windows of {stream.length} frames, {skip} left out between two")
         report = Report(as_json=options.json)
         try:
-            for frame in _shown(source, report, messages):
+            for frame in _shown(source, messages):
                 ready = stream.push(CameraImage.of_array(frame.pixels, frame.stamp))
                 if ready and not (source.live and source.waiting):
                     [result] = recognizer.recognize([stream], options.top_k, options.threshold)
@@ -164,7 +164,7 @@ def skip_frames(given: int, rate: float, window: WindowSpec) -> int:
     return max(0, round(rate / window.sample_rate) - 1)
 
 
-def _shown(source: Source, report: Report, messages: Console) -> Iterator[Frame]:
+def _shown(source: Source, messages: Console) -> Iterator[Frame]:
     """Yield the frames, with a progress bar on a terminal where their number is known."""
     counter = TextColumn("{task.completed:.0f}/{task.total:.0f}")
     columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeRemainingColumn())

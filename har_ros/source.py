@@ -21,6 +21,7 @@ from har_ros.errors import HarError, VideoError
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what FFmpeg prints about a file, VideoError says
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+EXACT_HEADERS = (".mp4", ".m4v", ".mov", ".avi")
 DEFAULT_RATE = 25.0
 AHEAD_OF_A_FILE = 8
 """Frames that are decoded ahead while the network works."""
@@ -128,14 +129,16 @@ def _of_capture(name: str, capture: cv2.VideoCapture, live: bool) -> Source:
 
 
 def _decoded(name: str, capture: cv2.VideoCapture, count: int) -> Iterator[NDArray[np.uint8]]:
-    """Raises VideoError when a file ends well before its header says; some headers only estimate."""
+    """Raises VideoError when a file ends well before its header says; other kinds of files only estimate."""
     read = 0
     while (frame := capture.read()[1]) is not None:
         read += 1
         yield np.asarray(frame, np.uint8)
     capture.release()
-    if 0 < read < count - max(2, count // 50):
-        raise VideoError(f"{name} cannot be read behind frame {read} of {count}; the results up to there stand")
+    if name.lower().endswith(EXACT_HEADERS) and 0 < read < count - max(2, count // 50):
+        raise VideoError(
+            f"{name} cannot be read behind frame {read} of {count}; what was recognised up to there stands"
+        )
 
 
 def _of_folder(folder: Path) -> Source:

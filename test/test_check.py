@@ -1,8 +1,13 @@
 """Disagreements between a card and its network."""
 
+import numpy as np
+import onnx
 import pytest
-from small_networks import encoder_decoder, linear_network, write_card
+from onnx import TensorProto, helper
+from onnxconverter_common.float16 import convert_float_to_float16
+from small_networks import encoder_decoder, linear_network, save_onnx, write_card
 
+from har_ros.backends import BackendSettings, load_backend
 from har_ros.errors import ModelError
 from har_ros.models.check import examine, prepare
 from har_ros.models.locate import find_model
@@ -76,3 +81,22 @@ def test_encoder_and_decoder_must_fit(tmp_path):
         "decoder's input has T = 6 (?×6×7 float32), 4 expected",
         "decoder's input has D = 7 (?×6×7 float32), 6 expected",
     ]
+
+
+def test_an_embedding_of_unknown_length_is_refused(tmp_path):
+    card, *_ = encoder_decoder(tmp_path)
+    for name, shape in (("encoder", ["n", 3, 8, 8]), ("decoder", ["n", 4, "width"])):
+        node = helper.make_node("ReduceMean", ["0"], ["mean"], axes=[1], keepdims=0)
+        outputs = {"mean": (TensorProto.FLOAT, ["n", "a", "b"][: len(shape) - 1])}
+        save_onnx(tmp_path / f"{name}.onnx", [node], {"0": (TensorProto.FLOAT, shape)}, outputs, {}, opset=17)
+    assert "decoder and encoder do not say how long an embedding is; export one with fixed sizes" in wrong(card)
+
+
+def test_a_float16_decoder_gets_float16(tmp_path):
+    card, *_ = encoder_decoder(tmp_path)
+    path = tmp_path / "decoder.onnx"
+    onnx.save(convert_float_to_float16(onnx.load(path)), path)
+    _, decoder = prepare(find_model(str(card)))
+    embeddings = np.random.default_rng(0).normal(size=decoder.shape).astype(np.float32)
+    scores = load_backend(decoder, BackendSettings("openvino")).infer([embeddings])
+    assert scores.sum() == pytest.approx(1, abs=0.01)

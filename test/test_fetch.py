@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_networks import write_card
+from test_cli import actionnet
 
 from har_ros.card import SourceFile
 from har_ros.errors import ModelError
@@ -222,3 +223,24 @@ def test_a_folder_that_cannot_be_written_is_reported(server, model, tmp_path, mo
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(ModelError, match=r"cannot write to .*; make room there, or it writable"):
         fetch(model(SourceFile("a", server.url("a"))), quiet)
+
+
+def test_the_command_says_where_the_files_are_and_what_was_not_verified(server, tmp_path, own_cache):
+    server.files = {"a.bin": CONTENT, "b.bin": b"small", "c.bin": b"wrong"}
+    files = [
+        {"name": "a.bin", "url": server.url("a.bin"), "checksum": sha256(CONTENT)},
+        {"name": "b.bin", "url": server.url("b.bin")},
+    ]
+    folder = own_cache / "models" / "small"
+    folder.mkdir(parents=True)
+    (folder / "a.bin").write_bytes(CONTENT)  # from an earlier time
+    result = actionnet("models", "fetch", write_card(tmp_path, files=files))
+    assert result.returncode == 0
+    assert f"{folder}/b.bin (not verified: its card has no checksum)" in result.stderr
+    assert "a.bin" not in result.stderr
+    assert "small is there already" in actionnet("models", "fetch", tmp_path / "small.yaml").stderr
+    wrong = {"name": "c.bin", "url": server.url("c.bin"), "checksum": sha256(b"right")}
+    result = actionnet("models", "fetch", write_card(tmp_path, files=[wrong]))
+    assert result.returncode == 1
+    assert "actionnet: c.bin from http" in result.stderr
+    assert not (folder / "c.bin").exists()

@@ -52,7 +52,8 @@ def cached(name: str, make: Callable[[], bytes], keep: int = 8) -> Path:
                 return _used(path)
             content = make()
             _write(path, content)
-        _forget_the_oldest(path, keep)
+        with suppress(OSError):  # another process may be doing the same
+            _forget_the_oldest(path, keep)
         return path
     except OSError as error:
         logger.warning(

@@ -87,6 +87,10 @@ class _Examination:
         """Compare the input with length×width embeddings."""
         if width is None:
             width = self._input.shape[-1] if self._input.shape else None
+        if width is None:
+            self.wrong.append(
+                f"{self._role} and encoder do not say how long an embedding is; export one with fixed sizes"
+            )
         self._shape = (length, width or 0)
         self._compare("NTD", {"T": length, "D": width})
 

@@ -71,9 +71,10 @@ def _fetch(models: list[Model]) -> int:
             brought = fetch(model, show)
         if not brought:
             console.print(f"{model.card.name} is there already")
-        for source, path in zip(model.card.files, brought, strict=False):
-            verified = "" if source.checksum else " (its publisher gives no checksum to verify it by)"
-            console.print(f"{path}{verified}", soft_wrap=True)
+        unverified = {source.name for source in model.card.files if source.checksum is None}
+        for path in brought:
+            note = " (not verified: its card has no checksum)" if path.name in unverified else ""
+            console.print(f"{path}{note}", soft_wrap=True, highlight=False)
     return 0
 
 

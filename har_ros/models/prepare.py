@@ -51,10 +51,11 @@ class PreparedNetwork:
     def before(self, opset: int = OPSET, ir_version: int = IR_VERSION) -> onnx.ModelProto:
         """Return the graph from the host's array ("frames") to the network's input."""
         graph = _Graph("before", FRAMES)
-        if self.spec is not None and self.input_type != "uint8":
-            graph.cast(np.float32)
-            _scale(graph, self.spec)
-            graph.cast(np.dtype(self.input_type))
+        if self.input_type != "uint8":
+            graph.cast(self.type, "float32")
+            if self.spec is not None:
+                _scale(graph, self.spec)
+            graph.cast("float32", self.input_type)
         if self.spec is not None:
             host = "NTHWC" if "T" in self.spec.layout else "NHWC"
             graph.add("Transpose", perm=[host.index(axis) for axis in self.spec.layout])
@@ -66,7 +67,7 @@ class PreparedNetwork:
     def after(self, opset: int = OPSET, ir_version: int = IR_VERSION) -> onnx.ModelProto:
         """Return the graph from the network's output to N×classes probabilities, or N×D embeddings ("output")."""
         graph = _Graph("after", "raw")
-        graph.cast(np.float32, only_from=self.output_type)
+        graph.cast(self.output_type, "float32")
         graph.add("Flatten", axis=1)
         if self.output == "logits":
             graph.add("Softmax", axis=1)
@@ -146,9 +147,9 @@ class _Graph:
         self._nodes.append(helper.make_node(operator, [self._last, *others], [output], name=output, **attributes))
         self._last = output
 
-    def cast(self, to: Any, only_from: str = "") -> None:
-        if only_from != np.dtype(to).name:
-            self.add("Cast", to=helper.np_dtype_to_tensor_dtype(np.dtype(to)))
+    def cast(self, given: str, wanted: str) -> None:
+        if given != wanted:
+            self.add("Cast", to=_element(wanted))
 
     def constant(self, value: NDArray[Any]) -> str:
         name = f"{self._name}/constant_{len(self._constants)}"
