@@ -31,10 +31,14 @@ def save_onnx(path, nodes, inputs, outputs, constants, opset=18):
     return path
 
 
-def linear_network(path, shape, outputs=5, batch="batch", seed=0, names=("frames", "logits"), opset=18):
-    """Every output is a different mean of all inputs, so that each place and colour counts. Returns its weights."""
+def linear_network(path, shape, outputs=5, batch="batch", seed=0, names=("frames", "logits"), opset=18, change=None):
+    """Every output is a different mean of all inputs, so that each place and colour counts. Returns its weights.
+
+    change: a function of the random weights.
+    """
     size = int(np.prod(shape))
     weights = np.random.default_rng(seed).normal(size=(size, outputs), scale=size**-0.5).astype(np.float32)
+    weights = change(weights) if change else weights
     nodes = [
         helper.make_node("Flatten", [names[0]], ["flat"], axis=1),
         helper.make_node("MatMul", ["flat", "weights"], [names[1]]),
@@ -45,14 +49,15 @@ def linear_network(path, shape, outputs=5, batch="batch", seed=0, names=("frames
 
 
 def convolutional_network(path, frames=8, size=16, classes=5, seed=0):
-    """As a clip network from elsewhere: N×C×T×H×W, 3-D convolutions, pooling, a last layer."""
+    """As a clip network from elsewhere: N×C×T×H×W, 3-D convolutions, a needless cast, pooling, a last layer."""
     rng = np.random.default_rng(seed)
     first = (rng.normal(size=(8, 3, 3, 3, 3)) / 9).astype(np.float32)
     last = rng.normal(size=(8, classes)).astype(np.float32)
     nodes = [
         helper.make_node("Conv", ["0", "first"], ["a"], kernel_shape=[3, 3, 3], pads=[1] * 6, strides=[1, 2, 2]),
         helper.make_node("Relu", ["a"], ["b"]),
-        helper.make_node("MaxPool", ["b"], ["c"], kernel_shape=[2, 2, 2], strides=[2, 2, 2]),
+        helper.make_node("Cast", ["b"], ["cast"], to=TensorProto.FLOAT),
+        helper.make_node("MaxPool", ["cast"], ["c"], kernel_shape=[2, 2, 2], strides=[2, 2, 2]),
         helper.make_node("GlobalAveragePool", ["c"], ["d"]),
         helper.make_node("Flatten", ["d"], ["e"], axis=1),
         helper.make_node("MatMul", ["e", "last"], ["198"]),

@@ -1,5 +1,6 @@
 """OpenVINO's settings and cache; one backend serving while another is made."""
 
+import logging
 import threading
 
 import numpy as np
@@ -35,9 +36,13 @@ def test_precision_is_what_was_asked_for_or_it_is_said(network, precision, caplo
     np.testing.assert_allclose(backend.infer([clip(network)]), exact.infer([clip(network)]), atol=0.02)
 
 
-def test_a_device_that_is_not_there_is_named(network):
+def test_a_device_that_is_not_there_is_named(network, caplog):
+    caplog.set_level(logging.INFO)
     with pytest.raises(ConfigurationError, match=r"OpenVINO finds no NPU here, only CPU.*; set device to one of these"):
         load_backend(network, BackendSettings("openvino", device="NPU"))
+    with pytest.raises(ConfigurationError, match="OpenVINO finds no NPU"):  # a device is OpenVINO's, TensorRT or not
+        load_backend(network, BackendSettings("auto", device="NPU"))
+    assert "because" not in caplog.text
 
 
 def test_what_was_compiled_is_kept(network, own_cache, monkeypatch):

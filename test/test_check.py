@@ -83,6 +83,14 @@ def test_encoder_and_decoder_must_fit(tmp_path):
     ]
 
 
+def test_a_second_input_is_refused(tmp_path):
+    nodes = [helper.make_node("Add", ["frames", "bias"], ["sum"]), helper.make_node("Flatten", ["sum"], ["logits"])]
+    inputs = {"frames": (TensorProto.FLOAT, ["n", 4, 8, 8, 3]), "bias": (TensorProto.FLOAT, [1])}
+    save_onnx(tmp_path / "small.onnx", nodes, inputs, {"logits": (TensorProto.FLOAT, ["n", 768])}, {})
+    card = write_card(tmp_path, labels=[f"class {i}" for i in range(768)])
+    assert wrong(card) == ["network needs a second input, 'bias'"]
+
+
 def test_an_embedding_of_unknown_length_is_refused(tmp_path):
     card, *_ = encoder_decoder(tmp_path)
     for name, shape in (("encoder", ["n", 3, 8, 8]), ("decoder", ["n", 4, "width"])):

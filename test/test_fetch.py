@@ -115,7 +115,9 @@ def test_a_server_without_ranges_begins_anew(server, model):
     model = model(SourceFile("a.onnx", server.url("a.onnx"), sha256(CONTENT)))
     model.downloads.mkdir(parents=True)
     (model.downloads / "a.onnx.part").write_bytes(b"old")
-    assert fetch(model, quiet)[0].read_bytes() == CONTENT
+    seen = []
+    assert fetch(model, lambda *step: seen.append(step))[0].read_bytes() == CONTENT
+    assert seen[-1] == ("a.onnx", len(CONTENT), len(CONTENT))
 
 
 def test_a_complete_part_is_not_downloaded_again(server, model):

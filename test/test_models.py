@@ -84,10 +84,12 @@ def test_what_fails_to_be_made_leaves_nothing():
 
 
 def test_of_old_files_the_last_used_stay():
+    calls, make = made()
     for number in range(5):
-        path = cached(f"engines/{number}.engine", lambda: b"engine", keep=3)
+        path = cached(f"engines/{number}.engine", make, keep=3)
         os.utime(path, (number, number))
-        cached("engines/0.engine", lambda: b"engine", keep=3)
+        cached("engines/0.engine", make, keep=3)
+    assert len(calls) == 5
     names = {file.name for file in (cache_folder() / "engines").iterdir()}
     assert {name for name in names if name.endswith(".engine")} == {"0.engine", "3.engine", "4.engine"}
     assert ".1.engine.lock" not in names

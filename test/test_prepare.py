@@ -1,6 +1,7 @@
 """The arithmetic around a network, in every backend, against numpy."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import onnx
@@ -88,6 +89,14 @@ def test_the_network_gets_what_its_card_says(tmp_path_factory, spec, opset, fixe
         np.testing.assert_allclose(run(network, CLIP)[0], softmax(expected), atol=1e-3)
 
 
+@pytest.mark.parametrize(("batch", "size"), [(1, 1), ("batch", "batch")])
+def test_a_fixed_batch_stays_fixed(tmp_path, batch, size):
+    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3), batch=batch)
+    (network,) = prepare(find_model(str(write_card(tmp_path))))
+    first = onnx.load_from_string(merged(network)).graph.input[0].type.tensor_type.shape.dim[0]
+    assert size in (first.dim_value, first.dim_param)
+
+
 def test_float16_inside_gives_nearly_the_same(tmp_path):
     convolutional_network(tmp_path / "small.onnx")
     spec = {"layout": "NCTHW", "range": [0, 1], "height": 16, "width": 16}
@@ -103,7 +112,7 @@ def test_networks_of_float16(tmp_path):
     (network,) = prepare(find_model(str(write_card(tmp_path, input={"range": [0, 1]}))))
     assert (network.input_type, network.output_type) == ("float16", "float16")
     expected = softmax(CLIP.reshape(-1) / 255 @ weights)
-    for run in (in_onnxruntime, in_openvino):
+    for run in (in_onnxruntime, in_openvino, partial(in_onnxruntime, half=True)):
         np.testing.assert_allclose(run(network, CLIP)[0], expected, atol=0.01)
 
 

@@ -128,8 +128,9 @@ def test_a_card_with_too_few_labels_is_refused(brightness_card):
         Recognizer.open(str(brightness_card), F32, labels=str(few))
 
 
-def test_logits_that_are_called_probabilities_are_found_out(tmp_path):
-    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
+@pytest.mark.parametrize("change", [np.abs, lambda weights: -np.abs(weights)])
+def test_logits_that_are_called_probabilities_are_found_out(tmp_path, change):
+    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3), change=change)
     card = write_card(tmp_path, outputs="probabilities", input={"range": [1, 255]})
     with pytest.raises(ModelError, match=r"small gives numbers outside 0…1; its card should say outputs: logits"):
         Recognizer.open(str(card), F32)

@@ -73,6 +73,7 @@ def test_engines_are_built_cached_and_built_again_when_damaged(tmp_path, monkeyp
 
 
 @elsewhere
+@pytest.mark.usefixtures("own_cache")
 def test_the_network_that_is_built_takes_uint8_batches_and_computes_in_float16(tmp_path, monkeypatch):
     seen = {}
     real = trt.Builder.build_serialized_network
@@ -98,7 +99,7 @@ def test_the_network_that_is_built_takes_uint8_batches_and_computes_in_float16(t
     monkeypatch.setattr(trt.IOptimizationProfile, "set_shape", set_shape)
     monkeypatch.setattr(trt.Builder, "build_serialized_network", watched)
     (network,) = small_clip(tmp_path)
-    engine.build(engine.merged(network, half=True), network, SM86, True, 4)
+    engine.engine_file(network, SM86, True, 4)
     assert seen == {
         "input": ("frames", trt.DataType.UINT8, (-1, 8, 16, 16, 3)),
         "output": ("output", trt.DataType.FLOAT),
@@ -117,13 +118,14 @@ def test_whatever_an_engine_depends_on_is_in_its_key(tmp_path, monkeypatch):
         engine.engine_file(network, SM86, True, 4),
         engine.engine_file(network, SM89, True, 4),
         engine.engine_file(network, engine.Gpu("NVIDIA RTX A4000", (8, 6)), True, 4),
+        engine.engine_file(network, replace(SM86, capability=(8, 9)), True, 4),
         engine.engine_file(network, SM86, False, 4),
         engine.engine_file(network, SM86, True, 2),
         engine.engine_file(other, SM86, True, 4),
     ]
     monkeypatch.setattr(engine, "VERSION", "99.0")
     files.append(engine.engine_file(network, SM86, True, 4))
-    assert len(set(files)) == len(files) == 7
+    assert len(set(files)) == len(files) == 8
 
 
 def build_in_a_process(network, results):

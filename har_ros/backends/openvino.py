@@ -37,7 +37,7 @@ class OpenVinoBackend:
     def infer(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         """See Backend. The inputs are read where they lie."""
         try:
-            rows = [self._request.infer([one[None]], share_inputs=True)[0].copy() for one in inputs]
+            rows = [self._request.infer([one[None]], share_inputs=True)[0] for one in inputs]
         except RuntimeError as error:
             raise ModelError(
                 f"OpenVINO failed ({_reason(error)}); try another network, or fewer frames if memory is short"

@@ -116,7 +116,9 @@ def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
                 attribute.i = TensorProto.FLOAT16
     with warnings.catch_warnings():  # about weights below float16's smallest number
         warnings.simplefilter("ignore")
-        halved: onnx.ModelProto = convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=True)
+        halved: onnx.ModelProto = convert_float_to_float16(
+            model, keep_io_types=True, disable_shape_infer=True, check_fp16_ready=False
+        )
         return halved
 
 
