@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -75,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, messages: Console) -> int:
     """Recognise all of the input. Raises HarError."""
+    if options.output and Path(options.output).absolute() == Path(options.input).absolute():
+        raise ConfigurationError(f"the output {options.output!r} is the input, which it would overwrite; rename it")
     source = open_source(options.input)
     sink = VideoFile(options.output, source.rate) if options.output else _window(messages)
     with Recognizer.open(

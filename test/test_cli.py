@@ -172,6 +172,7 @@ def index_first(content):
         (["VIDEO", "--frames", "17"], 1, "cannot take 17 frames; set frames to a multiple of 8 from 16 on"),
         (["VIDEO", "--backend", "tensorflow"], 2, "invalid choice: 'tensorflow'"),
         (["VIDEO", "--device", "NPU", "--backend", "openvino"], 1, "OpenVINO finds no NPU here, only CPU"),
+        (["VIDEO", "VIDEO"], 1, "is the input, which it would overwrite; rename it"),
         (["VIDEO", "out.xyz"], 1, "cannot write 'out.xyz'; give a file that ends in .mp4"),
         (["models", "fetch"], 2, "the following arguments are required: NAME"),
         (["models", "fetch", "nothing"], 1, "model 'nothing' is unknown"),

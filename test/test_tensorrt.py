@@ -185,6 +185,19 @@ def test_what_tensorrt_cannot_take_is_one_sentence(tmp_path):
         engine.build(engine.merged(network), network, engine.Gpu("Old One", (5, 2)), False, 1)
 
 
+def test_a_tensorrt_that_does_not_start_is_one_sentence(tmp_path, monkeypatch):
+    """Its bindings then raise TypeError, behind what its log says."""
+
+    def builder(log):
+        log.log(trt.ILogger.ERROR, "CUDA initialization failure\nwith error: 35")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    monkeypatch.setattr(trt, "Builder", builder)
+    (network,) = small_clip(tmp_path)
+    with pytest.raises(ModelError, match=r"^TensorRT cannot start \(CUDA initialization failure with error: 35\);"):
+        engine.build(b"", network, SM86, True, 1)
+
+
 @pytest.mark.skipif(not gpu_missing(), reason="there is a GPU")
 def test_a_missing_gpu_is_one_sentence_and_auto_takes_openvino(tmp_path, caplog):
     caplog.set_level(logging.INFO)

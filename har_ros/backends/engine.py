@@ -6,12 +6,12 @@ import hashlib
 import importlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, SupportsInt
+from typing import TYPE_CHECKING, Any, SupportsInt, TypeVar
 
 from har_ros.errors import BackendMissingError, ModelError, one_line
 from har_ros.models.cache import cached
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 NAMES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
 """Modules with TensorRT's API: of JetPack and desktops, for RTX GPUs, and the latter's wheel without its front end."""
+Started = TypeVar("Started")
 HEARTBEAT = 5.0
 """Seconds between two messages of a build."""
 
@@ -91,9 +92,7 @@ def engine_file(network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int) 
 def build(model: bytes, network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int) -> bytes:
     """Build the engine of a serialised ONNX model, saying every few seconds that it goes on. Raises ModelError."""
     log = Log()
-    builder = trt.Builder(log)
-    if builder is None:
-        raise ModelError(f"TensorRT cannot start ({log.error}); check nvidia-smi and the driver")
+    builder = _started(trt.Builder, log)
     definition = builder.create_network(_creation_flags())
     parser = trt.OnnxParser(definition, log)
     if not parser.parse(model):
@@ -144,8 +143,16 @@ def _set_capability(config: trt.IBuilderConfig, gpu: Gpu) -> None:
 
 def deserialised(file: Path) -> trt.ICudaEngine | None:
     """Load an engine; None when this TensorRT or GPU does not take it."""
-    engine: trt.ICudaEngine | None = trt.Runtime(Log()).deserialize_cuda_engine(file.read_bytes())
+    engine: trt.ICudaEngine | None = _started(trt.Runtime, Log()).deserialize_cuda_engine(file.read_bytes())
     return engine
+
+
+def _started(kind: Callable[[Log], Started], log: Log) -> Started:
+    """Make a Builder or a Runtime, which raise TypeError when CUDA does not work."""
+    try:
+        return kind(log)
+    except TypeError:
+        raise ModelError(f"TensorRT cannot start ({log.error}); check that it fits the driver (nvidia-smi)") from None
 
 
 @contextmanager
