@@ -20,9 +20,13 @@ from har_ros.recognizer import Recognizer
 ACTIONNET = Path(sys.executable).with_name("actionnet")
 
 
-def actionnet(*arguments, **environment):
+def skip_without_command():
     if not ACTIONNET.exists():
         pytest.skip(f"{ACTIONNET} is not there; run: pip install .")
+
+
+def actionnet(*arguments, **environment):
+    skip_without_command()
     kept = {name: os.environ[name] for name in ("HOME", "XDG_CACHE_HOME") if name in os.environ}
     command = [str(argument) for argument in (ACTIONNET, *arguments)]
     return subprocess.run(
@@ -187,6 +191,7 @@ def test_wrong_commands_are_answered_with_a_sentence(video, own_cache, arguments
 
 
 def test_output_that_nobody_reads_any_more_is_no_error(brightness_card, video):
+    skip_without_command()
     command = f"{ACTIONNET} {video} --network {brightness_card} --json | true; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=100)
     assert result.returncode == 1

@@ -197,7 +197,7 @@ def resampled(rgb, interpolation, height, width):
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "linear", "cubic", "area"])
-@given(height=st.integers(8, 40), width=st.integers(8, 40), new_height=st.integers(1, 8), new_width=st.integers(1, 8))
+@given(height=st.integers(8, 40), width=st.integers(8, 40), new_height=st.integers(2, 8), new_width=st.integers(2, 8))
 def test_stretch_with_every_interpolation(interpolation, height, width, new_height, new_width):
     rgb = np.random.default_rng(height * width).integers(0, 256, (height, width, 3), np.uint8)
     slot = np.zeros((new_height, new_width, 3), np.uint8)
