@@ -41,7 +41,7 @@ def test_all_disagreements_are_found_at_once(network):
         "network's input has H = 8 (?×4×8×8×3 float32), 9 expected",
     ]
     with pytest.raises(
-        ModelError, match=r"^small: network has no output.*; .*16 expected; .*9 expected; mend its card$"
+        ModelError, match=r"^small: network has no output.*; .*16 expected; .*9 expected; mend the card or its files$"
     ):
         prepare(find_model(str(card)))
 
@@ -49,7 +49,7 @@ def test_all_disagreements_are_found_at_once(network):
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"labels": ["a", "b"]}, "network gives 5 classes, the card has 2 labels"),
+        ({"labels": ["a", "b"]}, "network gives 5 classes, but there are 2 labels"),
         ({"network": {"file": "small.onnx", "input": "0"}}, "network has no input '0', it has 'frames'"),
         ({"input": {"layout": "NCTHW"}}, "network's input has C = 4 (?×4×8×8×3 float32), 3 expected"),
         ({"network": {"file": "two.onnx"}}, "network takes batches of 2 only; export it for batches of 1 or any size"),

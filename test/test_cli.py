@@ -219,7 +219,7 @@ def test_a_card_is_checked_and_all_disagreements_are_printed(tmp_path):
     assert result.returncode == 1
     assert result.stdout.splitlines() == [
         "small: network's input has T = 4 (?×4×8×8×3 float32), 5 expected",
-        "small: network gives 5 classes, the card has 1 labels",
+        "small: network gives 5 classes, but there are 1 labels",
     ]
 
 

@@ -137,7 +137,7 @@ def build_in_a_process(network, results):
 
 @elsewhere
 def test_two_nodes_do_not_build_the_same(tmp_path, own_cache):
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     results = context.Queue()
     (network,) = small_clip(tmp_path)
     processes = [context.Process(target=build_in_a_process, args=(network, results)) for _ in range(3)]

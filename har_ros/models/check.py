@@ -19,7 +19,7 @@ def prepare(model: Model, frames: int = 0) -> tuple[PreparedNetwork, ...]:
     """Return the card's networks for windows of `frames` (0: as the card says). Raises HarError with what is wrong."""
     networks, wrong = examine(model, frames)
     if wrong:
-        raise ModelError(f"{model.card.name}: {'; '.join(wrong)}; mend its card")
+        raise ModelError(f"{model.card.name}: {'; '.join(wrong)}; mend the card or its files")
     return networks
 
 
@@ -123,7 +123,7 @@ class _Examination:
         if len(shape) < 2 or any(size not in (None, 1) for size in shape[2:]):
             self.wrong.append(f"{self._role}'s output is {self._output}, where N×classes is expected")
         elif shape[1] not in (None, labels):
-            self.wrong.append(f"{self._role} gives {shape[1]} classes, the card has {labels} labels")
+            self.wrong.append(f"{self._role} gives {shape[1]} classes, but there are {labels} labels")
 
     def prepared(self, output: Output) -> PreparedNetwork:
         """Return the network; it is of use if nothing is wrong."""
