@@ -105,6 +105,8 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         finally:
             if sink is not None:
                 sink.close()
+            if source.dropped:
+                _say(messages, f"{source.dropped} frames were left out, because the network was too slow for them")
     if not report.windows:
         needed = 1 + (stream.length - 1) * (1 + skip)
         raise VideoError(f"{source.name} is too short: a window needs {needed} frames; set --frames or --skip-frames")

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.errors import HarError, VideoError
+from har_ros.errors import HarError, VideoError, one_line
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what FFmpeg prints about a file, VideoError says
 
@@ -89,12 +89,14 @@ class Source:
             self._put(None)
         except HarError as error:
             self._put(error)
+        except Exception as error:  # OpenCV's, say; whoever waits for the next frame must hear of it
+            self._put(VideoError(f"{self.name} cannot be decoded ({one_line(error)}); convert it to .mp4"))
 
     def _put(self, item: Frame | HarError | None) -> bool:
         """Returns False when nobody wants it any more."""
         while not self._stopped.is_set():
             try:
-                self._queue.put(item, timeout=0.1)
+                self._queue.put(item, block=not self.live, timeout=0.1)
                 return True
             except queue.Full:
                 if self.live:

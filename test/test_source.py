@@ -1,10 +1,12 @@
+import time
+
 import cv2
 import numpy as np
 import pytest
 
 from har_ros.errors import ConfigurationError, VideoError
 from har_ros.sink import VideoFile
-from har_ros.source import open_source, sensible_rate
+from har_ros.source import Source, open_source, sensible_rate
 
 
 def picture(brightness, height=48, width=64):
@@ -40,6 +42,32 @@ def test_pictures_of_a_folder_come_in_natural_order(tmp_path):
     folder = write_pictures(tmp_path / "frames", ["1.png", "2.png", "10.png"])
     (tmp_path / "frames" / "notes.txt").touch()
     assert [frame.pixels[0, 0, 0] for frame in open_source(folder)] == [0, 10, 20]
+
+
+def frames_of(*brightness):
+    return iter([picture(value) for value in brightness])
+
+
+def test_of_a_cameras_frames_the_newest_wait_and_the_others_are_counted():
+    source = Source("camera", frames_of(*[1] * 100), 25.0, 0, live=True)
+    frames = iter(source)
+    first = next(frames)
+    deadline = time.monotonic() + 30
+    while source._queue.qsize() + source.dropped < 100:  # until the decoder has ended
+        assert time.monotonic() < deadline
+    indices = [first.index, *(frame.index for frame in frames)]
+    assert indices[-1] == 99
+    assert len(indices) + source.dropped == 100
+    assert 0 < source.dropped < 40
+
+
+def test_whatever_ends_the_decoding_is_heard_of():
+    def failing():
+        yield picture(1)
+        raise MemoryError("no room\nat all")
+
+    source = Source("film", failing(), 25.0, 0, live=False)
+    assert good_frames(source) == (1, "film cannot be decoded (no room at all); convert it to .mp4")
 
 
 def test_a_source_that_is_left_stops_decoding(tmp_path):
