@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output has gone; Python up to 3.10 would try to flush it at the end
+    except BrokenPipeError:  # the reader of our output has gone; Python must not try to flush it at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
