@@ -61,17 +61,19 @@ class Gpu:
 
 
 class Log(trt.ILogger):
-    """Passes TensorRT's messages on to Python's logging, and keeps the last error."""
+    """Passes TensorRT's messages on to Python's logging, errors with the level `errors`, and keeps the last error."""
 
-    def __init__(self) -> None:
+    def __init__(self, errors: int = logging.DEBUG) -> None:
         trt.ILogger.__init__(self)
         self.error = "no reason given"
+        self._errors = errors
 
     def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
         """See trt.ILogger."""
         if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
             if "cudaError 35" not in msg:  # no driver: building does without
                 self.error = one_line(msg)
+                logger.log(self._errors, "TensorRT: %s", self.error)
         elif severity == trt.ILogger.WARNING:
             logger.debug("TensorRT: %s", one_line(msg))
 
@@ -143,7 +145,9 @@ def _set_capability(config: trt.IBuilderConfig, gpu: Gpu) -> None:
 
 def deserialised(file: Path) -> trt.ICudaEngine | None:
     """Load an engine; None when this TensorRT or GPU does not take it."""
-    engine: trt.ICudaEngine | None = _started(trt.Runtime, Log()).deserialize_cuda_engine(file.read_bytes())
+    engine: trt.ICudaEngine | None = _started(trt.Runtime, Log(logging.WARNING)).deserialize_cuda_engine(
+        file.read_bytes()
+    )
     return engine
 
 

@@ -54,7 +54,7 @@ class TensorRtBackend:
         self._input.to_device(count)
         self._context.set_input_shape(FRAMES, (count, *self._shape))
         if not self._context.execute_async_v3(int(self._device.stream)):
-            raise ModelError("TensorRT failed to run the network; see its log, and try backend openvino")
+            raise ModelError("TensorRT failed to run the network (the log says why); try backend openvino")
         self._output.to_host(count)
         self._device.wait()
         rows: NDArray[np.float32] = self._output.host[:count].copy()
