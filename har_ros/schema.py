@@ -1,5 +1,6 @@
 """Mappings → dataclasses, strictly: the type hints are the schema."""
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from types import UnionType
@@ -67,6 +68,10 @@ def _type_name(hint: Any) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as it can stand in a message."""
-    text = repr(value)
+    """Return a value as it can stand in a message: what is long or deep is cut."""
+    text = _SHORT.repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from har_ros.card import load_card
 from har_ros.errors import ConfigurationError
 from har_ros.models.locate import CARDS, card_names, find_model
+from har_ros.schema import shown
 
 
 def content(card):
@@ -97,6 +98,17 @@ def test_errors_name_the_field(brightness_card, tmp_path, field, value, reason):
     with pytest.raises(ConfigurationError, match=reason) as caught:
         load_card(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_card_that_unfolds_to_billions_is_refused_at_once(tmp_path):
+    """Each list holds the one before ten times."""
+    lists = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]" for i in range(1, 12)]
+    path = tmp_path / "card.yaml"
+    path.write_text("\n".join(["l0: &l0 [x]", *lists, "name: *l11"]))
+    with pytest.raises(ConfigurationError, match="field 'l0' is unknown"):
+        load_card(path)
+    mapping = yaml.safe_load(path.read_text())
+    assert len(shown(mapping["name"])) <= 60
 
 
 @pytest.mark.parametrize("text", [b"", b"[", b"- a", b"!!python/object/apply:os.system [ls]", b"\xff\xfe\x00"])
