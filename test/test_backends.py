@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -125,3 +126,18 @@ def test_what_is_made_after_the_end_is_freed():
     standby._thread.join(timeout=10)
     assert cpu.closed
     assert gpu.closed
+
+
+def test_what_openvino_cannot_load_or_run_is_one_sentence(network, tmp_path):
+    settings = BackendSettings("openvino", "f32")
+    with pytest.raises(
+        ModelError, match=r"OpenVINO cannot load .* for inputs of 8×16×16×4 .*; check the model card"
+    ) as caught:
+        load_backend(replace(network, shape=(8, 16, 16, 4)), settings)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError, match=r"OpenVINO failed \(.*\); try another network") as caught:
+        load_backend(network, settings).infer([np.zeros((3, 16, 16, 3), np.uint8)])
+    assert "\n" not in str(caught.value)
+    (tmp_path / "no.onnx").write_bytes(b"no network")
+    with pytest.raises(ModelError, match=r"OpenVINO cannot read .*no\.onnx"):
+        load_backend(replace(network, path=tmp_path / "no.onnx"), settings)

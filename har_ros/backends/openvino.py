@@ -60,9 +60,9 @@ def load(network: PreparedNetwork, settings: BackendSettings) -> OpenVinoBackend
             f"OpenVINO finds no {device} here, only {', '.join(core.available_devices)}; "
             f"set device to one of these, or install the {device}'s driver"
         )
-    model = _joined(core, network)
-    config.update(_cache(settings))
+    config.update(_cache())
     try:
+        model = _joined(core, network)
         model.reshape([1, *network.shape])
         compiled = core.compile_model(model, device, config)
     except RuntimeError as error:
@@ -120,7 +120,7 @@ def _connect(source: Any, parameter: Any) -> None:
         target.replace_source_output(source)
 
 
-def _cache(settings: BackendSettings) -> dict[str, str]:
+def _cache() -> dict[str, str]:
     """Return the property that lets OpenVINO keep what it compiled; nothing where the folder cannot be written."""
     folder = cache_folder() / "openvino"
     try:
