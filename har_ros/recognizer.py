@@ -163,6 +163,7 @@ class Recognizer:
                 f"{self.card.name} gives {answer.probabilities.size} numbers for {len(self.labels)} labels; "
                 "mend its card, or give a file with the right labels"
             )
+        predict(answer.probabilities, self.labels, 1, 0.0)  # finite?
         if not ((answer.probabilities >= -0.01) & (answer.probabilities <= 1.01)).all():
             raise ModelError(f"{self.card.name} gives numbers outside 0…1; its card should say outputs: logits")
 

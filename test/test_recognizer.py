@@ -136,6 +136,12 @@ def test_logits_that_are_called_probabilities_are_found_out(tmp_path, change):
         Recognizer.open(str(card), F32)
 
 
+def test_a_network_that_gives_no_numbers_is_found_out(tmp_path):
+    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3), change=lambda weights: weights + np.float32("nan"))
+    with pytest.raises(ModelError, match=r"output is not finite .*; try another precision or model file"):
+        Recognizer.open(str(write_card(tmp_path)), F32)
+
+
 def test_unknown_backends_are_refused(brightness_card):
     with pytest.raises(ConfigurationError, match="backend 'abacus' is unknown; use auto or one of tensorrt, openvino"):
         Recognizer.open(str(brightness_card), BackendSettings("abacus"))

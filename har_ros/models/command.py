@@ -59,16 +59,7 @@ def _fetch(models: list[Model]) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     for model in models:
         with Progress(*columns, console=console) as progress:
-            tasks: dict[str, TaskID] = {}
-
-            def show(
-                name: str, have: int, total: int | None, progress: Progress = progress, tasks: dict[str, TaskID] = tasks
-            ) -> None:
-                if name not in tasks:
-                    tasks[name] = progress.add_task(name, total=total)
-                progress.update(tasks[name], completed=have, total=total)
-
-            brought = fetch(model, show)
+            brought = fetch(model, _Bars(progress))
         if not brought:
             console.print(f"{model.card.name} is there already")
         unverified = {source.name for source in model.card.files if source.checksum is None}
@@ -76,6 +67,19 @@ def _fetch(models: list[Model]) -> int:
             note = " (not verified: its card has no checksum)" if path.name in unverified else ""
             console.print(f"{path}{note}", soft_wrap=True, highlight=False)
     return 0
+
+
+class _Bars:
+    """A bar for each file that is downloaded; see fetch.Progress."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, name: str, have: int, total: int | None) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name)
+        self._progress.update(self._tasks[name], completed=have, total=total)
 
 
 def _check(options: argparse.Namespace) -> int:
