@@ -2,8 +2,11 @@
 
 import logging
 import multiprocessing
+import os
+import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -234,6 +237,24 @@ def test_bf16_is_refused(tmp_path):
     with pytest.raises(ModelError, match="does not run bf16 here; set precision to auto, f16 or f32"):
         load_backend(network, BackendSettings("tensorrt", "bf16"))
     assert load_backend(network, BackendSettings("auto", "bf16")).name.startswith("OpenVINO")
+
+
+@elsewhere
+def test_what_surrounds_the_gpu_with_a_stand_in_for_the_driver(tmp_path):
+    """In a process of its own, since this one must find no driver."""
+    folder = Path(__file__).with_name("stand_in")
+    command = ["g++", "-x", "c", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", tmp_path / "libcuda.so.1"]
+    subprocess.run([*command, folder / "cuda.c", "-ldl"], check=True, capture_output=True)
+    paths = f"{tmp_path}:{os.environ.get('LD_LIBRARY_PATH', '')}"
+    result = subprocess.run(
+        [Path(sys.executable).with_name("pytest"), "-q", folder / "run_tensorrt.py"],
+        env={**os.environ, "LD_LIBRARY_PATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stdout
+    assert "8 passed" in result.stdout
 
 
 # --- on a GPU ---

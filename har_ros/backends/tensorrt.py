@@ -76,28 +76,33 @@ def load(network: PreparedNetwork, settings: BackendSettings) -> Backend:
     from har_ros.backends import engine  # noqa: F401  is TensorRT there?
     from har_ros.backends.cuda import Device
 
-    device = Device()
     if settings.cpu_while_building:
         from har_ros.backends import openvino
         from har_ros.backends.standby import Standby
 
+        Device().close()  # is there a GPU?
         meanwhile = openvino.load(network, replace(settings, precision="auto", device="CPU"))
-        return Standby(meanwhile, lambda: _load(network, settings, device))
-    return _load(network, settings, device)
+        return Standby(meanwhile, lambda: _load(network, settings, Device()))
+    return _load(network, settings, Device())
 
 
 def _load(network: PreparedNetwork, settings: BackendSettings, device: Device) -> TensorRtBackend:
+    max_batch = 1 if network.single else settings.max_batch
+    try:
+        engine = _engine(network, device, settings.precision != "f32", max_batch)
+        return TensorRtBackend(engine, network, device, max_batch)
+    except ModelError:
+        device.close()
+        raise
+
+
+def _engine(network: PreparedNetwork, device: Device, half: bool, max_batch: int) -> trt.ICudaEngine:
     from har_ros.backends.engine import Gpu, deserialised, engine_file
 
-    device.use()
     gpu = Gpu(device.name, device.capability)
-    max_batch = 1 if network.single else settings.max_batch
-    half = settings.precision != "f32"
-    file = engine_file(network, gpu, half, max_batch)
-    loaded = deserialised(file)
-    if loaded is None:  # written by another driver, or for a GPU of the same name that is not the same
-        discard(file)
-        loaded = deserialised(engine_file(network, gpu, half, max_batch))
-    if loaded is None:
-        raise ModelError(f"TensorRT does not load the engine of {network.name} that it built; set backend to openvino")
-    return TensorRtBackend(loaded, network, device, max_batch)
+    for _ in range(2):
+        file = engine_file(network, gpu, half, max_batch)
+        if (engine := deserialised(file)) is not None:
+            return engine
+        discard(file)  # written by another driver, or for a GPU of the same name that is not the same
+    raise ModelError(f"TensorRT does not load the engine of {network.name} that it built; set backend to openvino")

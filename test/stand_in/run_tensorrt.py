@@ -1,0 +1,152 @@
+"""TensorRtBackend with everything real but the GPU: test_tensorrt.py runs this with cuda.c in the driver's place.
+
+Engines are built by TensorRT; in place of running one, ONNX Runtime computes the network it was built from, in
+"device" memory.
+"""
+
+import ctypes
+import threading
+
+import numpy as np
+import onnxruntime
+import pytest
+from small_networks import encoder_decoder, linear_network, write_card
+
+from har_ros.backends import BackendSettings, engine, load_backend
+from har_ros.errors import ModelError
+from har_ros.models.check import prepare
+from har_ros.models.locate import find_model
+from har_ros.models.prepare import merged
+
+DRIVER = ctypes.CDLL("libcuda.so.1")
+
+
+class Engine:
+    """Runs the ONNX network that an engine file was built from."""
+
+    def __init__(self, network):
+        self.network = network
+
+    def create_execution_context(self):
+        return Context(self.network)
+
+
+class Context:
+    """The calls of trt.IExecutionContext that the backend makes."""
+
+    def __init__(self, network):
+        self.type = network.type
+        self.session = onnxruntime.InferenceSession(merged(network), providers=["CPUExecutionProvider"])
+        self.addresses = {}
+
+    def set_input_shape(self, name, shape):
+        assert name == "frames"
+        self.shape = shape
+        return True
+
+    def set_tensor_address(self, name, address):
+        self.addresses[name] = address
+        return True
+
+    def get_tensor_shape(self, name):
+        return self.run().shape
+
+    def execute_async_v3(self, stream):
+        rows = self.run()
+        at(self.addresses["output"], rows.shape, np.float32)[:] = rows
+        return stream != 0
+
+    def run(self):
+        known = "frames" in self.addresses
+        inputs = at(self.addresses["frames"], self.shape, self.type) if known else np.zeros(self.shape, self.type)
+        return self.session.run(None, {"frames": inputs})[0]
+
+
+def at(address, shape, dtype):
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address)).view(dtype).reshape(shape)
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Let engines "load" into ONNX Runtime; what `refused` counts down does not load."""
+    state = {"network": None, "refused": 0, "files": []}
+
+    def deserialised(file):
+        state["files"].append(file.read_bytes()[:4])
+        state["refused"] -= 1
+        return None if state["refused"] >= 0 else Engine(state["network"])
+
+    monkeypatch.setattr(engine, "deserialised", deserialised)
+    return state
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks():
+    yield
+    names = ("stand_in_allocations", "stand_in_streams", "stand_in_contexts")
+    assert [ctypes.c_int.in_dll(DRIVER, name).value for name in names] == [0, 0, 0]
+
+
+@pytest.fixture
+def networks(tmp_path, own_cache):
+    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
+    (clip,) = prepare(find_model(str(write_card(tmp_path, input={"range": [0, 1]}))))
+    return clip, *prepare(find_model(str(encoder_decoder(tmp_path)[0])))
+
+
+def inputs_of(network):
+    return list(np.random.default_rng(0).integers(0, 256, (7, *network.shape)).astype(network.type))
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_batches_give_what_openvino_gives(networks, loads, index):
+    network = loads["network"] = networks[index]
+    inputs = inputs_of(network)
+    expected = load_backend(network, BackendSettings("openvino", "f32")).infer(inputs)
+    backend = load_backend(network, BackendSettings("tensorrt", max_batch=3))
+    assert (backend.name, backend.max_batch) == ("TensorRT on Stand-in", 3)
+    for count in (1, 2, 3, 7, 1):
+        np.testing.assert_allclose(backend.infer(inputs[:count]), expected[:count], atol=1e-3)
+    backend.close()
+
+
+def test_it_runs_in_another_thread_than_it_was_loaded_in(networks, loads):
+    network = loads["network"] = networks[0]
+    backend, rows = load_backend(network, BackendSettings("tensorrt")), []
+    thread = threading.Thread(target=lambda: rows.append(backend.infer(inputs_of(network))))
+    thread.start()
+    thread.join(timeout=30)
+    assert rows[0].shape == (7, 5)
+    backend.close()
+
+
+def test_an_engine_that_does_not_load_is_built_again(networks, loads, monkeypatch):
+    builds, build = [], engine.build
+    monkeypatch.setattr(engine, "build", lambda *arguments: builds.append(1) or build(*arguments))
+    loads["network"], loads["refused"] = networks[0], 1
+    load_backend(networks[0], BackendSettings("tensorrt")).close()
+    assert (len(builds), len(loads["files"])) == (2, 2)
+
+
+def test_an_engine_that_never_loads_is_one_sentence(networks, loads):
+    loads["refused"] = 2
+    with pytest.raises(ModelError, match="TensorRT does not load the engine of small that it built"):
+        load_backend(networks[0], BackendSettings("tensorrt"))
+
+
+def test_the_cpu_serves_while_the_engine_is_built(networks, loads):
+    network = loads["network"] = networks[0]
+    backend = load_backend(network, BackendSettings("tensorrt", "f32", cpu_while_building=True))
+    before = backend.infer(inputs_of(network))
+    backend._thread.join(timeout=60)
+    np.testing.assert_allclose(backend.infer(inputs_of(network)), before, atol=0.01)
+    assert backend.name == "TensorRT on Stand-in"
+    backend.close()
+
+
+def test_auto_takes_the_gpu(networks, loads):
+    loads["network"] = networks[0]
+    backend = load_backend(networks[0], BackendSettings("auto"))
+    assert backend.name == "TensorRT on Stand-in"
+    backend.close()
