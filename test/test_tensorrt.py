@@ -3,8 +3,10 @@
 import logging
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,7 +174,29 @@ def test_a_long_build_says_that_it_goes_on(tmp_path, monkeypatch, caplog):
     assert texts[0] == f"building the engine of {network.name} for {SM86.name}, once; this can take minutes"
     stages = {text.partition(": ")[2].partition(",")[0] for text in texts[1:-1]}
     assert len(stages) >= 2, stages  # TensorRT names what it is doing
-    assert texts[-1].startswith(f"built the engine of {network.name} in ")
+    assert texts[-1].startswith(f"built the engine of {network.name} for {SM86.name} in ")
+
+
+@elsewhere
+def test_ctrl_c_ends_a_build(tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(engine, "HEARTBEAT", 0.001)
+
+    class Interrupting(logging.Handler):
+        def emit(self, record):
+            if "so far" in record.getMessage():
+                signal.raise_signal(signal.SIGINT)
+
+    handler = Interrupting()
+    engine.logger.addHandler(handler)
+    (network,) = i3d(tmp_path)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            engine.build(engine.merged(network, half=True), network, SM86, True, 1)
+    finally:
+        engine.logger.removeHandler(handler)
+    assert not [thread for thread in threading.enumerate() if thread.name == "engine"]
+    assert "built the engine" not in caplog.text
 
 
 @elsewhere

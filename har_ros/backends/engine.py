@@ -6,11 +6,10 @@ import hashlib
 import importlib
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import TYPE_CHECKING, Any, SupportsInt, TypeVar
 
 from har_ros.errors import BackendMissingError, ModelError, one_line
@@ -24,6 +23,8 @@ NAMES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
 Started = TypeVar("Started")
 HEARTBEAT = 5.0
 """Seconds between two messages of a build."""
+CANCELLING = 10.0
+"""Seconds in which TensorRT should come to its next step, when a build is cancelled."""
 
 
 def _import_tensorrt() -> Any:
@@ -111,8 +112,7 @@ def build(model: bytes, network: PreparedNetwork, gpu: Gpu, half: bool, max_batc
     profile.set_shape(FRAMES, smallest, largest, largest)
     config.add_optimization_profile(profile)
     _set_capability(config, gpu)
-    with _said_to_go_on(network.name, gpu, config):
-        engine: Any = builder.build_serialized_network(definition, config)
+    engine = _built(builder, definition, config, f"{network.name} for {gpu.name}")
     if engine is None:
         raise ModelError(f"TensorRT cannot build {network.name} ({log.error[:300]}); set backend to openvino")
     return bytes(engine)
@@ -159,37 +159,47 @@ def _started(kind: Callable[[Log], Started], log: Log) -> Started:
         raise ModelError(f"TensorRT cannot start ({log.error}); check that it fits the driver (nvidia-smi)") from None
 
 
-@contextmanager
-def _said_to_go_on(name: str, gpu: Gpu, config: trt.IBuilderConfig) -> Iterator[None]:
-    """Log the stage of the build and its seconds; TensorRT tells stages from 10 on."""
-    stage, done = ["building"], Event()
+@dataclass
+class _Stage:
+    """What TensorRT is doing, and whether it shall go on; both from 10 on."""
+
+    name: str = "building"
+    wanted: bool = True
+
+
+def _built(builder: trt.Builder, definition: trt.INetworkDefinition, config: trt.IBuilderConfig, what: str) -> Any:
+    """Build in a thread of its own, so that this one can say that it goes on, and Ctrl-C reaches it."""
+    stage, start, made = _Stage(), time.monotonic(), list[Any]()
     if hasattr(trt, "IProgressMonitor"):
         config.progress_monitor = _monitor(stage)
-    start = time.monotonic()
-
-    def beat() -> None:
-        while not done.wait(HEARTBEAT):
-            logger.info("engine for %s: %s, %.0f s so far", name, stage[0], time.monotonic() - start)
-
-    logger.info("building the engine of %s for %s, once; this can take minutes", name, gpu.name)
-    Thread(target=beat, name="engine", daemon=True).start()
+    logger.info("building the engine of %s, once; this can take minutes", what)
+    thread = Thread(
+        target=lambda: made.append(builder.build_serialized_network(definition, config)), name="engine", daemon=True
+    )
+    thread.start()
     try:
-        yield
-    finally:
-        done.set()
-    logger.info("built the engine of %s in %.0f s", name, time.monotonic() - start)
+        thread.join(HEARTBEAT)
+        while thread.is_alive():
+            logger.info("engine of %s: %s, %.0f s so far", what, stage.name, time.monotonic() - start)
+            thread.join(HEARTBEAT)
+    except KeyboardInterrupt:
+        stage.wanted = False
+        thread.join(CANCELLING)
+        raise
+    logger.info("built the engine of %s in %.0f s", what, time.monotonic() - start)
+    return made[0] if made else None
 
 
-def _monitor(stage: list[str]) -> trt.IProgressMonitor:
+def _monitor(stage: _Stage) -> trt.IProgressMonitor:
     class Monitor(trt.IProgressMonitor):
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
 
         def phase_start(self, phase_name: str, parent_phase: str, num_steps: SupportsInt) -> None:
-            stage[0] = phase_name
+            stage.name = phase_name
 
         def step_complete(self, phase_name: str, step: SupportsInt) -> bool:
-            return True
+            return stage.wanted
 
         def phase_finish(self, phase_name: str) -> None:
             pass

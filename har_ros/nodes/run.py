@@ -47,7 +47,8 @@ class _ToRos(logging.Handler):
 
 def run(program: Callable[[], Program], arguments: list[str] | None = None) -> int:
     """Run the program until a signal or an error ends it. Returns the exit status."""
-    signal.signal(signal.SIGINT, _leave_to_rclpy)
+    interrupt = _Interrupt()
+    signal.signal(signal.SIGINT, interrupt)
     _keep_freed_memory()
     try:
         rclpy.init(args=arguments)
@@ -62,12 +63,14 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
         executor = SingleThreadedExecutor()  # before the start: it cannot be made once a signal has come
         node = program()
         core.addHandler(_ToRos(node))
+        interrupt.ends_the_start = True
         node.start()
+        interrupt.ends_the_start = False
         rclpy.spin(node, executor)
     except HarError as error:
         get_logger(node.get_name() if node else "har_ros").fatal(str(error))
         return 1
-    except ExternalShutdownException:
+    except (ExternalShutdownException, KeyboardInterrupt):
         pass
     except Exception:
         if ok():
@@ -81,8 +84,19 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
     return 0
 
 
-def _leave_to_rclpy(*_: object) -> None:
-    """Rclpy's own handler ends the spinning; Python's KeyboardInterrupt would strike anywhere, also while stopping."""
+class _Interrupt:
+    """What Ctrl-C does beside rclpy's own handler, which ends the spinning.
+
+    It ends a start, which may take minutes; at any other time KeyboardInterrupt would strike anywhere, also while
+    stopping.
+    """
+
+    ends_the_start = False
+
+    def __call__(self, *_: object) -> None:
+        if self.ends_the_start:
+            self.ends_the_start = False
+            raise KeyboardInterrupt
 
 
 def _keep_freed_memory() -> None:

@@ -342,6 +342,27 @@ def test_wrong_configurations_are_refused_at_start(domain, tmp_path, executable,
     assert "Traceback" not in result.stderr
 
 
+SLOW = """
+import threading
+from har_ros.nodes.run import Program, run
+class Slow(Program):
+    def start(self):
+        print("starting", flush=True)
+        threading.Event().wait()
+raise SystemExit(run(lambda: Slow("slow")))
+"""
+
+
+def test_ctrl_c_ends_a_long_start(domain, tmp_path):
+    """As that of a node that builds an engine."""
+    command = [sys.executable, "-c", SLOW]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert process.stdout.readline() == "starting\n"
+        process.send_signal(signal.SIGINT)
+        log = process.communicate(timeout=30)[1]
+    assert (process.returncode, log) == (0, "")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_the_node_quietly(ros, tmp_path, brightness_card, number):
     alive = ros.inbox(DiagnosticArray, "/diagnostics")
