@@ -53,12 +53,16 @@ def test_all_disagreements_are_found_at_once(network):
         ({"network": {"file": "small.onnx", "input": "0"}}, "network has no input '0', it has 'frames'"),
         ({"input": {"layout": "NCTHW"}}, "network's input has C = 4 (?×4×8×8×3 float32), 3 expected"),
         ({"network": {"file": "two.onnx"}}, "network takes batches of 2 only; export it for batches of 1 or any size"),
+        ({"network": {"file": "whole.onnx"}}, "network gives int64, where float32 or float16 can be"),
+        ({"network": {"file": "whole.onnx"}}, "network takes int64, where float32, float16 or uint8 can be"),
         ({"network": {"file": "image.onnx"}}, "network's input is ?×8×8×3 float32, which has not the axes NTHWC"),
     ],
 )
 def test_each_disagreement(network, fields, expected):
     linear_network(network / "two.onnx", (4, 8, 8, 3), batch=2)
     linear_network(network / "image.onnx", (8, 8, 3))
+    nodes = [helper.make_node("Identity", ["frames"], ["logits"])]
+    save_onnx(network / "whole.onnx", nodes, *({name: (TensorProto.INT64, ["n"])} for name in ("frames", "logits")), {})
     assert expected in wrong(write_card(network, **fields))
 
 

@@ -4,14 +4,17 @@ import pickle
 from dataclasses import replace
 
 import numpy as np
+import openvino
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from small_networks import linear_network, save_onnx
+from tflite_network import tflite_linear
 
+from har_ros.backends import BackendSettings, load_backend
 from har_ros.card import InputSpec, NetworkFile, Resize, read_labels
-from har_ros.errors import ConfigurationError, ModelError
+from har_ros.errors import ConfigurationError, HarError, ModelError
 from har_ros.models.cache import cache_folder, cached
 from har_ros.models.check import prepare
 from har_ros.models.checkpoint import read_checkpoint
@@ -282,3 +285,27 @@ def test_same_pads_are_tensorflows(kernel, stride, blocks):
     extents = [s * b for s, b in zip(stride, blocks, strict=True)]
     totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(extents, kernel, stride, strict=True)]
     assert same_pads(kernel, stride) == [total // 2 for total in totals] + [-(-total // 2) for total in totals]
+
+
+@given(
+    place=st.floats(0, 1),
+    noise=st.binary(min_size=1, max_size=40),
+    suffix=st.sampled_from([".onnx", ".xml", ".tflite"]),
+)
+def test_a_damaged_network_is_prepared_or_refused(tmp_path_factory, place, noise, suffix):
+    folder = tmp_path_factory.mktemp("damaged")
+    linear_network(folder / "net.onnx", (1, 2, 2, 3))
+    path = folder / f"net{suffix}"
+    if suffix == ".xml":
+        openvino.save_model(openvino.Core().read_model(folder / "net.onnx"), path)
+    elif suffix == ".tflite":
+        tflite_linear(path, (1, 2, 2, 3))
+    content = path.read_bytes()
+    start = int(place * len(content))
+    path.write_bytes(content[:start] + noise + content[start + len(noise) :])
+    try:
+        (network,) = prepare(find_model(str(path), labels_file(folder)))
+        backend = load_backend(network, BackendSettings("openvino"))
+        assert len(backend.infer([np.zeros(network.shape, np.uint8)])) == 1
+    except HarError as error:
+        assert "\n" not in str(error)

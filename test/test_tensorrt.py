@@ -189,12 +189,14 @@ def test_ctrl_c_ends_a_build(tmp_path, monkeypatch, caplog):
 
     handler = Interrupting()
     engine.logger.addHandler(handler)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts us may ignore it
     (network,) = i3d(tmp_path)
     try:
         with pytest.raises(KeyboardInterrupt):
             engine.build(engine.merged(network, half=True), network, SM86, True, 1)
     finally:
         engine.logger.removeHandler(handler)
+        signal.signal(signal.SIGINT, before)
     assert not [thread for thread in threading.enumerate() if thread.name == "engine"]
     assert "built the engine" not in caplog.text
 

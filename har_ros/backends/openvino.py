@@ -42,6 +42,8 @@ class OpenVinoBackend:
             raise ModelError(
                 f"OpenVINO failed ({_reason(error)}); try another network, or fewer frames if memory is short"
             ) from None
+        if wrong := next((row.shape for row in rows if len(row) != 1), None):
+            raise ModelError(f"the network gives outputs of shape {wrong} for one input; check the model card")
         return np.concatenate(rows, dtype=np.float32)
 
     def close(self) -> None:
@@ -65,7 +67,7 @@ def load(network: PreparedNetwork, settings: BackendSettings) -> OpenVinoBackend
         model = _joined(core, network)
         model.reshape([1, *network.shape])
         compiled = core.compile_model(model, device, config)
-    except RuntimeError as error:
+    except (RuntimeError, UnicodeError) as error:
         raise ModelError(
             f"OpenVINO cannot load {network.path} for inputs of {'×'.join(map(str, network.shape))} "
             f"({_reason(error)}); check the model card"
@@ -80,7 +82,7 @@ def read_network(path: Path) -> openvino.Model:
     """Read a network file. Raises ModelError."""
     try:
         return _core().read_model(path)
-    except RuntimeError as error:
+    except (RuntimeError, UnicodeError) as error:  # UnicodeError: of its own message, which quotes the file
         raise ModelError(f"OpenVINO cannot read {path} ({_reason(error)}); check the file") from None
 
 

@@ -55,18 +55,22 @@ class _Examination:
         self.wrong += [
             f"{role} needs a second input, {name!r}" for name in signature.inputs if self._input_blob not in ("", name)
         ]
+        if self._output is not NOTHING and self._output.type not in ("float32", "float16"):
+            self.wrong.append(f"{role} gives {self._output.type}, where float32 or float16 can be")
         self._spec: InputSpec | None = None
         self._shape: tuple[int, ...] = ()
 
     def _choose(self, what: str, tensors: dict[str, Tensor], name: str | None) -> tuple[str, Tensor]:
         names = ", ".join(map(repr, tensors))
-        if name is None and len(tensors) > 1 and what == "output":
+        if not tensors:
+            self.wrong.append(f"{self._role} has no {what}")
+        elif name is None and len(tensors) > 1 and what == "output":
             self.wrong.append(f"{self._role} has several outputs, {names}; name one in {self._role}.output")
         elif name is not None and name not in tensors:
             self.wrong.append(f"{self._role} has no {what} {name!r}, it has {names}")
         else:
-            chosen = name if name is not None else next(iter(tensors), "")
-            return chosen, tensors.get(chosen, NOTHING)
+            chosen = name if name is not None else next(iter(tensors))
+            return chosen, tensors[chosen]
         return "", NOTHING
 
     def takes_frames(self, spec: InputSpec, length: int) -> None:
@@ -85,6 +89,8 @@ class _Examination:
 
     def takes_embeddings(self, length: int, width: int | None) -> None:
         """Compare the input with length×width embeddings."""
+        if self._input is not NOTHING and self._input.type not in ("float32", "float16"):
+            self.wrong.append(f"{self._role} takes {self._input.type}, where float32 or float16 can be")
         if width is None:
             width = self._input.shape[-1] if self._input.shape else None
         if width is None:
@@ -120,7 +126,7 @@ class _Examination:
         if self._output is NOTHING:
             return
         shape = self._output.shape
-        if len(shape) < 2 or any(size not in (None, 1) for size in shape[2:]):
+        if len(shape) < 2 or any(size not in (None, 1) for size in (shape[0], *shape[2:])):
             self.wrong.append(f"{self._role}'s output is {self._output}, where N×classes is expected")
         elif shape[1] not in (None, labels):
             self.wrong.append(f"{self._role} gives {shape[1]} classes, but there are {labels} labels")

@@ -15,6 +15,8 @@ from har_ros.errors import ModelError, one_line
 
 SUFFIXES = (".onnx", ".xml", ".tflite")
 COLOURS = 3
+OPENVINO_TYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
+"""OpenVINO's names of types → numpy's, for those that a network may take and give."""
 
 
 @dataclass(frozen=True)
@@ -66,23 +68,30 @@ def _onnx_tensor(value: Any) -> Tensor:
     shape = tuple(
         dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None for dim in tensor.shape.dim
     )
-    return Tensor(shape, helper.tensor_dtype_to_np_dtype(tensor.elem_type).name)
+    try:
+        return Tensor(shape, helper.tensor_dtype_to_np_dtype(tensor.elem_type).name)
+    except KeyError:
+        return Tensor(shape, "no type that ONNX has")
 
 
 def _of_openvino(path: Path) -> Signature:
     from har_ros.backends.openvino import read_network, tensor_name
 
     model = read_network(path)
-    return Signature(
-        {tensor_name(port): _openvino_tensor(port) for port in model.inputs},
-        {tensor_name(port): _openvino_tensor(port) for port in model.outputs},
-    )
+    try:
+        return Signature(
+            {tensor_name(port): _openvino_tensor(port) for port in model.inputs},
+            {tensor_name(port): _openvino_tensor(port) for port in model.outputs},
+        )
+    except UnicodeError as error:
+        raise ModelError(f"{path} has names that are no text ({error}); export it anew") from None
 
 
 def _openvino_tensor(port: Any) -> Tensor:
     shape = port.get_partial_shape()
     sizes = [None if size.is_dynamic else size.get_length() for size in shape] if shape.rank.is_static else []
-    return Tensor(tuple(sizes), port.get_element_type().to_dtype().name)
+    name = port.get_element_type().get_type_name()
+    return Tensor(tuple(sizes), OPENVINO_TYPES.get(name, name))
 
 
 def card_of_a_file(path: Path, input_blob: str = "") -> ModelCard:
