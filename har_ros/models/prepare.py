@@ -95,7 +95,9 @@ def merged(network: PreparedNetwork, half: bool = False) -> bytes:
         given, raw = f"network/{network.input_blob}", f"network/{network.output_blob}"
         model = onnx.compose.merge_models(before, model, [("ready", given)], outputs=[raw])
         model = onnx.compose.merge_models(model, network.after(opset, model.ir_version), [(raw, "raw")])
-    except (ValueError, onnx.checker.ValidationError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # a damaged network makes onnx raise nearly anything
         raise ModelError(
             f"{network.path} is not a valid ONNX network ({one_line(error)[:200]}); export it anew"
         ) from None
