@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, SupportsInt, TypeVar
 
 from har_ros.errors import BackendMissingError, ModelError, one_line
@@ -23,8 +23,6 @@ NAMES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
 Started = TypeVar("Started")
 HEARTBEAT = 5.0
 """Seconds between two messages of a build."""
-CANCELLING = 10.0
-"""Seconds in which TensorRT should come to its next step, when a build is cancelled."""
 
 
 def _import_tensorrt() -> Any:
@@ -173,18 +171,21 @@ def _built(builder: trt.Builder, definition: trt.INetworkDefinition, config: trt
     if hasattr(trt, "IProgressMonitor"):
         config.progress_monitor = _monitor(stage)
     logger.info("building the engine of %s, once; this can take minutes", what)
-    thread = Thread(
-        target=lambda: made.append(builder.build_serialized_network(definition, config)), name="engine", daemon=True
-    )
-    thread.start()
+    done = Event()  # Thread.join must not be interrupted: up to Python 3.12 the thread then counts as ended
+
+    def build() -> None:
+        try:
+            made.append(builder.build_serialized_network(definition, config))
+        finally:
+            done.set()
+
+    Thread(target=build, name="engine", daemon=True).start()
     try:
-        thread.join(HEARTBEAT)
-        while thread.is_alive():
+        while not done.wait(HEARTBEAT):
             logger.info("engine of %s: %s, %.0f s so far", what, stage.name, time.monotonic() - start)
-            thread.join(HEARTBEAT)
     except KeyboardInterrupt:
         stage.wanted = False
-        thread.join(CANCELLING)
+        done.wait()  # what is being built cannot be freed before
         raise
     logger.info("built the engine of %s in %.0f s", what, time.monotonic() - start)
     return made[0] if made else None
