@@ -3,7 +3,6 @@
 import logging
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -176,27 +175,35 @@ def test_a_long_build_says_that_it_goes_on(tmp_path, monkeypatch, caplog):
     assert texts[-1].startswith(f"built the engine of {network.name} for {SM86.name} in ")
 
 
+CTRL_C = """
+import logging, signal
+from har_ros.backends import engine
+from har_ros.models.check import prepare
+from har_ros.models.locate import find_model
+
+class Interrupting(logging.Handler):
+    def emit(self, record):
+        if "so far" in record.getMessage():
+            signal.raise_signal(signal.SIGINT)
+
+engine.HEARTBEAT = 0.001
+engine.logger.setLevel(logging.INFO)
+engine.logger.addHandler(Interrupting())
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts us may ignore it
+(network,) = prepare(find_model("i3d-kinetics-400"), 16)
+model = engine.merged(network, half=True)
+try:
+    engine.build(model, network, engine.Gpu("NVIDIA L4", (8, 9)), True, 1)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
 @elsewhere
-def test_ctrl_c_ends_a_build(tmp_path, monkeypatch, caplog):
-    caplog.set_level(logging.INFO)
-    monkeypatch.setattr(engine, "HEARTBEAT", 0.001)
-
-    class Interrupting(logging.Handler):
-        def emit(self, record):
-            if "so far" in record.getMessage():
-                signal.raise_signal(signal.SIGINT)
-
-    handler = Interrupting()
-    engine.logger.addHandler(handler)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts us may ignore it
-    (network,) = i3d(tmp_path)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            engine.build(engine.merged(network, half=True), network, SM86, True, 1)
-    finally:
-        engine.logger.removeHandler(handler)
-        signal.signal(signal.SIGINT, before)
-    assert "built the engine" not in caplog.text
+def test_ctrl_c_ends_a_build():
+    """In a process of its own: pytest's faulthandler has too small a signal stack for a thread that used AMX."""
+    result = subprocess.run([sys.executable, "-c", CTRL_C], capture_output=True, text=True, timeout=100)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "interrupted\n", "")
 
 
 @elsewhere
