@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -18,7 +17,7 @@ from har_ros.card import WindowSpec
 from har_ros.errors import ConfigurationError, HarError, VideoError
 from har_ros.models import command
 from har_ros.models.locate import card_names
-from har_ros.options import add_network_options, at_least, backend_settings, fraction, natural
+from har_ros.options import add_network_options, at_least, backend_settings, fraction
 from har_ros.overlay import annotate, announce
 from har_ros.pixels import CameraImage
 from har_ros.recognizer import Recognizer, Result, Stream, StreamSettings
@@ -64,11 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_network_options(parser)
     parser.add_argument("--threshold", type=fraction, default=0.01, help="least probability of an action (0.01)")
-    parser.add_argument("--top-k", type=natural, default=5, help="number of actions for each window (5)")
-    parser.add_argument("--frames", type=natural, default=0, help="frames in a window (what the card says)")
+    parser.add_argument("--top-k", type=at_least(1), default=5, help="number of actions for each window (5)")
+    parser.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (what the card says)")
     parser.add_argument(
         "--skip-frames",
-        type=partial(at_least, 0),
+        type=at_least(0),
         default=-1,
         help="frames left out between two of a window (what the card says)",
     )
@@ -92,7 +91,10 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     ) as recognizer:
         skip = skip_frames(options.skip_frames, source.rate, recognizer.card.window)
         stream = recognizer.stream(StreamSettings(skip, max_gap=0.0 if not source.live else 2.0))
-        _say(messages, f"{recognizer.network.name}; windows of {stream.length} frames, {skip} left out between two")
+        _say(
+            messages,
+            f"{recognizer.network.backend.name}; windows of {stream.length} frames, {skip} left out between two",
+        )
         report = Report(as_json=options.json)
         try:
             for frame in _shown(source, messages):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.backends import Backend
+from har_ros.errors import HarError
 from har_ros.models.prepare import PreparedNetwork
 from har_ros.window import Clip
 
@@ -46,12 +47,8 @@ class Network(Protocol):
         """Number of frames that are handed over at a time."""
 
     @property
-    def name(self) -> str:
-        """What runs it, in words."""
-
-    @property
-    def max_batch(self) -> int:
-        """How many clips it runs at once."""
+    def backend(self) -> Backend:
+        """What runs it, or the part of it that costs most."""
 
     def new_memory(self) -> Memory | None:
         """Return a camera's empty memory; None when the clip is all that the network needs."""
@@ -69,29 +66,19 @@ class ClipNetwork:
     def __init__(self, networks: tuple[PreparedNetwork, ...], load: Load) -> None:
         (network,) = networks
         self.length = self.frames_per_clip = network.shape[0]
-        self._backend = load(network)
-
-    @property
-    def name(self) -> str:
-        """See Network."""
-        return self._backend.name
-
-    @property
-    def max_batch(self) -> int:
-        """See Network."""
-        return self._backend.max_batch
+        self.backend = load(network)
 
     def new_memory(self) -> None:
         """See Network."""
 
     def run(self, clips: Sequence[Clip], memories: Sequence[Memory | None]) -> list[Answer | None]:
         """See Network."""
-        rows = self._backend.infer([clip.frames for clip in clips])
+        rows = self.backend.infer([clip.frames for clip in clips])
         return [Answer(row, clip.start) for row, clip in zip(rows, clips, strict=True)]
 
     def close(self) -> None:
         """See Network."""
-        self._backend.close()
+        self.backend.close()
 
 
 class EncoderDecoder:
@@ -102,17 +89,12 @@ class EncoderDecoder:
     def __init__(self, networks: tuple[PreparedNetwork, ...], load: Load) -> None:
         encoder, decoder = networks
         self.length = decoder.shape[0]
-        self._encoder, self._decoder = load(encoder), load(decoder)
-
-    @property
-    def name(self) -> str:
-        """See Network."""
-        return self._encoder.name
-
-    @property
-    def max_batch(self) -> int:
-        """See Network."""
-        return self._encoder.max_batch
+        self.backend = load(encoder)
+        try:
+            self._decoder = load(decoder)
+        except HarError:
+            self.backend.close()
+            raise
 
     def new_memory(self) -> Embeddings:
         """See Network."""
@@ -121,7 +103,7 @@ class EncoderDecoder:
     def run(self, clips: Sequence[Clip], memories: Sequence[Memory | None]) -> list[Answer | None]:
         """See Network."""
         kept = [memory for memory in memories if isinstance(memory, Embeddings)]
-        rows = self._encoder.infer([clip.frames[0] for clip in clips])
+        rows = self.backend.infer([clip.frames[0] for clip in clips])
         for memory, clip, embedding in zip(kept, clips, rows, strict=True):
             memory.append(embedding, clip)
         full = [memory for memory in kept if memory.fill == self.length]
@@ -130,7 +112,7 @@ class EncoderDecoder:
 
     def close(self) -> None:
         """See Network."""
-        self._encoder.close()
+        self.backend.close()
         self._decoder.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import get_args
 
 from har_ros.backends import BACKENDS, BackendSettings, Device, Precision
@@ -23,20 +24,27 @@ def backend_settings(options: argparse.Namespace) -> BackendSettings:
     return BackendSettings(options.backend, options.precision, options.device, max_batch=1)
 
 
-def natural(text: str) -> int:
-    """Read a number from 1 on."""
-    return at_least(1, text)
+def at_least(low: int) -> Callable[[str], int]:
+    """Return what reads a whole number from `low` on."""
 
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+        if value < low:
+            raise argparse.ArgumentTypeError(f"{text} is below {low}")
+        return value
 
-def at_least(low: int, text: str) -> int:
-    """Read a number from `low` on."""
-    if int(text) < low:
-        raise argparse.ArgumentTypeError(f"{text} is below {low}")
-    return int(text)
+    return read
 
 
 def fraction(text: str) -> float:
     """Read a number from 0 to 1."""
-    if not 0 <= float(text) <= 1:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
-    return float(text)
+    return value

@@ -58,14 +58,14 @@ def test_every_step_answers_as_the_window_encoded_anew(pair):
 def test_each_frame_is_encoded_once(pair, monkeypatch):
     recognizer, *_ = pair
     calls = []
-    for name in ("_encoder", "_decoder"):
+    for name in ("backend", "_decoder"):
         backend = getattr(recognizer.network, name)
         run = backend.infer
         monkeypatch.setattr(backend, "infer", lambda x, name=name, run=run: calls.extend([name] * len(x)) or run(x))
     stream = recognizer.stream()
     for i in range(10):
         push(recognizer, stream, i)
-    assert (calls.count("_encoder"), calls.count("_decoder")) == (10, 7)
+    assert (calls.count("backend"), calls.count("_decoder")) == (10, 7)
 
 
 def test_the_window_fills_and_begins_anew_after_a_gap(pair):

@@ -285,7 +285,7 @@ def test_what_surrounds_the_gpu_with_a_stand_in_for_the_driver(tmp_path):
         timeout=300,
     )
     assert result.returncode == 0, result.stdout
-    assert "8 passed" in result.stdout
+    assert "9 passed" in result.stdout
 
 
 # --- on a GPU ---

@@ -20,11 +20,6 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "har_ros"
 
 
-def sha256(path: Path) -> str:
-    """Return the file's SHA-256 in hexadecimal."""
-    return digest(path, "sha256")
-
-
 def digest(path: Path, algorithm: str) -> str:
     """Return the file's checksum in hexadecimal; `algorithm` is one of hashlib's names."""
     result = hashlib.new(algorithm)
@@ -82,7 +77,7 @@ def _checksum_line(digest: str, name: str) -> bytes:
 
 def _intact(path: Path) -> bool:
     try:
-        return _checksum_file(path).read_bytes() == _checksum_line(sha256(path), path.name)
+        return _checksum_file(path).read_bytes() == _checksum_line(digest(path, "sha256"), path.name)
     except OSError:  # what is not there or cannot be read is made again
         return False
 
@@ -107,11 +102,11 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    write_atomically(path, content)
-    write_atomically(_checksum_file(path), _checksum_line(hashlib.sha256(content).hexdigest(), path.name))
+    _write_atomically(path, content)
+    _write_atomically(_checksum_file(path), _checksum_line(hashlib.sha256(content).hexdigest(), path.name))
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def _write_atomically(path: Path, content: bytes) -> None:
     """Write beside the file, then rename: a reader sees the old file or the new one, never a part. Raises OSError."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:

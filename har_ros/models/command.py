@@ -95,7 +95,7 @@ def _check(options: argparse.Namespace) -> int:
         shapes = " and ".join(f"{'×'.join(map(str, one.shape))} {one.type}" for one in networks)
         console.print(
             f"{model.card.name} is as its card says: {shapes} in, {len(recognizer.labels)} classes out; "
-            f"tried with {recognizer.network.name}",
+            f"tried with {recognizer.network.backend.name}",
             markup=False,
         )
     return 0

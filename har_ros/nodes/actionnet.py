@@ -44,13 +44,13 @@ class ActionNet(Program):
         for topic, overlay_topic in zip(topics, overlay_topics(topics), strict=True):
             stream = self._recognizer.stream(settings)
             self._cameras.append(Camera(self, topic, overlay_topic, stream, self._scheduler.offer))
+        network = self._recognizer.network
+        self._diagnostics = diagnostics.Diagnostics(values["model"], network, self._cameras)
         self.create_timer(diagnostics.PERIOD, self._publish_diagnostics)
         self._worker = Thread(target=self._work, name="network", daemon=True)
         self._worker.start()
-        network = self._recognizer.network
-        self._diagnostics = diagnostics.Diagnostics(values["model"], network, self._cameras)
         self.get_logger().info(
-            f"{network.name}; windows have {network.length} frames; waiting for images on {', '.join(topics)}"
+            f"{network.backend.name}; windows have {network.length} frames; waiting for images on {', '.join(topics)}"
         )
 
     def stop(self) -> None:
@@ -62,7 +62,7 @@ class ActionNet(Program):
                 self._recognizer.close()
 
     def _work(self) -> None:
-        while cameras := self._scheduler.next(self._recognizer.network.max_batch):
+        while cameras := self._scheduler.next(self._recognizer.network.backend.max_batch):
             try:
                 self._recognize(cameras)
             except Exception as error:  # the thread outlives whatever a backend raises

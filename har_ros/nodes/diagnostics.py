@@ -32,7 +32,9 @@ class Diagnostics:
             name="actionnet: network",
             hardware_id=self._model,
             message="running" if rate else "idle",
-            values=_values({"backend": self._network.name, "windows per second": f"{rate:.1f}", "windows": windows}),
+            values=_values(
+                {"backend": self._network.backend.name, "windows per second": f"{rate:.1f}", "windows": windows}
+            ),
         )
         cameras = [self._camera(camera) for camera in self._cameras]
         return DiagnosticArray(header=Header(stamp=clock.now().to_msg()), status=[network, *cameras])

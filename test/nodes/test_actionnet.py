@@ -223,7 +223,7 @@ def test_windows_that_are_ready_run_together(robot, monkeypatch):
 
 def test_an_encoder_decoder_answers_from_the_window_on(robot, tmp_path):
     card, *_ = encoder_decoder(tmp_path)
-    robot = robot(model=str(card))
+    robot = robot(model=str(card), top_k=5)
     (camera,) = robot.cameras
     stream = inner_camera(robot, camera).stream
     for count in range(1, 5):
@@ -231,7 +231,7 @@ def test_an_encoder_decoder_answers_from_the_window_on(robot, tmp_path):
         robot.ros.until(lambda n=count: stream.fill == n, "the encoding of a frame")
     window = robot.ros.receive(robot.windows)
     assert (window.window_start.sec, window.window_end.sec, window.frames) == (101, 104, 4)
-    assert sum(hypothesis.score for hypothesis in window.hypotheses) == pytest.approx(1, abs=0.3)
+    assert sum(hypothesis.score for hypothesis in window.hypotheses) == pytest.approx(1, abs=0.01)
     camera.show(0)
     assert robot.ros.receive(robot.windows).window_start.sec == 102
 

@@ -17,6 +17,7 @@ from har_ros.errors import ModelError
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
 from har_ros.models.prepare import merged
+from har_ros.networks import EncoderDecoder
 
 DRIVER = ctypes.CDLL("libcuda.so.1")
 
@@ -143,6 +144,19 @@ def test_the_cpu_serves_while_the_engine_is_built(networks, loads):
     np.testing.assert_allclose(backend.infer(inputs_of(network)), before, atol=0.01)
     assert backend.name == "TensorRT on Stand-in"
     backend.close()
+
+
+def test_an_encoder_is_freed_when_its_decoder_does_not_load(networks, loads):
+    loads["network"], loaded = networks[1], []
+
+    def load(network):
+        if loaded:
+            raise ModelError("no memory")
+        loaded.append(load_backend(network, BackendSettings("tensorrt")))
+        return loaded[0]
+
+    with pytest.raises(ModelError, match="no memory"):
+        EncoderDecoder(networks[1:], load)
 
 
 def test_auto_takes_the_gpu(networks, loads):
