@@ -34,6 +34,14 @@ def own_cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "har_ros"
 
 
+@pytest.fixture(scope="module")
+def module_cache(tmp_path_factory):
+    """A cache folder for all tests of a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def pytest_runtest_setup(item):
     """Skip what needs a GPU, with the reason."""
     if item.get_closest_marker("gpu") and (reason := gpu_missing()):

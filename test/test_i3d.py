@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 import onnxruntime
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from har_ros.backends import BackendSettings, load_backend
 from har_ros.models.check import prepare
-from har_ros.models.i3d import fold_batch_norm
+from har_ros.models.i3d import fold_batch_norm, same_pads
 from har_ros.models.locate import find_model
 from har_ros.models.prepare import merged
 
@@ -82,3 +84,11 @@ def test_float16_changes_the_logits_little(cricket):
         logits.append(session.run(None, {"frames": clip})[0][0])
     assert 0 < np.abs(logits[0] - logits[1]).max() < 0.05
     assert logits[0].argmax() == logits[1].argmax()
+
+
+@given(st.tuples(*[st.integers(1, 7)] * 3), st.tuples(*[st.integers(1, 3)] * 3), st.tuples(*[st.integers(3, 9)] * 3))
+def test_same_pads_are_tensorflows(kernel, stride, blocks):
+    """tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2, for extents that the stride divides."""
+    extents = [s * b for s, b in zip(stride, blocks, strict=True)]
+    totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(extents, kernel, stride, strict=True)]
+    assert same_pads(kernel, stride) == [total // 2 for total in totals] + [-(-total // 2) for total in totals]

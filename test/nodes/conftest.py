@@ -104,6 +104,26 @@ class Robot:
         ros.until(lambda: ros.node.count_publishers("/actions/windows"), "the discovery of /actions/windows")
         self.cameras = [Camera(ros, topic).connected() for topic in parameters["image_topics"]]
 
+    def show(self, camera, *values):
+        """Show frames one by one; the network has answered the last before this returns, so none is dropped."""
+        windows = []
+        for value in values:
+            before = self.frames(camera)
+            camera.show(value)
+            self.ros.until(lambda before=before: self.frames(camera) > before, "the arrival of a frame")
+            if self.inner(camera).stream.fill == 4:
+                windows.append(self.ros.receive(self.windows, "a window"))
+        return windows
+
+    def inner(self, camera):
+        """Return the node's side of a camera."""
+        return next(inner for inner in self.node._cameras if inner.topic == camera.topic)
+
+    def frames(self, camera):
+        """Return the number of its images that the node has got."""
+        inner = self.inner(camera)
+        return inner.frames + inner.frames_dropped
+
 
 @pytest.fixture
 def robot(ros, brightness_card):

@@ -1,6 +1,4 @@
-import hashlib
 import os
-import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -15,118 +13,12 @@ from tflite_network import tflite_linear
 from har_ros.backends import BackendSettings, load_backend
 from har_ros.card import InputSpec, NetworkFile, Resize, read_labels
 from har_ros.errors import ConfigurationError, HarError, ModelError
-from har_ros.models.cache import cache_folder, cached
 from har_ros.models.check import prepare
-from har_ros.models.checkpoint import read_checkpoint
-from har_ros.models.i3d import same_pads
 from har_ros.models.locate import Model, find_model
 from har_ros.models.prepare import merged
 from har_ros.scores import unique_labels
 
 pytestmark = pytest.mark.usefixtures("own_cache")
-
-
-def made(content=b"network"):
-    calls = []
-    return calls, lambda: calls.append(1) or content
-
-
-def test_a_cached_file_is_made_once():
-    calls, make = made()
-    paths = [cached("a.onnx", make) for _ in range(3)]
-    assert len(calls) == 1
-    assert paths[0].read_bytes() == b"network"
-    assert paths[0].is_relative_to(cache_folder())
-
-
-@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"netwXrk"), lambda path: path.unlink()])
-@pytest.mark.parametrize("name", ["a.onnx", "a.onnx.sha256"])
-def test_a_damaged_file_is_made_again(damage, name):
-    calls, make = made()
-    path = cached("a.onnx", make)
-    damage(path.with_name(name))
-    assert cached("a.onnx", make).read_bytes() == b"network"
-    assert len(calls) == 2
-
-
-def test_checksum_file_is_what_sha256sum_reads():
-    path = cached("a.onnx", lambda: b"network")
-    expected = f"{hashlib.sha256(b'network').hexdigest()}  a.onnx\n"
-    assert path.with_name("a.onnx.sha256").read_text() == expected
-
-
-def test_nothing_half_written_stays(monkeypatch, caplog):
-    def full_disk(descriptor):
-        raise OSError(28, os.strerror(28))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full_disk)
-        path = cached("a.onnx", lambda: b"network")
-    assert path.read_bytes() == b"network"
-    assert not path.is_relative_to(cache_folder())
-    assert "No space left on device" in caplog.text
-    assert [file.name for file in cache_folder().iterdir()] == [".a.onnx.lock"]
-
-
-def test_a_folder_that_cannot_be_made_is_said_and_done_without(tmp_path, monkeypatch, caplog):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    calls, make = made()
-    assert cached("a.onnx", make).read_bytes() == b"network"
-    assert len(calls) == 1
-    assert "cannot use the cache folder" in caplog.text
-    assert "make it writable or set XDG_CACHE_HOME" in caplog.text
-
-
-def test_what_fails_to_be_made_leaves_nothing():
-    def fail():
-        raise ModelError("no")
-
-    with pytest.raises(ModelError, match=r"^no$"):
-        cached("a.onnx", fail)
-    assert not (cache_folder() / "a.onnx").exists()
-
-
-def test_of_old_files_the_last_used_stay():
-    calls, make = made()
-    for number in range(5):
-        path = cached(f"engines/{number}.engine", make, keep=3)
-        os.utime(path, (number, number))
-        cached("engines/0.engine", make, keep=3)
-    assert len(calls) == 5
-    names = {file.name for file in (cache_folder() / "engines").iterdir()}
-    assert {name for name in names if name.endswith(".engine")} == {"0.engine", "3.engine", "4.engine"}
-    assert ".1.engine.lock" not in names
-    assert "1.engine.sha256" not in names
-
-
-def test_checkpoint_gives_its_arrays(tmp_path):
-    arrays = {"params": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}
-    (tmp_path / "good").write_bytes(pickle.dumps(arrays))
-    np.testing.assert_array_equal(read_checkpoint(tmp_path / "good")["params"]["kernel"], arrays["params"]["kernel"])
-
-
-class Trap:
-    def __reduce__(self):
-        return os.mkdir, ("trap",)
-
-
-def test_checkpoint_runs_no_code(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "bad").write_bytes(pickle.dumps({"params": Trap()}))
-    with pytest.raises(ModelError, match=r"asks for posix\.mkdir, which is not numpy data"):
-        read_checkpoint(tmp_path / "bad")
-    assert not (tmp_path / "trap").exists()
-
-
-@given(st.binary(max_size=200))
-def test_any_bytes_are_a_checkpoint_or_refused(tmp_path_factory, content):
-    path = tmp_path_factory.mktemp("checkpoint") / "file"
-    path.write_bytes(content)
-    try:
-        assert isinstance(read_checkpoint(path), dict)
-    except ModelError as error:
-        assert "\n" not in str(error)
 
 
 def i3d(**changes):
@@ -278,14 +170,6 @@ def test_files_that_are_no_networks_are_refused(tmp_path, content, suffix):
     ) as caught:
         find_model(str(path), labels_file(tmp_path))
     assert "\n" not in str(caught.value)
-
-
-@given(st.tuples(*[st.integers(1, 7)] * 3), st.tuples(*[st.integers(1, 3)] * 3), st.tuples(*[st.integers(3, 9)] * 3))
-def test_same_pads_are_tensorflows(kernel, stride, blocks):
-    """tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2, for extents that the stride divides."""
-    extents = [s * b for s, b in zip(stride, blocks, strict=True)]
-    totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(extents, kernel, stride, strict=True)]
-    assert same_pads(kernel, stride) == [total // 2 for total in totals] + [-(-total // 2) for total in totals]
 
 
 @given(

@@ -1,0 +1,81 @@
+"""Programs as processes: what they refuse at start, and what signals do."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+
+
+def program(executable, *arguments):
+    command = [sys.executable, "-c", f"from har_ros.nodes.{executable} import main; raise SystemExit(main())"]
+    return [*command, "--ros-args", *arguments]
+
+
+@pytest.mark.parametrize(
+    ("executable", "arguments", "reason"),
+    [
+        ("actionnet", ["-p", "model:=no_such"], "model 'no_such' is unknown; use one of action-recognition-0001"),
+        ("actionnet", ["-p", "backend:=abacus"], "parameter backend is 'abacus'; give one of auto, tensorrt, openvino"),
+        ("actionnet", ["-p", "image_topics:=[]"], "parameter image_topics is empty; name one camera topic"),
+        ("actionnet", ["-p", "image_topics:=['']"], "parameter image_topics is ['']; name one camera topic"),
+        ("actionnet", ["-p", "image_topics:=[/a, /a]"], "parameter image_topics names /a more than once"),
+        ("actionnet", ["-p", "image_topics:=['/a b']"], "parameter image_topics has '/a b'; a topic is made of"),
+        ("actionnet", ["-p", "image_topics:=/a"], "parameter image_topics is '/a'; give a list of strings"),
+        ("actionnet", ["-p", "threshold:=1.5"], "parameter threshold is 1.5; give a number with a decimal point from"),
+        ("actionnet", ["-p", "threshold:=1"], "parameter threshold is 1; give a number with a decimal point"),
+        ("actionnet", ["-p", "threshold:=.nan"], "parameter threshold is nan; give a number"),
+        ("actionnet", ["-p", "skip_frames:=-2"], "parameter skip_frames is -2; give a whole number from -1"),
+        ("actionnet", ["-p", "precision:=f8"], "parameter precision is 'f8'; give one of auto, f32, bf16, f16"),
+        ("actionnet", ["-p", "device:=NPU", "-p", "backend:=openvino"], "OpenVINO finds no NPU here, only CPU"),
+        ("actionnet", ["-p", "labels:=/nowhere.txt"], "the labels /nowhere.txt of i3d-kinetics-400 are not there"),
+        ("actionnet", ["-p", "output_blob:=x"], "i3d-kinetics-400: network has no output 'x', it has 'logits'"),
+        ("actionnet", ["-p", "max_batch:=0"], "parameter max_batch is 0; give a whole number from 1 to 64"),
+        ("actionnet", ["-p", "model:=resnet-18"], "are not there; run: actionnet models fetch resnet-18"),
+        ("actionnet", ["-p", "frames:=20"], "cannot take 20 frames; set frames to a multiple of 8"),
+        ("actionnet", ["--params-file", "/nowhere.yaml"], "wrong ROS arguments"),
+        ("video_source", [], "parameter videos is empty; name one video file"),
+        ("video_source", ["-p", "videos:=[/nowhere.mp4]"], "video '/nowhere.mp4' does not exist; check the path"),
+        ("video_source", ["-p", "videos:=[/dev/null]"], "video '/dev/null' does not exist; check the path"),
+    ],
+)
+def test_wrong_configurations_are_refused_at_start(domain, tmp_path, executable, arguments, reason):
+    result = subprocess.run(program(executable, *arguments), capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert result.returncode != 0
+    assert reason in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+SLOW = """
+import threading
+from har_ros.nodes.run import Program, run
+class Slow(Program):
+    def start(self):
+        print("starting", flush=True)
+        threading.Event().wait()
+raise SystemExit(run(lambda: Slow("slow")))
+"""
+
+
+def test_ctrl_c_ends_a_long_start(domain, tmp_path):
+    """As that of a node that builds an engine."""
+    command = [sys.executable, "-c", SLOW]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert process.stdout.readline() == "starting\n"
+        process.send_signal(signal.SIGINT)
+        log = process.communicate(timeout=30)[1]
+    assert (process.returncode, log) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_the_node_quietly(ros, tmp_path, brightness_card, number):
+    alive = ros.inbox(DiagnosticArray, "/diagnostics")
+    command = program("actionnet", "-p", f"model:={brightness_card}")
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        ros.receive(alive, "the first diagnostics")
+        process.send_signal(number)
+        process.send_signal(number)
+        log = process.communicate(timeout=30)[1]
+    assert process.returncode == 0
+    assert [line for line in log.splitlines() if "[INFO]" not in line] == []
