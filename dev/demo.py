@@ -38,6 +38,7 @@ from har_ros.nodes.video_source import default_topics
 
 RATE = 12.5  # images per second of each camera and
 MAX_SIDE = 384  # pixels of their longer side: what two cores carry beside the network
+SAMPLE_RATE = RATE  # a window of 64 frames then sees the videos' loop of 1.7 s three times
 START_LIMIT = 120.0  # seconds in which the first image must come; the network is converted in that time
 PICTURES = MOSAIC, FILM = "actions.png", "actions.mp4"
 RATE_WINDOW = 5.0  # seconds over which windows per second are counted
@@ -214,7 +215,7 @@ def main() -> int:
     with ExitStack() as stack:
         logs = [output / "actionnet.log", output / "video_source.log"]
         processes = [
-            stack.enter_context(program("actionnet", logs[0], image_topics=topics)),
+            stack.enter_context(program("actionnet", logs[0], image_topics=topics, sample_rate=SAMPLE_RATE)),
             stack.enter_context(program("video_source", logs[1], videos=videos, rate=RATE, max_side=MAX_SIDE)),
         ]
         alive = watch(viewer, processes, options.duration, console)

@@ -13,15 +13,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from har_ros.card import WindowSpec
-from har_ros.errors import ConfigurationError, HarError, VideoError
+from har_ros.errors import ConfigurationError, HarError, ModelError, VideoError
 from har_ros.models import command
 from har_ros.models.locate import card_names
-from har_ros.options import add_network_options, at_least, backend_settings, fraction
+from har_ros.options import add_network_options, at_least, backend_settings, between
 from har_ros.overlay import annotate, announce
 from har_ros.pixels import CameraImage
-from har_ros.recognizer import Recognizer, Result, Stream, StreamSettings
-from har_ros.scores import Prediction
+from har_ros.recognizer import Recognizer, Result, Stream
+from har_ros.sampling import StreamSettings
+from har_ros.scores import Prediction, ScoreSettings, check_allowed
 from har_ros.sink import Pixels, VideoFile, Window, has_screen
 from har_ros.source import Frame, Source, open_source
 
@@ -62,14 +62,29 @@ def _parser() -> argparse.ArgumentParser:
         help=f"{names}; or the path of a card or of a network file (i3d-kinetics-400)",
     )
     add_network_options(parser)
-    parser.add_argument("--threshold", type=fraction, default=0.01, help="least probability of an action (0.01)")
+    parser.add_argument("--threshold", type=between(0, 1), default=0.01, help="least probability of an action (0.01)")
     parser.add_argument("--top-k", type=at_least(1), default=5, help="number of actions for each window (5)")
     parser.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (what the card says)")
     parser.add_argument(
         "--skip-frames",
         type=at_least(0),
         default=-1,
-        help="frames left out between two of a window (what the card says)",
+        help="frames left out between two of a window (as many as the sample rate asks for)",
+    )
+    parser.add_argument(
+        "--sample-rate", type=between(0, 1000), default=0.0, help="frames per second in a window (what the card says)"
+    )
+    parser.add_argument(
+        "--smoothing",
+        type=between(0, 60),
+        default=0.0,
+        help="time constant of averaging over windows, in seconds (none)",
+    )
+    parser.add_argument(
+        "--hysteresis", type=between(0, 1), default=0.0, help="lead that another action needs to come first (0)"
+    )
+    parser.add_argument(
+        "--allowed-label", action="append", default=[], metavar="LABEL", help="report this action and not others"
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each window")
     return parser
@@ -80,6 +95,7 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     if options.output and Path(options.output).absolute() == Path(options.input).absolute():
         raise ConfigurationError(f"the output {options.output!r} is the input, which it would overwrite; rename it")
     source = open_source(options.input)
+    settings = StreamSettings(options.skip_frames, options.sample_rate, max_gap=2.0 if source.live else 0.0)
     sink = VideoFile(options.output, source.rate) if options.output else _window(messages)
     with Recognizer.open(
         options.model,
@@ -89,18 +105,19 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         input_blob=options.input_blob,
         output_blob=options.output_blob,
     ) as recognizer:
-        skip = skip_frames(options.skip_frames, source.rate, recognizer.card.window)
-        stream = recognizer.stream(StreamSettings(skip, max_gap=0.0 if not source.live else 2.0))
+        scores = score_settings(options, recognizer.labels)
+        stream = recognizer.stream(settings)
         _say(
-            messages,
-            f"{recognizer.network.backend.name}; windows of {stream.length} frames, {skip} left out between two",
+            messages, f"{recognizer.network.backend.name}; windows of {stream.length} frames, spanning {stream.extent}"
         )
         report = Report(as_json=options.json)
         try:
             for frame in _shown(source, messages):
                 ready = stream.push(CameraImage.of_array(frame.pixels, frame.stamp))
                 if ready and not (source.live and source.waiting):
-                    [result] = recognizer.recognize([stream], options.top_k, options.threshold)
+                    [result] = recognizer.recognize([stream], scores)
+                    if isinstance(result, ModelError):
+                        raise result
                     report.take(frame, result)
                 if sink is not None and not sink.show(_annotated(frame, stream, report.prediction)):
                     return 0
@@ -110,9 +127,17 @@ def run(options: argparse.Namespace, messages: Console) -> int:
             if source.dropped:
                 _say(messages, f"{source.dropped} frames were left out, because the network was too slow for them")
     if not report.windows:
-        needed = 1 + (stream.length - 1) * (1 + skip)
-        raise VideoError(f"{source.name} is too short: a window needs {needed} frames; set --frames or --skip-frames")
+        raise VideoError(
+            f"{source.name} is too short: a window spans {stream.extent}; set --frames, --sample-rate or --skip-frames"
+        )
     return 0
+
+
+def score_settings(options: argparse.Namespace, labels: tuple[str, ...]) -> ScoreSettings:
+    """Return what becomes of the network's answers. Raises ConfigurationError."""
+    allowed = tuple(options.allowed_label)
+    check_allowed(allowed, labels)
+    return ScoreSettings(options.top_k, options.threshold, options.smoothing, options.hysteresis, allowed)
 
 
 class _ToConsole(logging.Handler):
@@ -157,18 +182,6 @@ class Report:
             score = f" {actions[0]['score']:.2f}" if actions else ""
             print(f"frame {frame.index:6}  {best}{score}", flush=True)
         self._best = best
-
-
-def skip_frames(given: int, rate: float, window: WindowSpec) -> int:
-    """Return how many frames to leave out so that the window has the card's sample rate, unless a number is given.
-
-    rate: of the source, in frames per second.
-    """
-    if given >= 0:
-        return given
-    if window.sample_rate is None:
-        return window.skip_frames
-    return max(0, round(rate / window.sample_rate) - 1)
 
 
 def _shown(source: Source, messages: Console) -> Iterator[Frame]:

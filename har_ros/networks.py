@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from har_ros.backends import Backend
 from har_ros.errors import HarError
 from har_ros.models.prepare import PreparedNetwork
-from har_ros.window import Clip
+from har_ros.window import Clip, repeats
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,12 @@ class EncoderDecoder:
 
 
 class Embeddings:
-    """The newest embeddings of one camera, without a gap between them."""
+    """The newest embeddings of one camera, one for each place of its window."""
 
     def __init__(self, length: int) -> None:
+        self._length = length
         self._rows: deque[tuple[int, NDArray[np.float32]]] = deque(maxlen=length)
+        self._number = 0
         self._restarts = 0
 
     @property
@@ -134,11 +136,17 @@ class Embeddings:
         return self._rows[0][0]
 
     def append(self, embedding: NDArray[np.float32], clip: Clip) -> None:
-        """Remember the embedding of the clip's frame; forget the others if the camera's window began anew."""
+        """Remember the embedding of the clip's frame; forget the others if the camera's window began anew.
+
+        Places whose frames were not encoded, because the network was busy, are filled as FrameWindow.commit does.
+        """
         if clip.restarts != self._restarts:
             self._rows.clear()
-            self._restarts = clip.restarts
-        self._rows.append((clip.end, embedding))
+        places = min(clip.number - self._number, 2 * self._length) if self._rows else 1
+        before = repeats(places)
+        self._rows.extend([self._rows[-1]] * before if before else [])
+        self._rows.extend([(clip.end, embedding)] * (places - before))
+        self._number, self._restarts = clip.number, clip.restarts
 
     def window(self) -> NDArray[np.float32]:
         """Return them in order, T×D."""

@@ -32,11 +32,12 @@ class CameraImage:
     frame_id: str = ""
 
     @classmethod
-    def of_array(cls, pixels: Pixels, stamp: int, encoding: str = "bgr8") -> CameraImage:
+    def of_array(cls, pixels: Pixels, stamp: int, encoding: str = "bgr8", frame_id: str = "") -> CameraImage:
         """Return the image in an array, uint8 H×W×3, BGR as OpenCV reads it."""
         height, width = pixels.shape[:2]
         contiguous = np.ascontiguousarray(pixels)
-        return cls(contiguous.reshape(-1), height, width, encoding, contiguous.strides[0], stamp=stamp)
+        step = contiguous.strides[0]
+        return cls(contiguous.reshape(-1), height, width, encoding, step, stamp=stamp, frame_id=frame_id)
 
 
 @dataclass(frozen=True)

@@ -12,77 +12,98 @@ import numpy as np
 
 from har_ros.backends import BackendSettings, load_backend
 from har_ros.card import ModelCard
+from har_ros.compressed import EncodedImage, decode
 from har_ros.errors import ModelError
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
-from har_ros.networks import KINDS, Memory, Network
+from har_ros.networks import KINDS, Answer, Memory, Network
 from har_ros.pixels import CameraImage, write_rgb
-from har_ros.scores import Prediction, predict
+from har_ros.sampling import StreamSettings, sampler
+from har_ros.scores import Prediction, Scores, ScoreSettings
 from har_ros.window import Clip, FrameWindow
 
 LATE = 100_000_000
 """Nanoseconds by which an image may be older than the newest: it was overtaken; by more, the clock went back."""
 
-
-@dataclass(frozen=True)
-class StreamSettings:
-    """How a camera's frames become a window.
-
-    skip_frames: frames left out between two that enter, -1 as the card says.
-    max_gap: seconds between two frames after which the window starts anew, 0 never.
-    """
-
-    skip_frames: int = -1
-    max_gap: float = 2.0
+CameraOrEncodedImage = CameraImage | EncodedImage
 
 
 class Stream:
     """One camera. `push` from one thread while another recognises: neither waits for the network."""
 
-    def __init__(self, card: ModelCard, network: Network, settings: StreamSettings) -> None:
+    def __init__(self, card: ModelCard, labels: tuple[str, ...], network: Network, settings: StreamSettings) -> None:
         """Allocate the window; Recognizer.stream does it."""
         self.memory: Memory | None = network.new_memory()
+        self.scores = Scores(labels)
         self.length = network.length  # number of frames in a full window
+        self._card = card
         self._window = FrameWindow(network.frames_per_clip, card.input.height, card.input.width)
-        self._resize = card.input.resize
-        self._stride = 1 + (card.window.skip_frames if settings.skip_frames < 0 else settings.skip_frames)
-        self._max_gap = settings.max_gap * 1e9 if settings.max_gap > 0 else float("inf")
-        self._until_next = 0
+        self._settings = settings
+        self._sampler = sampler(card.window, settings)
         self._last_stamp: int | None = None
         self._waiting = False
         self._lock = Lock()
         self.frames_overtaken = 0  # images that came after a newer one and were left out
+        self.frames_repeated = 0  # images with the stamp of the one before, left out
         self.windows_dropped = 0  # ready windows that a newer one replaced, or a restart lost, before they were lent
+        self.gaps = 0  # how often the window began anew because no image had come for max_gap seconds
+        self.clock_jumps = 0  # how often it did because the stamps went back
 
     @property
     def fill(self) -> int:
         """Number of frames in the window so far."""
         return self.memory.fill if self.memory else self._window.fill
 
-    def push(self, image: CameraImage) -> bool:
+    @property
+    def extent(self) -> str:
+        """What a full window spans, in seconds or frames."""
+        return self._sampler.extent(self.length)
+
+    def configure(self, settings: StreamSettings) -> None:
+        """Go on with other settings; with another way of sampling the window begins anew."""
+        with self._lock:
+            before, self._settings = self._settings, settings
+            if (settings.skip_frames, settings.sample_rate) != (before.skip_frames, before.sample_rate):
+                self._sampler = sampler(self._card.window, settings)
+                self._last_stamp = None
+
+    def push(self, image: CameraOrEncodedImage) -> bool:
         """Take the camera's next image. Returns whether there is something new to recognise.
 
-        An image that a newer one overtook is left out. Raises ImageError; the window is then as it was.
+        An image that comes twice, or after a newer one, is left out. Raises ImageError; the window is then as it was.
         """
         with self._lock:
-            step = image.stamp - self._last_stamp if self._last_stamp is not None else 0
-            if -LATE <= step < 0:
+            step = None if self._last_stamp is None else image.stamp - self._last_stamp
+            if step == 0:
+                self.frames_repeated += 1
+                return False
+            if step is not None and -LATE <= step < 0:
                 self.frames_overtaken += 1
                 return False
-            gap = not 0 <= step <= self._max_gap
-            if self._until_next > 0 and not gap:
-                self._until_next -= 1
-                self._last_stamp = image.stamp
-                return False
-            write_rgb(image, self._resize, self._window.slot())
-            if gap:  # what came before a pause, or before the clock went back, is another scene
-                self._window.reset()
-            self._window.commit(image.stamp, image.frame_id)
+            gap = step is not None and step > self._settings.max_gap * 1e9 > 0
+            anew = step is None or step < 0 or gap
+            if places := 1 if anew else self._sampler.due(image.stamp):
+                self._write(image)
+            if anew:  # what came before a pause, or before the clock went back, is another scene
+                self._restart(image.stamp)
+                self.gaps += gap
+                self.clock_jumps += step is not None and step < 0
+            self._sampler.take(places)
             self._last_stamp = image.stamp
-            self._until_next = self._stride - 1
+            if not places:
+                return False
+            self._window.commit(image.stamp, image.frame_id, places)
             self.windows_dropped += self._waiting
             self._waiting = self._window.full
             return self._waiting
+
+    def _write(self, image: CameraOrEncodedImage) -> None:
+        slot, resize = self._window.slot(), self._card.input.resize
+        write_rgb(decode(image, resize, *slot.shape[:2]), resize, slot)
+
+    def _restart(self, stamp: int) -> None:
+        self._sampler.start(stamp)
+        self._window.reset()
 
     @contextmanager
     def window(self) -> Iterator[Clip | None]:
@@ -163,18 +184,21 @@ class Recognizer:
                 f"{self.card.name} gives {answer.probabilities.size} numbers for {len(self.labels)} labels; "
                 "mend its card, or give a file with the right labels"
             )
-        predict(answer.probabilities, self.labels, 1, 0.0)  # finite?
+        Scores(self.labels).predict(answer.probabilities, clip, ScoreSettings())  # finite?
         if not ((answer.probabilities >= -0.01) & (answer.probabilities <= 1.01)).all():
             raise ModelError(f"{self.card.name} gives numbers outside 0…1; its card should say outputs: logits")
 
     def stream(self, settings: StreamSettings = StreamSettings()) -> Stream:
         """Return the window of another camera."""
-        return Stream(self.card, self.network, settings)
+        return Stream(self.card, self.labels, self.network, settings)
 
-    def recognize(self, streams: Sequence[Stream], top_k: int = 5, threshold: float = 0.01) -> list[Result | None]:
+    def recognize(
+        self, streams: Sequence[Stream], settings: ScoreSettings = ScoreSettings()
+    ) -> list[Result | ModelError | None]:
         """Run the network on what is new in the streams, together where it can.
 
-        None for a stream that has nothing new, or whose window is not full yet. Raises ModelError.
+        None for a stream that has nothing new, or whose window is not full yet; an error for one whose answer cannot
+        be used. Raises ModelError when the network fails.
         """
         with ExitStack() as stack:
             lent = [stack.enter_context(stream.window()) for stream in streams]
@@ -184,14 +208,20 @@ class Recognizer:
             start = time.perf_counter()
             answers = self.network.run([clip for _, clip in new], [stream.memory for stream, _ in new])
             inference_time = time.perf_counter() - start
-        results: dict[Stream, Result] = {}
+        results: dict[Stream, Result | ModelError] = {}
         for (stream, clip), answer in zip(new, answers, strict=True):
             if answer is not None:
-                prediction = predict(answer.probabilities, self.labels, top_k, threshold)
-                results[stream] = Result(
-                    prediction, answer.start, clip.end, clip.frame_id, self.network.length, inference_time
-                )
+                results[stream] = self._result(stream, clip, answer, settings, inference_time)
         return [results.get(stream) for stream in streams]
+
+    def _result(
+        self, stream: Stream, clip: Clip, answer: Answer, settings: ScoreSettings, inference_time: float
+    ) -> Result | ModelError:
+        try:
+            prediction = stream.scores.predict(answer.probabilities, clip, settings)
+        except ModelError as error:
+            return error
+        return Result(prediction, answer.start, clip.end, clip.frame_id, self.network.length, inference_time)
 
     def close(self) -> None:
         """Free the network."""

@@ -13,6 +13,7 @@ class Clip:
 
     frames: uint8, T×H×W×3 RGB, a view into the ring (see FrameWindow.hold).
     start, end: stamps of its oldest and newest frame, in nanoseconds. frame_id: of the newest frame.
+    number: of the newest frame's place, counted from the first frame ever.
     restarts: how often the window had begun anew.
     """
 
@@ -20,7 +21,16 @@ class Clip:
     start: int
     end: int
     frame_id: str = ""
+    number: int = 0
     restarts: int = 0
+
+
+def repeats(places: int) -> int:
+    """Return how many of the places since the frame before are nearer to that one, which is repeated there.
+
+    The new frame takes the last of `places`; two that are as near belong to it.
+    """
+    return (places - 1) // 2
 
 
 class FrameWindow:
@@ -66,8 +76,27 @@ class FrameWindow:
         slot: NDArray[np.uint8] = self._slots[self._next % self._period]
         return slot
 
-    def commit(self, stamp: int, frame_id: str = "") -> None:
-        """Make what was written into `slot()` the newest frame, with its stamp in nanoseconds."""
+    def commit(self, stamp: int, frame_id: str = "", places: int = 1) -> None:
+        """Make what was written into `slot()` the newest frame, with its stamp in nanoseconds.
+
+        Of several places, those nearer to the frame before repeat that one, the others this one.
+        """
+        places = min(places, 2 * self.length)
+        if before := repeats(places) if self._stamps else 0:
+            frame = self.slot().copy()
+            self._repeat(before)
+            self.slot()[:] = frame
+        self._append(stamp, frame_id)
+        self._repeat(places - before - 1)
+
+    def _repeat(self, times: int) -> None:
+        """Let the newest frame take the next places as well."""
+        for _ in range(times):
+            newest = self._slots[(self._next - 1) % self._period]
+            self.slot()[:] = newest
+            self._append(self._stamps[-1], self._frame_id)
+
+    def _append(self, stamp: int, frame_id: str) -> None:
         slot = self._next % self._period
         if slot < self.length - 1:
             self._slots[slot + self._period] = self._slots[slot]
@@ -81,7 +110,7 @@ class FrameWindow:
         first = oldest % self._period
         self._held = oldest
         frames = self._slots[first : first + self.length]
-        return Clip(frames, self._stamps[0], self._stamps[-1], self._frame_id, self._restarts)
+        return Clip(frames, self._stamps[0], self._stamps[-1], self._frame_id, self._next, self._restarts)
 
     def release(self) -> None:
         """Give the held window's slots back."""

@@ -1,5 +1,7 @@
 import hashlib
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -81,3 +83,42 @@ def test_of_old_files_the_last_used_stay():
     assert {name for name in names if name.endswith(".engine")} == {"0.engine", "3.engine", "4.engine"}
     assert ".1.engine.lock" not in names
     assert "1.engine.sha256" not in names
+
+
+LIMITED = """
+import logging, resource
+from har_ros.errors import ModelError
+from har_ros.recognizer import Recognizer
+logging.basicConfig(format="%(message)s")
+resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
+try:
+    with Recognizer.open("i3d-kinetics-400", frames=16) as recognizer:
+        print(recognizer.network.length)
+except ModelError as error:
+    print(error)
+"""
+
+
+def opened(limit, *prefix):
+    script = LIMITED.replace("LIMIT,", f"{limit},").replace("LIMIT)", f"{limit})")
+    return subprocess.run([*prefix, sys.executable, "-c", script], capture_output=True, text=True)
+
+
+def test_a_full_disk_costs_a_warning_and_not_the_start(own_cache):
+    """The cache is on a disk of 1 MiB, in a namespace of this process's own."""
+    own_cache.parent.mkdir()
+    mount = f"mount -t tmpfs -o size=1m tmpfs {own_cache.parent}"
+    namespace = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if subprocess.run([*namespace, mount], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount a small disk; it needs user namespaces (unshare)")
+    result = opened(-1, *namespace, f'{mount} && exec "$@"', "sh")
+    assert (result.returncode, result.stdout) == (0, "16\n"), result.stderr
+    assert f"cannot use the cache folder {own_cache} (No space left on device), so this" in result.stderr
+
+
+def test_where_no_disk_has_room_it_says_so(own_cache):
+    """Files cannot grow beyond 64 KiB here, wherever they are."""
+    result = opened(1 << 16)
+    assert result.stdout.startswith("there is no place for i3d-kinetics-400-"), result.stderr
+    assert result.stdout.endswith(f"(File too large); make room on the disk of {own_cache}\n")
+    assert "Traceback" not in result.stderr

@@ -12,10 +12,10 @@ import pytest
 from small_networks import linear_network, write_card
 from test_source import picture, write_pictures, write_video
 
-from har_ros.card import WindowSpec, load_card
-from har_ros.cli import skip_frames
+from har_ros.card import load_card
 from har_ros.pixels import CameraImage
 from har_ros.recognizer import Recognizer
+from har_ros.scores import ScoreSettings
 
 ACTIONNET = Path(sys.executable).with_name("actionnet")
 
@@ -62,12 +62,12 @@ def test_a_video_gives_a_line_for_each_window_and_an_annotated_video(brightness_
 
 def test_the_command_says_what_the_library_says(brightness_card, video):
     result = actionnet(video, "--model", brightness_card, "--json", "--precision", "f32", "--threshold", 0)
-    capture, expected = cv2.VideoCapture(video), []
+    capture, expected, stamp = cv2.VideoCapture(video), [], 0
     with Recognizer.open(str(brightness_card)) as recognizer:
         stream = recognizer.stream()
         while (frame := capture.read()[1]) is not None:
-            stream.push(CameraImage.of_array(frame, 0))
-            if (found := recognizer.recognize([stream], threshold=0)[0]) is not None:
+            stream.push(CameraImage.of_array(frame, stamp := stamp + 1))
+            if (found := recognizer.recognize([stream], ScoreSettings(threshold=0))[0]) is not None:
                 expected.append({h.label: h.score for h in found.prediction.hypotheses})
     assert len(lines(result)) == len(expected) == 9
     for line, scores in zip(lines(result), expected, strict=True):
@@ -87,12 +87,16 @@ def test_skipped_frames(brightness_card, video):
     assert [line["frame"] for line in lines(result)] == [6, 8, 10]
 
 
-@pytest.mark.parametrize(
-    ("given", "rate", "expected"), [(-1, 25, 0), (-1, 50, 1), (-1, 60, 1), (-1, 12, 0), (3, 50, 3)]
-)
-def test_frames_are_left_out_so_that_the_sample_rate_is_the_cards(given, rate, expected):
-    assert skip_frames(given, rate, WindowSpec(16, sample_rate=25)) == expected
-    assert skip_frames(-1, rate, WindowSpec(16, skip_frames=1)) == 1
+@pytest.mark.parametrize(("rate", "expected"), [("12.5", [5, 7, 9, 11]), ("50", [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])])
+def test_the_sample_rate_decides_which_frames_enter(brightness_card, video, rate, expected):
+    """The video has 25 frames per second: every other enters at 12.5, each takes two places at 50."""
+    result = actionnet(video, "--network", brightness_card, "--json", "--sample-rate", rate)
+    assert [line["frame"] for line in lines(result)] == expected[: len(lines(result))] != []
+
+
+def test_only_allowed_labels_are_reported(brightness_card, video):
+    result = actionnet(video, "--network", brightness_card, "--json", "--allowed-label", "third", "--threshold", 0)
+    assert [[a["label"] for a in line["actions"]] for line in lines(result)] == [["third"]] * 9
 
 
 def test_a_network_file_of_ones_own(video, tmp_path):
@@ -124,7 +128,9 @@ def failure(result):
 def test_videos_that_are_too_short_or_broken(brightness_card, tmp_path):
     network = ("--network", brightness_card, "--backend", "openvino")
     one = write_video(tmp_path / "one.avi", 1)
-    assert "is too short: a window needs 4 frames; set --frames or --skip-frames" in failure(actionnet(one, *network))
+    assert "is too short: a window spans 4 frames; set --frames, --sample-rate or --skip-frames" in failure(
+        actionnet(one, *network)
+    )
     (tmp_path / "none.avi").write_bytes(b"")
     assert "cannot be opened as a video" in failure(actionnet(tmp_path / "none.avi", *network))
     folder = write_pictures(tmp_path / "frames", [f"{i}.png" for i in range(5)])
@@ -231,10 +237,10 @@ def test_the_readmes_example(shared_data, capsys):
     assert len(example.splitlines()) < 10
     capture, camera = cv2.VideoCapture(str(shared_data / "cricket.gif")), []
     while len(camera) < 65 and (frame := capture.read()[1]) is not None:
-        camera.append((len(camera), frame))
+        camera.append((len(camera) * 40_000_000, frame))
     exec(example, {"camera": camera})
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["63", "64"]
+    assert [line.split()[0] for line in lines] == [str(63 * 40_000_000), str(64 * 40_000_000)]
     assert all("'playing cricket', 0.9" in line for line in lines)
 
 

@@ -8,7 +8,8 @@ from small_networks import encoder_decoder
 from har_ros.backends import BackendSettings
 from har_ros.errors import ImageError
 from har_ros.pixels import CameraImage
-from har_ros.recognizer import Recognizer, StreamSettings
+from har_ros.recognizer import Recognizer
+from har_ros.sampling import StreamSettings
 
 SECOND = 1_000_000_000
 FRAMES = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8)
@@ -71,13 +72,13 @@ def test_each_frame_is_encoded_once(pair, monkeypatch):
 def test_the_window_fills_and_begins_anew_after_a_gap(pair):
     recognizer, *weights = pair
     stream = recognizer.stream(StreamSettings(max_gap=2.0))
-    fills = [(push(recognizer, stream, i, stamp=0), stream.fill)[1] for i in range(5)]
+    fills = [(push(recognizer, stream, i, stamp=i), stream.fill)[1] for i in range(5)]
     assert fills == [1, 2, 3, 4, 4]
     assert push(recognizer, stream, 5, stamp=3 * SECOND) is None
     assert (stream.fill, stream.length) == (1, 4)
     for i in (6, 7):
-        assert push(recognizer, stream, i, stamp=3 * SECOND) is None
-    found = scores(push(recognizer, stream, 8, stamp=3 * SECOND))
+        assert push(recognizer, stream, i, stamp=3 * SECOND + i) is None
+    found = scores(push(recognizer, stream, 8, stamp=3 * SECOND + 8))
     assert found["class 0"] == pytest.approx(expected(FRAMES[5:9], *weights)[0], abs=1e-3)
 
 
@@ -91,6 +92,16 @@ def test_streams_keep_their_own_embeddings(pair):
     for result, start in zip(results, (0, 6), strict=True):
         probability = expected(FRAMES[start : start + 4], *weights)[0]
         assert scores(result)["class 0"] == pytest.approx(probability, abs=1e-3)
+
+
+def test_places_that_the_network_missed_are_filled_by_the_nearest_frames(pair):
+    recognizer, *weights = pair
+    stream = recognizer.stream()
+    push(recognizer, stream, 4)
+    for i in (5, 6):
+        stream.push(CameraImage.of_array(FRAMES[i], i, "rgb8"))
+    found = scores(push(recognizer, stream, 7))
+    assert found["class 0"] == pytest.approx(expected(FRAMES[[4, 4, 7, 7]], *weights)[0], abs=1e-3)
 
 
 def test_frames_that_the_network_missed_are_counted(pair):

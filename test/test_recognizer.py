@@ -1,16 +1,26 @@
+import itertools
+
+import cv2
 import numpy as np
 import pytest
 from small_networks import linear_network, write_card
 
 from har_ros.backends import BackendSettings
+from har_ros.compressed import EncodedImage
 from har_ros.errors import ConfigurationError, ImageError, ModelError
 from har_ros.pixels import CameraImage
-from har_ros.recognizer import Recognizer, StreamSettings
+from har_ros.recognizer import Recognizer
+from har_ros.sampling import StreamSettings
+from har_ros.scores import ScoreSettings
 
 SECOND = 1_000_000_000
 
 
-def grey(brightness, stamp=0, encoding="mono8"):
+STAMPS = itertools.count()
+
+
+def grey(brightness, stamp=None, encoding="mono8"):
+    stamp = next(STAMPS) if stamp is None else stamp
     return CameraImage(np.full(64, brightness, np.uint8), 8, 8, encoding, 8, stamp=stamp, frame_id="camera")
 
 
@@ -76,10 +86,99 @@ def test_an_overtaken_image_is_left_out(stream):
 @pytest.mark.parametrize("pause", [2 * SECOND + 1, -SECOND // 10 - 1])
 def test_the_window_starts_anew_after_a_gap_or_when_time_goes_back(stream, pause):
     for i in range(4):
-        stream.push(grey(i, stamp=10 * SECOND))
-    assert not stream.push(grey(4, stamp=10 * SECOND + pause))
+        stream.push(grey(i, stamp=10 * SECOND + i))
+    assert not stream.push(grey(4, stamp=10 * SECOND + 3 + pause))
     assert brightness(stream) is None
     assert stream.fill == 1
+    assert (stream.gaps, stream.clock_jumps) == ((1, 0) if pause > 0 else (0, 1))
+
+
+def test_an_image_that_comes_twice_is_left_out_and_counted(stream):
+    for i, stamp in enumerate((10, 20, 20, 30, 40, 40)):
+        stream.push(grey(i, stamp))
+    assert (brightness(stream), stream.frames_repeated) == ([0, 1, 3, 4], 2)
+
+
+@pytest.mark.parametrize(
+    ("rate", "stamps", "expected"),
+    [
+        (10, range(0, 1000, 100), [6, 7, 8, 9]),
+        (10, range(0, 1000, 50), [13, 15, 17, 19]),
+        (10, [0, 100, 200, 600], [2, 3, 3, 3]),  # 300 is repeated from 200; 400, as near to both, from 600
+        (10, [0, 100, 500], [1, 2, 2, 2]),
+        (10, [0, 100, 200, 300, 1300], [4, 4, 4, 4]),  # all places are nearer to the last
+        (5, range(0, 700, 100), [0, 1, 3, 5]),
+    ],
+)
+def test_frames_enter_by_their_stamps(recognizer, rate, stamps, expected):
+    stream = recognizer.stream(StreamSettings(sample_rate=rate))
+    for i, milliseconds in enumerate(stamps):
+        stream.push(grey(i, milliseconds * 1_000_000))
+    assert brightness(stream) == expected
+
+
+def test_a_broken_image_of_several_places_leaves_the_window_as_it_was(recognizer):
+    stream = recognizer.stream(StreamSettings(sample_rate=10))
+    for i in range(4):
+        stream.push(grey(i, i * SECOND // 10))
+    with pytest.raises(ImageError):
+        stream.push(grey(9, SECOND, encoding="rgb8"))
+    assert brightness(stream) == [0, 1, 2, 3]
+    stream.push(grey(4, SECOND * 4 // 10))
+    assert brightness(stream) == [1, 2, 3, 4]
+
+
+def test_another_way_of_sampling_begins_the_window_anew(recognizer, stream):
+    for i in range(4):
+        stream.push(grey(i))
+    stream.configure(StreamSettings(max_gap=1.0))
+    assert stream.push(grey(4))
+    stream.configure(StreamSettings(skip_frames=1))
+    for i in range(7):
+        stream.push(grey(i))
+    assert brightness(stream) == [0, 2, 4, 6]
+
+
+def test_compressed_images_enter_as_raw_ones_do(recognizer):
+    picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    raw, compressed = recognizer.stream(), recognizer.stream()
+    data = cv2.imencode(".png", picture)[1]
+    for i in range(4):
+        raw.push(CameraImage.of_array(picture, i, frame_id="camera"))
+        compressed.push(EncodedImage(data, i, "camera"))
+    with raw.window() as one, compressed.window() as other:
+        np.testing.assert_array_equal(one.frames, other.frames)
+        assert (one.end, one.frame_id) == (other.end, other.frame_id)
+
+
+def test_smoothed_scores_start_anew_with_the_window(recognizer, stream):
+    smooth = ScoreSettings(top_k=4, smoothing=1000.0)
+    for i, value in enumerate((0, 0, 0, 90)):
+        stream.push(grey(value, i))
+    assert recognizer.recognize([stream], smooth)[0].prediction.hypotheses[0].label == "fourth"
+    stream.push(grey(0, 4))
+    assert recognizer.recognize([stream], smooth)[0].prediction.hypotheses[0].label == "fourth"  # the past weighs more
+    for i, value in enumerate((0, 0, 90, 0)):
+        stream.push(grey(value, 99 * SECOND + i))
+    assert recognizer.recognize([stream], smooth)[0].prediction.hypotheses[0].label == "third"
+
+
+def test_an_answer_that_cannot_be_used_spoils_no_other(recognizer, monkeypatch):
+    streams = [recognizer.stream() for _ in range(2)]
+    for stream in streams:
+        for i in range(4):
+            stream.push(grey(i))
+    run = recognizer.network.run
+
+    def nan_for_the_first(clips, memories):
+        answers = run(clips, memories)
+        answers[0].probabilities[:] = np.nan
+        return answers
+
+    monkeypatch.setattr(recognizer.network, "run", nan_for_the_first)
+    first, second = recognizer.recognize(streams)
+    assert "not finite" in str(first)
+    assert second.prediction.hypotheses[0].label == "fourth"
 
 
 def test_a_pause_of_max_gap_is_none(stream):
@@ -92,7 +191,7 @@ def test_the_network_sees_the_frames_in_order(recognizer, stream):
     """Class k scores the brightness of frame k: 9, 50, 20 and 80 rank as fourth, second, third, first."""
     for i, value in enumerate((200, 9, 50, 20, 80)):
         stream.push(grey(value, stamp=i))
-    [result] = recognizer.recognize([stream], top_k=4, threshold=0.01)
+    [result] = recognizer.recognize([stream], ScoreSettings(top_k=4))
     assert [h.label for h in result.prediction.hypotheses] == ["fourth", "second", "third", "first"]
     logits = np.array([80, 50, 20, 9]) / 10
     expected = np.exp(logits) / np.exp(logits).sum()

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 class TensorRtBackend:
     """One engine, its buffers and one stream, all allocated once."""
 
-    def __init__(self, engine: trt.ICudaEngine, network: PreparedNetwork, device: Device, max_batch: int) -> None:
+    def __init__(
+        self, engine: trt.ICudaEngine, network: PreparedNetwork, device: Device, half: bool, max_batch: int
+    ) -> None:
         """Raises ModelError when memory is short."""
         from har_ros.backends.cuda import Buffer
 
-        self.name = f"TensorRT on {device.name}"
+        self.name = f"TensorRT on {device.name}, {'f16' if half else 'f32'}"
         self.max_batch = max_batch
         self._device, self._shape = device, network.shape
         self._engine = engine  # lives as long as its context
@@ -89,8 +91,9 @@ def load(network: PreparedNetwork, settings: BackendSettings) -> Backend:
 def _load(network: PreparedNetwork, settings: BackendSettings, device: Device) -> TensorRtBackend:
     max_batch = 1 if network.single else settings.max_batch
     try:
-        engine = _engine(network, device, settings.precision != "f32", max_batch)
-        return TensorRtBackend(engine, network, device, max_batch)
+        half = settings.precision != "f32"
+        engine = _engine(network, device, half, max_batch)
+        return TensorRtBackend(engine, network, device, half, max_batch)
     except ModelError:
         device.close()
         raise

@@ -56,8 +56,13 @@ def cached(name: str, make: Callable[[], bytes], keep: int = 8) -> Path:
             path.parent,
             error.strerror,
         )
-    fallback = _private_folder() / path.name
-    fallback.write_bytes(make() if content is None else content)
+    try:
+        fallback = _private_folder() / path.name
+        fallback.write_bytes(make() if content is None else content)
+    except OSError as error:
+        raise ModelError(
+            f"there is no place for {name} ({error.strerror}); make room on the disk of {path.parent}"
+        ) from None
     return fallback
 
 

@@ -3,107 +3,203 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import fields
-from threading import Thread
+from threading import Lock
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 
 from har_ros.backends import BackendSettings
-from har_ros.errors import HarError
-from har_ros.msg import ActionWindow
-from har_ros.nodes import conversions, diagnostics, parameters
+from har_ros.errors import ConfigurationError, HarError, ModelError, one_line
+from har_ros.nodes import diagnostics, parameters
 from har_ros.nodes.camera import Camera
-from har_ros.nodes.run import Program, run
-from har_ros.recognizer import Recognizer, Result, StreamSettings
-from har_ros.scheduler import Scheduler
+from har_ros.nodes.output import Output
+from har_ros.nodes.run import Program, interruptible, run
+from har_ros.nodes.worker import Worker
+from har_ros.recognizer import Recognizer
+
+PATIENCE = 1.0
+"""Seconds that a running inference has to end when the node is deactivated or stopped."""
 
 
-class ActionNet(Program):
-    """Images arrive on the executor's thread, the network runs on its own; the scheduler stands between them."""
+class ActionNet(Program, LifecycleNode):
+    """A managed node: configured it has a network, active it has cameras and a worker.
+
+    Images arrive on the executor's thread, the network runs on the worker's; the scheduler stands between them.
+    """
 
     def __init__(self, **options: Any) -> None:
-        """Options go to rclpy's Node."""
-        super().__init__("actionnet", **options)
-        self._scheduler: Scheduler[Camera] = Scheduler()
-        self._cameras: list[Camera] = []
-        self._worker: Thread | None = None
+        """Options go to rclpy's LifecycleNode."""
+        LifecycleNode.__init__(self, "actionnet", **options)
+        self._values: dict[str, Any] = {}
+        self._network_lock = Lock()
+        self.recognizer: Recognizer | None = None
+        self.worker: Worker | None = None
+        self.cameras: dict[str, Camera] = {}
+        self._refusal = HarError()
+        self._started = False
 
     def start(self) -> None:
         """See Program."""
-        values = parameters.declare(self, parameters.ACTIONNET)
-        topics = parameters.resolved_topics(self, values["image_topics"])
-        settings = StreamSettings(values["skip_frames"], values["max_gap"])
-        self._top_k, self._threshold = values["top_k"], values["threshold"]
-        self.get_logger().info(f"loading {values['model']}")
-        self._recognizer = open_recognizer(values)
-        self._actions: Publisher = self.create_publisher(conversions.ActionMessage, "actions", 10)
-        self._windows: Publisher = self.create_publisher(ActionWindow, "actions/windows", 10)
+        self._values = parameters.declare(self, parameters.ACTIONNET, read_only=False)
+        self._apply(self._values)
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        self._output = Output(self)
         self._health: Publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        for topic, overlay_topic in zip(topics, overlay_topics(topics), strict=True):
-            stream = self._recognizer.stream(settings)
-            self._cameras.append(Camera(self, topic, overlay_topic, stream, self._scheduler.offer))
-        network = self._recognizer.network
-        self._diagnostics = diagnostics.Diagnostics(values["model"], network, self._cameras)
-        self.create_timer(diagnostics.PERIOD, self._publish_diagnostics)
-        self._worker = Thread(target=self._work, name="network", daemon=True)
-        self._worker.start()
-        self.get_logger().info(
-            f"{network.backend.name}; windows have {network.length} frames; waiting for images on {', '.join(topics)}"
-        )
+        self._diagnostics = diagnostics.Diagnostics(self)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
+        self.create_timer(diagnostics.PERIOD, self._publish_diagnostics, clock=steady)
+        if self._values["autostart"]:
+            done = TransitionCallbackReturn.SUCCESS
+            if self.trigger_configure() != done or self.trigger_activate() != done:
+                raise self._refusal
+        else:
+            self.get_logger().info(f"waiting for: ros2 lifecycle set {self.get_fully_qualified_name()} configure")
+        self._started = True
 
-    def stop(self) -> None:
+    def stop(self) -> bool:
         """See Program."""
-        self._scheduler.close()
-        if self._worker is not None:
-            self._worker.join(timeout=5.0)
-            if not self._worker.is_alive():
-                self._recognizer.close()
+        return self._deactivate() and self._cleanup()
 
-    def _work(self) -> None:
-        while cameras := self._scheduler.next(self._recognizer.network.backend.max_batch):
-            try:
-                self._recognize(cameras)
-            except Exception as error:  # the thread outlives whatever a backend raises
-                if not self.context.ok():
-                    return
-                text = str(error) if isinstance(error, HarError) else f"{type(error).__name__}: {error}"
-                for camera in cameras:
-                    camera.warn(f"no action for this window: {text}")
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the network."""
+        return self._transition(self._configure)
 
-    def _recognize(self, cameras: list[Camera]) -> None:
-        streams = [camera.stream for camera in cameras]
-        results = self._recognizer.recognize(streams, self._top_k, self._threshold)
-        for camera, result in zip(cameras, results, strict=True):
-            if result is not None:
-                camera.prediction = result.prediction
-                camera.windows += 1
-                self._publish(camera, result)
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe to the cameras and start the work."""
+        return self._transition(self._activate)
 
-    def _publish(self, camera: Camera, result: Result) -> None:
-        header = conversions.header(result.end, result.frame_id)
-        prediction = result.prediction
-        self._actions.publish(conversions.classification(header, prediction.accepted))
-        age = self.get_clock().now().nanoseconds - result.end
-        self._windows.publish(
-            ActionWindow(
-                header=header,
-                image_topic=camera.topic,
-                window_start=conversions.time_message(result.start),
-                window_end=header.stamp,
-                frames=result.frames,
-                hypotheses=conversions.object_hypotheses(prediction.hypotheses),
-                threshold=prediction.threshold,
-                inference_time=conversions.duration_message(round(result.inference_time * conversions.SECOND)),
-                age=conversions.duration_message(age),
-                windows_dropped=camera.stream.windows_dropped,
-                frames_dropped=camera.frames_dropped,
-            )
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop the work and keep the network. One that hangs may go on; nobody hears of its answer."""
+        return self._transition(lambda: self._deactivate() or True)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the network."""
+        return self._transition(self._cleanup)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop the work and free the network."""
+        return self._transition(self.stop)
+
+    def _transition(self, action: Callable[[], object]) -> TransitionCallbackReturn:
+        """Keep what went wrong, since rclpy does not, and log it unless `start` will raise it."""
+        try:
+            if action() is not False:
+                return TransitionCallbackReturn.SUCCESS
+            self._refusal = ModelError("the network still runs; try again when it has ended")
+        except HarError as error:
+            self._refusal = error
+        except Exception as error:  # a node that is not configured is better than none
+            self._refusal = ModelError(f"{type(error).__name__}: {one_line(error)}")
+        if self._started:
+            self.get_logger().error(str(self._refusal))
+        return TransitionCallbackReturn.FAILURE
+
+    def _configure(self) -> None:
+        values = self._values
+        self.get_logger().info(f"loading {values['model']}")
+        with interruptible():
+            recognizer = open_recognizer(values)
+        try:
+            scores = parameters.score_settings(values, recognizer.labels)
+        except HarError:
+            recognizer.close()
+            raise
+        self.recognizer = recognizer
+        self._output.describe(recognizer.card.name, recognizer.labels, scores.threshold)
+        stream = recognizer.stream(parameters.stream_settings(values))
+        self.get_logger().info(
+            f"{recognizer.network.backend.name}; windows of {stream.length} frames, spanning {stream.extent}"
         )
+
+    def _activate(self) -> None:
+        assert self.recognizer is not None  # the lifecycle's order
+        scores = parameters.score_settings(self._values, self.recognizer.labels)
+        self.worker = Worker(self.recognizer, self._network_lock, scores, self._output.publish)
+        try:
+            self._apply(self._values)
+        except HarError:
+            self._deactivate()
+            raise
+
+    def _deactivate(self) -> bool:
+        for camera in self.cameras.values():
+            camera.close()
+        self.cameras = {}
+        worker, self.worker = self.worker, None
+        return worker is None or worker.stop(PATIENCE)
+
+    def _cleanup(self) -> bool:
+        if self.recognizer is not None:
+            if not self._network_lock.acquire(timeout=PATIENCE):
+                return False
+            self.recognizer.close()
+            self.recognizer = None
+            self._network_lock.release()
+        return True
+
+    def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
+        given = {parameter.name: parameter.value for parameter in changes if parameter.name in self._values}
+        if not given:  # QoS overrides, say, which rclpy declares for a new subscription
+            return SetParametersResult(successful=True)
+        try:
+            values = parameters.changed(self._values, given, configured=self.recognizer is not None)
+            self._apply(values)
+        except ConfigurationError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        if self.recognizer is not None and values["threshold"] != self._values["threshold"]:
+            self._output.describe(self.recognizer.card.name, self.recognizer.labels, values["threshold"])
+        self._values = values
+        return SetParametersResult(successful=True)
+
+    def _apply(self, values: dict[str, Any]) -> None:
+        """Bring what runs in line with the values. Raises ConfigurationError when they cannot work."""
+        topics = parameters.resolved_topics(self, values["image_topics"])
+        settings = parameters.stream_settings(values)
+        if self.recognizer is None:
+            return
+        scores = parameters.score_settings(values, self.recognizer.labels)
+        if self.worker is None:
+            return
+        self._set_cameras(self.recognizer, self.worker, topics, values)
+        for camera in self.cameras.values():
+            camera.stream.configure(settings)
+        self.worker.score_settings = scores
+
+    def _set_cameras(self, recognizer: Recognizer, worker: Worker, topics: list[str], values: dict[str, Any]) -> None:
+        """Add and remove cameras until these are there; the others go on."""
+        overlays = dict(zip(topics, overlay_topics(topics), strict=True)) if values["overlay"] else {}
+        added: dict[str, Camera] = {}
+        try:
+            for topic in topics:
+                if topic not in self.cameras:
+                    stream = recognizer.stream(parameters.stream_settings(values))
+                    added[topic] = Camera(self, topic, values["image_transport"], stream, worker.scheduler.offer)
+                    added[topic].draw_on(overlays.get(topic))
+        except HarError:
+            for camera in added.values():
+                camera.close()
+            raise
+        for topic in self.cameras.keys() - set(topics):
+            camera = self.cameras[topic]
+            camera.close()
+            worker.scheduler.remove(camera)
+        self.cameras = {topic: self.cameras.get(topic) or added[topic] for topic in topics}
+        for topic, camera in self.cameras.items():
+            camera.draw_on(overlays.get(topic))
 
     def _publish_diagnostics(self) -> None:
-        self._health.publish(self._diagnostics.message(self.get_clock()))
+        recognizer, worker = self.recognizer, self.worker
+        state = "unconfigured" if recognizer is None else "inactive" if worker is None else "active"
+        backend = recognizer.network.backend.name if recognizer else ""
+        info = diagnostics.NetworkInfo(str(self._values["model"]), backend, state)
+        self._health.publish(self._diagnostics.message(info, worker, list(self.cameras.values())))
 
 
 def open_recognizer(values: dict[str, Any]) -> Recognizer:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
-import vision_msgs.msg
 from builtin_interfaces.msg import Duration, Time
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
-from vision_msgs.msg import ObjectHypothesis
+from vision_msgs.msg import Classification, ObjectHypothesis
 
+from har_ros.compressed import EncodedImage
 from har_ros.errors import ImageError, one_line
 from har_ros.pixels import ENCODINGS, CameraImage
 from har_ros.scores import Hypothesis
-
-ActionMessage = getattr(vision_msgs.msg, "Classification", None) or vision_msgs.msg.Classification2D
-_CLASS_ID = "class_id" if hasattr(ObjectHypothesis, "class_id") else "id"  # before vision_msgs 3.0, like the name above
 
 SECOND = 1_000_000_000
 
@@ -40,6 +36,12 @@ def camera_image(message: Image) -> CameraImage:
     )
 
 
+def encoded_image(message: CompressedImage) -> EncodedImage:
+    """View the message's bytes as a JPEG or PNG file, without a copy."""
+    stamp = nanoseconds(message.header.stamp)
+    return EncodedImage(np.frombuffer(message.data, np.uint8), stamp, message.header.frame_id)
+
+
 def image_message(pixels: NDArray[np.uint8], encoding: str, header: Header) -> Image:
     """Make a message of uint8 H×W×3 pixels; their bytes are copied once."""
     data = array("B")
@@ -48,14 +50,14 @@ def image_message(pixels: NDArray[np.uint8], encoding: str, header: Header) -> I
     return Image(header=header, height=height, width=width, encoding=encoding, step=width * channels, data=data)
 
 
-def classification(header: Header, hypotheses: Iterable[Hypothesis]) -> Any:
+def classification(header: Header, hypotheses: Iterable[Hypothesis]) -> Classification:
     """Make the message for /actions; no hypotheses mean that nothing was recognised."""
-    return ActionMessage(header=header, results=object_hypotheses(hypotheses))
+    return Classification(header=header, results=object_hypotheses(hypotheses))
 
 
 def object_hypotheses(hypotheses: Iterable[Hypothesis]) -> list[ObjectHypothesis]:
     """Make vision_msgs of classes and their scores, in the same order."""
-    return [ObjectHypothesis(**{_CLASS_ID: h.label, "score": h.score}) for h in hypotheses]
+    return [ObjectHypothesis(class_id=h.label, score=h.score) for h in hypotheses]
 
 
 def header(stamp: int, frame_id: str) -> Header:

@@ -2,70 +2,136 @@
 
 from __future__ import annotations
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.clock import Clock
-from std_msgs.msg import Header
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from har_ros.networks import Network
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+
 from har_ros.nodes.camera import Camera
+from har_ros.nodes.worker import Worker
 
 PERIOD = 1.0
 """Seconds between two messages."""
+STALE_AFTER = 2.0
+"""Seconds without an image after which a camera counts as stale."""
+HANGS_AFTER = 5.0
+"""Seconds without an answer after which a network counts as failing."""
+
+OK, WARN, ERROR, STALE = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """What the status of the network tells beside its counters."""
+
+    model: str
+    backend: str
+    state: str  # of the lifecycle
+
+
+@dataclass
+class _Seen:
+    """A camera's counters when the message before was made, and the state that it told."""
+
+    frames: int = 0
+    broken: int = 0
+    failed: int = 0
+    state: str = ""
 
 
 class Diagnostics:
-    """Turns the cameras' counters into messages; rates are over the time since the last one."""
+    """Makes the messages, and logs when a camera's state changes; rates are over the time since the last message."""
 
-    def __init__(self, model: str, network: Network, cameras: list[Camera]) -> None:
-        self._model = model
-        self._network = network
-        self._cameras = cameras
-        self._frames = dict.fromkeys(cameras, 0)
-        self._dropped = dict.fromkeys(cameras, 0)
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._seen: dict[Camera, _Seen] = {}
         self._windows = 0
+        self._last = time.monotonic()
 
-    def message(self, clock: Clock) -> DiagnosticArray:
-        """Make the message for the period that ends now."""
-        windows = sum(camera.windows for camera in self._cameras)
-        rate, self._windows = (windows - self._windows) / PERIOD, windows
-        network = DiagnosticStatus(
-            name="actionnet: network",
-            hardware_id=self._model,
-            message="running" if rate else "idle",
-            values=_values(
-                {"backend": self._network.backend.name, "windows per second": f"{rate:.1f}", "windows": windows}
-            ),
-        )
-        cameras = [self._camera(camera) for camera in self._cameras]
-        return DiagnosticArray(header=Header(stamp=clock.now().to_msg()), status=[network, *cameras])
+    def message(self, info: NetworkInfo, worker: Worker | None, cameras: Sequence[Camera]) -> DiagnosticArray:
+        """Make the message for the time since the last one; no worker: the node is not active."""
+        now = time.monotonic()
+        elapsed, self._last = max(now - self._last, 1e-3), now
+        self._seen = {camera: self._seen.get(camera, _Seen()) for camera in cameras}
+        statuses = [self._network(info, worker, elapsed), *(self._camera(camera, elapsed) for camera in cameras)]
+        array = DiagnosticArray(status=statuses)
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        return array
 
-    def _camera(self, camera: Camera) -> DiagnosticStatus:
-        rate, self._frames[camera] = (camera.frames - self._frames[camera]) / PERIOD, camera.frames
-        drops, self._dropped[camera] = camera.frames_dropped - self._dropped[camera], camera.frames_dropped
-        if rate == 0 and drops:
-            level, state = DiagnosticStatus.ERROR, "broken images only"
-        elif rate == 0:
-            level, state = DiagnosticStatus.WARN, "no images"
-        elif camera.stream.fill < camera.stream.length:
-            level, state = DiagnosticStatus.OK, f"warming up {camera.stream.fill}/{camera.stream.length}"
-        else:
-            level, state = DiagnosticStatus.OK, "running"
-        return DiagnosticStatus(
-            level=level,
-            name=f"actionnet: {camera.topic}",
-            hardware_id=camera.topic,
-            message=state,
-            values=_values(
-                {
-                    "frames per second": f"{rate:.1f}",
-                    "frames": camera.frames,
-                    "frames dropped (broken or overtaken)": camera.frames_dropped,
-                    "windows": camera.windows,
-                    "windows dropped (network busy)": camera.stream.windows_dropped,
-                }
-            ),
-        )
+    def _network(self, info: NetworkInfo, worker: Worker | None, elapsed: float) -> DiagnosticStatus:
+        windows = worker.windows if worker else 0
+        rate, self._windows = max(0, windows - self._windows) / elapsed, windows
+        level, message = OK, info.state if worker is None else "running" if rate else "idle"
+        values: dict[str, object] = {"lifecycle state": info.state, "backend": info.backend}
+        if worker is not None:
+            busy = time.monotonic() - (worker.busy_since or time.monotonic())
+            if busy > HANGS_AFTER:
+                level, message = ERROR, f"failing: no answer for {busy:.0f} s"
+            elif worker.last_error:
+                level, message = ERROR, f"failing: {worker.last_error}"
+            values["windows per second"] = f"{rate:.1f}"
+            values["windows"] = windows
+            values["inference time (s)"] = f"{worker.inference_time:.4f}"
+            values["last error"] = worker.last_error
+        return _status(f"{self._node.get_name()}: network", info.model, level, message, values)
+
+    def _camera(self, camera: Camera, elapsed: float) -> DiagnosticStatus:
+        seen, stream = self._seen[camera], camera.stream
+        level, state, more = self._state(camera, seen)
+        self._log_change(camera, seen, level, state, more)
+        values = {
+            "state": state,
+            "frames per second": f"{(camera.frames - seen.frames) / elapsed:.1f}",
+            "frames": camera.frames,
+            "frames broken": camera.frames_broken,
+            "frames overtaken": stream.frames_overtaken,
+            "frames repeated": stream.frames_repeated,
+            "frames without stamp": camera.frames_unstamped,
+            "window": f"{stream.fill}/{stream.length} frames, spanning {stream.extent}",
+            "windows": camera.windows,
+            "windows dropped (network busy)": stream.windows_dropped,
+            "windows failed": camera.windows_failed,
+            "restarts (gap)": stream.gaps,
+            "restarts (clock went back)": stream.clock_jumps,
+            "age of the last result (s)": f"{camera.age:.3f}",
+            "last error": camera.last_error,
+        }
+        self._seen[camera] = _Seen(camera.frames, camera.frames_broken, camera.windows_failed, state)
+        message = f"{state}: {more}" if more else state
+        return _status(f"{self._node.get_name()}: {camera.topic}", camera.topic, level, message, values)
+
+    def _state(self, camera: Camera, seen: _Seen) -> tuple[bytes, str, str]:
+        """Return the level, the state, and what there is to say beyond it."""
+        if camera.last_arrival is None:
+            return WARN, "waiting", self._why_waiting(camera)
+        if (silence := time.monotonic() - camera.last_arrival) > STALE_AFTER:
+            return STALE, "stale", f"no image for {silence:.0f} s"
+        broken_only = camera.frames == seen.frames and camera.frames_broken > seen.broken
+        if broken_only or camera.windows_failed > seen.failed:
+            return ERROR, "failing", camera.last_error
+        if camera.stream.fill < camera.stream.length:
+            return OK, "warming up", f"{camera.stream.fill}/{camera.stream.length}"
+        return OK, "running", ""
+
+    def _why_waiting(self, camera: Camera) -> str:
+        infos = self._node.get_publishers_info_by_topic(camera.subscribed_topic)
+        types = {info.topic_type for info in infos}
+        if not infos:
+            return f"nobody publishes {camera.subscribed_topic}"
+        if camera.subscribed_type not in types:
+            published = ", ".join(sorted(types))
+            return f"{camera.subscribed_topic} is {published}, not {camera.subscribed_type}; check image_transport"
+        return f"{camera.subscribed_topic} has a publisher, but no image has come"
+
+    def _log_change(self, camera: Camera, seen: _Seen, level: bytes, state: str, more: str) -> None:
+        if state != seen.state:
+            text = f"{camera.topic}: {state}" + (f" ({more})" if more else "")
+            logger = self._node.get_logger()
+            logger.info(text) if level == OK else logger.warning(text)  # rclpy wants a place in the code for each
 
 
-def _values(values: dict[str, object]) -> list[KeyValue]:
-    return [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+def _status(name: str, hardware_id: str, level: bytes, message: str, values: dict[str, object]) -> DiagnosticStatus:
+    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+    return DiagnosticStatus(name=name, hardware_id=hardware_id, level=level, message=message, values=pairs)

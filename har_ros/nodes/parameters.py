@@ -1,4 +1,4 @@
-"""Every parameter of the nodes, in one table each; values are checked when the node starts."""
+"""Every parameter of the nodes, in one table each, and what becomes of their values."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ from rclpy.validate_topic_name import validate_topic_name
 from har_ros.backends import BACKENDS, Device, Precision
 from har_ros.errors import ConfigurationError
 from har_ros.models.locate import card_names
+from har_ros.sampling import StreamSettings
+from har_ros.scores import ScoreSettings, check_allowed
 
 Value = str | int | float | bool | list[str]
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One row of a table. `low` and `high` bound a number, both included; `choices` a string."""
+    """One row of a table. `low` and `high` bound a number, both included; `choices` a string.
+
+    at_run_time: it can change while the node is configured.
+    """
 
     name: str
     default: Value
@@ -32,6 +37,7 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    at_run_time: bool = False
 
     @property
     def expected(self) -> str:
@@ -42,10 +48,19 @@ class Parameter:
             text = f"one of {', '.join(self.choices)}"
         return text if self.low is None else f"{text} from {self.low} to {self.high}"
 
-    def descriptor(self) -> ParameterDescriptor:
+    def check(self, value: object) -> None:
+        """Raise ConfigurationError for what rclpy lets pass."""
+        if self.choices and value not in self.choices:
+            raise ConfigurationError(f"parameter {self.name} is {value!r}; give {self.expected}")
+
+    def descriptor(self, read_only: bool) -> ParameterDescriptor:
         """What `ros2 param describe` shows; rclpy enforces type and range."""
+        when = "can change at run time" if self.at_run_time else "read when the node is configured"
         descriptor = ParameterDescriptor(
-            name=self.name, description=self.description, additional_constraints=self.expected, read_only=True
+            name=self.name,
+            description=self.description,
+            additional_constraints=self.expected if read_only else f"{self.expected}; {when}",
+            read_only=read_only,
         )
         if isinstance(self.default, float):
             descriptor.floating_point_range = [FloatingPointRange(from_value=self.low, to_value=self.high)]
@@ -55,7 +70,13 @@ class Parameter:
 
 
 ACTIONNET = (
-    Parameter("image_topics", ["image_raw"], "Camera topics (sensor_msgs/Image); each has a window of its own."),
+    Parameter("image_topics", ["image_raw"], "Camera topics; each has a window of its own.", at_run_time=True),
+    Parameter(
+        "image_transport",
+        "raw",
+        "raw: sensor_msgs/Image; compressed: JPEG or PNG in sensor_msgs/CompressedImage on <image topic>/compressed.",
+        choices=("raw", "compressed"),
+    ),
     Parameter(
         "model",
         "i3d-kinetics-400",
@@ -81,17 +102,57 @@ ACTIONNET = (
     Parameter("cpu_while_building", False, "Let OpenVINO serve while TensorRT builds an engine, which takes minutes."),
     Parameter("frames", 0, "Number of frames in a window; 0: what the model's card says.", 0, 1024),
     Parameter(
-        "skip_frames",
-        -1,
-        "Frames left out between two that enter the window (1: every other frame enters); -1: what the card says.",
-        -1,
-        1000,
+        "sample_rate",
+        0.0,
+        "Frames per second in a window, chosen by their stamps; 0.0: what the card says.",
+        0.0,
+        1000.0,
+        at_run_time=True,
     ),
     Parameter(
-        "max_gap", 2.0, "Seconds without a frame after which a camera's window starts anew; 0: never.", 0.0, 3600.0
+        "skip_frames",
+        -1,
+        "Frames left out between two that enter the window, whatever their stamps; -1: sample_rate decides.",
+        -1,
+        1000,
+        at_run_time=True,
     ),
-    Parameter("threshold", 0.01, "Classes whose probability is below it are left out of /actions.", 0.0, 1.0),
-    Parameter("top_k", 5, "Number of classes in a message, at most.", 1, 1000),
+    Parameter(
+        "max_gap",
+        2.0,
+        "Seconds without a frame after which a camera's window starts anew; 0.0: never.",
+        0.0,
+        3600.0,
+        at_run_time=True,
+    ),
+    Parameter(
+        "threshold",
+        0.01,
+        "Classes whose probability is below it are left out of /actions.",
+        0.0,
+        1.0,
+        at_run_time=True,
+    ),
+    Parameter("top_k", 5, "Number of classes in a message, at most.", 1, 1000, at_run_time=True),
+    Parameter(
+        "smoothing",
+        0.0,
+        "Time constant in seconds of the average of a camera's probabilities; 0.0: each window stands for itself.",
+        0.0,
+        60.0,
+        at_run_time=True,
+    ),
+    Parameter(
+        "hysteresis",
+        0.0,
+        "By how much a class's probability must exceed that of the class that leads before it comes first.",
+        0.0,
+        1.0,
+        at_run_time=True,
+    ),
+    Parameter("allowed_labels", [""], "The only classes that are reported; none given: all.", at_run_time=True),
+    Parameter("overlay", True, "Draw the actions into the images for whoever subscribes to them.", at_run_time=True),
+    Parameter("autostart", True, "Configure and activate the node at start; else a lifecycle manager does it."),
 )
 
 VIDEO_SOURCE = (
@@ -106,9 +167,34 @@ VIDEO_SOURCE = (
 )
 
 
-def declare(node: Node, table: tuple[Parameter, ...]) -> dict[str, Any]:
+def declare(node: Node, table: tuple[Parameter, ...], read_only: bool = True) -> dict[str, Any]:
     """Declare the table's parameters on the node and return their values. Raises ConfigurationError."""
-    return {parameter.name: _declare(node, parameter) for parameter in table}
+    return {parameter.name: _declare(node, parameter, read_only) for parameter in table}
+
+
+def changed(values: dict[str, Any], changes: dict[str, Any], configured: bool) -> dict[str, Any]:
+    """Return the values of ACTIONNET with some of them changed. Raises ConfigurationError when they may not change."""
+    for name, row in ((row.name, row) for row in ACTIONNET if row.name in changes):
+        row.check(changes[name])
+        if configured and not row.at_run_time and changes[name] != values[name]:
+            raise ConfigurationError(
+                f"parameter {name} is read-only while the node is configured; deactivate it and clean it up "
+                "(ros2 lifecycle set), set the parameter, and configure it again"
+            )
+    return {**values, **changes}
+
+
+def stream_settings(values: dict[str, Any]) -> StreamSettings:
+    """Return how frames become windows. Raises ConfigurationError."""
+    return StreamSettings(values["skip_frames"], values["sample_rate"], values["max_gap"])
+
+
+def score_settings(values: dict[str, Any], labels: tuple[str, ...]) -> ScoreSettings:
+    """Return what becomes of probabilities. Raises ConfigurationError."""
+    names = ("top_k", "threshold", "smoothing", "hysteresis")
+    allowed = tuple(label for label in values["allowed_labels"] or [] if label)
+    check_allowed(allowed, labels)
+    return ScoreSettings(**{name: values[name] for name in names}, allowed_labels=allowed)
 
 
 def resolved_topics(node: Node, given: list[str] | None) -> list[str]:
@@ -131,13 +217,13 @@ def resolved_topics(node: Node, given: list[str] | None) -> list[str]:
     return topics
 
 
-def _declare(node: Node, parameter: Parameter) -> Value:
+def _declare(node: Node, parameter: Parameter, read_only: bool) -> Value:
     try:
-        value: Value = node.declare_parameter(parameter.name, parameter.default, parameter.descriptor()).value
+        descriptor = parameter.descriptor(read_only)
+        value: Value = node.declare_parameter(parameter.name, parameter.default, descriptor).value
     except (InvalidParameterTypeException, InvalidParameterValueException):
         anything = ParameterDescriptor(dynamic_typing=True)
         value = node.declare_parameter(parameter.name, None, anything).value
         raise ConfigurationError(f"parameter {parameter.name} is {value!r}; give {parameter.expected}") from None
-    if parameter.choices and value not in parameter.choices:
-        raise ConfigurationError(f"parameter {parameter.name} is {value!r}; give {parameter.expected}")
+    parameter.check(value)
     return value

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -23,8 +25,9 @@ class Program(Node):
     def start(self) -> None:
         """Read the parameters and begin. Raises HarError when they cannot work."""
 
-    def stop(self) -> None:
-        """End the work, also one that did not start."""
+    def stop(self) -> bool:
+        """End the work, also one that did not start. Returns False when a part of it cannot be ended."""
+        return True
 
 
 class _ToRos(logging.Handler):
@@ -47,8 +50,8 @@ class _ToRos(logging.Handler):
 
 def run(program: Callable[[], Program], arguments: list[str] | None = None) -> int:
     """Run the program until a signal or an error ends it. Returns the exit status."""
-    interrupt = _Interrupt()
-    signal.signal(signal.SIGINT, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _on_signal)
     _keep_freed_memory()
     try:
         rclpy.init(args=arguments)
@@ -63,9 +66,8 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
         executor = SingleThreadedExecutor()  # before the start: it cannot be made once a signal has come
         node = program()
         core.addHandler(_ToRos(node))
-        interrupt.ends_the_start = True
-        node.start()
-        interrupt.ends_the_start = False
+        with interruptible():
+            node.start()
         rclpy.spin(node, executor)
     except HarError as error:
         get_logger(node.get_name() if node else "har_ros").fatal(str(error))
@@ -78,25 +80,37 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
     finally:
         core.handlers = before
         if node is not None:
-            node.stop()
+            ended = node.stop()
             node.destroy_node()
+            try_shutdown()
+            if not ended:  # a thread that computes would crash while Python takes down what it uses
+                os._exit(0)
         try_shutdown()
     return 0
 
 
-class _Interrupt:
-    """What Ctrl-C does beside rclpy's own handler, which ends the spinning.
+_interruptible = False
 
-    It ends a start, which may take minutes; at any other time KeyboardInterrupt would strike anywhere, also while
-    stopping.
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise KeyboardInterrupt in the block, which may take minutes.
+
+    Elsewhere rclpy's own handler ends the spinning, and KeyboardInterrupt would strike anywhere, also while stopping.
     """
+    global _interruptible
+    before, _interruptible = _interruptible, True
+    try:
+        yield
+    finally:
+        _interruptible = before
 
-    ends_the_start = False
 
-    def __call__(self, *_: object) -> None:
-        if self.ends_the_start:
-            self.ends_the_start = False
-            raise KeyboardInterrupt
+def _on_signal(*_: object) -> None:
+    global _interruptible
+    if _interruptible:
+        _interruptible = False
+        raise KeyboardInterrupt
 
 
 def _keep_freed_memory() -> None:

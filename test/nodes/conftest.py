@@ -8,6 +8,8 @@ from array import array
 
 import pytest
 import rclpy
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
@@ -81,7 +83,7 @@ class Camera:
         self.ros.until(self.publisher.get_subscription_count, f"a subscription to {self.topic}")
         return self
 
-    def show(self, brightness, **fields):
+    def message(self, brightness, **fields):
         self.seconds += 1
         message = Image(height=8, width=8, encoding="mono8", step=8, data=array("B", [brightness] * 64))
         message.header.frame_id = self.frame_id
@@ -89,35 +91,71 @@ class Camera:
         message.header.stamp.nanosec = 7
         for name, value in fields.items():
             setattr(message, name, value)
-        self.publisher.publish(message)
+        return message
+
+    def show(self, brightness, **fields):
+        self.publisher.publish(self.message(brightness, **fields))
 
 
 class Robot:
     """The actionnet node under test, started with these parameters, and all that it says."""
 
-    def __init__(self, ros, **parameters):
+    def __init__(self, ros, cli_args=None, **parameters):
         self.ros = ros
-        self.node = ros.add(ActionNet(parameter_overrides=[rclpy.Parameter(k, value=v) for k, v in parameters.items()]))
+        overrides = [rclpy.Parameter(name, value=value) for name, value in parameters.items()]
+        self.node = ros.add(ActionNet(parameter_overrides=overrides, cli_args=cli_args))
         self.actions = ros.inbox(Classification, "/actions")
         self.windows = ros.inbox(ActionWindow, "/actions/windows")
         self.node.start()
         ros.until(lambda: ros.node.count_publishers("/actions/windows"), "the discovery of /actions/windows")
-        self.cameras = [Camera(ros, topic).connected() for topic in parameters["image_topics"]]
+        self.cameras = [Camera(ros, topic) for topic in parameters["image_topics"]]
+        if parameters.get("autostart", True) and "image_transport" not in parameters:
+            self.connect()
+
+    def connect(self):
+        """Wait until the node and the test's cameras know each other."""
+        for camera in self.cameras:
+            camera.connected()
+
+    def set(self, **values):
+        """Set parameters as `ros2 param set` does; returns the reason of a refusal, or an empty string."""
+        request = SetParametersAtomically.Request()
+        request.parameters = [rclpy.Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        return self.call(SetParametersAtomically, "set_parameters_atomically", request).result.reason
+
+    def change(self, transition):
+        """Drive the lifecycle as `ros2 lifecycle set` does; returns whether it went well, and the new state."""
+        request = ChangeState.Request()
+        request.transition.label = transition
+        success = self.call(ChangeState, "change_state", request).success
+        return success, self.call(GetState, "get_state", GetState.Request()).current_state.label
+
+    def call(self, service_type, name, request):
+        client = self.ros.node.create_client(service_type, f"{self.node.get_fully_qualified_name()}/{name}")
+        self.ros.until(client.service_is_ready, f"the service {name}")
+        future = client.call_async(request)
+        self.ros.until(future.done, f"the answer of {name}")
+        self.ros.node.destroy_client(client)
+        return future.result()
+
+    def push(self, camera, value, **fields):
+        """Show a frame, which has arrived when this returns."""
+        before = self.frames(camera)
+        camera.show(value, **fields)
+        self.ros.until(lambda: self.frames(camera) > before, "the arrival of a frame")
 
     def show(self, camera, *values):
         """Show frames one by one; the network has answered the last before this returns, so none is dropped."""
         windows = []
         for value in values:
-            before = self.frames(camera)
-            camera.show(value)
-            self.ros.until(lambda before=before: self.frames(camera) > before, "the arrival of a frame")
+            self.push(camera, value)
             if self.inner(camera).stream.fill == 4:
                 windows.append(self.ros.receive(self.windows, "a window"))
         return windows
 
     def inner(self, camera):
         """Return the node's side of a camera."""
-        return next(inner for inner in self.node._cameras if inner.topic == camera.topic)
+        return self.node.cameras[camera.topic]
 
     def frames(self, camera):
         """Return the number of its images that the node has got."""

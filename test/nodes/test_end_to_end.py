@@ -37,7 +37,7 @@ def test_two_cameras_of_a_man_swinging_his_leg(ros):
     first, second = videos("cam03", "cam04")
     actions, windows = ros.inbox(Classification, "/actions"), ros.inbox(ActionWindow, "/actions/windows")
     with ExitStack() as stack:
-        program(stack, "actionnet", "image_topics:=[/cam01/image_raw, /cam02/image_raw]")
+        program(stack, "actionnet", "image_topics:=[/cam01/image_raw, /cam02/image_raw]", "sample_rate:=12.5")
         program(stack, "video_source", f"videos:=[{first}, {second}]", "max_side:=320", "rate:=12.5")
         answers = {"cam01": [], "cam02": []}
         ros.until(lambda: not actions.empty(), "the first action")

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import ChangeState
+from sensor_msgs.msg import Image
 
 
 def program(executable, *arguments):
@@ -31,6 +33,14 @@ def program(executable, *arguments):
         ("actionnet", ["-p", "device:=NPU", "-p", "backend:=openvino"], "OpenVINO finds no NPU here, only CPU"),
         ("actionnet", ["-p", "labels:=/nowhere.txt"], "the labels /nowhere.txt of i3d-kinetics-400 are not there"),
         ("actionnet", ["-p", "output_blob:=x"], "i3d-kinetics-400: network has no output 'x', it has 'logits'"),
+        ("actionnet", ["-p", "skip_frames:=1", "-p", "sample_rate:=9.0"], "skip_frames is 1 and sample_rate 9, but"),
+        ("actionnet", ["-p", "image_transport:=theora"], "image_transport is 'theora'; give one of raw, compressed"),
+        ("actionnet", ["-p", "allowed_labels:=[dancing]"], "allowed label 'dancing' is no class of this network; some"),
+        (
+            "actionnet",
+            ["-p", "qos_overrides./image_raw.subscription.reliability:=good"],
+            "/image_raw cannot be used (Unexpected QoS override for policy `reliability`: `good`); check its name and",
+        ),
         ("actionnet", ["-p", "max_batch:=0"], "parameter max_batch is 0; give a whole number from 1 to 64"),
         ("actionnet", ["-p", "model:=resnet-18"], "are not there; run: actionnet models fetch resnet-18"),
         ("actionnet", ["-p", "frames:=20"], "cannot take 20 frames; set frames to a multiple of 8"),
@@ -58,24 +68,68 @@ raise SystemExit(run(lambda: Slow("slow")))
 """
 
 
-def test_ctrl_c_ends_a_long_start(domain, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_long_start(domain, tmp_path, number):
     """As that of a node that builds an engine."""
     command = [sys.executable, "-c", SLOW]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert process.stdout.readline() == "starting\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         log = process.communicate(timeout=30)[1]
     assert (process.returncode, log) == (0, "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_the_node_quietly(ros, tmp_path, brightness_card, number):
+@pytest.mark.parametrize("transitions", [None, [], ["configure"], ["configure", "activate"]], ids=str)
+def test_signals_end_the_node_quietly_in_every_state(ros, tmp_path, brightness_card, number, transitions):
+    """None: it activates itself."""
     alive = ros.inbox(DiagnosticArray, "/diagnostics")
-    command = program("actionnet", "-p", f"model:={brightness_card}")
+    autostart = "true" if transitions is None else "false"
+    command = program("actionnet", "-p", f"model:={brightness_card}", "-p", f"autostart:={autostart}")
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         ros.receive(alive, "the first diagnostics")
+        for label in transitions or []:
+            client = ros.node.create_client(ChangeState, "/actionnet/change_state")
+            ros.until(client.service_is_ready, "the lifecycle's service")
+            request = ChangeState.Request()
+            request.transition.label = label
+            future = client.call_async(request)
+            ros.until(future.done, label)
+            assert future.result().success
         process.send_signal(number)
         process.send_signal(number)
         log = process.communicate(timeout=30)[1]
     assert process.returncode == 0
-    assert [line for line in log.splitlines() if "[INFO]" not in line] == []
+    assert [line for line in log.splitlines() if "[INFO]" not in line and "nobody publishes" not in line] == []
+
+
+HANGING = """
+import threading
+from har_ros.networks import ClipNetwork
+from har_ros.nodes.actionnet import main
+run = ClipNetwork.run
+def hang(*arguments):
+    if threading.current_thread() is threading.main_thread():  # the trial at start
+        return run(*arguments)
+    print("hanging", flush=True)
+    threading.Event().wait()
+ClipNetwork.run = hang
+raise SystemExit(main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_the_node_while_the_network_hangs(ros, tmp_path, brightness_card, number):
+    command = [sys.executable, "-c", HANGING, "--ros-args", "-p", f"model:={brightness_card}"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    camera = ros.node.create_publisher(Image, "/image_raw", 10)
+    with subprocess.Popen(command, cwd=tmp_path, **pipes) as process:
+        ros.until(camera.get_subscription_count, "the node's subscription")
+        for i in range(1, 5):
+            message = Image(height=1, width=1, encoding="mono8", step=1, data=[0])
+            message.header.stamp.sec = i
+            camera.publish(message)
+        assert process.stdout.readline() == "hanging\n"
+        process.send_signal(number)
+        log = process.communicate(timeout=30)[1]
+    assert (process.returncode, "Traceback" in log) == (0, False)
