@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+from har_ros.errors import ModelError
+
 logger = logging.getLogger(__name__)
 
 

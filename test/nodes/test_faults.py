@@ -118,41 +118,15 @@ def test_stamps_that_are_equal_or_go_back_or_lie_years_ahead(robot):
         for stamp in stamps:
             robot.push(camera, 1, **stamped(stamp))
 
-    (
-        show(
-            100,
-        ),
-        (101,),
-        (101,),
-        (101,),
-        (102),
-    )
+    show(100, 101, 101, 101, 102)
     assert (stream.fill, stream.frames_repeated) == (3, 2)
     show(2_000_000_000)
     assert (stream.fill, stream.gaps) == (1, 1)
-    (
-        show(
-            103,
-        ),
-        (104,),
-        (105),
-    )
+    show(103, 104, 105)
     assert (stream.fill, stream.clock_jumps) == (3, 1)
-    (
-        show(
-            -5,
-        ),
-        (-4),
-    )
+    show(-5, -4)
     assert (stream.fill, stream.clock_jumps) == (2, 2)
-    (
-        show(
-            106,
-        ),
-        (107,),
-        (108,),
-        (109),
-    )
+    show(106, 107, 108, 109)
     assert (robot.ros.receive(robot.windows).window_start.sec, stream.gaps) == (106, 2)
     _, status = Diagnostics(robot.node).message(NetworkInfo("", "", ""), robot.node.worker, [inner]).status
     told = {value.key: value.value for value in status.values}
