@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 DURATION ?= 30
+MINUTES ?= 30
 SOURCES := $(shell find har_ros msg scripts launch config dev/vision_msgs -type f -not -name '*.pyc') CMakeLists.txt package.xml
 ROS := source $(VENV)/bin/activate && source install/local_setup.bash
 
@@ -10,7 +11,7 @@ ROS := source $(VENV)/bin/activate && source install/local_setup.bash
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH RMW_IMPLEMENTATION \
     _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: demo test bench constraints clean
+.PHONY: demo test bench soak constraints clean
 
 demo: install/.built
 	@$(ROS) && python dev/demo.py --duration $(DURATION) $(VIDEOS)
@@ -20,6 +21,9 @@ test: install/.built
 
 bench: install/.built
 	@$(ROS) && python benchmarks/run.py $(ARGS)
+
+soak: install/.built
+	@$(ROS) && python benchmarks/soak.py --minutes $(MINUTES)
 
 # The package is built through links: CMake refuses include folders (numpy's, in .venv) below its own source folder.
 install/.built: $(VENV)/.ready $(SOURCES)

@@ -7,32 +7,38 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ament_index_python.packages import get_package_prefix
 from rich.console import Console
 from rich.table import Table
 
-from inputs import make_films
-from with_ros import latency, throughput
+from inputs import make_films, small_network
+from plot import draw
+from with_ros import PROFILE, latency, many_cameras, process_per_camera, transports
 from without_ros import backends, command, embeddings, host_time
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table, and draw its figures of many cameras."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=30.0, help="length of each throughput measurement")
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--seconds", type=float, default=15.0, help="length of each measurement")
+    parser.add_argument("--plot", type=Path, help="picture of one node with 1 to 16 cameras")
+    options = parser.parse_args()
+    seconds: float = options.seconds
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
-    profile = Path(get_package_prefix("har_ros"), "share", "har_ros", "config", "fastdds.xml")
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profile))
+    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(PROFILE))
     table = Table("figure", "measured", "aim", title=cpu())
     with TemporaryDirectory() as name:
         folder = Path(name)
-        films = make_films(folder)
-        rows = [*host_time(), *backends(), *embeddings(folder), *command(folder, seconds)]
-        for row in (*rows, latency(films, seconds, folder), *throughput(films, seconds)):
-            table.add_row(*row)
+        make_films(folder)
+        small = small_network(folder)
+        rows = [*host_time(), *backends(), *embeddings(folder), *command(folder, seconds), latency(small, seconds)]
+        many, figures = many_cameras(small, seconds)
+        rows += [*many, *process_per_camera(small, figures, seconds), *transports(small, seconds)]
+    for row in rows:
+        table.add_row(*row)
     Console().print(table)
+    if options.plot:
+        draw(figures, options.plot)
 
 
 def cpu() -> str:

@@ -5,14 +5,22 @@ from typing import Any
 
 import yaml
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch import Action, LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from har_ros.nodes.parameters import ACTIONNET, Parameter
 
-PARAMS_FILE = Path(get_package_share_directory("har_ros")) / "config" / "actionnet.yaml"
+CONFIG = Path(get_package_share_directory("har_ros")) / "config"
+PARAMS_FILE = CONFIG / "actionnet.yaml"
+FULL_SPEED = {
+    "FASTRTPS_DEFAULT_PROFILES_FILE": str(CONFIG / "fastdds.xml"),
+    "FASTDDS_DEFAULT_PROFILES_FILE": str(CONFIG / "fastdds.xml"),  # its name from Kilted on
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # glibc: memory of one image is kept for the next
+    "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
+}
+"""The environment that lets images travel at full speed, for this node and for camera drivers."""
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -25,6 +33,11 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "use_sim_time", default_value="false", description="Take the time from /clock, as when a bag is played."
             ),
+            DeclareLaunchArgument(
+                "shared_memory",
+                default_value="false",
+                description="Images through shared memory, for this node and all that is launched after it.",
+            ),
             *[
                 DeclareLaunchArgument(row.name, default_value="", description=f"{row.description} ({row.expected})")
                 for row in ACTIONNET
@@ -34,13 +47,15 @@ def generate_launch_description() -> LaunchDescription:
     )
 
 
-def _node(context: LaunchContext) -> list[Node]:
+def _node(context: LaunchContext) -> list[Action]:
     def argument(name: str) -> str:
         return str(LaunchConfiguration(name).perform(context))
 
     given: dict[str, Any] = {row.name: _typed(row, argument(row.name)) for row in ACTIONNET if argument(row.name)}
     given["use_sim_time"] = argument("use_sim_time").lower() == "true"
+    environment = FULL_SPEED if argument("shared_memory").lower() == "true" else {}
     return [
+        *[SetEnvironmentVariable(name, value) for name, value in environment.items()],
         Node(
             package="har_ros",
             executable="actionnet",
@@ -50,7 +65,7 @@ def _node(context: LaunchContext) -> list[Node]:
             arguments=["--ros-args", "--log-level", argument("log_level")],
             output="screen",
             emulate_tty=True,
-        )
+        ),
     ]
 
 

@@ -52,7 +52,7 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
     """Run the program until a signal or an error ends it. Returns the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _on_signal)
-    _keep_freed_memory()
+    keep_freed_memory()
     try:
         rclpy.init(args=arguments)
     except RuntimeError as error:  # from rcl's parser: a malformed argument, a parameter file that is not there
@@ -113,7 +113,7 @@ def _on_signal(*_: object) -> None:
         raise KeyboardInterrupt
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Let malloc reuse the memory of one image for the next.
 
     As installed, glibc gives blocks of that size back to the kernel and gets them anew, zeroed page by page:

@@ -40,5 +40,12 @@ def test_every_parameter_is_an_argument(domain):
     from har_ros.nodes.parameters import ACTIONNET
 
     shown = launch("--show-args")
-    for name in [*(row.name for row in ACTIONNET), "params_file", "namespace", "log_level", "use_sim_time"]:
+    for name in [
+        *(row.name for row in ACTIONNET),
+        "params_file",
+        "namespace",
+        "log_level",
+        "use_sim_time",
+        "shared_memory",
+    ]:
         assert f"'{name}':" in shown

@@ -1,0 +1,284 @@
+"""`make soak MINUTES=30`: four cameras with faults, and what the node makes of them.
+
+The actionnet node runs as on a robot, in a process of its own. The cameras here send what cameras send on a bad day;
+the node is deactivated and activated, its parameters change, a camera is removed and added. The table at the end
+compares what was done with what /diagnostics said. The exit status is 0 when the node outlived it in good order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+import rclpy
+from ament_index_python.packages import get_package_prefix
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.srv import SetParameters
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import qos_profile_sensor_data
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from sensor_msgs.msg import Image
+
+from har_ros.msg import ActionWindow
+from har_ros.nodes.conversions import SECOND, header, image_message
+from har_ros.nodes.run import keep_freed_memory
+from har_ros.nodes.video_source import default_topics
+from inputs import CAMERAS, RATE, make_films
+
+TOPICS = default_topics(CAMERAS)
+SETTLED = 60.0
+"""Seconds after which resident memory is first noted."""
+
+
+class FaultyCamera:
+    """Sends a film's frames, and about every so many seconds a fault."""
+
+    def __init__(self, node: Node, topic: str, film: str, counts: Counter[str], seed: int) -> None:
+        self._node, self._topic, self._counts = node, topic, counts
+        self._random = random.Random(seed)
+        self._publisher = node.create_publisher(Image, topic, qos_profile_sensor_data)
+        capture = cv2.VideoCapture(film)
+        self._messages = []
+        while (frame := capture.read()[1]) is not None:
+            self._messages.append(image_message(np.asarray(frame, np.uint8), "bgr8", header(0, topic.split("/")[1])))
+        self._index: int = 0
+        self._silent_until: float = 0.0
+        self._killed: bool = False
+        node.create_timer(1 / RATE, self._tick)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if now < self._silent_until:
+            return
+        if self._killed:
+            self._publisher = self._node.create_publisher(Image, self._topic, qos_profile_sensor_data)
+            self._killed = False
+        if not self._publisher.get_subscription_count():
+            return
+        message = self._messages[self._index % len(self._messages)]
+        self._index += 1
+        message.header = header(time.time_ns(), message.header.frame_id)
+        self._send(message)
+        for fault, every in FAULTS.items():  # seconds
+            if self._random.random() < 1 / (every * RATE):
+                self._counts[fault] += 1
+                getattr(self, fault)(message)
+
+    def _send(self, message: Image) -> None:
+        self._publisher.publish(message)
+        self._counts["sent"] += 1
+
+    def _send_changed(self, message: Image, **fields: Any) -> None:
+        before = {name: getattr(message, name) for name in fields}
+        for name, value in fields.items():
+            setattr(message, name, value)
+        self._send(message)
+        for name, value in before.items():
+            setattr(message, name, value)
+
+    def broken(self, message: Image) -> None:
+        """Fields that contradict each other."""
+        wrong = {"step": 1}, {"width": 0}, {"encoding": "no_such"}, {"height": 2**31}
+        self._send_changed(message, header=header(time.time_ns(), "broken"), **self._random.choice(wrong))
+
+    def repeated(self, message: Image) -> None:
+        """The same image again."""
+        self._send(message)
+
+    def overtaken(self, message: Image) -> None:
+        """An image that is 50 ms older than the one before."""
+        self._send_changed(message, header=header(time.time_ns() - SECOND // 20, "late"))
+
+    def clock_back(self, message: Image) -> None:
+        """A stamp ten seconds back; the next one is right again, a gap."""
+        self._send_changed(message, header=header(time.time_ns() - 10 * SECOND, "back"))
+
+    def years_ahead(self, message: Image) -> None:
+        """A stamp years ahead; to the next one the clock goes back."""
+        self._send_changed(message, header=header(time.time_ns() + 10**8 * SECOND, "ahead"))
+
+    def silence(self, message: Image) -> None:
+        """No image for four seconds."""
+        self._silent_until = time.monotonic() + 4.0
+
+    def killed(self, message: Image) -> None:
+        """The publisher goes, and comes back after four seconds."""
+        self._node.destroy_publisher(self._publisher)
+        self._killed = True
+        self._silent_until = time.monotonic() + 4.0
+
+
+FAULTS = {
+    "broken": 5.0,
+    "repeated": 5.0,
+    "overtaken": 5.0,
+    "clock_back": 60.0,
+    "years_ahead": 60.0,
+    "silence": 60.0,
+    "killed": 120.0,
+}
+"""Fault → seconds between two of them, on average, for each camera."""
+
+
+class Operator:
+    """Drives the node, and adds up what it says."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.told: Counter[str] = Counter()
+        self.windows = 0
+        self._last: dict[tuple[str, str], int] = {}
+        self._change = node.create_client(ChangeState, "/actionnet/change_state")
+        self._set_parameters = node.create_client(SetParameters, "/actionnet/set_parameters")
+        node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        node.create_subscription(ActionWindow, "/actions/windows", self._on_window, 100)
+
+    def _on_window(self, message: ActionWindow) -> None:
+        self.windows += 1
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        """Add what the counters grew by; they begin anew when the node is activated."""
+        for status in message.status[1:]:
+            for pair in status.values:
+                if pair.value.isdigit():
+                    key = status.hardware_id, pair.key
+                    value, last = int(pair.value), self._last.get(key, 0)
+                    self.told[pair.key] += value - last if value >= last else value
+                    self._last[key] = value
+
+    def set(self, **values: Any) -> None:
+        """Set parameters."""
+        changes = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        self.call(self._set_parameters, SetParameters.Request(parameters=changes))
+
+    def change(self, transition: str) -> None:
+        """Drive the lifecycle."""
+        request = ChangeState.Request()
+        request.transition.label = transition
+        if not self.call(self._change, request).success:
+            raise SystemExit(f"the node did not {transition}")
+
+    def call(self, client: Any, request: Any) -> Any:
+        """Wait for a service, 30 s at most, while the cameras go on."""
+        future = client.call_async(request)
+        rclpy.spin_until_future_complete(self._node, future, timeout_sec=30.0)
+        if not future.done():
+            raise SystemExit(f"{client.srv_name} did not answer within 30 s")
+        return future.result()
+
+    def disturb(self, minute: int) -> None:
+        """Do what an operator does; something else every minute."""
+        if minute % 4 == 1:
+            self.set(threshold=0.01 * (minute % 9), smoothing=float(minute % 3))
+        elif minute % 4 == 2:
+            self.set(image_topics=TOPICS[:-1])
+        elif minute % 4 == 3:
+            self.set(image_topics=TOPICS)
+        elif minute:
+            self.change("deactivate")
+            self.change("activate")
+
+
+def main() -> int:
+    """Run it; the exit status is 0 when the node ended in good order."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    minutes = parser.parse_args().minutes
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    prefix = Path(get_package_prefix("har_ros"))
+    os.environ.setdefault(
+        "FASTRTPS_DEFAULT_PROFILES_FILE", str(prefix / "share" / "har_ros" / "config" / "fastdds.xml")
+    )
+    keep_freed_memory()
+    rclpy.init()
+    node = rclpy.create_node("soak")
+    operator, sent = Operator(node), Counter[str]()
+    command = [str(prefix / "lib" / "har_ros" / "actionnet"), "--ros-args", "-p", f"image_topics:={TOPICS}"]
+    with TemporaryDirectory() as folder, Path("soak.log").open("wb") as log:
+        films = make_films(Path(folder))
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        cameras = [FaultyCamera(node, *each, sent, seed) for seed, each in enumerate(zip(TOPICS, films, strict=True))]
+        memory = run(node, operator, sent, process, minutes)
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        status = process.wait(timeout=30)
+    Console().print(table(sent, operator, memory))
+    Console().print(f"exit status {status} {time.monotonic() - start:.1f} s after SIGINT; the node's log is soak.log")
+    del cameras
+    return status
+
+
+def run(
+    node: Node, operator: Operator, sent: Counter[str], process: subprocess.Popen[bytes], minutes: float
+) -> list[float]:
+    """Serve cameras and operator for the time given, from the first window on.
+
+    Returns resident memory in MB, noted each minute.
+    """
+    while not operator.windows and process.poll() is None:
+        rclpy.spin_once(node, timeout_sec=0.05)
+    sent.clear()
+    operator.told.clear()
+    memory = []
+    start = time.monotonic()
+    for second in track(range(round(minutes * 60)), "soaking"):
+        while time.monotonic() < start + second:
+            rclpy.spin_once(node, timeout_sec=0.05)
+        if process.poll() is not None:
+            raise SystemExit(f"the node ended with status {process.returncode}; see soak.log")
+        if second % 60 == 0 and second >= SETTLED:
+            memory.append(resident(process.pid))
+            operator.disturb(second // 60)
+    return [*memory, resident(process.pid)]
+
+
+def resident(pid: int) -> float:
+    """Return a process's resident memory in MB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def table(sent: Counter[str], operator: Operator, memory: list[float]) -> Table:
+    """Return what was done beside what the node told."""
+    told = operator.told
+    restarts = f"{told['restarts (gap)']} gaps, {told['restarts (clock went back)']} clock jumps"
+    arrived = told["frames"] + told["frames broken"]
+    rows = [
+        ("images", sent["sent"], f"{arrived} arrived"),
+        ("broken images", sent["broken"], told["frames broken"]),
+        ("images sent twice", sent["repeated"], told["frames repeated"]),
+        ("images overtaken", sent["overtaken"], told["frames overtaken"]),
+        ("stamps 10 s back, then right again", sent["clock_back"], ""),
+        ("stamps years ahead, then right again", sent["years_ahead"], ""),
+        ("cameras silent for 4 s", sent["silence"], ""),
+        ("cameras killed and restarted", sent["killed"], ""),
+        ("window restarts", "", restarts),
+        ("windows", "", told["windows"]),
+        ("windows dropped, network busy", "", told["windows dropped (network busy)"]),
+        ("windows failed", "", told["windows failed"]),
+        ("messages on /actions/windows", "", operator.windows),
+        ("resident memory (MB), first and last", "", f"{memory[0]:.0f} and {memory[-1]:.0f}, most {max(memory):.0f}"),
+    ]
+    result = Table("what", "done", "told by the node")
+    for row in rows:
+        result.add_row(*map(str, row))
+    return result
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
