@@ -1,4 +1,4 @@
-"""Cameras without a cost of their own: `python cameras.py NUMBER RATE HEIGHT WIDTH [--as-installed]`.
+"""Cameras without a cost of their own: `python cameras.py NUMBER RATE HEIGHT WIDTH [--as-installed] [--reliable]`.
 
 One image is sent over and over, on each topic at its own moment, as unsynchronised cameras do.
 """
@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import rclpy
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from har_ros.nodes.conversions import header, image_message
@@ -25,7 +25,8 @@ def main() -> None:
         keep_freed_memory()
     rclpy.init()
     node = rclpy.create_node("cameras")
-    publishers = [node.create_publisher(Image, topic, qos_profile_sensor_data) for topic in default_topics(number)]
+    qos = QoSProfile(depth=5) if "--reliable" in sys.argv else qos_profile_sensor_data
+    publishers = [node.create_publisher(Image, topic, qos) for topic in default_topics(number)]
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     message = image_message(pixels, "bgr8", header(0, "camera"))
     start, count = time.perf_counter(), 0

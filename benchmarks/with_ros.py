@@ -51,6 +51,7 @@ class Setting:
     height: int = HEIGHT
     width: int = WIDTH
     processes: int = 1
+    reliable: bool = False
     as_installed: bool = False
     shared_memory: bool = True
 
@@ -77,13 +78,15 @@ def measure(setting: Setting, seconds: float) -> Measured:
     environment = {name: value for name, value in os.environ.items() if name != "FASTRTPS_DEFAULT_PROFILES_FILE"}
     if setting.shared_memory:
         environment["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
-    flags = ["--as-installed"] if setting.as_installed else []
+    flags = ["--as-installed"] * setting.as_installed + ["--reliable"] * setting.reliable
     sizes = [str(value) for value in (setting.cameras, setting.rate, setting.height, setting.width)]
     code = NODE_AS_INSTALLED if setting.as_installed else NODE
     with ExitStack() as stack:
         nodes = []
         for i in range(setting.processes):
             parameters = [f"image_topics:={topics[i :: setting.processes]}", f"model:={setting.model}"]
+            if setting.reliable:
+                parameters += [f"qos_overrides.{topic}.subscription.reliability:=reliable" for topic in topics]
             options = [option for parameter in parameters for option in ("-p", parameter)]
             remaps = ["-r", f"__node:=actionnet{i}"]
             command = [sys.executable, "-c", code, "--ros-args", *remaps, *options]
@@ -140,9 +143,7 @@ class Counter:
 
     def count(self, nodes: list[int], seconds: float) -> Measured:
         """Count for so many seconds once every camera had a window."""
-        serve(self._node, lambda: all(self._seen.values()), 60)
-        if silent := [topic for topic, seen in self._seen.items() if not seen]:
-            raise SystemExit(f"no windows of {', '.join(silent)} within a minute")
+        serve(self._node, lambda: all(self._seen.values()), 30)  # where images are lost, windows may be, too
         serve(self._node, lambda: False, 3.0)
         self._latencies.clear()
         before, cpu, start = dict(self._frames), cpu_time(nodes), time.perf_counter()
@@ -154,7 +155,7 @@ class Counter:
             for at_before, frames_before, windows_before in [before[topic]]
         ]
         frames = sum(rate for rate, _ in rates)
-        latency = float(np.median(self._latencies)) * 1e3
+        latency = float(np.median(self._latencies or [np.nan])) * 1e3
         return Measured(frames, sum(rate for _, rate in rates), used / elapsed / frames, memory(nodes), latency)
 
 
@@ -227,15 +228,17 @@ def transports(small: Path, seconds: float) -> list[Row]:
     """Images at 30 per second as ROS is installed, with malloc that keeps memory, and with shared memory as well."""
     rows = []
     for height, width in ((480, 640), (1080, 1920)):
-        for name, as_installed, shared in (
-            ("as installed", True, False),
-            ("+ malloc that keeps memory", False, False),
-            ("+ shared memory", False, True),
+        for name, reliable, as_installed, shared in (
+            ("best effort, as installed", False, True, False),
+            ("reliable, as installed", True, True, False),
+            ("reliable, + malloc that keeps memory", True, False, False),
+            ("reliable, + shared memory", True, False, True),
+            ("best effort, + shared memory", False, False, True),
         ):
-            setting = Setting(1, str(small), 30.0, height, width, as_installed=as_installed, shared_memory=shared)
+            setting = Setting(1, str(small), 30.0, height, width, 1, reliable, as_installed, shared)
             found = measure(setting, seconds)
             text = f"{found.latency:.1f} ms, {found.cpu * 1e3:.1f} ms CPU, {found.frames:.1f} of 30 images/s"
-            rows.append((f"{width}x{height} {name}: to publication", text, ""))
+            rows.append((f"{width}x{height}, {name}: image to /actions without inference", text, ""))
     return rows
 
 

@@ -7,28 +7,29 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from itertools import pairwise
 
 import cv2
 import matplotlib
 import numpy as np
 
 matplotlib.use("agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
-from har_ros.networks import Answer  # noqa: E402
-from har_ros.pixels import CameraImage  # noqa: E402
-from har_ros.recognizer import Recognizer  # noqa: E402
-from har_ros.scores import Scores, ScoreSettings  # noqa: E402
-from har_ros.window import Clip  # noqa: E402
+from har_ros.networks import Answer
+from har_ros.pixels import CameraImage
+from har_ros.recognizer import Recognizer
+from har_ros.scores import Scores, ScoreSettings
+from har_ros.window import Clip
 
 WAYS = (
     ("each window for itself", ScoreSettings(top_k=400, threshold=0.0)),
-    ("smoothing: 1.0", ScoreSettings(top_k=400, threshold=0.0, smoothing=1.0)),
-    ("hysteresis: 0.3", ScoreSettings(top_k=400, threshold=0.0, hysteresis=0.3)),
-    ("both", ScoreSettings(top_k=400, threshold=0.0, smoothing=1.0, hysteresis=0.3)),
+    ("smoothing: 0.5", ScoreSettings(top_k=400, threshold=0.0, smoothing=0.5)),
+    ("hysteresis: 0.1", ScoreSettings(top_k=400, threshold=0.0, hysteresis=0.1)),
+    ("both", ScoreSettings(top_k=400, threshold=0.0, smoothing=0.5, hysteresis=0.1)),
 )
-SHOWN = 3
-"""Classes that get a colour of their own: those that lead most often."""
+COLOURS = ("#1f6f4a", "#d9822b", "#3b6fb6")
+"""For the classes that lead most often."""
 
 
 def main(video: str, picture: str) -> None:
@@ -36,11 +37,13 @@ def main(video: str, picture: str) -> None:
     clips, answers, labels = recognised(video)
     found = {name: ranked(clips, answers, labels, settings) for name, settings in WAYS}
     leads = Counter(leader for name, windows in found.items() for leader, _ in windows)
-    colours = dict(zip([label for label, _ in leads.most_common(SHOWN)], ("#1f6f4a", "#d9822b", "#3b6fb6"), strict=False))
+    colours = dict(
+        zip([label for label, _ in leads.most_common(SHOWN)], ("#1f6f4a", "#d9822b", "#3b6fb6"), strict=False)
+    )
     figure, axes = plt.subplots(len(WAYS), 1, figsize=(9, 6), sharex=True, sharey=True, layout="constrained")
     seconds = np.array([clip.end for clip in clips]) / 1e9
     for axis, (name, windows) in zip(axes, found.items(), strict=True):
-        changes = sum(a[0] != b[0] for a, b in zip(windows, windows[1:], strict=False))
+        changes = sum(before[0] != after[0] for before, after in pairwise(windows))
         for label, colour in colours.items():
             axis.plot(seconds, [scores[label] for _, scores in windows], color=colour, label=label, linewidth=1)
         for i in range(len(windows) - 1):

@@ -46,7 +46,8 @@ class WindowSpec:
     """Which frames make a window.
 
     frames: how many. minimum_frames: the fewest that the network takes, in steps of `multiple_of`; None: `frames` only.
-    sample_rate: frames per second that the network was taught with. skip_frames: left out between two that enter.
+    sample_rate: frames per second that the network was taught with. skip_frames: left out
+    between two that enter, where there is no rate.
     """
 
     frames: int

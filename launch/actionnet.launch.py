@@ -1,5 +1,6 @@
 """Starts the actionnet node. `ros2 launch har_ros actionnet.launch.py --show-args` lists the arguments."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,8 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument(
                 "shared_memory",
-                default_value="false",
-                description="Images through shared memory, for this node and all that is launched after it.",
+                default_value="true",
+                description="Images through shared memory, for this node and what is launched after it (see README).",
             ),
             *[
                 DeclareLaunchArgument(row.name, default_value="", description=f"{row.description} ({row.expected})")
@@ -53,9 +54,10 @@ def _node(context: LaunchContext) -> list[Action]:
 
     given: dict[str, Any] = {row.name: _typed(row, argument(row.name)) for row in ACTIONNET if argument(row.name)}
     given["use_sim_time"] = argument("use_sim_time").lower() == "true"
-    environment = FULL_SPEED if argument("shared_memory").lower() == "true" else {}
+    wanted = FULL_SPEED if argument("shared_memory").lower() == "true" else {}
+    missing = {name: value for name, value in wanted.items() if name not in os.environ}
     return [
-        *[SetEnvironmentVariable(name, value) for name, value in environment.items()],
+        *[SetEnvironmentVariable(name, value) for name, value in missing.items()],
         Node(
             package="har_ros",
             executable="actionnet",

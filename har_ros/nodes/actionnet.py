@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from threading import Lock
 from typing import Any
 
@@ -18,14 +17,23 @@ from rclpy.publisher import Publisher
 from har_ros.backends import BackendSettings
 from har_ros.errors import ConfigurationError, HarError, ModelError, one_line
 from har_ros.nodes import diagnostics, parameters
-from har_ros.nodes.camera import Camera
+from har_ros.nodes.cameras import Cameras
 from har_ros.nodes.output import Output
 from har_ros.nodes.run import Program, interruptible, run
 from har_ros.nodes.worker import Worker
-from har_ros.recognizer import Recognizer
+from har_ros.recognizer import Recognizer, Stream
+from har_ros.sampling import sampler
 
 PATIENCE = 1.0
 """Seconds that a running inference has to end when the node is deactivated or stopped."""
+
+
+@dataclass(frozen=True)
+class Active:
+    """What the node has only while it is active."""
+
+    worker: Worker
+    cameras: Cameras
 
 
 class ActionNet(Program, LifecycleNode):
@@ -40,8 +48,7 @@ class ActionNet(Program, LifecycleNode):
         self._values: dict[str, Any] = {}
         self._network_lock = Lock()
         self.recognizer: Recognizer | None = None
-        self.worker: Worker | None = None
-        self.cameras: dict[str, Camera] = {}
+        self.active: Active | None = None
         self._refusal = HarError()
         self._started = False
 
@@ -113,27 +120,33 @@ class ActionNet(Program, LifecycleNode):
             raise
         self.recognizer = recognizer
         self._output.describe(recognizer.card.name, recognizer.labels, scores.threshold)
-        stream = recognizer.stream(parameters.stream_settings(values))
-        self.get_logger().info(
-            f"{recognizer.network.backend.name}; windows of {stream.length} frames, spanning {stream.extent}"
-        )
+        network = recognizer.network
+        extent = sampler(recognizer.card.window, parameters.stream_settings(values)).extent(network.length)
+        self.get_logger().info(f"{network.backend.name}; windows of {network.length} frames, spanning {extent}")
 
     def _activate(self) -> None:
         assert self.recognizer is not None  # the lifecycle's order
         scores = parameters.score_settings(self._values, self.recognizer.labels)
-        self.worker = Worker(self.recognizer, self._network_lock, scores, self._output.publish)
+        worker = Worker(self.recognizer, self._network_lock, scores, self._output.publish)
+        scheduler, transport = worker.scheduler, self._values["image_transport"]
+        cameras = Cameras(self, transport, self._new_stream, scheduler.offer, scheduler.remove)
+        self.active = Active(worker, cameras)
         try:
             self._apply(self._values)
         except HarError:
             self._deactivate()
             raise
 
+    def _new_stream(self) -> Stream:
+        assert self.recognizer is not None  # as long as there are cameras
+        return self.recognizer.stream(parameters.stream_settings(self._values))
+
     def _deactivate(self) -> bool:
-        for camera in self.cameras.values():
-            camera.close()
-        self.cameras = {}
-        worker, self.worker = self.worker, None
-        return worker is None or worker.stop(PATIENCE)
+        active, self.active = self.active, None
+        if active is None:
+            return True
+        active.cameras.close()
+        return active.worker.stop(PATIENCE)
 
     def _cleanup(self) -> bool:
         if self.recognizer is not None:
@@ -165,41 +178,20 @@ class ActionNet(Program, LifecycleNode):
         if self.recognizer is None:
             return
         scores = parameters.score_settings(values, self.recognizer.labels)
-        if self.worker is None:
+        if self.active is None:
             return
-        self._set_cameras(self.recognizer, self.worker, topics, values)
-        for camera in self.cameras.values():
+        self.active.cameras.set(topics, values["overlay"])
+        for camera in self.active.cameras:
             camera.stream.configure(settings)
-        self.worker.score_settings = scores
-
-    def _set_cameras(self, recognizer: Recognizer, worker: Worker, topics: list[str], values: dict[str, Any]) -> None:
-        """Add and remove cameras until these are there; the others go on."""
-        overlays = dict(zip(topics, overlay_topics(topics), strict=True)) if values["overlay"] else {}
-        added: dict[str, Camera] = {}
-        try:
-            for topic in topics:
-                if topic not in self.cameras:
-                    stream = recognizer.stream(parameters.stream_settings(values))
-                    added[topic] = Camera(self, topic, values["image_transport"], stream, worker.scheduler.offer)
-                    added[topic].draw_on(overlays.get(topic))
-        except HarError:
-            for camera in added.values():
-                camera.close()
-            raise
-        for topic in self.cameras.keys() - set(topics):
-            camera = self.cameras[topic]
-            camera.close()
-            worker.scheduler.remove(camera)
-        self.cameras = {topic: self.cameras.get(topic) or added[topic] for topic in topics}
-        for topic, camera in self.cameras.items():
-            camera.draw_on(overlays.get(topic))
+        self.active.worker.score_settings = scores
 
     def _publish_diagnostics(self) -> None:
-        recognizer, worker = self.recognizer, self.worker
-        state = "unconfigured" if recognizer is None else "inactive" if worker is None else "active"
+        recognizer, active = self.recognizer, self.active
+        state = "unconfigured" if recognizer is None else "inactive" if active is None else "active"
         backend = recognizer.network.backend.name if recognizer else ""
         info = diagnostics.NetworkInfo(str(self._values["model"]), backend, state)
-        self._health.publish(self._diagnostics.message(info, worker, list(self.cameras.values())))
+        worker, cameras = (active.worker, list(active.cameras)) if active else (None, [])
+        self._health.publish(self._diagnostics.message(info, worker, cameras))
 
 
 def open_recognizer(values: dict[str, Any]) -> Recognizer:
@@ -207,19 +199,6 @@ def open_recognizer(values: dict[str, Any]) -> Recognizer:
     backend = BackendSettings(**{field.name: values[field.name] for field in fields(BackendSettings)})
     names = ("frames", "labels", "input_blob", "output_blob")
     return Recognizer.open(values["model"], backend, **{name: values[name] for name in names})
-
-
-def overlay_topics(topics: list[str]) -> list[str]:
-    """Return where each camera's annotated images go: beside its image topic.
-
-    Cameras that share a namespace get one below their own topic instead: /a/left → /a/left/actions_image.
-    """
-    namespaces = [topic.rpartition("/")[0] for topic in topics]
-    shared = Counter(namespaces)
-    return [
-        f"{namespace if shared[namespace] == 1 else topic}/actions_image"
-        for topic, namespace in zip(topics, namespaces, strict=True)
-    ]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -155,7 +155,7 @@ class Robot:
 
     def inner(self, camera):
         """Return the node's side of a camera."""
-        return self.node.cameras[camera.topic]
+        return self.node.active.cameras[camera.topic]
 
     def frames(self, camera):
         """Return the number of its images that the node has got."""

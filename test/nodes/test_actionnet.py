@@ -7,7 +7,7 @@ from sensor_msgs.msg import Image
 from small_networks import encoder_decoder
 
 from har_ros.backends.openvino import OpenVinoBackend
-from har_ros.nodes.actionnet import overlay_topics
+from har_ros.nodes.cameras import overlay_topics
 from har_ros.recognizer import Recognizer
 
 TWO = ("/cam01/image_raw", "/cam02/image_raw")

@@ -11,7 +11,7 @@ TWO = ("/cam01/image_raw", "/cam02/image_raw")
 def statuses(robot, maker):
     node = robot.node
     return maker.message(
-        NetworkInfo("brightness", "a backend", "active"), node.worker, list(node.cameras.values())
+        NetworkInfo("brightness", "a backend", "active"), node.active.worker, list(node.active.cameras)
     ).status
 
 
@@ -71,7 +71,7 @@ def test_rates_are_over_the_time_since_the_last_message(robot, monkeypatch):
     maker._last = 96.0
     monkeypatch.setattr(diagnostics.time, "monotonic", lambda: 100.0)
     robot.inner(robot.cameras[0]).frames = 60
-    robot.node.worker.windows = 6
+    robot.node.active.worker.windows = 6
     network, camera = statuses(robot, maker)
     assert (values(camera)["frames per second"], values(network)["windows per second"]) == ("15.0", "1.5")
 

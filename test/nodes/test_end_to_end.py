@@ -47,7 +47,8 @@ def test_two_cameras_of_a_man_swinging_his_leg(ros):
             assert window.header == action.header
             assert window.image_topic == f"/{action.header.frame_id}/image_raw"
             span = window.window_end.sec - window.window_start.sec
-            assert span + (window.window_end.nanosec - window.window_start.nanosec) / 1e9 > 4.9  # 63 steps of 0.08 s
+            # 63 steps of 0.08 s; where images were lost, a later one may stand in for the first
+            assert span + (window.window_end.nanosec - window.window_start.nanosec) / 1e9 > 4.0
             answers[action.header.frame_id].append(action.results[0].class_id)
     assert answers["cam02"].count("swinging legs") >= 3
     assert answers["cam01"].count("swinging legs") >= 2

@@ -51,7 +51,7 @@ def node(brightness_card):
 
 @given(image=IMAGES, stamp=STAMPS, overlay=st.booleans())
 def test_no_image_gets_an_exception_out_of_the_callback_or_costs_another_camera_a_frame(node, image, stamp, overlay):
-    victim, other = node.cameras[ONE], node.cameras[TWO]
+    victim, other = node.active.cameras[ONE], node.active.cameras[TWO]
     image.header.stamp = stamp
     before, fill = other.frames, other.stream.fill
     count = victim.frames + victim.frames_broken
@@ -128,7 +128,7 @@ def test_stamps_that_are_equal_or_go_back_or_lie_years_ahead(robot):
     assert (stream.fill, stream.clock_jumps) == (2, 2)
     show(106, 107, 108, 109)
     assert (robot.ros.receive(robot.windows).window_start.sec, stream.gaps) == (106, 2)
-    _, status = Diagnostics(robot.node).message(NetworkInfo("", "", ""), robot.node.worker, [inner]).status
+    _, status = Diagnostics(robot.node).message(NetworkInfo("", "", ""), robot.node.active.worker, [inner]).status
     told = {value.key: value.value for value in status.values}
     assert [told[key] for key in ("restarts (gap)", "restarts (clock went back)", "frames repeated")] == ["2", "2", "2"]
 
@@ -145,7 +145,7 @@ def test_images_without_a_stamp_get_the_time_of_arrival(robot):
 
 
 def network_status(robot):
-    status, *_ = Diagnostics(robot.node).message(NetworkInfo("", "", ""), robot.node.worker, []).status
+    status, *_ = Diagnostics(robot.node).message(NetworkInfo("", "", ""), robot.node.active.worker, []).status
     return status.message
 
 
@@ -192,7 +192,7 @@ def test_a_network_that_hangs_is_reported_and_recovers_with_the_newest_window(ro
     monkeypatch.setattr(diagnostics, "HANGS_AFTER", 0.0)
     for value in (10, 20, 30, 40):
         camera.show(value)
-    robot.ros.until(lambda: robot.node.worker.busy_since, "the inference")
+    robot.ros.until(lambda: robot.node.active.worker.busy_since, "the inference")
     for value in (50, 60, 70, 80):
         camera.show(value)
     robot.ros.until(lambda: robot.frames(camera) == 8, "the arrival of all frames")

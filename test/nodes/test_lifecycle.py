@@ -74,7 +74,7 @@ def test_a_network_that_hangs_does_not_hold_up_deactivation(robot, monkeypatch):
     for value in (10, 20, 30, 40):
         camera.show(value)
     robot.ros.until(entered.is_set, "the inference")
-    old = robot.node.worker
+    old = robot.node.active.worker
     assert robot.change("deactivate") == (True, "inactive")
     assert robot.change("cleanup") == (False, "inactive")  # it is not freed while it runs
     assert robot.change("activate") == (True, "active")

@@ -64,7 +64,7 @@ def test_cameras_come_and_go_and_the_others_go_on(robot):
     assert (window.image_topic, window.frames_dropped) == (ONE, 0)
     (window,) = robot.show(third, 10, 20, 30, 40)
     assert window.image_topic == THREE
-    assert list(robot.node.cameras) == [ONE, THREE]
+    assert [camera.topic for camera in robot.node.active.cameras] == [ONE, THREE]
     assert robot.set(image_topics=[ONE, TWO]) == ""
     second.connected()
     (window,) = robot.show(second, 10, 20, 30, 40)

@@ -106,7 +106,7 @@ def test_batches_give_what_openvino_gives(networks, loads, index):
     inputs = inputs_of(network)
     expected = load_backend(network, BackendSettings("openvino", "f32")).infer(inputs)
     backend = load_backend(network, BackendSettings("tensorrt", max_batch=3))
-    assert (backend.name, backend.max_batch) == ("TensorRT on Stand-in", 3)
+    assert (backend.name, backend.max_batch) == ("TensorRT on Stand-in, f16", 3)
     for count in (1, 2, 3, 7, 1):
         np.testing.assert_allclose(backend.infer(inputs[:count]), expected[:count], atol=1e-3)
     backend.close()
@@ -142,7 +142,7 @@ def test_the_cpu_serves_while_the_engine_is_built(networks, loads):
     before = backend.infer(inputs_of(network))
     backend._thread.join(timeout=60)
     np.testing.assert_allclose(backend.infer(inputs_of(network)), before, atol=0.01)
-    assert backend.name == "TensorRT on Stand-in"
+    assert backend.name == "TensorRT on Stand-in, f32"
     backend.close()
 
 
@@ -162,5 +162,5 @@ def test_an_encoder_is_freed_when_its_decoder_does_not_load(networks, loads):
 def test_auto_takes_the_gpu(networks, loads):
     loads["network"] = networks[0]
     backend = load_backend(networks[0], BackendSettings("auto"))
-    assert backend.name == "TensorRT on Stand-in"
+    assert backend.name == "TensorRT on Stand-in, f16"
     backend.close()

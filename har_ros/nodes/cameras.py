@@ -1,0 +1,79 @@
+"""The cameras of an active node: they come and go as image_topics says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from rclpy.node import Node
+
+from har_ros.errors import HarError
+from har_ros.nodes.camera import Camera
+from har_ros.recognizer import Stream
+
+
+class Cameras:
+    """A camera for each topic. `gone` is called with each that was removed."""
+
+    def __init__(
+        self,
+        node: Node,
+        transport: str,
+        new_stream: Callable[[], Stream],
+        window_ready: Callable[[Camera], None],
+        gone: Callable[[Camera], None],
+    ) -> None:
+        self._node = node
+        self._transport = transport
+        self._new_stream = new_stream
+        self._window_ready = window_ready
+        self._gone = gone
+        self._cameras: dict[str, Camera] = {}
+
+    def __iter__(self) -> Iterator[Camera]:
+        return iter(self._cameras.values())
+
+    def __getitem__(self, topic: str) -> Camera:
+        return self._cameras[topic]
+
+    def set(self, topics: list[str], overlay: bool) -> None:
+        """Add and remove cameras until these are there; the others go on.
+
+        overlay: whether they publish annotated images. Raises ConfigurationError; then nothing has changed.
+        """
+        overlays = dict(zip(topics, overlay_topics(topics), strict=True)) if overlay else {}
+        added: dict[str, Camera] = {}
+        try:
+            for topic in topics:
+                if topic not in self._cameras:
+                    added[topic] = Camera(self._node, topic, self._transport, self._new_stream(), self._window_ready)
+                    added[topic].draw_on(overlays.get(topic))
+        except HarError:
+            for camera in added.values():
+                camera.close()
+            raise
+        for topic in self._cameras.keys() - set(topics):
+            self._cameras[topic].close()
+            self._gone(self._cameras[topic])
+        self._cameras = {topic: self._cameras.get(topic) or added[topic] for topic in topics}
+        for camera in self:
+            camera.draw_on(overlays.get(camera.topic))
+
+    def close(self) -> None:
+        """Unsubscribe all."""
+        for camera in self:
+            camera.close()
+        self._cameras = {}
+
+
+def overlay_topics(topics: list[str]) -> list[str]:
+    """Return where each camera's annotated images go: beside its image topic.
+
+    Cameras that share a namespace get one below their own topic instead: /a/left → /a/left/actions_image.
+    """
+    namespaces = [topic.rpartition("/")[0] for topic in topics]
+    shared = Counter(namespaces)
+    return [
+        f"{namespace if shared[namespace] == 1 else topic}/actions_image"
+        for topic, namespace in zip(topics, namespaces, strict=True)
+    ]
