@@ -37,9 +37,7 @@ def main(video: str, picture: str) -> None:
     clips, answers, labels = recognised(video)
     found = {name: ranked(clips, answers, labels, settings) for name, settings in WAYS}
     leads = Counter(leader for name, windows in found.items() for leader, _ in windows)
-    colours = dict(
-        zip([label for label, _ in leads.most_common(SHOWN)], ("#1f6f4a", "#d9822b", "#3b6fb6"), strict=False)
-    )
+    colours = dict(zip([label for label, _ in leads.most_common(len(COLOURS))], COLOURS, strict=False))
     figure, axes = plt.subplots(len(WAYS), 1, figsize=(9, 6), sharex=True, sharey=True, layout="constrained")
     seconds = np.array([clip.end for clip in clips]) / 1e9
     for axis, (name, windows) in zip(axes, found.items(), strict=True):
@@ -47,9 +45,9 @@ def main(video: str, picture: str) -> None:
         for label, colour in colours.items():
             axis.plot(seconds, [scores[label] for _, scores in windows], color=colour, label=label, linewidth=1)
         for i in range(len(windows) - 1):
-            axis.axvspan(*seconds[i : i + 2], ymax=0.07, color=colours.get(windows[i][0], "#bbbbbb"), linewidth=0)
+            axis.axvspan(*seconds[i : i + 2], ymax=0.12, color=colours.get(windows[i][0], "#bbbbbb"), linewidth=0)
         axis.set_title(f"{name}: the first label changes {changes} times", fontsize=9, loc="left")
-        axis.set_ylim(0, 1)
+        axis.set_ylim(0, 0.65)
     axes[0].legend(fontsize=8, loc="upper right")
     axes[-1].set_xlabel("seconds; the band below tells the first label, grey: another one")
     figure.supylabel("probability", fontsize=9)

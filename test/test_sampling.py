@@ -39,6 +39,13 @@ def test_a_camera_of_the_grids_rate_has_one_place_for_each_frame(drift, jitters)
     assert sum(count != 1 for count in taken) <= 1
 
 
+@pytest.mark.parametrize("drift", [-0.01, 0.01])
+def test_stamps_that_jitter_by_half_a_period_cost_no_more(drift):
+    """The worst of it: every other stamp is early, every other late."""
+    stamps = [round((i * (1 + drift) + 0.24 * (-1) ** i) * SECOND / 25) for i in range(100)]
+    assert sum(count != 1 for count in places(TimeGrid(25), stamps)) <= 1
+
+
 @pytest.mark.parametrize(
     ("spec", "settings", "extent"),
     [

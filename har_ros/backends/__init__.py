@@ -44,7 +44,7 @@ class Backend(Protocol):
 
     @property
     def name(self) -> str:
-        """What runs it, in words."""
+        """What runs it, in words: "OpenVINO on CPU, bf16". Its precision comes last."""
 
     @property
     def max_batch(self) -> int:

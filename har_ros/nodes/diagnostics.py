@@ -27,7 +27,7 @@ class NetworkInfo:
     """What the status of the network tells beside its counters."""
 
     model: str
-    backend: str
+    backend: str  # Backend.name, or empty
     state: str  # of the lifecycle
 
 
@@ -64,7 +64,8 @@ class Diagnostics:
         windows = worker.windows if worker else 0
         rate, self._windows = max(0, windows - self._windows) / elapsed, windows
         level, message = OK, info.state if worker is None else "running" if rate else "idle"
-        values: dict[str, object] = {"lifecycle state": info.state, "backend": info.backend}
+        backend, _, precision = info.backend.rpartition(", ")
+        values: dict[str, object] = {"lifecycle state": info.state, "backend": backend, "precision": precision}
         if worker is not None:
             busy = time.monotonic() - (worker.busy_since or time.monotonic())
             if busy > HANGS_AFTER:
@@ -126,10 +127,13 @@ class Diagnostics:
         return f"{camera.subscribed_topic} has a publisher, but no image has come"
 
     def _log_change(self, camera: Camera, seen: _Seen, level: bytes, state: str, more: str) -> None:
-        if state != seen.state:
-            text = f"{camera.topic}: {state}" + (f" ({more})" if more else "")
-            logger = self._node.get_logger()
-            logger.info(text) if level == OK else logger.warning(text)  # rclpy wants a place in the code for each
+        if state == seen.state:
+            return
+        text = f"{camera.topic}: {state}" + (f" ({more})" if more else "")
+        if level == OK:
+            self._node.get_logger().info(text)
+        else:
+            self._node.get_logger().warning(text)
 
 
 def _status(name: str, hardware_id: str, level: bytes, message: str, values: dict[str, object]) -> DiagnosticStatus:

@@ -11,7 +11,7 @@ TWO = ("/cam01/image_raw", "/cam02/image_raw")
 def statuses(robot, maker):
     node = robot.node
     return maker.message(
-        NetworkInfo("brightness", "a backend", "active"), node.active.worker, list(node.active.cameras)
+        NetworkInfo("brightness", "OpenVINO on CPU, f32", "active"), node.active.worker, list(node.active.cameras)
     ).status
 
 
@@ -30,7 +30,8 @@ def test_diagnostics_tell_each_cameras_state(robot, monkeypatch):
     robot.ros.until(lambda: not robot.ros.node.count_publishers("/cam05/image_raw"), "the end of the fifth camera")
     maker = Diagnostics(robot.node)
     network, *cameras = statuses(robot, maker)
-    assert (network.message, network.level, values(network)["backend"]) == ("running", DiagnosticStatus.OK, "a backend")
+    assert (network.message, network.level) == ("running", DiagnosticStatus.OK)
+    assert (values(network)["backend"], values(network)["precision"]) == ("OpenVINO on CPU", "f32")
     assert [(camera.message, camera.level) for camera in cameras] == [
         ("running", DiagnosticStatus.OK),
         ("warming up: 1/4", DiagnosticStatus.OK),

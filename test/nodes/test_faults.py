@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import rclpy
 from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
 from hypothesis import given
 from hypothesis import strategies as st
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from vision_msgs.msg import LabelInfo, VisionInfo
@@ -234,3 +236,24 @@ def test_labels_and_network_are_told_to_those_who_come_late(robot):
     assert robot.set(threshold=0.5) == ""
     labels = robot.ros.receive(robot.ros.inbox(LabelInfo, "/actions/label_info", topics.LATCHED))
     assert labels.threshold == 0.5
+
+
+def test_simulated_time_may_stand_still_and_go_back(robot):
+    """A bag that loops: /clock and the images' stamps go back together."""
+    robot = robot(use_sim_time=True)
+    (camera,) = robot.cameras
+    diagnostics = robot.ros.inbox(DiagnosticArray, "/diagnostics")
+    clock = robot.ros.node.create_publisher(Clock, "/clock", 10)
+    robot.ros.until(clock.get_subscription_count, "the subscription to /clock")
+    for restarts in range(2):
+        clock.publish(Clock(clock=Time(sec=110)))
+        robot.ros.until(lambda: robot.node.get_clock().now().nanoseconds == 110 * 10**9, "the simulated time")
+        camera.seconds = 100
+        (window,) = robot.show(camera, 10, 20, 30, 40)
+        assert (window.window_start.sec, window.age.sec + round(window.age.nanosec / 1e9, 3)) == (101, 6.0)
+        assert robot.inner(camera).stream.clock_jumps == restarts
+        clock.publish(Clock(clock=Time(sec=150)))
+        robot.ros.until(lambda: robot.node.get_clock().now().nanoseconds == 150 * 10**9, "the simulated time")
+    while not diagnostics.empty():
+        diagnostics.get()
+    assert robot.ros.receive(diagnostics, "diagnostics, though the clock stands still").header.stamp.sec == 150
