@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from har_ros.errors import ConfigurationError, HarError, ModelError, VideoError
+from har_ros.errors import ConfigurationError, HarError, VideoError
 from har_ros.models import command
 from har_ros.models.locate import card_names
 from har_ros.options import add_network_options, at_least, backend_settings, between
@@ -116,8 +116,6 @@ def run(options: argparse.Namespace, messages: Console) -> int:
                 ready = stream.push(CameraImage.of_array(frame.pixels, frame.stamp))
                 if ready and not (source.live and source.waiting):
                     [result] = recognizer.recognize([stream], scores)
-                    if isinstance(result, ModelError):
-                        raise result
                     report.take(frame, result)
                 if sink is not None and not sink.show(_annotated(frame, stream, report.prediction)):
                     return 0

@@ -16,7 +16,7 @@ from har_ros.compressed import EncodedImage, decode
 from har_ros.errors import ModelError
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
-from har_ros.networks import KINDS, Answer, Memory, Network
+from har_ros.networks import KINDS, Memory, Network
 from har_ros.pixels import CameraImage, write_rgb
 from har_ros.sampling import StreamSettings, sampler
 from har_ros.scores import Prediction, Scores, ScoreSettings
@@ -193,12 +193,16 @@ class Recognizer:
         return Stream(self.card, self.labels, self.network, settings)
 
     def recognize(
-        self, streams: Sequence[Stream], settings: ScoreSettings = ScoreSettings()
-    ) -> list[Result | ModelError | None]:
+        self,
+        streams: Sequence[Stream],
+        settings: ScoreSettings = ScoreSettings(),
+        failed: dict[Stream, ModelError] | None = None,
+    ) -> list[Result | None]:
         """Run the network on what is new in the streams, together where it can.
 
-        None for a stream that has nothing new, or whose window is not full yet; an error for one whose answer cannot
-        be used. Raises ModelError when the network fails.
+        None for a stream that has nothing new, or whose window is not full yet.
+        failed: takes the error of each stream whose answer cannot be used, so that the others have theirs; without it
+        the first is raised. Raises ModelError also when the network fails.
         """
         with ExitStack() as stack:
             lent = [stack.enter_context(stream.window()) for stream in streams]
@@ -208,20 +212,21 @@ class Recognizer:
             start = time.perf_counter()
             answers = self.network.run([clip for _, clip in new], [stream.memory for stream, _ in new])
             inference_time = time.perf_counter() - start
-        results: dict[Stream, Result | ModelError] = {}
+        results: dict[Stream, Result] = {}
         for (stream, clip), answer in zip(new, answers, strict=True):
-            if answer is not None:
-                results[stream] = self._result(stream, clip, answer, settings, inference_time)
+            if answer is None:
+                continue
+            try:
+                prediction = stream.scores.predict(answer.probabilities, clip, settings)
+            except ModelError as error:
+                if failed is None:
+                    raise
+                failed[stream] = error
+                continue
+            results[stream] = Result(
+                prediction, answer.start, clip.end, clip.frame_id, self.network.length, inference_time
+            )
         return [results.get(stream) for stream in streams]
-
-    def _result(
-        self, stream: Stream, clip: Clip, answer: Answer, settings: ScoreSettings, inference_time: float
-    ) -> Result | ModelError:
-        try:
-            prediction = stream.scores.predict(answer.probabilities, clip, settings)
-        except ModelError as error:
-            return error
-        return Result(prediction, answer.start, clip.end, clip.frame_id, self.network.length, inference_time)
 
     def close(self) -> None:
         """Free the network."""

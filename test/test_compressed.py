@@ -55,6 +55,23 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(size, resize, expected):
     np.testing.assert_allclose(image.data.reshape(*expected, 3).astype(int), smaller, atol=12)
 
 
+def test_a_png_is_decoded_whole_since_less_would_cost_more():
+    assert decode(encoded(scene(480, 640), ".png"), STRETCH, 100, 100).height == 480
+
+
+@pytest.mark.parametrize("extension", [".jpg", ".png"])
+def test_an_image_without_its_end_says_so(extension):
+    data = encoded(scene(64, 48), extension).data
+    with pytest.raises(ImageError, match=rf"ends behind {data.size - 12} bytes, too early"):
+        decode_all(EncodedImage(data[:-12]))
+
+
+def test_fill_bytes_may_stand_before_a_marker():
+    """ITU-T T.81, B.1.1.2."""
+    data = encoded(scene(30, 40)).data
+    assert image_size(np.insert(data, [2, 2], 0xFF)) == (30, 40)
+
+
 def test_images_of_pixels_pass():
     image = CameraImage.of_array(scene(3, 4), 1)
     assert decode(image, STRETCH, 2, 2) is image is decode_all(image)

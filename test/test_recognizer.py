@@ -103,6 +103,7 @@ def test_an_image_that_comes_twice_is_left_out_and_counted(stream):
     ("rate", "stamps", "expected"),
     [
         (10, range(0, 1000, 100), [6, 7, 8, 9]),
+        (10, range(5000, 5400, 100), [0, 1, 2, 3]),
         (10, range(0, 1000, 50), [13, 15, 17, 19]),
         (10, [0, 100, 200, 600], [2, 3, 3, 3]),  # 300 is repeated from 200; 400, as near to both, from 600
         (10, [0, 100, 500], [1, 2, 2, 2]),
@@ -115,6 +116,13 @@ def test_frames_enter_by_their_stamps(recognizer, rate, stamps, expected):
     for i, milliseconds in enumerate(stamps):
         stream.push(grey(i, milliseconds * 1_000_000))
     assert brightness(stream) == expected
+
+
+def test_a_gap_of_months_takes_no_longer_than_a_window(recognizer):
+    stream = recognizer.stream(StreamSettings(sample_rate=1000, max_gap=0.0))
+    for i, stamp in enumerate((0, 10**16)):
+        stream.push(grey(i, stamp))
+    assert brightness(stream) == [1, 1, 1, 1]
 
 
 def test_a_broken_image_of_several_places_leaves_the_window_as_it_was(recognizer):
@@ -136,6 +144,7 @@ def test_another_way_of_sampling_begins_the_window_anew(recognizer, stream):
     stream.configure(StreamSettings(skip_frames=1))
     for i in range(7):
         stream.push(grey(i))
+        assert stream.fill == i // 2 + 1
     assert brightness(stream) == [0, 2, 4, 6]
 
 
@@ -176,9 +185,16 @@ def test_an_answer_that_cannot_be_used_spoils_no_other(recognizer, monkeypatch):
         return answers
 
     monkeypatch.setattr(recognizer.network, "run", nan_for_the_first)
-    first, second = recognizer.recognize(streams)
-    assert "not finite" in str(first)
+    failed = {}
+    first, second = recognizer.recognize(streams, failed=failed)
+    assert first is None
+    assert [(stream, str(error)[:35]) for stream, error in failed.items()] == [
+        (streams[0], "the network's output is not finite ")
+    ]
     assert second.prediction.hypotheses[0].label == "fourth"
+    streams[0].push(grey(5))
+    with pytest.raises(ModelError, match="not finite"):
+        recognizer.recognize(streams)
 
 
 def test_a_pause_of_max_gap_is_none(stream):

@@ -8,7 +8,7 @@ from threading import Lock, Thread
 
 from har_ros.errors import HarError, ModelError, one_line
 from har_ros.nodes.camera import Camera
-from har_ros.recognizer import Recognizer, Result
+from har_ros.recognizer import Recognizer, Result, Stream
 from har_ros.scheduler import Scheduler
 from har_ros.scores import ScoreSettings
 
@@ -50,27 +50,29 @@ class Worker:
 
     def _work(self) -> None:
         while cameras := self.scheduler.next(self._recognizer.network.backend.max_batch):
+            failed: dict[Stream, ModelError] = {}
             try:
                 self.busy_since = time.monotonic()
                 with self._network_lock:
-                    results = self._recognizer.recognize([camera.stream for camera in cameras], self.score_settings)
+                    streams = [camera.stream for camera in cameras]
+                    results = self._recognizer.recognize(streams, self.score_settings, failed)
                 self.busy_since = None
-                self._hand_over(cameras, results)
+                self._hand_over(cameras, results, failed)
             except Exception as error:  # the thread outlives whatever a backend raises
                 self.busy_since = None
                 self._report(cameras, error)
 
-    def _hand_over(self, cameras: list[Camera], results: list[Result | ModelError | None]) -> None:
+    def _hand_over(self, cameras: list[Camera], results: list[Result | None], failed: dict[Stream, ModelError]) -> None:
         for camera, result in zip(cameras, results, strict=True):
             if self._stopped:
                 return
-            if isinstance(result, ModelError):
-                self._report([camera], result)
-            elif result is not None:
+            if result is not None:
                 self.last_error = ""
                 self.windows += 1
                 self.inference_time = result.inference_time
                 self._publish(camera, result)
+            elif camera.stream in failed:
+                self._report([camera], failed[camera.stream])
 
     def _report(self, cameras: list[Camera], error: Exception) -> None:
         if self._stopped:

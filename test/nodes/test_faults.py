@@ -174,6 +174,7 @@ def test_a_network_that_raises_or_gives_nonsense_is_reported_and_recovers(robot,
         robot.ros.until(lambda n=count: robot.inner(camera).windows_failed == n, "the failure")
         assert network_status(robot).startswith(f"failing: {said}")
         assert said in robot.inner(camera).last_error
+        assert robot.node.active.worker.busy_since is None
     assert robot.windows.empty()
     (window,) = robot.show(camera, 60)
     assert window.hypotheses[0].class_id == "fourth"
