@@ -258,3 +258,12 @@ def test_simulated_time_may_stand_still_and_go_back(robot):
     while not diagnostics.empty():
         diagnostics.get()
     assert robot.ros.receive(diagnostics, "diagnostics, though the clock stands still").header.stamp.sec == 150
+
+
+def test_whatever_an_image_provokes_is_counted(node, monkeypatch):
+    camera = node.active.cameras[ONE]
+    before = camera.frames_broken
+    monkeypatch.setattr(camera.stream, "push", lambda image: 1 / 0)
+    camera._on_message(Image(height=1, width=1, encoding="mono8", step=1, data=array("B", [0])))
+    assert camera.frames_broken == before + 1
+    assert camera.last_error.endswith("the last: ZeroDivisionError: division by zero")
