@@ -143,7 +143,7 @@ class Counter:
 
     def count(self, nodes: list[int], seconds: float) -> Measured:
         """Count for so many seconds once every camera had a window."""
-        serve(self._node, lambda: all(self._seen.values()), 30)  # where images are lost, windows may be, too
+        serve(self._node, lambda: all(self._seen.values()), 15)  # where images are lost, windows may be, too
         serve(self._node, lambda: False, 3.0)
         self._latencies.clear()
         before, cpu, start = dict(self._frames), cpu_time(nodes), time.perf_counter()

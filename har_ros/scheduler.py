@@ -36,8 +36,9 @@ class Scheduler(Generic[Camera]):
     def offer(self, camera: Camera) -> None:
         """Say that the camera's window is ready."""
         with self._changed:
-            self._ready.setdefault(camera)
-            self._changed.notify()
+            if not self._closed:
+                self._ready.setdefault(camera)
+                self._changed.notify()
 
     def next(self, limit: int = 1) -> list[Camera]:
         """Wait for a camera and return those whose turn it is, at most `limit`; none after `close`."""
@@ -59,7 +60,9 @@ class Scheduler(Generic[Camera]):
             self._history.pop(camera, None)
 
     def close(self) -> None:
-        """End the waiting: `next` returns no camera from now on."""
+        """End the waiting and forget the cameras: `next` returns none from now on."""
         with self._changed:
             self._closed = True
+            self._ready.clear()
+            self._history.clear()
             self._changed.notify_all()

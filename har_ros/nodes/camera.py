@@ -10,6 +10,7 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
 from har_ros.compressed import decode_all
@@ -56,7 +57,7 @@ class Camera:
         message_type, suffix, self._read = TRANSPORTS[transport]
         self.subscribed_topic = topic + suffix
         self.subscribed_type = f"sensor_msgs/msg/{message_type.__name__}"
-        self._subscription = topics.subscription(
+        self._subscription: Subscription | None = topics.subscription(
             node, message_type, self.subscribed_topic, self._on_message, qos_profile_sensor_data
         )
 
@@ -75,7 +76,9 @@ class Camera:
 
     def close(self) -> None:
         """Unsubscribe."""
-        self._node.destroy_subscription(self._subscription)
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None  # else the two hold each other, and the window, until garbage is collected
         self.draw_on(None)
 
     def fail(self, text: str) -> None:
