@@ -55,6 +55,7 @@ class FrameWindow:
         self._stamps: deque[int] = deque(maxlen=length)
         self._frame_id = ""
         self._next = 0
+        self._number = 0
         self._held: int | None = None
         self._restarts = 0
 
@@ -81,6 +82,7 @@ class FrameWindow:
 
         Of several places, those nearer to the frame before repeat that one, the others this one.
         """
+        self._number += places
         places = min(places, 2 * self.length)
         if before := repeats(places) if self._stamps else 0:
             frame = self.slot().copy()
@@ -110,7 +112,7 @@ class FrameWindow:
         first = oldest % self._period
         self._held = oldest
         frames = self._slots[first : first + self.length]
-        return Clip(frames, self._stamps[0], self._stamps[-1], self._frame_id, self._next, self._restarts)
+        return Clip(frames, self._stamps[0], self._stamps[-1], self._frame_id, self._number, self._restarts)
 
     def release(self) -> None:
         """Give the held window's slots back."""

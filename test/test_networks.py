@@ -104,6 +104,16 @@ def test_places_that_the_network_missed_are_filled_by_the_nearest_frames(pair):
     assert found["class 0"] == pytest.approx(expected(FRAMES[[4, 4, 7, 7]], *weights)[0], abs=1e-3)
 
 
+def test_places_whose_images_were_lost_are_filled_by_the_nearest_frames(pair):
+    recognizer, *weights = pair
+    stream = recognizer.stream(StreamSettings(sample_rate=10))
+    push(recognizer, stream, 4, stamp=0)
+    found = scores(push(recognizer, stream, 7, stamp=SECOND * 3 // 10))
+    assert found["class 0"] == pytest.approx(expected(FRAMES[[4, 4, 7, 7]], *weights)[0], abs=1e-3)
+    found = scores(push(recognizer, stream, 2, stamp=SECOND * 13 // 10))
+    assert found["class 0"] == pytest.approx(expected(FRAMES[[2, 2, 2, 2]], *weights)[0], abs=1e-3)
+
+
 def test_frames_that_the_network_missed_are_counted(pair):
     recognizer, *_ = pair
     stream = recognizer.stream()
