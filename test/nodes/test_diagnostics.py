@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import CompressedImage
@@ -63,6 +65,21 @@ def test_a_camera_of_another_type_is_told(robot):
     )
     driver.destroy_node()
     context.try_shutdown()
+
+
+def test_a_state_is_logged_when_it_changes_and_not_again(robot, monkeypatch):
+    robot = robot()
+    lines = []
+    logger = SimpleNamespace(info=lambda text: lines.append(("info", text)), warning=lambda text: lines.append(text))
+    robot.push(robot.cameras[0], 10)
+    maker = Diagnostics(robot.node)
+    monkeypatch.setattr(robot.node, "get_logger", lambda: logger)
+    for _ in range(3):
+        statuses(robot, maker)
+    monkeypatch.setattr(diagnostics, "STALE_AFTER", 0.0)
+    for _ in range(3):
+        statuses(robot, maker)
+    assert lines == [("info", "/cam01/image_raw: warming up (1/4)"), "/cam01/image_raw: stale (no image for 0 s)"]
 
 
 def test_rates_are_over_the_time_since_the_last_message(robot, monkeypatch):

@@ -3,11 +3,23 @@
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState
 from sensor_msgs.msg import Image
+
+
+@contextmanager
+def running(command, cwd):
+    """Run a process, which does not outlive the block."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=cwd, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def program(executable, *arguments):
@@ -72,7 +84,7 @@ raise SystemExit(run(lambda: Slow("slow")))
 def test_signals_end_a_long_start(domain, tmp_path, number):
     """As that of a node that builds an engine."""
     command = [sys.executable, "-c", SLOW]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+    with running(command, tmp_path) as process:
         assert process.stdout.readline() == "starting\n"
         process.send_signal(number)
         log = process.communicate(timeout=30)[1]
@@ -86,7 +98,7 @@ def test_signals_end_the_node_quietly_in_every_state(ros, tmp_path, brightness_c
     alive = ros.inbox(DiagnosticArray, "/diagnostics")
     autostart = "true" if transitions is None else "false"
     command = program("actionnet", "-p", f"model:={brightness_card}", "-p", f"autostart:={autostart}")
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+    with running(command, tmp_path) as process:
         ros.receive(alive, "the first diagnostics")
         for label in transitions or []:
             client = ros.node.create_client(ChangeState, "/actionnet/change_state")
@@ -101,6 +113,32 @@ def test_signals_end_the_node_quietly_in_every_state(ros, tmp_path, brightness_c
         log = process.communicate(timeout=30)[1]
     assert process.returncode == 0
     assert [line for line in log.splitlines() if "[INFO]" not in line and "nobody publishes" not in line] == []
+
+
+LONG_CONFIGURATION = """
+import threading
+from har_ros.nodes import actionnet
+def load(values):
+    print("loading", flush=True)
+    threading.Event().wait()
+actionnet.open_recognizer = load
+raise SystemExit(actionnet.main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_long_configuration(ros, tmp_path, number):
+    command = [sys.executable, "-c", LONG_CONFIGURATION, "--ros-args", "-p", "autostart:=false"]
+    with running(command, tmp_path) as process:
+        client = ros.node.create_client(ChangeState, "/actionnet/change_state")
+        ros.until(client.service_is_ready, "the lifecycle's service")
+        request = ChangeState.Request()
+        request.transition.label = "configure"
+        client.call_async(request)
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(number)
+        log = process.communicate(timeout=30)[1]
+    assert (process.returncode, "Traceback" in log) == (0, False)
 
 
 HANGING = """
@@ -121,9 +159,8 @@ raise SystemExit(main())
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_the_node_while_the_network_hangs(ros, tmp_path, brightness_card, number):
     command = [sys.executable, "-c", HANGING, "--ros-args", "-p", f"model:={brightness_card}"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     camera = ros.node.create_publisher(Image, "/image_raw", 10)
-    with subprocess.Popen(command, cwd=tmp_path, **pipes) as process:
+    with running(command, tmp_path) as process:
         ros.until(camera.get_subscription_count, "the node's subscription")
         for i in range(1, 5):
             message = Image(height=1, width=1, encoding="mono8", step=1, data=[0])

@@ -102,7 +102,10 @@ def test_the_overlay_can_be_turned_off(robot):
         ({"image_topics": [""]}, "parameter image_topics is ['']; name one camera topic"),
         ({"image_topics": [ONE, ONE]}, "names /cam01/image_raw more than once"),
         ({"image_topics": [ONE, "/a b"]}, "has '/a b'; a topic is made of"),
-        ({"image_topics": [ONE, "/actions"]}, "/actions cannot be used (Failed to create subscription"),
+        (
+            {"image_topics": [ONE, "/cam09/image_raw", "/actions"]},
+            "/actions cannot be used (Failed to create subscription",
+        ),
         ({"model": "i3d-kinetics-400"}, "parameter model is read-only while the node is configured"),
         ({"max_batch": 2}, "parameter max_batch is read-only"),
         ({"image_transport": "compressed"}, "parameter image_transport is read-only"),
@@ -116,6 +119,7 @@ def test_wrong_values_are_refused_with_the_reason_and_change_nothing(robot, valu
     assert robot.node._values == before
     assert robot.ros.node.count_publishers("/cam01/actions_image") == 1
     assert len(robot.show(robot.cameras[0], 10, 20, 30, 40)) == 1
+    assert not robot.ros.node.count_subscribers("/cam09/image_raw")
 
 
 def test_what_can_change_says_so(robot):
