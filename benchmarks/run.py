@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from inputs import make_films, small_network
+from measure import PROFILE
 from plot import draw
-from with_ros import PROFILE, latency, many_cameras, process_per_camera, transports
+from with_ros import latency, many_cameras, process_per_camera, transports
 from without_ros import backends, command, embeddings, host_time
 
 

@@ -1,0 +1,163 @@
+"""Runs nodes and cameras as processes of their own, and counts what they do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rclpy
+from ament_index_python.packages import get_package_prefix
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+
+from har_ros.msg import ActionWindow
+from har_ros.nodes.conversions import nanoseconds
+from har_ros.nodes.video_source import default_topics
+from inputs import HEIGHT, RATE, WIDTH
+
+PROFILE = Path(get_package_prefix("har_ros"), "share", "har_ros", "config", "fastdds.xml")
+CAMERAS = (sys.executable, str(Path(__file__).with_name("cameras.py")))
+HERE_LAST = "import sys; sys.path.remove(''); "  # the checkout's har_ros has no messages
+RUN = "from har_ros.nodes.actionnet import main; raise SystemExit(main())"
+NODE = HERE_LAST + RUN
+NODE_AS_INSTALLED = HERE_LAST + "from har_ros.nodes import run; run.keep_freed_memory = lambda: None; " + RUN
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is measured. processes: among how many nodes the cameras are divided."""
+
+    cameras: int
+    model: str
+    rate: float = RATE
+    height: int = HEIGHT
+    width: int = WIDTH
+    processes: int = 1
+    reliable: bool = False
+    as_installed: bool = False
+    shared_memory: bool = True
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All nodes together: images and windows per second, CPU seconds per image, resident MB, ms to publication."""
+
+    frames: float
+    windows: float
+    cpu: float
+    memory: float
+    latency: float
+    windows_over_bare: float = 0.0
+
+
+def measure(setting: Setting, seconds: float) -> Measured:
+    """Run nodes and cameras, and count once every camera had a window."""
+    topics = default_topics(setting.cameras)
+    environment = {name: value for name, value in os.environ.items() if name != "FASTRTPS_DEFAULT_PROFILES_FILE"}
+    if setting.shared_memory:
+        environment["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
+    flags = ["--as-installed"] * setting.as_installed + ["--reliable"] * setting.reliable
+    sizes = [str(value) for value in (setting.cameras, setting.rate, setting.height, setting.width)]
+    code = NODE_AS_INSTALLED if setting.as_installed else NODE
+    with ExitStack() as stack:
+        nodes = []
+        for i in range(setting.processes):
+            parameters = [f"image_topics:={topics[i :: setting.processes]}", f"model:={setting.model}"]
+            if setting.reliable:
+                parameters += [f"qos_overrides.{topic}.subscription.reliability:=reliable" for topic in topics]
+            options = [option for parameter in parameters for option in ("-p", parameter)]
+            remaps = ["-r", f"__node:=actionnet{i}"]
+            command = [sys.executable, "-c", code, "--ros-args", *remaps, *options]
+            nodes.append(stack.enter_context(program(command, environment)))
+        counter = stack.enter_context(Counter.listening(topics))
+        stack.enter_context(program([*CAMERAS, *sizes, *flags], environment))
+        return counter.count([node.pid for node in nodes], seconds)
+
+
+@contextmanager
+def program(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process of its own; stop it with SIGTERM."""
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+class Counter:
+    """Hears what the nodes say of themselves."""
+
+    def __init__(self, node: Node, topics: list[str]) -> None:
+        self._node = node
+        self._seen = dict.fromkeys(topics, False)
+        self._latencies: list[float] = []
+        self._frames: dict[str, tuple[float, int, int]] = {}
+        node.create_subscription(ActionWindow, "actions/windows", self._on_window, 100)
+        node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 100)
+
+    @classmethod
+    @contextmanager
+    def listening(cls, topics: list[str]) -> Iterator[Counter]:
+        """Open a node for as long as the block lasts."""
+        rclpy.init()
+        node = rclpy.create_node("bench")
+        try:
+            yield cls(node, topics)
+        finally:
+            node.destroy_node()
+            rclpy.shutdown()
+
+    def _on_window(self, message: ActionWindow) -> None:
+        self._seen[message.image_topic] = True
+        age = message.age.sec + message.age.nanosec / 1e9
+        self._latencies.append(age - message.inference_time.sec - message.inference_time.nanosec / 1e9)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        at = nanoseconds(message.header.stamp) / 1e9
+        for status in message.status[1:]:
+            values = {pair.key: pair.value for pair in status.values}
+            self._frames[status.hardware_id] = at, int(values["frames"]), int(values["windows"])
+
+    def count(self, nodes: list[int], seconds: float) -> Measured:
+        """Count for so many seconds once every camera had a window."""
+        serve(self._node, lambda: all(self._seen.values()), 15)  # where images are lost, windows may be, too
+        serve(self._node, lambda: False, 3.0)
+        self._latencies.clear()
+        before, cpu, start = dict(self._frames), cpu_time(nodes), time.perf_counter()
+        serve(self._node, lambda: False, seconds)
+        used, elapsed = cpu_time(nodes) - cpu, time.perf_counter() - start
+        rates = [
+            ((frames - frames_before) / (at - at_before), (windows - windows_before) / (at - at_before))
+            for topic, (at, frames, windows) in self._frames.items()
+            for at_before, frames_before, windows_before in [before[topic]]
+        ]
+        frames = sum(rate for rate, _ in rates)
+        latency = float(np.median(self._latencies or [np.nan])) * 1e3
+        return Measured(frames, sum(rate for _, rate in rates), used / elapsed / frames, memory(nodes), latency)
+
+
+def serve(node: Node, condition: Callable[[], bool], seconds: float) -> None:
+    """Serve callbacks until the condition holds or the time is over."""
+    end = time.perf_counter() + seconds
+    while not condition() and time.perf_counter() < end:
+        rclpy.spin_once(node, timeout_sec=0.1)
+
+
+def cpu_time(processes: list[int]) -> float:
+    """Return the seconds of CPU that the processes have used, all threads (proc(5), utime and stime)."""
+    fields = [Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in processes]
+    return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(processes: list[int]) -> float:
+    """Return the processes' resident memory in MB, shared pages counted once for each."""
+    pages = sum(int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in processes)
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
