@@ -120,6 +120,7 @@ def latency(small: Path, seconds: float) -> Row:
         node = ActionNet(parameter_overrides=overrides)
         with program(command, dict(os.environ)):
             node.start()
+            serve(node, lambda: bool(took), 30)
             serve(node, lambda: False, seconds)
         node.stop()
         node.destroy_node()
