@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
@@ -46,7 +47,7 @@ class Diagnostics:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._seen: dict[Camera, _Seen] = {}
+        self._seen: WeakKeyDictionary[Camera, _Seen] = WeakKeyDictionary()  # a camera that went is not kept
         self._windows = 0
         self._last = time.monotonic()
 
@@ -54,7 +55,6 @@ class Diagnostics:
         """Make the message for the time since the last one; no worker: the node is not active."""
         now = time.monotonic()
         elapsed, self._last = max(now - self._last, 1e-3), now
-        self._seen = {camera: self._seen.get(camera, _Seen()) for camera in cameras}
         statuses = [self._network(info, worker, elapsed), *(self._camera(camera, elapsed) for camera in cameras)]
         array = DiagnosticArray(status=statuses)
         array.header.stamp = self._node.get_clock().now().to_msg()
@@ -79,7 +79,7 @@ class Diagnostics:
         return _status(f"{self._node.get_name()}: network", info.model, level, message, values)
 
     def _camera(self, camera: Camera, elapsed: float) -> DiagnosticStatus:
-        seen, stream = self._seen[camera], camera.stream
+        seen, stream = self._seen.get(camera, _Seen()), camera.stream
         level, state, more = self._state(camera, seen)
         self._log_change(camera, seen, level, state, more)
         values = {
