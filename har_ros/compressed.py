@@ -35,7 +35,10 @@ class EncodedImage:
     frame_id: str = ""
 
 
-def decode(image: CameraImage | EncodedImage, resize: Resize, height: int, width: int) -> CameraImage:
+AnyImage = CameraImage | EncodedImage
+
+
+def decode(image: AnyImage, resize: Resize, height: int, width: int) -> CameraImage:
     """Return the image with no fewer pixels than a network of height×width needs; one of pixels as it is.
 
     A JPEG is decoded at a half, a quarter or an eighth of its size where that is enough. Raises ImageError.
@@ -49,7 +52,7 @@ def decode(image: CameraImage | EncodedImage, resize: Resize, height: int, width
     return _decoded(image, factor)
 
 
-def decode_all(image: CameraImage | EncodedImage) -> CameraImage:
+def decode_all(image: AnyImage) -> CameraImage:
     """Return the image with all its pixels. Raises ImageError."""
     if isinstance(image, CameraImage):
         return image

@@ -25,6 +25,11 @@ class VideoError(HarError):
     """A video that cannot be read."""
 
 
+def told(error: Exception) -> str:
+    """Return what an error says: one of ours is a sentence, another's needs its type beside it."""
+    return str(error) if isinstance(error, HarError) else f"{type(error).__name__}: {one_line(error)}"
+
+
 def one_line(error: object) -> str:
     """Return what another library says of its error as a part of one of our sentences."""
     return " ".join(str(error).split())

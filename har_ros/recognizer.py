@@ -12,20 +12,18 @@ import numpy as np
 
 from har_ros.backends import BackendSettings, load_backend
 from har_ros.card import ModelCard
-from har_ros.compressed import EncodedImage, decode
+from har_ros.compressed import AnyImage, decode
 from har_ros.errors import ModelError
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
 from har_ros.networks import KINDS, Memory, Network
-from har_ros.pixels import CameraImage, write_rgb
+from har_ros.pixels import write_rgb
 from har_ros.sampling import StreamSettings, sampler
 from har_ros.scores import Prediction, Scores, ScoreSettings
 from har_ros.window import Clip, FrameWindow
 
 LATE = 100_000_000
 """Nanoseconds by which an image may be older than the newest: it was overtaken; by more, the clock went back."""
-
-CameraOrEncodedImage = CameraImage | EncodedImage
 
 
 class Stream:
@@ -67,7 +65,7 @@ class Stream:
                 self._sampler = sampler(self._card.window, settings)
                 self._last_stamp = None
 
-    def push(self, image: CameraOrEncodedImage) -> bool:
+    def push(self, image: AnyImage) -> bool:
         """Take the camera's next image. Returns whether there is something new to recognise.
 
         An image that comes twice, or after a newer one, is left out. Raises ImageError; the window is then as it was.
@@ -97,7 +95,7 @@ class Stream:
             self._waiting = self._window.full
             return self._waiting
 
-    def _write(self, image: CameraOrEncodedImage) -> None:
+    def _write(self, image: AnyImage) -> None:
         slot, resize = self._window.slot(), self._card.input.resize
         write_rgb(decode(image, resize, *slot.shape[:2]), resize, slot)
 

@@ -15,13 +15,13 @@ from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 
 from har_ros.backends import BackendSettings
-from har_ros.errors import ConfigurationError, HarError, ModelError, one_line
+from har_ros.errors import ConfigurationError, HarError, ModelError, told
 from har_ros.nodes import diagnostics, parameters
 from har_ros.nodes.cameras import Cameras
 from har_ros.nodes.output import Output
 from har_ros.nodes.run import Program, interruptible, run
 from har_ros.nodes.worker import Worker
-from har_ros.recognizer import Recognizer, Stream
+from har_ros.recognizer import Recognizer
 from har_ros.sampling import sampler
 
 PATIENCE = 1.0
@@ -100,10 +100,8 @@ class ActionNet(Program, LifecycleNode):
             if action() is not False:
                 return TransitionCallbackReturn.SUCCESS
             self._refusal = ModelError("the network still runs; try again when it has ended")
-        except HarError as error:
-            self._refusal = error
         except Exception as error:  # a node that is not configured is better than none
-            self._refusal = ModelError(f"{type(error).__name__}: {one_line(error)}")
+            self._refusal = error if isinstance(error, HarError) else ModelError(told(error))
         if self._started:
             self.get_logger().error(str(self._refusal))
         return TransitionCallbackReturn.FAILURE
@@ -129,17 +127,13 @@ class ActionNet(Program, LifecycleNode):
         scores = parameters.score_settings(self._values, self.recognizer.labels)
         worker = Worker(self.recognizer, self._network_lock, scores, self._output.publish)
         scheduler, transport = worker.scheduler, self._values["image_transport"]
-        cameras = Cameras(self, transport, self._new_stream, scheduler.offer, scheduler.remove)
+        cameras = Cameras(self, transport, self.recognizer.stream, scheduler.offer, scheduler.remove)
         self.active = Active(worker, cameras)
         try:
             self._apply(self._values)
         except HarError:
             self._deactivate()
             raise
-
-    def _new_stream(self) -> Stream:
-        assert self.recognizer is not None  # as long as there are cameras
-        return self.recognizer.stream(parameters.stream_settings(self._values))
 
     def _deactivate(self) -> bool:
         active, self.active = self.active, None

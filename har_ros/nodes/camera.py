@@ -13,19 +13,19 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
-from har_ros.compressed import decode_all
-from har_ros.errors import ImageError, one_line
+from har_ros.compressed import AnyImage, decode_all
+from har_ros.errors import told
 from har_ros.nodes import topics
 from har_ros.nodes.conversions import camera_image, encoded_image, image_message
 from har_ros.overlay import annotate, announce
 from har_ros.pixels import to_rgb
-from har_ros.recognizer import CameraOrEncodedImage, Stream
+from har_ros.recognizer import Stream
 from har_ros.scores import Prediction
 
 LOG_PERIOD = 5.0
 """Seconds between two warnings about the same camera."""
 
-TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], CameraOrEncodedImage]]] = {
+TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], AnyImage]]] = {
     "raw": (Image, "", camera_image),
     "compressed": (CompressedImage, "/compressed", encoded_image),
 }
@@ -101,8 +101,7 @@ class Camera:
             if not self._node.context.ok():
                 return
             self.frames_broken += 1
-            text = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {one_line(error)}"
-            self.warn(f"{self.frames_broken} broken images so far, the last: {text}")
+            self.warn(f"{self.frames_broken} broken images so far, the last: {told(error)}")
 
     def _take(self, message: Image | CompressedImage) -> None:
         image = self._read(message)
@@ -115,9 +114,7 @@ class Camera:
             self._publish_overlay(image, message, self._overlay)
         self.frames += 1
 
-    def _publish_overlay(
-        self, image: CameraOrEncodedImage, message: Image | CompressedImage, overlay: Publisher
-    ) -> None:
+    def _publish_overlay(self, image: AnyImage, message: Image | CompressedImage, overlay: Publisher) -> None:
         pixels = to_rgb(decode_all(image))
         if self.prediction is None or self.stream.fill < self.stream.length:
             announce(pixels, f"warming up {self.stream.fill}/{self.stream.length}")

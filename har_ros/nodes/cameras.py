@@ -39,7 +39,8 @@ class Cameras:
     def set(self, topics: list[str], overlay: bool) -> None:
         """Add and remove cameras until these are there; the others go on.
 
-        overlay: whether they publish annotated images. Raises ConfigurationError; then nothing has changed.
+        overlay: whether they publish annotated images. Raises ConfigurationError when a new one cannot be made; then
+        nothing has changed.
         """
         overlays = dict(zip(topics, overlay_topics(topics), strict=True)) if overlay else {}
         added: dict[str, Camera] = {}

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from threading import Lock, Thread
 
-from har_ros.errors import HarError, ModelError, one_line
+from har_ros.errors import ModelError, told
 from har_ros.nodes.camera import Camera
 from har_ros.recognizer import Recognizer, Result, Stream
 from har_ros.scheduler import Scheduler
@@ -77,6 +77,6 @@ class Worker:
     def _report(self, cameras: list[Camera], error: Exception) -> None:
         if self._stopped:
             return
-        self.last_error = str(error) if isinstance(error, HarError) else f"{type(error).__name__}: {one_line(error)}"
+        self.last_error = told(error)
         for camera in cameras:
             camera.fail(self.last_error)

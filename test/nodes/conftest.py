@@ -3,6 +3,7 @@
 import itertools
 import os
 import queue
+import threading
 import time
 from array import array
 
@@ -161,6 +162,35 @@ class Robot:
         """Return the number of its images that the node has got."""
         inner = self.inner(camera)
         return inner.frames + inner.frames_dropped
+
+
+class HeldNetwork:
+    """The robot's real network, which waits for the test before every run. batches: the number of clips in each."""
+
+    def __init__(self, robot, monkeypatch):
+        self.batches = []
+        self._ros = robot.ros
+        self._may_go = threading.Semaphore(0)
+        network = robot.node.recognizer.network
+        run = network.run
+
+        def held(clips, memories):
+            self.batches.append(len(clips))
+            assert self._may_go.acquire(timeout=2 * TIMEOUT)
+            return run(clips, memories)
+
+        monkeypatch.setattr(network, "run", held)
+
+    def until_entered(self, times=1):
+        self._ros.until(lambda: len(self.batches) == times, "an inference")
+
+    def let_go(self, times=1):
+        self._may_go.release(times)
+
+
+@pytest.fixture
+def held(monkeypatch):
+    return lambda robot: HeldNetwork(robot, monkeypatch)
 
 
 @pytest.fixture

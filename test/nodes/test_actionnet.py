@@ -1,4 +1,3 @@
-import threading
 from array import array
 
 import numpy as np
@@ -142,59 +141,42 @@ def test_a_camera_may_die_and_come_back(robot):
     assert window.window_start.sec == camera.seconds + 61  # no frame from before the pause
 
 
-def test_a_busy_network_gets_the_newest_window_and_drops_are_counted(robot, monkeypatch):
-    """The real network, held up by the test: it starts on one window while four more become ready."""
-    entered, may_go = threading.Semaphore(0), threading.Semaphore(0)
+def test_a_busy_network_gets_the_newest_window_and_drops_are_counted(robot, held):
+    """It starts on one window while four more become ready."""
     robot = robot()
-    network = robot.node.recognizer.network
-    run = network.run
-
-    def slow(*arguments):
-        entered.release()
-        assert may_go.acquire(timeout=30)
-        return run(*arguments)
-
-    monkeypatch.setattr(network, "run", slow)
+    network = held(robot)
     (camera,) = robot.cameras
     for value in (10, 20, 30, 40):
         camera.show(value)
-    robot.ros.until(lambda: entered.acquire(blocking=False), "the first inference")
+    network.until_entered()
     for value in (50, 60, 70, 80):
         camera.show(value)
     robot.ros.until(lambda: robot.frames(camera) == 8, "the arrival of all frames while the network is busy")
-    may_go.release()
+    network.let_go()
     first = robot.ros.receive(robot.windows)
     assert (first.window_start.sec, first.window_end.sec) == (101, 104)
-    may_go.release()
+    network.let_go()
     second = robot.ros.receive(robot.windows)
     assert (second.window_start.sec, second.window_end.sec, second.windows_dropped) == (105, 108, 3)
 
 
-def test_windows_that_are_ready_run_together(robot, monkeypatch):
+def test_windows_that_are_ready_run_together(robot, monkeypatch, held):
     """OpenVINO takes one at a time; here it says that it takes two, as TensorRT does."""
     monkeypatch.setattr(OpenVinoBackend, "max_batch", 2)
     robot = robot(TWO)
-    network, batches, may_go = robot.node.recognizer.network, [], threading.Semaphore(0)
-    run = network.run
-
-    def slow(clips, memories):
-        batches.append(len(clips))
-        assert may_go.acquire(timeout=30)
-        return run(clips, memories)
-
-    monkeypatch.setattr(network, "run", slow)
+    network = held(robot)
     first, second = robot.cameras
     for value in (10, 20, 30, 40):
         first.show(value)
-    robot.ros.until(lambda: batches == [1], "the first inference")
+    network.until_entered()
     for value in (90, 80, 70, 60):
         first.show(value)
         second.show(value + 5)
     for camera, frames in ((first, 8), (second, 4)):
         robot.ros.until(lambda c=camera, n=frames: robot.frames(c) == n, "the arrival of all frames")
-    may_go.release(2)
+    network.let_go(2)
     windows = [robot.ros.receive(robot.windows) for _ in range(3)]
-    assert batches == [1, 2]
+    assert network.batches == [1, 2]
     assert [(window.image_topic, window.hypotheses[0].class_id) for window in windows] == [
         (TWO[0], "fourth"),
         (TWO[1], "first"),  # never served before

@@ -1,6 +1,5 @@
 """What goes wrong around a node that an operator leaves running."""
 
-import threading
 from array import array
 
 import cv2
@@ -181,26 +180,19 @@ def test_a_network_that_raises_or_gives_nonsense_is_reported_and_recovers(robot,
     assert not network_status(robot).startswith("failing")
 
 
-def test_a_network_that_hangs_is_reported_and_recovers_with_the_newest_window(robot, monkeypatch):
+def test_a_network_that_hangs_is_reported_and_recovers_with_the_newest_window(robot, monkeypatch, held):
     robot = robot()
     (camera,) = robot.cameras
-    network, may_go = robot.node.recognizer.network, threading.Event()
-    run = network.run
-
-    def hanging(*arguments):
-        assert may_go.wait(timeout=60)
-        return run(*arguments)
-
-    monkeypatch.setattr(network, "run", hanging)
+    network = held(robot)
     monkeypatch.setattr(diagnostics, "HANGS_AFTER", 0.0)
     for value in (10, 20, 30, 40):
         camera.show(value)
-    robot.ros.until(lambda: robot.node.active.worker.busy_since, "the inference")
+    network.until_entered()
     for value in (50, 60, 70, 80):
         camera.show(value)
     robot.ros.until(lambda: robot.frames(camera) == 8, "the arrival of all frames")
     assert network_status(robot).startswith("failing: no answer for")
-    may_go.set()
+    network.let_go(2)
     ends = [robot.ros.receive(robot.windows).window_end.sec for _ in range(2)]
     assert ends == [104, 108]
 

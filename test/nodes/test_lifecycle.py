@@ -60,22 +60,14 @@ def test_what_configures_may_fail_in_any_way(robot, monkeypatch):
     assert robot.change("configure") == (True, "inactive")
 
 
-def test_a_network_that_hangs_does_not_hold_up_deactivation(robot, monkeypatch):
+def test_a_network_that_hangs_does_not_hold_up_deactivation(robot, held):
     """Nor does its late answer come out; the next worker waits for it."""
     robot = robot()
     (camera,) = robot.cameras
-    network, entered, may_go = robot.node.recognizer.network, threading.Event(), threading.Event()
-    run = network.run
-
-    def hanging(*arguments):
-        entered.set()
-        assert may_go.wait(timeout=60)
-        return run(*arguments)
-
-    monkeypatch.setattr(network, "run", hanging)
+    network = held(robot)
     for value in (10, 20, 30, 40):
         camera.show(value)
-    robot.ros.until(entered.is_set, "the inference")
+    network.until_entered()
     old = robot.node.active.worker
     assert robot.change("deactivate") == (True, "inactive")
     assert robot.change("cleanup") == (False, "inactive")  # it is not freed while it runs
@@ -84,7 +76,7 @@ def test_a_network_that_hangs_does_not_hold_up_deactivation(robot, monkeypatch):
     for value in (40, 30, 20, 10):
         camera.show(value)
     robot.ros.until(lambda: robot.frames(camera) == 4, "the arrival of the frames")
-    may_go.set()
+    network.let_go(2)
     assert robot.ros.receive(robot.windows).hypotheses[0].class_id == "first"  # of the second activation
     assert not old._thread.is_alive()
     assert robot.windows.empty()
