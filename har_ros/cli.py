@@ -75,6 +75,12 @@ def _parser() -> argparse.ArgumentParser:
         "--sample-rate", type=between(0, 1000), default=0.0, help="frames per second in a window (what the card says)"
     )
     parser.add_argument(
+        "--memory",
+        type=between(0, 60),
+        default=0.0,
+        help="seconds over which a continual network's answers are averaged (as over a window)",
+    )
+    parser.add_argument(
         "--smoothing",
         type=between(0, 60),
         default=0.0,
@@ -95,7 +101,8 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     if options.output and Path(options.output).absolute() == Path(options.input).absolute():
         raise ConfigurationError(f"the output {options.output!r} is the input, which it would overwrite; rename it")
     source = open_source(options.input)
-    settings = StreamSettings(options.skip_frames, options.sample_rate, max_gap=2.0 if source.live else 0.0)
+    max_gap = 2.0 if source.live else 0.0
+    settings = StreamSettings(options.skip_frames, options.sample_rate, max_gap, options.memory)
     sink = VideoFile(options.output, source.rate) if options.output else _window(messages)
     with Recognizer.open(
         options.model,
@@ -104,12 +111,11 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         labels=options.labels,
         input_blob=options.input_blob,
         output_blob=options.output_blob,
+        continual=options.continual,
     ) as recognizer:
         scores = score_settings(options, recognizer.labels)
         stream = recognizer.stream(settings)
-        _say(
-            messages, f"{recognizer.network.backend.name}; windows of {stream.length} frames, spanning {stream.extent}"
-        )
+        _say(messages, recognizer.summary(settings))
         report = Report(as_json=options.json)
         try:
             for frame in _shown(source, messages):

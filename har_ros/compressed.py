@@ -34,6 +34,11 @@ class EncodedImage:
     stamp: int = 0
     frame_id: str = ""
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width as its header tells them; None when it does not."""
+        return image_size(self.data)
+
 
 AnyImage = CameraImage | EncodedImage
 

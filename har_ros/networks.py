@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from har_ros.backends import Backend
 from har_ros.errors import HarError
 from har_ros.models.prepare import PreparedNetwork
-from har_ros.window import Clip, repeats
+from har_ros.window import Clip, FrameWindow, repeats
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,11 @@ class Memory(Protocol):
 
     @property
     def fill(self) -> int:
-        """Number of frames that it remembers, at most the window's length."""
+        """Number of frames that it remembers, at most `length`."""
+
+    @property
+    def length(self) -> int:
+        """Number of frames on which an answer is based."""
 
 
 class Network(Protocol):
@@ -43,12 +47,15 @@ class Network(Protocol):
         """Number of frames on which an answer is based."""
 
     @property
-    def frames_per_clip(self) -> int:
-        """Number of frames that are handed over at a time."""
+    def step(self) -> int:
+        """Number of frames in a step, of which each is handed over once; 0: the newest clip is what counts."""
 
     @property
     def backend(self) -> Backend:
         """What runs it, or the part of it that costs most."""
+
+    def new_window(self, height: int, width: int) -> FrameWindow:
+        """Return what gathers a camera's frames for it."""
 
     def new_memory(self) -> Memory | None:
         """Return a camera's empty memory; None when the clip is all that the network needs."""
@@ -63,10 +70,16 @@ class Network(Protocol):
 class ClipNetwork:
     """Takes a whole window of frames at a time and keeps nothing."""
 
+    step = 0
+
     def __init__(self, networks: tuple[PreparedNetwork, ...], load: Load) -> None:
         (network,) = networks
-        self.length = self.frames_per_clip = network.shape[0]
+        self.length = network.shape[0]
         self.backend = load(network)
+
+    def new_window(self, height: int, width: int) -> FrameWindow:
+        """See Network."""
+        return FrameWindow(self.length, height, width)
 
     def new_memory(self) -> None:
         """See Network."""
@@ -84,7 +97,7 @@ class ClipNetwork:
 class EncoderDecoder:
     """Encodes each frame once; the window holds embeddings, which the decoder reads."""
 
-    frames_per_clip = 1
+    step = 0
 
     def __init__(self, networks: tuple[PreparedNetwork, ...], load: Load) -> None:
         encoder, decoder = networks
@@ -95,6 +108,10 @@ class EncoderDecoder:
         except HarError:
             self.backend.close()
             raise
+
+    def new_window(self, height: int, width: int) -> FrameWindow:
+        """See Network."""
+        return FrameWindow(1, height, width)
 
     def new_memory(self) -> Embeddings:
         """See Network."""
@@ -120,7 +137,7 @@ class Embeddings:
     """The newest embeddings of one camera, one for each place of its window."""
 
     def __init__(self, length: int) -> None:
-        self._length = length
+        self.length = length
         self._rows: deque[tuple[int, NDArray[np.float32]]] = deque(maxlen=length)
         self._number = 0
         self._restarts = 0
@@ -142,7 +159,7 @@ class Embeddings:
         """
         if clip.restarts != self._restarts:
             self._rows.clear()
-        places = min(clip.number - self._number, 2 * self._length) if self._rows else 1
+        places = min(clip.number - self._number, 2 * self.length) if self._rows else 1
         before = repeats(places)
         self._rows.extend([self._rows[-1]] * before if before else [])
         self._rows.extend([(clip.end, embedding)] * (places - before))
@@ -151,10 +168,3 @@ class Embeddings:
     def window(self) -> NDArray[np.float32]:
         """Return them in order, T×D."""
         return np.stack([row for _, row in self._rows])
-
-
-KINDS: dict[str, Callable[[tuple[PreparedNetwork, ...], Load], Network]] = {
-    "clip": ClipNetwork,
-    "encoder-decoder": EncoderDecoder,
-}
-"""A card's kind → how its networks are loaded."""

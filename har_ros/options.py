@@ -17,6 +17,12 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", default="auto", choices=("auto", *BACKENDS), help="what runs the network (auto)")
     parser.add_argument("--precision", default="auto", choices=get_args(Precision), help="of the arithmetic (auto)")
     parser.add_argument("--device", default="CPU", choices=get_args(Device), help="what OpenVINO runs on (CPU)")
+    parser.add_argument(
+        "--continual",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="let a clip network take each frame once, in steps, in place of whole windows (as its card says)",
+    )
 
 
 def backend_settings(options: argparse.Namespace) -> BackendSettings:

@@ -31,6 +31,11 @@ class CameraImage:
     stamp: int = 0
     frame_id: str = ""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
     @classmethod
     def of_array(cls, pixels: Pixels, stamp: int, encoding: str = "bgr8", frame_id: str = "") -> CameraImage:
         """Return the image in an array, uint8 H×W×3, BGR as OpenCV reads it."""

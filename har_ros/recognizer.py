@@ -3,49 +3,58 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-import numpy as np
-
-from har_ros.backends import BackendSettings, load_backend
+from har_ros.backends import BackendSettings, gpu_wanted, load_backend
 from har_ros.card import ModelCard
 from har_ros.compressed import AnyImage, decode
+from har_ros.continual import Columns, ContinualNetwork
 from har_ros.errors import ModelError
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
-from har_ros.networks import KINDS, Memory, Network
+from har_ros.models.prepare import PreparedNetwork
+from har_ros.networks import ClipNetwork, EncoderDecoder, Load, Memory, Network
 from har_ros.pixels import write_rgb
 from har_ros.sampling import StreamSettings, sampler
 from har_ros.scores import Prediction, Scores, ScoreSettings
-from har_ros.window import Clip, FrameWindow
+from har_ros.window import Clip
 
 LATE = 100_000_000
 """Nanoseconds by which an image may be older than the newest: it was overtaken; by more, the clock went back."""
+
+
+KINDS: dict[str, Callable[[tuple[PreparedNetwork, ...], Load], Network]] = {
+    "clip": ClipNetwork,
+    "encoder-decoder": EncoderDecoder,
+    "continual": ContinualNetwork,
+}
+"""A card's kind, or "continual" → how its networks are loaded."""
 
 
 class Stream:
     """One camera. `push` from one thread while another recognises: neither waits for the network."""
 
     def __init__(self, card: ModelCard, labels: tuple[str, ...], network: Network, settings: StreamSettings) -> None:
-        """Allocate the window; Recognizer.stream does it."""
+        """Allocate the window; Recognizer.stream does it. Raises ConfigurationError when the settings do not fit."""
         self.memory: Memory | None = network.new_memory()
         self.scores = Scores(labels)
-        self.length = network.length  # number of frames in a full window
         self._card = card
-        self._window = FrameWindow(network.frames_per_clip, card.input.height, card.input.width)
+        self._network = network
+        self._window = network.new_window(card.input.height, card.input.width)
         self._settings = settings
         self._sampler = sampler(card.window, settings)
         self._last_stamp: int | None = None
-        self._waiting = False
+        self._size: tuple[int, int] | None = None
         self._lock = Lock()
         self.frames_overtaken = 0  # images that came after a newer one and were left out
         self.frames_repeated = 0  # images with the stamp of the one before, left out
-        self.windows_dropped = 0  # ready windows that a newer one replaced, or a restart lost, before they were lent
         self.gaps = 0  # how often the window began anew because no image had come for max_gap seconds
         self.clock_jumps = 0  # how often it did because the stamps went back
+        self.size_changes = 0  # how often it did because the images' size changed, which spoils a state
+        self._remember(settings)
 
     @property
     def fill(self) -> int:
@@ -53,12 +62,23 @@ class Stream:
         return self.memory.fill if self.memory else self._window.fill
 
     @property
+    def length(self) -> int:
+        """Number of frames in a full window."""
+        return self.memory.length if self.memory else self._network.length
+
+    @property
+    def windows_dropped(self) -> int:
+        """Number of ready windows, or steps, that newer frames replaced or a restart lost before they were lent."""
+        return self._window.dropped
+
+    @property
     def extent(self) -> str:
         """What a full window spans, in seconds or frames."""
         return self._sampler.extent(self.length)
 
     def configure(self, settings: StreamSettings) -> None:
-        """Go on with other settings; with another way of sampling the window begins anew."""
+        """Go on with other settings; with another way of sampling the window begins anew. Raises ConfigurationError."""
+        self._remember(settings)
         with self._lock:
             before, self._settings = self._settings, settings
             if (settings.skip_frames, settings.sample_rate) != (before.skip_frames, before.sample_rate):
@@ -79,21 +99,25 @@ class Stream:
                 self.frames_overtaken += 1
                 return False
             gap = step is not None and step > self._settings.max_gap * 1e9 > 0
-            anew = step is None or step < 0 or gap
+            size = image.size if self._network.step else None
+            resized = step is not None and size is not None and size != self._size
+            anew = step is None or step < 0 or gap or resized
             if places := 1 if anew else self._sampler.due(image.stamp):
                 self._write(image)
-            if anew:  # what came before a pause, or before the clock went back, is another scene
+            if anew:  # what came before a pause, before the clock went back, or in another size is another scene
                 self._restart(image.stamp)
                 self.gaps += gap
                 self.clock_jumps += step is not None and step < 0
+                self.size_changes += resized
             self._sampler.take(places)
-            self._last_stamp = image.stamp
-            if not places:
-                return False
-            self._window.commit(image.stamp, image.frame_id, places)
-            self.windows_dropped += self._waiting
-            self._waiting = self._window.full
-            return self._waiting
+            self._last_stamp, self._size = image.stamp, size
+            if places:
+                self._window.commit(image.stamp, image.frame_id, places)
+            return bool(places) and self._window.ready
+
+    def _remember(self, settings: StreamSettings) -> None:
+        if isinstance(self.memory, Columns) and isinstance(self._network, ContinualNetwork):
+            self.memory.columns = self._network.averaged(self._card.window, settings)
 
     def _write(self, image: AnyImage) -> None:
         slot, resize = self._window.slot(), self._card.input.resize
@@ -107,8 +131,7 @@ class Stream:
     def window(self) -> Iterator[Clip | None]:
         """Lend the newest frames, once; None when there are no new ones. They stay as they are in the block."""
         with self._lock:
-            clip = self._window.hold() if self._waiting else None
-            self._waiting = False
+            clip = self._window.hold() if self._window.ready else None
         try:
             yield clip
         finally:
@@ -151,15 +174,20 @@ class Recognizer:
         labels: str = "",
         input_blob: str = "",
         output_blob: str = "",
+        continual: bool | None = None,
     ) -> Recognizer:
         """Find the model, load it, and try it once. Raises HarError.
 
         model: a card's name, or the path of a card or of a network file. frames: the window's length, 0 as the card
         says. labels, input_blob, output_blob: a label file and tensor names in place of the card's.
+        continual: let a clip network take each frame once, in steps, and keep its state; None: as the card says.
         """
         found = find_model(model, labels, input_blob, output_blob)
-        prepared = prepare(found, frames)
-        network = KINDS[found.card.kind](prepared, lambda one: load_backend(one, settings))
+        if continual is None:
+            continual = found.card.continual is True or (found.card.continual == "cpu" and not gpu_wanted(settings))
+        prepared = prepare(found, frames, continual)
+        kind = "continual" if continual else found.card.kind
+        network = KINDS[kind](prepared, lambda one: load_backend(one, settings))
         recognizer = cls(found.card, found.labels(), network)
         try:
             recognizer._try()
@@ -170,13 +198,15 @@ class Recognizer:
 
     def _try(self) -> None:
         """Run the network on black frames until it answers, and compare the answer with the card."""
-        memory, spec = self.network.new_memory(), self.card.input
-        clip = Clip(np.zeros((self.network.frames_per_clip, spec.height, spec.width, 3), np.uint8), 0, 0)
+        memory = self.network.new_memory()
+        window = self.network.new_window(self.card.input.height, self.card.input.width)
         answer = None
-        for _ in range(self.network.length):
-            if (answer := self.network.run([clip], [memory])[0]) is not None:
-                break
-        assert answer is not None  # the window is full
+        while answer is None:
+            window.slot()[:] = 0
+            window.commit(0)
+            if window.ready:
+                clip = window.hold()
+                [answer] = self.network.run([clip], [memory])
         if answer.probabilities.shape != (len(self.labels),):
             raise ModelError(
                 f"{self.card.name} gives {answer.probabilities.size} numbers for {len(self.labels)} labels; "
@@ -186,8 +216,24 @@ class Recognizer:
         if not ((answer.probabilities >= -0.01) & (answer.probabilities <= 1.01)).all():
             raise ModelError(f"{self.card.name} gives numbers outside 0…1; its card should say outputs: logits")
 
+    def check(self, settings: StreamSettings) -> None:
+        """Raise ConfigurationError when a camera cannot have these settings."""
+        if isinstance(self.network, ContinualNetwork):
+            self.network.averaged(self.card.window, settings)
+
+    def summary(self, settings: StreamSettings) -> str:
+        """Say in words what runs, and of which frames it speaks. Raises ConfigurationError."""
+        network, frames = self.network, sampler(self.card.window, settings)
+        if isinstance(network, ContinualNetwork):
+            length = network.frames(network.averaged(self.card.window, settings))
+            what = f"continual: a step of {network.step} frames, answers from {length}, {network.delay} of them ahead"
+        else:
+            length = network.length
+            what = f"windows of {length} frames"
+        return f"{network.backend.name}; {what}, spanning {frames.extent(length)}"
+
     def stream(self, settings: StreamSettings = StreamSettings()) -> Stream:
-        """Return the window of another camera."""
+        """Return the window of another camera. Raises ConfigurationError when the settings do not fit."""
         return Stream(self.card, self.labels, self.network, settings)
 
     def recognize(
@@ -221,9 +267,7 @@ class Recognizer:
                     raise
                 failed[stream] = error
                 continue
-            results[stream] = Result(
-                prediction, answer.start, clip.end, clip.frame_id, self.network.length, inference_time
-            )
+            results[stream] = Result(prediction, answer.start, clip.end, clip.frame_id, stream.length, inference_time)
         return [results.get(stream) for stream in streams]
 
     def close(self) -> None:

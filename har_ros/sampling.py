@@ -18,12 +18,14 @@ class StreamSettings:
     skip_frames: frames left out between two that enter; -1: frames enter by their stamps, at the sample rate.
     sample_rate: frames per second in the window, 0 as the card says.
     max_gap: seconds between two frames after which the window starts anew, 0 never.
+    memory: seconds over which a continual network's answers are averaged, 0 as the clip network does.
     Raises ConfigurationError when frames would be sampled in both ways.
     """
 
     skip_frames: int = -1
     sample_rate: float = 0.0
     max_gap: float = 2.0
+    memory: float = 0.0
 
     def __post_init__(self) -> None:
         if self.skip_frames >= 0 and self.sample_rate > 0:

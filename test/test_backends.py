@@ -88,7 +88,7 @@ class Fixed:
     def __init__(self, name, value):
         self.name, self.value, self.max_batch, self.closed = name, value, int(value), False
 
-    def infer(self, inputs):
+    def infer(self, inputs, states=()):
         return np.full((len(inputs), 1), self.value, np.float32)
 
     def close(self):

@@ -14,7 +14,7 @@ PROBABILITIES = npst.arrays(np.float32, 12, elements=st.floats(0, 1, width=32))
 
 
 def clip(seconds=0.0, restarts=0):
-    return Clip(np.zeros((1, 1, 1, 3), np.uint8), 0, round(seconds * SECOND), restarts=restarts)
+    return Clip(np.zeros((1, 1, 1, 3), np.uint8), (round(seconds * SECOND),), restarts=restarts)
 
 
 def predict(probabilities, labels, top_k, threshold):

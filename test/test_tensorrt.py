@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gpu import gpu_missing
 from small_networks import linear_network, write_card
-from tensorrt_networks import NETWORKS, small_clip
+from tensorrt_networks import CONTINUAL, NETWORKS, small_clip
 
 from har_ros.backends import BackendSettings, load_backend
 from har_ros.errors import BackendMissingError, ModelError
@@ -81,7 +81,7 @@ def test_what_surrounds_the_gpu_with_a_stand_in_for_the_driver(tmp_path):
         timeout=300,
     )
     assert result.returncode == 0, result.stdout
-    assert "9 passed" in result.stdout
+    assert "12 passed" in result.stdout
 
 
 # --- on a GPU ---
@@ -104,6 +104,20 @@ def test_tensorrt_gives_what_openvino_gives(tmp_path, kind, precision, tolerance
         for count in (1, 2, 3, 7):
             assert np.abs(backend.infer(inputs[:count]) - expected[:count]).max() < tolerance * max(1, scale)
         backend.close()
+
+
+@gpu
+@pytest.mark.parametrize("kind", CONTINUAL)
+def test_states_on_the_gpu_are_those_of_openvino(tmp_path, kind):
+    (network,) = CONTINUAL[kind](tmp_path)
+    raw = replace(network, output="embedding")
+    backends = [load_backend(raw, settings) for settings in (OPENVINO, BackendSettings("tensorrt", "f32", max_batch=2))]
+    states = [[backend.new_state() for _ in range(3)] for backend in backends]
+    for _ in range(16):
+        inputs = clips(raw, 3)
+        expected, found = (backend.infer(inputs, kept) for backend, kept in zip(backends, states, strict=True))
+        assert np.abs(found - expected).max() < 1e-3 * max(1, np.abs(expected).max())
+    backends[1].close()
 
 
 @gpu

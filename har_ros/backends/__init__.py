@@ -39,6 +39,13 @@ class BackendSettings:
     cpu_while_building: bool = False
 
 
+class State(Protocol):
+    """What a network keeps of one stream, where its backend computes; zeros at first."""
+
+    def reset(self) -> None:
+        """Make it zeros again."""
+
+
 class Backend(Protocol):
     """A loaded network. Use it from one thread at a time."""
 
@@ -50,10 +57,14 @@ class Backend(Protocol):
     def max_batch(self) -> int:
         """How many inputs it runs at once."""
 
-    def infer(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+    def new_state(self) -> State:
+        """Return another stream's state, for a network that keeps some."""
+
+    def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
         """Return one row of outputs for each input, which has the network's shape and type. Raises ModelError.
 
         The inputs are C-contiguous; there may be any number of them.
+        states: one for each input of a network that has some; they move on when all went well.
         """
 
     def close(self) -> None:
@@ -68,6 +79,19 @@ def load_backend(network: PreparedNetwork, settings: BackendSettings) -> Backend
         raise ConfigurationError(f"backend {settings.backend!r} is unknown; use auto or one of {', '.join(BACKENDS)}")
     backend: Backend = importlib.import_module(BACKENDS[settings.backend]).load(network, settings)
     return backend
+
+
+def gpu_wanted(settings: BackendSettings) -> bool:
+    """Return whether the network is to run on a GPU, or another device beside the CPU, and there is one."""
+    if settings.device != "CPU":
+        return True
+    if settings.backend == "auto":
+        try:
+            importlib.import_module("har_ros.backends.cuda").Device().close()
+            importlib.import_module("har_ros.backends.engine")
+        except ModelError:
+            return False
+    return settings.backend != "openvino"
 
 
 def _first_that_works(network: PreparedNetwork, settings: BackendSettings) -> Backend:

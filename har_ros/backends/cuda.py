@@ -50,6 +50,24 @@ class Device:
         minor = driver.cuDeviceGetAttribute(attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, self._device)
         return int(checked(major)), int(checked(minor))
 
+    def allocate(self, size: int) -> int:
+        """Return the address of so many bytes. Raises ModelError when memory is short."""
+        self.use()
+        return int(checked(driver.cuMemAlloc(size)))
+
+    def clear(self, address: int, size: int) -> None:
+        """Write zeros, when the stream comes to it."""
+        self.use()
+        checked(driver.cuMemsetD8Async(address, 0, size, self.stream))
+
+    def copy(self, target: int, source: int, size: int) -> None:
+        """Copy on the device, when the stream comes to it."""
+        checked(driver.cuMemcpyDtoDAsync(target, source, size, self.stream))
+
+    def free(self, address: int) -> None:
+        """Give back what `allocate` returned."""
+        checked(driver.cuMemFree(address))
+
     def wait(self) -> None:
         """Wait until the stream has done all that was asked of it."""
         checked(driver.cuStreamSynchronize(self.stream))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, SupportsInt, TypeVar
 
 from har_ros.errors import BackendMissingError, ModelError, one_line
 from har_ros.models.cache import cached
-from har_ros.models.prepare import FRAMES, PreparedNetwork, merged
+from har_ros.models.prepare import FRAMES, NETWORK, PreparedNetwork, merged
 
 logger = logging.getLogger(__name__)
 
@@ -106,8 +106,10 @@ def build(model: bytes, network: PreparedNetwork, gpu: Gpu, half: bool, max_batc
     if not half:
         config.clear_flag(trt.BuilderFlag.TF32)
     profile = builder.create_optimization_profile()
-    smallest, largest = (trt.Dims((batch, *network.shape)) for batch in (1, max_batch))
-    profile.set_shape(FRAMES, smallest, largest, largest)
+    shapes = {FRAMES: network.shape, **{NETWORK + state.input: state.shape for state in network.states}}
+    for name, shape in shapes.items():
+        smallest, largest = (trt.Dims((batch, *shape)) for batch in (1, max_batch))
+        profile.set_shape(name, smallest, largest, largest)
     config.add_optimization_profile(profile)
     _set_capability(config, gpu)
     engine = _built(builder, definition, config, f"{network.name} for {gpu.name}")

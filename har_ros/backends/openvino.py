@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.backends import BackendSettings
+from har_ros.backends import BackendSettings, State
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.models.cache import cache_folder
 from har_ros.models.prepare import PreparedNetwork
@@ -26,18 +27,27 @@ CACHE_LIMIT = 16
 
 
 class OpenVinoBackend:
-    """One compiled network and one inference request."""
+    """One compiled network and one inference request, or one for each stream of a network with states."""
 
     max_batch = 1
 
     def __init__(self, compiled: openvino.CompiledModel, name: str) -> None:
         self.name = name
+        self._compiled = compiled
         self._request = compiled.create_infer_request()
 
-    def infer(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+    def new_state(self) -> RequestState:
+        """See Backend."""
+        return RequestState(self._compiled.create_infer_request())
+
+    def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
         """See Backend. The inputs are read where they lie."""
+        requests = [state.request for state in states if isinstance(state, RequestState)]
         try:
-            rows = [self._request.infer([one[None]], share_inputs=True)[0] for one in inputs]
+            rows = [
+                request.infer([one[None]], share_inputs=True)[0]
+                for one, request in zip(inputs, requests or repeat(self._request), strict=False)
+            ]
         except RuntimeError as error:
             raise ModelError(
                 f"OpenVINO failed ({_reason(error)}); try another network, or fewer frames if memory is short"
@@ -48,7 +58,18 @@ class OpenVinoBackend:
 
     def close(self) -> None:
         """See Backend."""
-        del self._request
+        del self._request, self._compiled
+
+
+class RequestState:
+    """A request keeps the state of its stream."""
+
+    def __init__(self, request: openvino.InferRequest) -> None:
+        self.request = request
+
+    def reset(self) -> None:
+        """See State."""
+        self.request.reset_state()
 
 
 def load(network: PreparedNetwork, settings: BackendSettings) -> OpenVinoBackend:
@@ -65,7 +86,6 @@ def load(network: PreparedNetwork, settings: BackendSettings) -> OpenVinoBackend
     config.update(_cache())
     try:
         model = _joined(core, network)
-        model.reshape([1, *network.shape])
         compiled = core.compile_model(model, device, config)
     except (RuntimeError, UnicodeError) as error:
         raise ModelError(
@@ -105,15 +125,26 @@ def _core() -> openvino.Core:
 def _joined(core: openvino.Core, network: PreparedNetwork) -> openvino.Model:
     """Return the network with what lies before and after it."""
     import openvino
+    from openvino.passes import MakeStateful, Manager
 
-    model = read_network(network.path)
+    model = core.read_model(network.twin.model) if network.twin else read_network(network.path)
     before = core.read_model(network.before().SerializeToString())
     after = core.read_model(network.after().SerializeToString())
     taken = next(port for port in model.inputs if tensor_name(port) == network.input_blob)
     given = next(port for port in model.outputs if tensor_name(port) == network.output_blob)
     _connect(before.outputs[0].get_node().input_value(0), taken)
     _connect(given.get_node().input_value(0), after.inputs[0])
-    return openvino.Model(after.get_results(), before.get_parameters(), network.name)
+    ports = {tensor_name(port): port.get_node() for port in (*model.inputs, *model.outputs)} if network.states else {}
+    states = [(ports[state.input], ports[state.output]) for state in network.states]
+    parameters = [*before.get_parameters(), *(parameter for parameter, _ in states)]
+    joined = openvino.Model([*after.get_results(), *(result for _, result in states)], parameters, network.name)
+    shapes = [network.shape, *(state.shape for state in network.states)]
+    joined.reshape({i: [1, *shape] for i, shape in enumerate(shapes)})
+    if states:
+        manager = Manager()
+        manager.register_pass(MakeStateful(states))
+        manager.run_passes(joined)
+    return joined
 
 
 def _connect(source: Any, parameter: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.backends import Backend
+from har_ros.backends import Backend, State
 from har_ros.errors import HarError
 
 logger = logging.getLogger(__name__)
@@ -40,13 +40,17 @@ class Standby:
         """See Backend."""
         return self._serving.max_batch
 
-    def infer(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+    def new_state(self) -> State:
+        """See Backend; a network with states cannot be on standby."""
+        return self._serving.new_state()
+
+    def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
         """See Backend."""
         if self._made is not None:
             self._serving.close()
             self._serving, self._made = self._made, None
             logger.info("%s serves from now on", self._serving.name)
-        return self._serving.infer(inputs)
+        return self._serving.infer(inputs, states)
 
     def close(self) -> None:
         """See Backend. A build that goes on is left to itself."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.backends import Backend, BackendSettings
-from har_ros.errors import ModelError
+from har_ros.backends import Backend, BackendSettings, State
+from har_ros.errors import ConfigurationError, ModelError
 from har_ros.models.cache import discard
-from har_ros.models.prepare import FRAMES, OUTPUT, PreparedNetwork
+from har_ros.models.prepare import FRAMES, NETWORK, OUTPUT, PreparedNetwork
+from har_ros.models.writer import State as StateTensor
 
 if TYPE_CHECKING:
     import tensorrt_rtx_bindings.tensorrt_rtx as trt
@@ -37,26 +39,41 @@ class TensorRtBackend:
         if self._context is None:
             raise ModelError(f"TensorRT cannot prepare {network.name} (out of memory?); use a smaller max_batch")
         self._input = Buffer(device, (max_batch, *network.shape), network.type)
-        self._context.set_input_shape(FRAMES, (max_batch, *network.shape))
+        self._states = States(device, network.states, max_batch)
+        self._set_batch(max_batch)
         width = self._context.get_tensor_shape(OUTPUT)[1]
         self._output = Buffer(device, (max_batch, width), np.float32)
         self._context.set_tensor_address(FRAMES, self._input.address)
         self._context.set_tensor_address(OUTPUT, self._output.address)
+        for name, address in self._states.addresses.items():
+            self._context.set_tensor_address(name, address)
 
-    def infer(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        """See Backend. The inputs are copied once, into pinned memory."""
+    def new_state(self) -> StreamState:
+        """See Backend."""
+        return self._states.new()
+
+    def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
+        """See Backend. The inputs are copied once, into pinned memory; the states stay on the device."""
         self._device.use()
-        batches = [inputs[i : i + self.max_batch] for i in range(0, len(inputs), self.max_batch)]
-        return np.concatenate([self._run(batch) for batch in batches])
+        kept = [state for state in states if isinstance(state, StreamState)]
+        batches = [slice(i, i + self.max_batch) for i in range(0, len(inputs), self.max_batch)]
+        return np.concatenate([self._run(inputs[batch], kept[batch]) for batch in batches])
 
-    def _run(self, batch: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+    def _set_batch(self, count: int) -> None:
+        self._context.set_input_shape(FRAMES, (count, *self._shape))
+        for name, shape in self._states.shapes.items():
+            self._context.set_input_shape(name, (count, *shape))
+
+    def _run(self, batch: Sequence[NDArray[Any]], states: Sequence[StreamState]) -> NDArray[np.float32]:
         count = len(batch)
         for slot, one in zip(self._input.host, batch, strict=False):
             np.copyto(slot, one)
         self._input.to_device(count)
-        self._context.set_input_shape(FRAMES, (count, *self._shape))
+        self._set_batch(count)
+        self._states.gather(states)
         if not self._context.execute_async_v3(int(self._device.stream)):
             raise ModelError("TensorRT failed to run the network (the log says why); try backend openvino")
+        self._states.scatter(states)
         self._output.to_host(count)
         self._device.wait()
         rows: NDArray[np.float32] = self._output.host[:count].copy()
@@ -67,14 +84,79 @@ class TensorRtBackend:
         self._device.use()
         self._input.close()
         self._output.close()
+        self._states.close()
         del self._context, self._engine
         self._device.close()
+
+
+@dataclass
+class StreamState:
+    """One stream's state: a block of device memory, which goes back to the pool with this object."""
+
+    address: int
+    size: int
+    device: Device
+
+    def reset(self) -> None:
+        """See State."""
+        self.device.clear(self.address, self.size)
+
+
+class States:
+    """All state tensors: batches of them that the engine reads and writes, and a block of all of them per stream."""
+
+    def __init__(self, device: Device, states: Sequence[StateTensor], max_batch: int) -> None:
+        """Raises ModelError when memory is short."""
+        self.shapes = {NETWORK + state.input: state.shape for state in states}
+        self.addresses: dict[str, int] = {}
+        self._device = device
+        self._batches: list[tuple[int, int, int, int]] = []  # read, written, offset in a block, bytes
+        self._blocks: list[int] = []
+        self._free: list[int] = []
+        self._size = 0
+        for state in states:
+            read, written = (device.allocate(max_batch * state.size) for _ in range(2))
+            self.addresses.update({NETWORK + state.input: read, NETWORK + state.output: written})
+            self._batches.append((read, written, self._size, state.size))
+            self._size += state.size
+
+    def new(self) -> StreamState:
+        """Return another stream's state."""
+        if not self._free:
+            self._blocks.append(self._device.allocate(self._size))
+            self._free.append(self._blocks[-1])
+        state = StreamState(self._free.pop(), self._size, self._device)
+        weakref.finalize(state, self._free.append, state.address)
+        state.reset()
+        return state
+
+    def gather(self, states: Sequence[StreamState]) -> None:
+        """Put the streams' states where the engine reads them."""
+        for read, _, offset, size in self._batches:
+            for i, state in enumerate(states):
+                self._device.copy(read + i * size, state.address + offset, size)
+
+    def scatter(self, states: Sequence[StreamState]) -> None:
+        """Give the streams what the engine has written."""
+        for _, written, offset, size in self._batches:
+            for i, state in enumerate(states):
+                self._device.copy(state.address + offset, written + i * size, size)
+
+    def close(self) -> None:
+        """Free all of it."""
+        for address in (*self.addresses.values(), *self._blocks):
+            self._device.free(address)
 
 
 def load(network: PreparedNetwork, settings: BackendSettings) -> Backend:
     """Load the network's engine, built the first time. Raises HarError."""
     if settings.precision == "bf16":
         raise ModelError("TensorRT does not run bf16 here; set precision to auto, f16 or f32, or backend to openvino")
+    if network.states and settings.cpu_while_building:
+        raise ConfigurationError(
+            "cpu_while_building cannot be with continual, whose state does not move from one backend to the other; "
+            "set one of them to false"
+        )
     from har_ros.backends import engine  # noqa: F401  is TensorRT there?
     from har_ros.backends.cuda import Device
 

@@ -3,24 +3,54 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
-from har_ros.card import InputSpec, NetworkFile
+from har_ros.card import InputSpec, ModelCard, NetworkFile
 from har_ros.errors import ModelError
+from har_ros.models.continual import Continual, continual
 from har_ros.models.locate import Model
-from har_ros.models.prepare import Output, PreparedNetwork
-from har_ros.models.signature import COLOURS, Tensor, read_signature
+from har_ros.models.prepare import Output, PreparedNetwork, Twin
+from har_ros.models.signature import COLOURS, Tensor, load_onnx, read_signature
 
 Sizes = dict[str, int | None]
 NOTHING = Tensor((), "")
 
 
-def prepare(model: Model, frames: int = 0) -> tuple[PreparedNetwork, ...]:
-    """Return the card's networks for windows of `frames` (0: as the card says). Raises HarError with what is wrong."""
+def prepare(model: Model, frames: int = 0, in_steps: bool = False) -> tuple[PreparedNetwork, ...]:
+    """Return the card's networks for windows of `frames` (0: as the card says). Raises HarError with what is wrong.
+
+    in_steps: as the continual network that takes each frame once.
+    """
     networks, wrong = examine(model, frames)
     if wrong:
         raise ModelError(f"{model.card.name}: {'; '.join(wrong)}; mend the card or its files")
-    return networks
+    return (stepwise(networks[0], model.card)[0],) if in_steps else networks
+
+
+def stepwise(network: PreparedNetwork, card: ModelCard) -> tuple[PreparedNetwork, Continual]:
+    """Return a clip network's continual twin, and how it came about. Raises ModelError."""
+    spec, remedy = network.spec, "set continual to false"
+    if card.kind != "clip" or spec is None:
+        raise ModelError(f"{card.name} is of kind {card.kind}, which takes frames one by one as it is; {remedy}")
+    if network.path.suffix != ".onnx":
+        raise ModelError(f"{network.path} is not ONNX, which continual inference needs; {remedy}")
+    sizes = {"N": 1, "C": COLOURS, "T": network.shape[0], "H": spec.height, "W": spec.width}
+    shape = [sizes[axis] for axis in spec.layout]
+    try:
+        twin = continual(
+            load_onnx(network.path), network.input_blob, network.output_blob, shape, spec.layout.index("T")
+        )
+    except ModelError as error:
+        raise ModelError(f"{card.name} cannot be streamed: {error}; {remedy}") from None
+    prepared = replace(
+        network,
+        name=f"{network.name}-continual",
+        output_blob=twin.output,
+        shape=(twin.stride, *network.shape[1:]),
+        twin=Twin(twin.lag, twin.columns, twin.states, twin.model.SerializeToString()),
+    )
+    return prepared, twin
 
 
 def examine(model: Model, frames: int = 0) -> tuple[tuple[PreparedNetwork, ...], list[str]]:

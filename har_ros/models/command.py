@@ -9,28 +9,34 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Column, Table
 
 from har_ros.errors import HarError
-from har_ros.models.check import examine
+from har_ros.models.check import examine, prepare, stepwise
 from har_ros.models.fetch import fetch
 from har_ros.models.locate import Model, card_names, find_model
-from har_ros.options import add_network_options, backend_settings
+from har_ros.options import add_network_options, at_least, backend_settings
 from har_ros.recognizer import Recognizer
 
 
 def run(arguments: list[str]) -> int:
     """Run the command. Returns the exit status. Raises HarError."""
     parser = argparse.ArgumentParser(prog="actionnet models", description=__doc__)
-    commands = parser.add_subparsers(dest="command", title="commands", metavar="{list,fetch,check}")
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="{list,fetch,check,continual}")
     commands.add_parser("list", help="list the networks that come with har_ros (also without a command)")
     fetching = commands.add_parser("fetch", help="download a network")
     fetching.add_argument("names", nargs="+", metavar="NAME", help="a card's name or path")
     checking = commands.add_parser("check", help="compare a card with its network, and try it")
     checking.add_argument("model", metavar="CARD", help="a card's name, or the path of a card or of a network file")
     add_network_options(checking)
+    streaming = commands.add_parser("continual", help="show how a network takes each frame once, in steps")
+    streaming.add_argument("model", metavar="CARD", help="a card's name, or the path of a card or of a network file")
+    streaming.add_argument("--labels", default="", help="a file with a class name per line, in place of the card's")
+    streaming.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (what the card says)")
     options = parser.parse_args(arguments)
     if options.command == "fetch":
         return _fetch([find_model(name) for name in options.names])
     if options.command == "check":
         return _check(options)
+    if options.command == "continual":
+        return _continual(find_model(options.model, options.labels), options.frames)
     return _list()
 
 
@@ -90,7 +96,8 @@ def _check(options: argparse.Namespace) -> int:
         console.print(f"{model.card.name}: {text}", markup=False)
     if wrong:
         return 1
-    overrides = {"labels": options.labels, "input_blob": options.input_blob, "output_blob": options.output_blob}
+    names = ("labels", "input_blob", "output_blob", "continual")
+    overrides = {name: getattr(options, name) for name in names}
     with Recognizer.open(options.model, backend_settings(options), **overrides) as recognizer:
         shapes = " and ".join(f"{'×'.join(map(str, one.shape))} {one.type}" for one in networks)
         console.print(
@@ -98,4 +105,26 @@ def _check(options: argparse.Namespace) -> int:
             f"tried with {recognizer.network.backend.name}",
             markup=False,
         )
+    return 0
+
+
+def _continual(model: Model, frames: int) -> int:
+    card = model.card
+    _, twin = stepwise(prepare(model, frames)[0], card)
+    table = Table("layer", "operator", "lag (frames)", "state", Column("kB", justify="right"), box=None)
+    for layer in twin.layers:
+        state = ("×".join(map(str, layer.state.shape)), f"{layer.state.size / 1e3:.0f}") if layer.state else ()
+        table.add_row(layer.name, layer.operator, str(layer.lag), *state)
+    rate = card.window.sample_rate
+    delay = twin.lag * twin.stride
+    seconds = (f" ({frames / rate:.2f} s)" if rate else "" for frames in (twin.stride, delay))
+    step, lag = (f"{frames} frames{text}" for frames, text in zip((twin.stride, delay), seconds, strict=True))
+    size = sum(state.size for state in twin.states)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(table)
+    console.print(
+        f"{card.name}: a step is {step}; an answer lags by {lag}, and {twin.columns} are averaged as in a window of "
+        f"{frames or card.window.frames} frames; {len(twin.states)} states, {size / 1e6:.1f} MB for each camera",
+        markup=False,
+    )
     return 0

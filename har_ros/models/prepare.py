@@ -7,7 +7,7 @@ graphs. A backend for ONNX gets them merged with the network; one that reads oth
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,10 +19,26 @@ from onnx import TensorProto, helper, numpy_helper
 from har_ros.card import InputSpec
 from har_ros.errors import ModelError, one_line
 from har_ros.models.signature import load_onnx
+from har_ros.models.writer import State
 
 OPSET, IR_VERSION = 13, 8
 FRAMES, OUTPUT = "frames", "output"
+NETWORK = "network/"
+"""What the names of a merged network's own tensors begin with."""
 Output = Literal["logits", "probabilities", "embedding"]
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A continual network beside its clip network (see har_ros.models.continual).
+
+    lag: steps by which its answers lag. columns: steps over which the clip network averages. model: serialised ONNX.
+    """
+
+    lag: int
+    columns: int
+    states: tuple[State, ...]
+    model: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,7 @@ class PreparedNetwork:
     spec: how frames become the network's input; None for a decoder, which takes embeddings as they are.
     input_type, output_type: numpy's names of the network's own. output_rank: its number of axes.
     single: whether the network takes one input at a time only.
+    twin: the continual network that is to run in place of the file's, which takes `shape` as its step.
     """
 
     name: str
@@ -47,6 +64,12 @@ class PreparedNetwork:
     output_rank: int
     output: Output
     single: bool
+    twin: Twin | None = None
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """What the network gives back for its next input."""
+        return self.twin.states if self.twin else ()
 
     def before(self, opset: int = OPSET, ir_version: int = IR_VERSION) -> onnx.ModelProto:
         """Return the graph from the host's array ("frames") to the network's input."""
@@ -83,17 +106,18 @@ def merged(network: PreparedNetwork, half: bool = False) -> bytes:
     """
     if network.path.suffix != ".onnx":
         raise ModelError(f"{network.path} is not ONNX, which TensorRT needs; set backend to openvino")
-    model = load_onnx(network.path)
+    model = onnx.load_from_string(network.twin.model) if network.twin else load_onnx(network.path)
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
     if opset < 9:
         raise ModelError(f"{network.path} has ONNX operator set {opset}; export it anew with 9 or later")
     try:
         if half:
             model = _halved(model)
-        model = onnx.compose.add_prefix(model, "network/")
+        model = onnx.compose.add_prefix(model, NETWORK)
         before = network.before(opset, model.ir_version)
-        given, raw = f"network/{network.input_blob}", f"network/{network.output_blob}"
-        model = onnx.compose.merge_models(before, model, [("ready", given)], outputs=[raw])
+        given, raw = f"{NETWORK}{network.input_blob}", f"{NETWORK}{network.output_blob}"
+        outputs = [raw, *(f"{NETWORK}{state.output}" for state in network.states)]
+        model = onnx.compose.merge_models(before, model, [("ready", given)], outputs=outputs)
         model = onnx.compose.merge_models(model, network.after(opset, model.ir_version), [(raw, "raw")])
     except ModelError:
         raise

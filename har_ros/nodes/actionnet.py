@@ -22,7 +22,6 @@ from har_ros.nodes.output import Output
 from har_ros.nodes.run import Program, interruptible, run
 from har_ros.nodes.worker import Worker
 from har_ros.recognizer import Recognizer
-from har_ros.sampling import sampler
 
 PATIENCE = 1.0
 """Seconds that a running inference has to end when the node is deactivated or stopped."""
@@ -111,16 +110,16 @@ class ActionNet(Program, LifecycleNode):
         self.get_logger().info(f"loading {values['model']}")
         with interruptible():
             recognizer = open_recognizer(values)
+        settings = parameters.stream_settings(values)
         try:
             scores = parameters.score_settings(values, recognizer.labels)
+            recognizer.check(settings)
         except HarError:
             recognizer.close()
             raise
         self.recognizer = recognizer
         self._output.describe(recognizer.card.name, recognizer.labels, scores.threshold)
-        network = recognizer.network
-        extent = sampler(recognizer.card.window, parameters.stream_settings(values)).extent(network.length)
-        self.get_logger().info(f"{network.backend.name}; windows of {network.length} frames, spanning {extent}")
+        self.get_logger().info(recognizer.summary(settings))
 
     def _activate(self) -> None:
         assert self.recognizer is not None  # the lifecycle's order
@@ -172,6 +171,7 @@ class ActionNet(Program, LifecycleNode):
         if self.recognizer is None:
             return
         scores = parameters.score_settings(values, self.recognizer.labels)
+        self.recognizer.check(settings)
         if self.active is None:
             return
         self.active.cameras.set(topics, values["overlay"])
@@ -192,7 +192,8 @@ def open_recognizer(values: dict[str, Any]) -> Recognizer:
     """Load the network that the parameters name. Raises HarError."""
     backend = BackendSettings(**{field.name: values[field.name] for field in fields(BackendSettings)})
     names = ("frames", "labels", "input_blob", "output_blob")
-    return Recognizer.open(values["model"], backend, **{name: values[name] for name in names})
+    continual = {"true": True, "false": False}.get(values["continual"])
+    return Recognizer.open(values["model"], backend, continual=continual, **{name: values[name] for name in names})
 
 
 def main(arguments: list[str] | None = None) -> int:

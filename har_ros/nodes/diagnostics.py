@@ -96,6 +96,7 @@ class Diagnostics:
             "windows failed": camera.windows_failed,
             "restarts (gap)": stream.gaps,
             "restarts (clock went back)": stream.clock_jumps,
+            "restarts (image size changed)": stream.size_changes,
             "age of the last result (s)": f"{camera.age:.3f}",
             "last error": camera.last_error,
         }

@@ -28,7 +28,8 @@ Value = str | int | float | bool | list[str]
 class Parameter:
     """One row of a table. `low` and `high` bound a number, both included; `choices` a string.
 
-    at_run_time: it can change while the node is configured.
+    at_run_time: it can change while the node is configured. Where "true" and "false" are choices, true and false mean
+    these.
     """
 
     name: str
@@ -48,10 +49,18 @@ class Parameter:
             text = f"one of {', '.join(self.choices)}"
         return text if self.low is None else f"{text} from {self.low} to {self.high}"
 
-    def check(self, value: object) -> None:
-        """Raise ConfigurationError for what rclpy lets pass."""
+    @property
+    def any_type(self) -> bool:
+        """Whether its values are not all of one type."""
+        return "true" in self.choices
+
+    def read(self, value: Any) -> Any:
+        """Return the value as it is to be used. Raises ConfigurationError for what rclpy lets pass."""
+        if self.any_type and isinstance(value, bool):
+            value = str(value).lower()
         if self.choices and value not in self.choices:
             raise ConfigurationError(f"parameter {self.name} is {value!r}; give {self.expected}")
+        return value
 
     def descriptor(self, read_only: bool) -> ParameterDescriptor:
         """What `ros2 param describe` shows; rclpy enforces type and range."""
@@ -61,6 +70,7 @@ class Parameter:
             description=self.description,
             additional_constraints=self.expected if read_only else f"{self.expected}; {when}",
             read_only=read_only,
+            dynamic_typing=self.any_type,
         )
         if isinstance(self.default, float):
             descriptor.floating_point_range = [FloatingPointRange(from_value=self.low, to_value=self.high)]
@@ -101,6 +111,20 @@ ACTIONNET = (
     Parameter("max_batch", 4, "Number of cameras' windows that TensorRT runs at once, at most.", 1, 64),
     Parameter("cpu_while_building", False, "Let OpenVINO serve while TensorRT builds an engine, which takes minutes."),
     Parameter("frames", 0, "Number of frames in a window; 0: what the model's card says.", 0, 1024),
+    Parameter(
+        "continual",
+        "auto",
+        "Let a clip network take each frame once, in steps, in place of whole windows; auto: as its card says.",
+        choices=("auto", "true", "false"),
+    ),
+    Parameter(
+        "memory",
+        0.0,
+        "Seconds over which a continual network's answers are averaged; 0.0: as over a window.",
+        0.0,
+        60.0,
+        at_run_time=True,
+    ),
     Parameter(
         "sample_rate",
         0.0,
@@ -174,19 +198,19 @@ def declare(node: Node, table: tuple[Parameter, ...], read_only: bool = True) ->
 
 def changed(values: dict[str, Any], changes: dict[str, Any], configured: bool) -> dict[str, Any]:
     """Return the values of ACTIONNET with some of them changed. Raises ConfigurationError when they may not change."""
-    for name, row in ((row.name, row) for row in ACTIONNET if row.name in changes):
-        row.check(changes[name])
-        if configured and not row.at_run_time and changes[name] != values[name]:
+    read = {row.name: row.read(changes[row.name]) for row in ACTIONNET if row.name in changes}
+    for name, row in ((row.name, row) for row in ACTIONNET if row.name in read):
+        if configured and not row.at_run_time and read[name] != values[name]:
             raise ConfigurationError(
                 f"parameter {name} is read-only while the node is configured; deactivate it and clean it up "
                 "(ros2 lifecycle set), set the parameter, and configure it again"
             )
-    return {**values, **changes}
+    return {**values, **read}
 
 
 def stream_settings(values: dict[str, Any]) -> StreamSettings:
     """Return how frames become windows. Raises ConfigurationError."""
-    return StreamSettings(values["skip_frames"], values["sample_rate"], values["max_gap"])
+    return StreamSettings(values["skip_frames"], values["sample_rate"], values["max_gap"], values["memory"])
 
 
 def score_settings(values: dict[str, Any], labels: tuple[str, ...]) -> ScoreSettings:
@@ -217,13 +241,12 @@ def resolved_topics(node: Node, given: list[str] | None) -> list[str]:
     return topics
 
 
-def _declare(node: Node, parameter: Parameter, read_only: bool) -> Value:
+def _declare(node: Node, parameter: Parameter, read_only: bool) -> Any:
     try:
         descriptor = parameter.descriptor(read_only)
-        value: Value = node.declare_parameter(parameter.name, parameter.default, descriptor).value
+        value = node.declare_parameter(parameter.name, parameter.default, descriptor).value
     except (InvalidParameterTypeException, InvalidParameterValueException):
         anything = ParameterDescriptor(dynamic_typing=True)
         value = node.declare_parameter(parameter.name, None, anything).value
         raise ConfigurationError(f"parameter {parameter.name} is {value!r}; give {parameter.expected}") from None
-    parameter.check(value)
-    return value
+    return parameter.read(value)

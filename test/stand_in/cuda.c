@@ -38,6 +38,13 @@ int cuMemFreeHost(void *block) { return freed(block); }
 int cuMemcpyHtoDAsync_v2(unsigned long long to, const void *from, size_t size, void *stream) { return copied((void *)to, from, size, stream); }
 int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t size, void *stream) { return copied(to, (void *)from, size, stream); }
 
+int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from, size_t size, void *stream) { return copied((void *)to, (void *)from, size, stream); }
+int cuMemsetD8Async(unsigned long long to, unsigned char value, size_t size, void *stream) {
+    if (stream != STREAM) return INVALID_HANDLE;
+    memset((void *)to, value, size);
+    return in_context();
+}
+
 int cuGetProcAddress_v2(const char *name, void **function, int version, unsigned long long flags, int *status) {
     char newer[200];
     snprintf(newer, sizeof newer, "%s_v2", name);

@@ -6,14 +6,16 @@ Engines are built by TensorRT; in place of running one, ONNX Runtime computes th
 
 import ctypes
 import threading
+from dataclasses import replace
 
 import numpy as np
 import onnxruntime
 import pytest
 from small_networks import encoder_decoder, linear_network, write_card
+from tensorrt_networks import small_continual
 
 from har_ros.backends import BackendSettings, engine, load_backend
-from har_ros.errors import ModelError
+from har_ros.errors import ConfigurationError, ModelError
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
 from har_ros.models.prepare import merged
@@ -36,13 +38,12 @@ class Context:
     """The calls of trt.IExecutionContext that the backend makes."""
 
     def __init__(self, network):
-        self.type = network.type
+        self.type, self.states = network.type, network.states
         self.session = onnxruntime.InferenceSession(merged(network), providers=["CPUExecutionProvider"])
-        self.addresses = {}
+        self.addresses, self.shapes = {}, {}
 
     def set_input_shape(self, name, shape):
-        assert name == "frames"
-        self.shape = shape
+        self.shapes[name] = shape
         return True
 
     def set_tensor_address(self, name, address):
@@ -50,17 +51,18 @@ class Context:
         return True
 
     def get_tensor_shape(self, name):
-        return self.run().shape
+        zeros = {one: np.zeros(shape, self.type_of(one)) for one, shape in self.shapes.items()}
+        return self.session.run([name], zeros)[0].shape
 
     def execute_async_v3(self, stream):
-        rows = self.run()
-        at(self.addresses["output"], rows.shape, np.float32)[:] = rows
+        given = {name: at(self.addresses[name], shape, self.type_of(name)) for name, shape in self.shapes.items()}
+        outputs = ["output", *(f"network/{state.output}" for state in self.states)]
+        for name, value in zip(outputs, self.session.run(outputs, given), strict=True):
+            at(self.addresses[name], value.shape, np.float32)[:] = value
         return stream != 0
 
-    def run(self):
-        known = "frames" in self.addresses
-        inputs = at(self.addresses["frames"], self.shape, self.type) if known else np.zeros(self.shape, self.type)
-        return self.session.run(None, {"frames": inputs})[0]
+    def type_of(self, name):
+        return self.type if name == "frames" else np.float32
 
 
 def at(address, shape, dtype):
@@ -110,6 +112,43 @@ def test_batches_give_what_openvino_gives(networks, loads, index):
     for count in (1, 2, 3, 7, 1):
         np.testing.assert_allclose(backend.infer(inputs[:count]), expected[:count], atol=1e-3)
     backend.close()
+
+
+def test_states_stay_with_their_streams(tmp_path, own_cache, loads):
+    """Seven streams in batches of three, stepping together or not, against OpenVINO; one of them begins anew."""
+    (network,) = small_continual(tmp_path)
+    network = loads["network"] = replace(network, output="embedding")
+    backend = load_backend(network, BackendSettings("tensorrt", "f32", max_batch=3))
+    other = load_backend(network, BackendSettings("openvino", "f32"))
+    states, expected = ([one.new_state() for _ in range(7)] for one in (backend, other))
+    rng = np.random.default_rng(0)
+    for turn in range(14):
+        who = [i for i in range(7) if (i + turn) % 4]
+        inputs = [rng.integers(0, 256, network.shape, np.uint8) for _ in who]
+        if turn == 7:
+            states[2].reset()
+            expected[2].reset()
+        rows = backend.infer(inputs, [states[i] for i in who])
+        np.testing.assert_allclose(rows, other.infer(inputs, [expected[i] for i in who]), atol=1e-4)
+    backend.close()
+
+
+def test_the_state_of_a_camera_that_went_is_used_again(tmp_path, own_cache, loads):
+    (network,) = small_continual(tmp_path)
+    loads["network"] = network
+    backend = load_backend(network, BackendSettings("tensorrt", "f32"))
+    before = ctypes.c_int.in_dll(DRIVER, "stand_in_allocations").value
+    for _ in range(5):
+        state = backend.new_state()
+        del state
+    assert ctypes.c_int.in_dll(DRIVER, "stand_in_allocations").value == before + 1
+    backend.close()
+
+
+def test_a_network_with_states_cannot_be_on_standby(tmp_path, loads):
+    (network,) = small_continual(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"cpu_while_building cannot be with continual, .*; set one"):
+        load_backend(network, BackendSettings("tensorrt", cpu_while_building=True))
 
 
 def test_it_runs_in_another_thread_than_it_was_loaded_in(networks, loads):

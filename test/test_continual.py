@@ -1,0 +1,282 @@
+"""Clip networks and their continual twins: the same numbers, frame by frame."""
+
+import re
+from functools import partial
+
+import numpy as np
+import onnxruntime
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from streamable_networks import ARCHITECTURES, Graph
+
+from har_ros.errors import ModelError
+from har_ros.models.continual import continual
+from har_ros.models.streaming import Extent, streaming
+
+TIME = 2
+
+
+def session(model):
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it fuses Pad wrongly
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+class Player:
+    """Streams through a continual network; the states of each stream are kept by the caller."""
+
+    def __init__(self, twin):
+        self.twin = twin
+        self.session = session(twin.model)
+
+    def start(self, batch=1):
+        return {state.input: np.zeros((batch, *state.shape), state.dtype) for state in self.twin.states}
+
+    def step(self, frames, states):
+        names = [self.twin.output, *(state.output for state in self.twin.states)]
+        rows, *following = self.session.run(names, {"clips": frames, **states})
+        states.update(zip(states, following, strict=True))
+        return rows
+
+    def all(self, frames, steps):
+        states, at, rows = self.start(), 0, []
+        for length in steps:
+            rows.append(self.step(frames[:, :, at : at + length], states))
+            at += length
+        return np.concatenate(rows)
+
+
+def noise(frames, size=16, seed=0):
+    return np.random.default_rng(seed).normal(size=(1, 3, frames, size, size)).astype(np.float32)
+
+
+def reached(make, frames, stride, size):
+    """Return the columns that change with the frames of one step in the middle, counted from that step."""
+    impulse = np.zeros((1, 3, frames, size, size), np.float32)
+    middle = frames // 2 // stride
+    impulse[:, :, middle * stride : (middle + 1) * stride] = 1
+    columns = session(make(columns=True, positive=True)).run(None, {"clips": impulse})[0][0]
+    return np.flatnonzero(columns.any(axis=1)) - middle
+
+
+def assert_streams_as_the_whole(make, twin, steps, size=16, seed=0):
+    """Compare all columns that the two ends cannot have spoilt; there must be some."""
+    ends = 1 + int(np.abs(reached(make, sum(steps), twin.stride, size)).max())
+    clip = noise(sum(steps), size, seed)
+    expected = session(make(columns=True)).run(None, {"clips": clip})[0][0]
+    found = Player(twin).all(clip, steps)
+    inside = np.arange(ends, min(len(expected) - ends, len(found) - twin.lag))
+    assert len(inside) > 0
+    np.testing.assert_allclose(found[inside + twin.lag], expected[inside], atol=1e-4)
+
+
+# --- the arithmetic ---
+
+EXTENTS = st.builds(Extent, st.integers(1, 7), st.integers(1, 3), st.integers(1, 3), st.integers(0, 6))
+
+
+def slide(values, extent, pad):
+    """Sum of k values, the definition: out[i] = sum_j in[i s - p + j d], zeros before the first."""
+    padded = np.concatenate([np.zeros(pad), values])
+    span = (extent.kernel - 1) * extent.dilation
+    starts = range(0, len(padded) - span, extent.stride)
+    return np.array([padded[i : i + span + 1 : extent.dilation].sum() for i in starts])
+
+
+@given(EXTENTS, st.integers(-5, 20), st.lists(st.integers(1, 4), min_size=1, max_size=8))
+def test_an_operator_streams_as_it_slides(extent, lag, steps):
+    """Against the definition, with an input that lags already; and with the least state and lag that do it."""
+    how = streaming(extent, lag)
+    values = np.random.default_rng(0).normal(size=sum(steps) * extent.stride + 5)
+    stream = np.concatenate([np.zeros(max(lag, 0)), values])[max(-lag, 0) :]
+    state, found, at = np.zeros(how.state), [], 0
+    for n in steps:
+        joined = np.concatenate([state, stream[at : at + n * extent.stride]])
+        at += n * extent.stride
+        outputs = slide(joined[how.skip :], extent, 0)
+        assert len(outputs) == n
+        found.extend(outputs)
+        state = joined[len(joined) - how.state :]
+    expected = slide(values, extent, extent.pad)
+    span = (extent.kernel - 1) * extent.dilation
+    for q, i in ((q, q - how.lag) for q in range(len(found))):
+        if i * extent.stride - extent.pad >= max(0, -lag):  # it reads nothing from before the first
+            assert found[q] == pytest.approx(expected[i])
+    assert how.state == 0 or how.skip == 0
+    assert 0 <= how.spare < extent.stride  # one column less of lag would read what has not come
+    assert how.state <= span
+
+
+# --- graphs ---
+
+
+@st.composite
+def graphs(draw):
+    """Make small networks of random operators, two or three branches, joined; and the same without its average."""
+    plan = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["conv", "MaxPool", "AveragePool", "norm", "pad"]),
+                st.integers(1, 4),  # kernel
+                st.integers(1, 2),  # stride
+                st.integers(1, 2),  # dilation
+                st.tuples(st.integers(0, 3), st.integers(0, 3)),  # padding, begin and end
+            ),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    branches = draw(
+        st.lists(st.tuples(st.integers(1, 4), st.integers(1, 2), st.integers(0, 3)), min_size=1, max_size=3)
+    )
+    rate, join, average = draw(st.integers(1, 2)), draw(st.sampled_from(["Concat", "Add"])), draw(AVERAGES)
+    return partial(build, plan, branches, rate, join, average)
+
+
+AVERAGES = st.sampled_from(["GlobalAveragePool", "ReduceMean"])
+
+
+def build(plan, branches, rate, join, average, columns=False, positive=False):
+    graph = Graph(positive)
+    x = graph.conv("clips", 2, (1, 1, 1), relu=False)
+    for operator, kernel, stride, dilation, (begin, end) in plan:
+        pads = (begin, 0, 0, end, 0, 0)
+        if operator == "conv":
+            x = graph.conv(x, 3, (kernel, 1, 1), (stride, 1, 1), pads, (dilation, 1, 1))
+        elif operator == "norm":
+            x = graph.norm(x)
+        elif operator == "pad":
+            x = graph.add("Pad", x, graph.constant(np.array([0, 0, begin, 0, 0, 0, 0, end, 0, 0])))
+        else:
+            pads = (min(begin, kernel - 1), 0, 0, min(end, kernel - 1), 0, 0)
+            x = graph.pool(operator, x, (kernel, 1, 1), (stride, 1, 1), pads)
+    ends = []
+    for kernel, dilation, pad in branches:
+        span = (kernel - 1) * dilation
+        pads = (min(pad, span), 0, 0, span - min(pad, span), 0, 0)  # so that all branches are as long
+        ends.append(graph.conv(x, 2, (kernel, 1, 1), (rate, 1, 1), pads, (dilation, 1, 1)))
+    y = ends[0]
+    for other in ends[1:]:
+        y = graph.concat(y, other) if join == "Concat" else graph.add("Add", y, other)
+    return graph.finish(y, [3, "time", 2, 2], average, columns)
+
+
+@given(graphs(), st.lists(st.integers(1, 5), min_size=1, max_size=30), st.integers(0, 3))
+def test_any_graph_streams_as_the_whole_however_it_is_cut(make, pieces, seed):
+    twin = continual(make(), "clips", "scores", [1, 3, 96, 2, 2], TIME)
+    steps = [piece * twin.stride for piece in pieces]
+    while sum(steps) < 240:
+        steps += steps
+    assert_streams_as_the_whole(make, twin, steps, 2, seed)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_zoos_networks_stream_as_the_whole_and_as_early_as_can_be(name):
+    make, stride = ARCHITECTURES[name], {"mc3_18": 1, "resnet-18": 16, "resnet-34": 16}.get(name, 8)
+    twin = continual(make(), "clips", "scores", [1, 3, 32, 16, 16], TIME)
+    steps = [stride * n for n in (1, 2, 1, 4, 3, 10, 19)]
+    assert (twin.stride, twin.lag) == (stride, -reached(make, sum(steps), stride, 16).min())
+    assert_streams_as_the_whole(make, twin, steps)
+
+
+def test_two_cameras_interleaved_or_together_are_as_each_alone():
+    make = ARCHITECTURES["i3d"]
+    twin = continual(make(), "clips", "scores", [1, 3, 32, 16, 16], TIME)
+    player, clips = Player(twin), [noise(160, seed=seed) for seed in (1, 2)]
+    alone = [player.all(clip, [8] * 20) for clip in clips]
+    states, interleaved = [player.start(), player.start()], [[], []]
+    both, together = player.start(batch=2), []
+    for at in range(0, 160, 8):
+        for i, clip in enumerate(clips):
+            interleaved[i].append(player.step(clip[:, :, at : at + 8], states[i]))
+        together.append(player.step(np.concatenate(clips)[:, :, at : at + 8], both))
+    for i in range(2):
+        np.testing.assert_array_equal(np.concatenate(interleaved[i]), alone[i])
+        np.testing.assert_allclose(np.stack(together)[:, i], alone[i], atol=1e-5)
+
+
+def test_the_model_itself_stays_as_it_is():
+    model = ARCHITECTURES["r3d_18"]()
+    before = model.SerializeToString()
+    continual(model, "clips", "scores", [1, 3, 32, 16, 16], TIME)
+    assert model.SerializeToString() == before
+
+
+# --- what cannot be streamed ---
+
+
+def numbers(*values):
+    return np.array(values, np.int64)
+
+
+def time_varying(graph, x):
+    return graph.add("Add", x, graph.constant(np.arange(32, dtype=np.float32).reshape(1, 1, 32, 1, 1)))
+
+
+def gate(graph, x):
+    mean = graph.add("ReduceMean", x, graph.constant(numbers(2, 3, 4)), keepdims=1)
+    return graph.add("Mul", x, graph.add("Sigmoid", mean))
+
+
+def slow_and_fast(graph, x):
+    slow, fast = graph.conv(x, 4, (3, 3, 3)), graph.conv(x, 4, (1, 1, 1))
+    ends = [graph.add("GlobalAveragePool", end) for end in (slow, fast)]
+    return graph.concat(*ends)
+
+
+CANNOT = {
+    "attention": (
+        lambda graph, x: graph.add("MatMul", x, graph.add("Transpose", x, perm=[0, 1, 2, 4, 3])),
+        "MatMul 'MatMul_3' mixes all of time",
+    ),
+    "position": (time_varying, "Add 'Add_2' has a constant, 'constant_2', that is not the same for all frames"),
+    "squeeze and excite": (gate, "Mul 'Mul_4' joins frames with their average over time"),
+    "sum so far": (
+        lambda graph, x: graph.add("CumSum", x, graph.constant(np.array(2))),
+        "CumSum 'CumSum_2' may mix frames that are far apart",
+    ),
+    "instance norm": (
+        lambda graph, x: graph.add("InstanceNormalization", x, graph.weights(4), graph.summands(4)),
+        "InstanceNormalization 'InstanceNormalization_2' may mix",
+    ),
+    "frames as channels": (
+        lambda graph, x: graph.conv(graph.add("Transpose", x, perm=[0, 2, 1, 3, 4], channels=32), 4, (1, 1, 1)),
+        "Conv 'Conv_3' takes time as channels",
+    ),
+    "batch": (
+        lambda graph, x: graph.add("Transpose", x, perm=[2, 1, 0, 3, 4]),
+        "Transpose 'Transpose_2' moves the batch",
+    ),
+    "flat": (
+        lambda graph, x: graph.add("Flatten", x, axis=1),
+        "Flatten 'Flatten_2' merges all of time with other axes",
+    ),
+    "pieces": (lambda graph, x: graph.add("Concat", x, x, axis=2), "Concat 'Concat_2' joins pieces of time"),
+    "constant": (
+        lambda graph, x: graph.add("Concat", x, graph.constant(np.zeros((1, 1, 32, 16, 16), np.float32)), axis=1),
+        "Concat 'Concat_2' joins frames with a constant",
+    ),
+    "two averages": (slow_and_fast, "Concat 'Concat_8' joins averages over time that lag differently"),
+}
+
+
+@pytest.mark.parametrize("what", CANNOT)
+def test_what_cannot_be_streamed_is_named(what):
+    build, message = CANNOT[what]
+    graph = Graph()
+    x = build(graph, graph.conv("clips", 4, (3, 3, 3)))
+    model = graph.raw(x, [3, "time", 16, 16])
+    with pytest.raises(ModelError, match=re.escape(message)) as caught:
+        continual(model, "clips", x, [1, 3, 32, 16, 16], TIME)
+    assert "\n" not in str(caught.value)
+
+
+def test_branches_at_different_rates_cannot_meet():
+    graph = Graph()
+    slow = graph.pool("MaxPool", graph.conv("clips", 4, (1, 1, 1), (2, 1, 1)), (1, 1, 1), (1, 1, 1))
+    fast = graph.pool("MaxPool", graph.conv("clips", 4, (1, 1, 1)), (1, 1, 1), (1, 1, 1))
+    mean = [graph.add("ReduceMean", x, graph.constant(numbers(3, 4)), keepdims=1) for x in (slow, fast)]
+    model = graph.raw(graph.add("Add", mean[0], mean[1]), [3, "time", 16, 16])
+    with pytest.raises(ModelError, match="Add 'Add_8' joins frames at different rates"):
+        continual(model, "clips", "Add_8", [1, 3, 1, 16, 16], TIME)
