@@ -102,8 +102,7 @@ class ModelCard:
     kind: "clip", one `network` that takes a window of frames; or "encoder-decoder": the `encoder` takes a frame,
     the `decoder` a window of what the encoder made of them (N×T×D).
     labels: one class name per output, or the name of a text file with one per line.
-    continual: whether a clip network takes each frame once, in steps, unless the user says otherwise; "cpu": only
-    where it does not run on a GPU.
+    continual: whether a clip network takes each frame once, in steps, unless the user says otherwise.
     """
 
     name: str
@@ -118,7 +117,7 @@ class ModelCard:
     encoder: NetworkFile | None = None
     decoder: NetworkFile | None = None
     files: tuple[SourceFile, ...] = ()
-    continual: bool | Literal["cpu"] = False
+    continual: bool = False
 
     @property
     def networks(self) -> tuple[NetworkFile, ...]:
@@ -205,7 +204,7 @@ def _wrong_networks(card: ModelCard) -> list[str]:
                 f"{name} is {'needed in' if wanted else 'not for'} a card of kind {card.kind}; mend one of them"
             )
     if card.continual and card.kind != "clip":
-        wrong.append(f"continual is {card.continual} in a card of kind {card.kind}; leave it out")
+        wrong.append(f"continual is true in a card of kind {card.kind}; leave it out")
     clip_layout = "T" in card.input.layout
     if clip_layout != (card.kind == "clip"):
         axis = "with" if card.kind == "clip" else "without"

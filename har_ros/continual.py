@@ -73,7 +73,7 @@ class ContinualNetwork:
             for (memory, clip), row in zip(pairs, rows, strict=True):
                 memory.append(row, clip.stamps[at])
         for memory, clip in zip(kept, clips, strict=True):
-            memory.restarts = clip.restarts if memory.finite else None
+            memory.settle(clip)
         return [memory.answer(self._logits) for memory in kept]
 
     def close(self) -> None:
@@ -84,25 +84,23 @@ class ContinualNetwork:
 class Columns:
     """The state of one camera in a continual network, and its newest answers, of which the average counts.
 
-    columns: over how many to average; it may change. splices: how often frames were missing between two clips.
+    columns: over how many to average. max_gap: seconds between two steps behind which it begins anew, 0 never. Both may
+    change. gaps: how often it did, because the network was busy for so long.
     """
 
     def __init__(self, step: int, lag: int, columns: int, state: State) -> None:
         self.columns = columns
-        self.splices = 0
+        self.max_gap = 0.0
+        self.gaps = 0
         self.state = state
         self._step = step
         self._lag = lag
         self._rows: list[NDArray[np.float32]] = []
         self._starts: list[int] = []  # of the steps, nanoseconds
         self._steps = 0
-        self._number = 0
-        self.restarts: int | None = 0  # of the window whose frames these are; None while it is not known
-
-    @property
-    def finite(self) -> bool:
-        """Whether the newest answer is; else the state is not, either."""
-        return bool(np.isfinite(self._rows[-1:]).all())
+        self._sound = True
+        self._end = 0  # of the newest step, nanoseconds
+        self._restarts: int | None = None  # of the window whose frames these are; None: the state is of no use
 
     @property
     def fill(self) -> int:
@@ -116,21 +114,21 @@ class Columns:
         return (self._lag + self.columns) * self._step
 
     def meet(self, clip: Clip) -> None:
-        """Begin anew if the camera's window did, or if the network failed the last time."""
-        missing = clip.number - len(clip.frames) - self._number
-        if clip.restarts != self.restarts:
-            self.reset()
-        elif missing:
-            self.splices += 1
-        self._number, self.restarts = clip.number, None
+        """Begin anew if the camera's window did, if the network failed the last time, or after a gap."""
+        gap = clip.start - self._end > self.max_gap * 1e9 > 0
+        if clip.restarts != self._restarts or gap:
+            self.gaps += clip.restarts == self._restarts
+            self.state.reset()
+            self._rows, self._starts, self._steps = [], [], 0
+        self._end, self._restarts = clip.end, None
 
-    def reset(self) -> None:
-        """Forget everything."""
-        self.state.reset()
-        self._rows, self._starts, self._steps = [], [], 0
+    def settle(self, clip: Clip) -> None:
+        """Say that the network has taken the clip without failing."""
+        self._restarts = clip.restarts if self._sound else None
 
     def append(self, row: NDArray[np.float32], start: int) -> None:
         """Take the answer to the step that began with the frame of this stamp."""
+        self._sound = bool(np.isfinite(row).all())  # else the state is not, either
         self._steps = min(self._steps + 1, self._lag + 1)
         if self._steps > self._lag:  # those before speak of frames before the first
             self._rows = [*self._rows, row][-self.columns :]

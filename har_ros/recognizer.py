@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-from har_ros.backends import BackendSettings, gpu_wanted, load_backend
+from har_ros.backends import BackendSettings, load_backend
 from har_ros.card import ModelCard
 from har_ros.compressed import AnyImage, decode
 from har_ros.continual import Columns, ContinualNetwork
@@ -51,7 +51,7 @@ class Stream:
         self._lock = Lock()
         self.frames_overtaken = 0  # images that came after a newer one and were left out
         self.frames_repeated = 0  # images with the stamp of the one before, left out
-        self.gaps = 0  # how often the window began anew because no image had come for max_gap seconds
+        self._gaps = 0
         self.clock_jumps = 0  # how often it did because the stamps went back
         self.size_changes = 0  # how often it did because the images' size changed, which spoils a state
         self._remember(settings)
@@ -70,6 +70,11 @@ class Stream:
     def windows_dropped(self) -> int:
         """Number of ready windows, or steps, that newer frames replaced or a restart lost before they were lent."""
         return self._window.dropped
+
+    @property
+    def gaps(self) -> int:
+        """How often the window began anew because no image had come, or none was taken, for max_gap seconds."""
+        return self._gaps + (self.memory.gaps if isinstance(self.memory, Columns) else 0)
 
     @property
     def extent(self) -> str:
@@ -106,7 +111,7 @@ class Stream:
                 self._write(image)
             if anew:  # what came before a pause, before the clock went back, or in another size is another scene
                 self._restart(image.stamp)
-                self.gaps += gap
+                self._gaps += gap
                 self.clock_jumps += step is not None and step < 0
                 self.size_changes += resized
             self._sampler.take(places)
@@ -118,6 +123,7 @@ class Stream:
     def _remember(self, settings: StreamSettings) -> None:
         if isinstance(self.memory, Columns) and isinstance(self._network, ContinualNetwork):
             self.memory.columns = self._network.averaged(self._card.window, settings)
+            self.memory.max_gap = settings.max_gap
 
     def _write(self, image: AnyImage) -> None:
         slot, resize = self._window.slot(), self._card.input.resize
@@ -183,8 +189,7 @@ class Recognizer:
         continual: let a clip network take each frame once, in steps, and keep its state; None: as the card says.
         """
         found = find_model(model, labels, input_blob, output_blob)
-        if continual is None:
-            continual = found.card.continual is True or (found.card.continual == "cpu" and not gpu_wanted(settings))
+        continual = found.card.continual if continual is None else continual
         prepared = prepare(found, frames, continual)
         kind = "continual" if continual else found.card.kind
         network = KINDS[kind](prepared, lambda one: load_backend(one, settings))

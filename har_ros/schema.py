@@ -4,7 +4,7 @@ import reprlib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from har_ros.errors import ConfigurationError
 
@@ -33,12 +33,12 @@ def build(kind: type[T], value: object, where: str) -> T:
 
 def _converted(hint: Any, value: object, where: str) -> object:
     """Return the value as the type hint has it: a dataclass, a Literal, a tuple, a plain type, or a union of these."""
-    kinds = get_args(hint) if get_origin(hint) in (UnionType, Union) else (hint,)
-    if (value is None and type(None) in kinds) or (isinstance(value, bool) and bool in kinds):
-        return value
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    if value is None and type(None) in kinds:
+        return None
     if isinstance(value, list):
         kinds = tuple(kind for kind in kinds if get_origin(kind) is tuple) or kinds
-    kind: Any = next((kind for kind in kinds if kind is not bool), bool)
+    kind = kinds[0]
     if get_origin(kind) is Literal:
         if not isinstance(value, str) or value not in get_args(kind):
             raise ConfigurationError(f"{where} is {shown(value)}; use one of {', '.join(get_args(kind))}")
@@ -49,7 +49,7 @@ def _converted(hint: Any, value: object, where: str) -> object:
         return build(kind, value, where)  # type: ignore[arg-type]
     if kind is float and type(value) is int:
         return float(value)
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
         raise ConfigurationError(f"{where} is {shown(value)}; give a value of type {_type_name(hint)}")
     return value
 

@@ -84,6 +84,11 @@ class FrameWindow:
         """Whether `hold` has something new to lend: all newest frames, as soon as one of them is new."""
         return self.full and self._new > 0
 
+    @property
+    def _waiting(self) -> int:
+        """Number of windows, or steps, that `hold` would lend."""
+        return int(self.ready)
+
     def slot(self) -> NDArray[np.uint8]:
         """Return where the next frame goes: uint8 H×W×3. It joins the window by `commit`, else it is forgotten."""
         if self._held is not None and self._next - self._period >= self._held:
@@ -109,7 +114,7 @@ class FrameWindow:
 
     def _count(self, places: int) -> None:
         """Take note of new frames."""
-        self.dropped += self.ready
+        self.dropped += self._waiting
         self._new = 1
 
     def _due(self) -> tuple[int, int]:
@@ -146,7 +151,7 @@ class FrameWindow:
 
     def reset(self) -> None:
         """Forget all frames: the window fills anew."""
-        self.dropped += self.ready
+        self.dropped += self._waiting
         self._new = 0
         self._headers.clear()
         self._restarts += 1
@@ -164,6 +169,11 @@ class FrameSteps(FrameWindow):
     def ready(self) -> bool:
         """Whether there is a new step."""
         return self._new >= self._step
+
+    @property
+    def _waiting(self) -> int:
+        """See FrameWindow."""
+        return self._new // self._step
 
     def _count(self, places: int) -> None:
         """See FrameWindow."""

@@ -280,3 +280,31 @@ def test_branches_at_different_rates_cannot_meet():
     model = graph.raw(graph.add("Add", mean[0], mean[1]), [3, "time", 16, 16])
     with pytest.raises(ModelError, match="Add 'Add_8' joins frames at different rates"):
         continual(model, "clips", "Add_8", [1, 3, 1, 16, 16], TIME)
+
+
+def test_an_output_for_every_point_in_time_is_refused():
+    graph = Graph()
+    x = graph.conv("clips", 4, (3, 3, 3))
+    with pytest.raises(ModelError, match=f"its output '{x}' is for all points in time, not an average of them"):
+        continual(graph.raw(x, [3, "time", 16, 16]), "clips", x, [1, 3, 32, 16, 16], TIME)
+
+
+def test_an_output_with_one_point_in_time_needs_no_average():
+    """As of a network whose strides leave one column of a clip: N×4×1×1×1."""
+
+    def make(columns=False, positive=False):
+        graph = Graph(positive, classes=4)
+        x = graph.conv("clips", 4, (3, 1, 1), (4, 1, 1))
+        x = graph.pool("AveragePool", x, (1, 2, 2), (1, 2, 2))
+        if not columns:
+            return graph.raw(x, [3, "time", 2, 2])
+        x = graph.add("ReduceMean", x, graph.constant(np.array([3, 4])), keepdims=0)
+        x = graph.add("Transpose", x, perm=[0, 2, 1])
+        return graph.raw(x, [3, "time", 2, 2], rank=3)
+
+    twin = continual(make(), "clips", "AveragePool_2", [1, 3, 4, 2, 2], TIME)
+    assert (twin.stride, twin.columns) == (4, 1)
+    clip = noise(64, 2)
+    expected = session(make(columns=True)).run(None, {"clips": clip})[0][0]
+    found = Player(twin).all(clip, [8] * 8).reshape(16, 4)
+    np.testing.assert_allclose(found[1:], expected[1:], atol=1e-4)

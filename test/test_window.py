@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from har_ros.window import FrameWindow
+from har_ros.window import FrameSteps, FrameWindow
 
 
 def push(window, number):
@@ -82,3 +82,38 @@ def test_every_pixel_of_a_frame_reaches_the_window():
         if window.full:
             np.testing.assert_array_equal(window.hold().frames, [frame, frame])
             window.release()
+
+
+@given(
+    step=st.integers(1, 4),
+    room=st.integers(1, 3),
+    turns=st.lists(st.one_of(st.integers(1, 9), st.sampled_from(["lend", "lend and keep", "reset"])), max_size=60),
+)
+def test_steps_lend_each_frame_once_and_lose_the_oldest(step, room, turns):
+    """A number pushes a frame that takes so many places, all of which hold it or the one before."""
+    steps, waiting, lost, number, held = FrameSteps(step, room, 2, 2), [], 0, 0, None
+    for turn in turns:
+        if isinstance(turn, int):
+            before = (turn - 1) // 2 if steps.fill else 0
+            waiting += [number] * before + [number + 1] * (turn - before)
+            number += 1
+            steps.slot()[:] = number
+            steps.commit(number * 10, f"camera{number}", turn)
+            while len(waiting) > step * room:
+                waiting, lost = waiting[step:], lost + 1
+        elif turn == "reset":
+            waiting, lost = [], lost + len(waiting) // step
+            steps.reset()
+        elif steps.ready:
+            steps.release()
+            clip = steps.hold()
+            count = len(waiting) // step * step
+            expected, waiting = waiting[:count], waiting[count:]
+            assert numbers(clip) == expected
+            assert list(clip.stamps) == [10 * one for one in expected]
+            assert clip.frame_id == f"camera{expected[-1]}"
+            held = (clip, expected) if turn == "lend and keep" else None
+        assert steps.ready == (len(waiting) >= step)
+        assert steps.dropped == lost
+        if held:
+            assert numbers(held[0]) == held[1]

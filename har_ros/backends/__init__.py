@@ -81,19 +81,6 @@ def load_backend(network: PreparedNetwork, settings: BackendSettings) -> Backend
     return backend
 
 
-def gpu_wanted(settings: BackendSettings) -> bool:
-    """Return whether the network is to run on a GPU, or another device beside the CPU, and there is one."""
-    if settings.device != "CPU":
-        return True
-    if settings.backend == "auto":
-        try:
-            importlib.import_module("har_ros.backends.cuda").Device().close()
-            importlib.import_module("har_ros.backends.engine")
-        except ModelError:
-            return False
-    return settings.backend != "openvino"
-
-
 def _first_that_works(network: PreparedNetwork, settings: BackendSettings) -> Backend:
     """The last one's error is raised, the others' are logged. A device other than the CPU is the last one's, too."""
     *names, last = BACKENDS

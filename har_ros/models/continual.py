@@ -21,7 +21,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from har_ros.errors import ModelError
+from har_ros.errors import ModelError, one_line
 from har_ros.models.fold import attributes, fold
 from har_ros.models.streaming import Extent, streaming
 from har_ros.models.writer import END, Layer, State, Stream, Writer
@@ -60,7 +60,13 @@ def continual(model: onnx.ModelProto, input_blob: str, output_blob: str, shape: 
 
     shape: of a batch of one clip, with time as the axis `axis`. Raises ModelError, which names what cannot be streamed.
     """
-    return _Transformation(fold(model, input_blob, shape)).run(input_blob, output_blob, axis)
+    folded = fold(model, input_blob, shape)
+    try:
+        return _Transformation(folded).run(input_blob, output_blob, axis)
+    except ModelError:
+        raise
+    except Exception as error:  # of attributes that an operator should have, for one
+        raise ModelError(f"it is not a valid ONNX network ({one_line(error)[:200]}); export it anew") from None
 
 
 Handler = Callable[["_Transformation", onnx.NodeProto], None]
@@ -81,6 +87,8 @@ class _Transformation(Writer):
                 self._behind(node)
             self.nodes.append(node)
         if given in self.streams:
+            if self.shape(given)[self.streams[given].axis] != 1:
+                raise ModelError(f"its output {given!r} is for all points in time, not an average of them")
             given = self.closed(given)
         if given not in self.rows:
             raise ModelError(f"its output {given!r} does not come from its frames")

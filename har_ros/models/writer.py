@@ -86,6 +86,7 @@ class Writer:
         self.nodes.append(helper.make_node("Transpose", [name], [moved], perm=order))
         self.nodes.append(helper.make_node("Reshape", [moved, self.constant(f"{closed}/shape", shape)], [closed]))
         self.rows[closed] = stream
+        self.folded.shapes[closed], self.folded.types[closed] = tuple(shape), self.folded.types[name]
         return closed
 
     def delay(self, name: str, columns: int) -> str:
