@@ -11,7 +11,7 @@ ROS := source $(VENV)/bin/activate && source install/local_setup.bash
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH RMW_IMPLEMENTATION \
     _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: demo test bench soak constraints clean
+.PHONY: demo test bench quality soak constraints clean
 
 demo: install/.built
 	@$(ROS) && python dev/demo.py --duration $(DURATION) $(VIDEOS)
@@ -21,6 +21,9 @@ test: install/.built
 
 bench: install/.built
 	@$(ROS) && python benchmarks/run.py $(ARGS)
+
+quality: install/.built
+	@$(ROS) && python benchmarks/quality.py $(DATA) --plot docs/continual.png
 
 soak: install/.built
 	@$(ROS) && python benchmarks/soak.py --minutes $(MINUTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import rclpy
 from ament_index_python.packages import get_package_prefix
 from diagnostic_msgs.msg import DiagnosticArray
+from numpy.typing import NDArray
 from rclpy.node import Node
 
 from har_ros.msg import ActionWindow
@@ -43,14 +45,19 @@ class Setting:
     reliable: bool = False
     as_installed: bool = False
     shared_memory: bool = True
+    continual: bool = False
 
 
 @dataclass(frozen=True)
 class Measured:
-    """All nodes together: images and windows per second, CPU seconds per image, resident MB, ms to publication."""
+    """All nodes together: images and windows per second, CPU seconds per image, resident MB, ms to publication.
+
+    windows: those that were answered. dropped: those that were not, for want of time.
+    """
 
     frames: float
     windows: float
+    dropped: float
     cpu: float
     memory: float
     latency: float
@@ -70,6 +77,7 @@ def measure(setting: Setting, seconds: float) -> Measured:
         nodes = []
         for i in range(setting.processes):
             parameters = [f"image_topics:={topics[i :: setting.processes]}", f"model:={setting.model}"]
+            parameters.append(f"continual:={json.dumps(setting.continual)}")
             if setting.reliable:
                 parameters += [f"qos_overrides.{topic}.subscription.reliability:=reliable" for topic in topics]
             options = [option for parameter in parameters for option in ("-p", parameter)]
@@ -99,7 +107,7 @@ class Counter:
         self._node = node
         self._seen = dict.fromkeys(topics, False)
         self._latencies: list[float] = []
-        self._frames: dict[str, tuple[float, int, int]] = {}
+        self._counts: dict[str, tuple[float, NDArray[np.int64]]] = {}
         node.create_subscription(ActionWindow, "actions/windows", self._on_window, 100)
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 100)
 
@@ -124,24 +132,21 @@ class Counter:
         at = nanoseconds(message.header.stamp) / 1e9
         for status in message.status[1:]:
             values = {pair.key: pair.value for pair in status.values}
-            self._frames[status.hardware_id] = at, int(values["frames"]), int(values["windows"])
+            counts = [int(values[name]) for name in ("frames", "windows", "windows dropped (network busy)")]
+            self._counts[status.hardware_id] = at, np.array(counts)
 
     def count(self, nodes: list[int], seconds: float) -> Measured:
         """Count for so many seconds once every camera had a window."""
         serve(self._node, lambda: all(self._seen.values()), 15)  # where images are lost, windows may be, too
         serve(self._node, lambda: False, 3.0)
         self._latencies.clear()
-        before, cpu, start = dict(self._frames), cpu_time(nodes), time.perf_counter()
+        before, cpu, start = dict(self._counts), cpu_time(nodes), time.perf_counter()
         serve(self._node, lambda: False, seconds)
         used, elapsed = cpu_time(nodes) - cpu, time.perf_counter() - start
-        rates = [
-            ((frames - frames_before) / (at - at_before), (windows - windows_before) / (at - at_before))
-            for topic, (at, frames, windows) in self._frames.items()
-            for at_before, frames_before, windows_before in [before[topic]]
-        ]
-        frames = sum(rate for rate, _ in rates)
+        rates = [(counts - before[topic][1]) / (at - before[topic][0]) for topic, (at, counts) in self._counts.items()]
+        frames, windows, dropped = np.sum(rates, axis=0).tolist()
         latency = float(np.median(self._latencies or [np.nan])) * 1e3
-        return Measured(frames, sum(rate for _, rate in rates), used / elapsed / frames, memory(nodes), latency)
+        return Measured(frames, windows, dropped, used / elapsed / frames, memory(nodes), latency)
 
 
 def serve(node: Node, condition: Callable[[], bool], seconds: float) -> None:

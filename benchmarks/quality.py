@@ -1,67 +1,290 @@
 """What continual inference is worth: its answers beside those of sliding windows, on real videos.
 
-`make quality DATA=…`, where DATA holds falls/*.mp4, fights/*/*.mp4 and cricket.gif; the demo's videos are used as well.
+`make quality DATA=folder`, with falls/*.mp4, fights/*/*.mp4 and cricket.gif in the folder; it takes the demo's, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from har_ros.backends import BackendSettings
 from har_ros.continual import softmax
 from har_ros.pixels import CameraImage, write_rgb
 from har_ros.recognizer import Recognizer
-from har_ros.sampling import SECOND, TimeGrid
+from har_ros.sampling import TimeGrid
 from har_ros.source import open_source
 
 MODEL, RATE, STEP = "i3d-kinetics-400", 25.0, 8
 WINDOWS = (64, 32, 16)
 MEMORIES = (1, 2, 4, 7, 14)  # answers that are averaged
+LEADS = ("s1_adl_10", "s1_adl_16", "s2_adl_23", "s3_adl_15", "s3_adl_18", "s3_adl_20")
+ACTIONS = {"cricket": "playing cricket", **dict.fromkeys(("cam02", "cam03", "cam04"), "swinging legs")}
+LEAD, ACTION = 160, 240  # frames of each in a stream that changes from one to the other
+COST = {"64": 7, "32": 4, "16": 2}  # steps in which a window costs what a continual network costs
 Frames = NDArray[np.uint8]
-Logits = NDArray[np.float32]
+Rows = NDArray[np.float32]
 
 
-def frames_of(path: Path, card: Recognizer) -> Frames:
-    """Return a video as the network sees it: T×224×224×3 at 25 frames per second."""
-    spec, grid = card.card.input, TimeGrid(RATE)
-    taken: list[Frames] = []
-    for frame in open_source(str(path)):
-        if not taken:
-            grid.start(frame.stamp)
-        places = grid.due(frame.stamp) if taken else 1
-        grid.take(places)
-        if places:
-            slot = np.empty((spec.height, spec.width, 3), np.uint8)
-            write_rgb(CameraImage.of_array(frame.pixels, frame.stamp), spec.resize, slot)
-            taken += [slot] * places
-    return np.stack(taken)
+@dataclass(frozen=True)
+class Answers:
+    """Probabilities of one video behind each step of 8 frames, by method; None where there is none yet.
+
+    windows: length → that of the window that ends there. continual: memory → that of the newest answers. lag: in steps.
+    """
+
+    windows: dict[int, list[Rows | None]]
+    continual: dict[int, list[Rows | None]]
+    lag: int
+
+    @property
+    def methods(self) -> dict[str, list[Rows | None]]:
+        """All, by name."""
+        named = {f"{length}-frame windows": rows for length, rows in self.windows.items()}
+        return {**named, **{f"continual, memory {memory}": rows for memory, rows in self.continual.items()}}
 
 
 class Networks:
-    """I3D as windows of each length, and continual. All give logits (log probabilities) for every eighth frame."""
+    """I3D with windows of each length, and continual."""
 
     def __init__(self) -> None:
         cpu = BackendSettings("openvino")
         self.windows = {length: Recognizer.open(MODEL, cpu, frames=length, continual=False) for length in WINDOWS}
         self.continual = Recognizer.open(MODEL, cpu, continual=True)
+        self.labels = self.continual.labels
 
-    def sliding(self, frames: Frames, length: int) -> Logits:
-        """Return a row for each window, of which number i begins with frame 8 i."""
-        backend = self.windows[length].network.backend
-        starts = range(0, len(frames) - length + 1, STEP)
-        return np.concatenate([np.log(backend.infer([frames[start : start + length]])) for start in starts])
+    def frames(self, path: Path) -> Frames:
+        """Return a video as the network sees it: T×224×224×3, 25 frames per second."""
+        spec, grid = self.continual.card.input, TimeGrid(RATE)
+        taken: list[Frames] = []
+        for frame in open_source(str(path)):
+            if not taken:
+                grid.start(frame.stamp)
+            places = grid.due(frame.stamp) if taken else 1
+            grid.take(places)
+            slot = np.empty((spec.height, spec.width, 3), np.uint8)
+            write_rgb(CameraImage.of_array(frame.pixels, frame.stamp), spec.resize, slot)
+            taken += [slot] * places
+        return np.stack(taken)
 
-    def columns(self, frames: Frames) -> Logits:
-        """Return a row for each step, of which number i ends with frame 8 i + 7."""
+    def window(self, frames: Frames) -> Rows:
+        """Return the probabilities of one window."""
+        row: Rows = self.windows[len(frames)].network.backend.infer([frames])[0]
+        return row
+
+    def columns(self, frames: Frames) -> Rows:
+        """Return the logits behind each step of an unbroken video."""
         backend = self.continual.network.backend
         state = backend.new_state()
-        return np.concatenate([backend.infer([frames[i : i + STEP]], [state]) for i in range(0, len(frames) - 7, STEP)])
+        starts = range(0, len(frames) - STEP + 1, STEP)
+        return np.concatenate([backend.infer([frames[start : start + STEP]], [state]) for start in starts])
+
+    def answers(self, frames: Frames) -> Answers:
+        """Return what each method says behind each step."""
+        ends = range(STEP, len(frames) + 1, STEP)
+        windows = {
+            length: [self.window(frames[end - length : end]) if end >= length else None for end in ends]
+            for length in WINDOWS
+        }
+        columns, lag = self.columns(frames), self.lag
+        return Answers(windows, {memory: averages(columns, memory, lag) for memory in MEMORIES}, lag)
+
+    @property
+    def lag(self) -> int:
+        """Steps by which a continual answer lags."""
+        network = self.continual.network
+        return network.length // STEP - 7
+
+
+def averages(columns: Rows, memory: int, lag: int) -> list[Rows | None]:
+    """Return the probabilities of the newest answers behind each step."""
+    return [
+        softmax(columns[step - memory + 1 : step + 1].mean(axis=0)) if step + 1 - memory >= lag else None
+        for step in range(len(columns))
+    ]
+
+
+def looped(frames: Frames, length: int) -> Frames:
+    """Repeat a video until it is so long."""
+    return np.concatenate([frames] * (length // len(frames) + 1))[:length]
+
+
+# --- agreement with 64-frame windows ---
+
+
+def agreement(streams: list[Answers]) -> Table:
+    """Compare each method with the 64-frame window that ends at the same moment, or that has the same content."""
+    table = Table(
+        "I3D",
+        "at the same moment",
+        "of the same content",
+        "top five",
+        "median KL",
+        title="First answer as of 64 frames",
+    )
+    for name in streams[0].methods:
+        memory = int(name.rpartition(" ")[2]) if name.startswith("continual") else 0
+        late = streams[0].lag - 4 + memory // 2 if memory else 0  # steps until it speaks of the same frames' middle
+        now, later = (list(_pairs(streams, name, steps)) for steps in (0, late))
+        divergence = np.median([float(np.sum(p * (np.log(p + 1e-9) - np.log(q + 1e-9)))) for p, q in later])
+        top = np.mean([p.argmax() in np.argsort(-q)[:5] for p, q in later])
+        table.add_row(name, _same(now), _same(later), f"{top:.0%}", f"{divergence:.2f}")
+    return table
+
+
+def _pairs(streams: list[Answers], name: str, late: int) -> Iterator[tuple[Rows, Rows]]:
+    for stream in streams:
+        answers = stream.methods[name]
+        for step, reference in enumerate(stream.windows[64][: len(answers) - late]):
+            if reference is not None and (found := answers[step + late]) is not None:
+                yield reference, found
+
+
+def _same(pairs: list[tuple[Rows, Rows]]) -> str:
+    return f"{np.mean([p.argmax() == q.argmax() for p, q in pairs]):.0%} of {len(pairs)}"
+
+
+# --- the same cost, and the time until an answer is right ---
+
+
+@dataclass(frozen=True)
+class Change:
+    """A stream in which an action begins behind LEAD frames. label: the action's class."""
+
+    answers: Answers
+    label: int
+
+
+def held(answers: list[Rows | None], hop: int, phase: int) -> list[Rows | None]:
+    """Return the newest answer behind each step when the network runs with every so manieth step only."""
+    return [answers[step - (step - phase) % hop] if step >= phase else None for step in range(len(answers))]
+
+
+def at_equal_cost(changes: list[Change]) -> Table:
+    """What a user has at any moment, where each method gets the time of one continual step per step."""
+    table = Table(
+        "I3D", "runs", "as the newest 64 frames", "right after (median)", "never right", title="At equal cost"
+    )
+    for name in changes[0].answers.methods:
+        hop = COST.get(name.partition("-")[0], 1)
+        same, times = [], []
+        for change in changes:
+            for phase in range(hop):
+                answers = held(change.answers.methods[name], hop, phase)
+                pairs = zip(change.answers.windows[64], answers, strict=True)
+                same += [p.argmax() == q.argmax() for p, q in pairs if p is not None and q is not None]
+                times.append(_first_right(answers, change.label))
+        right = [seconds for seconds in times if seconds is not None]
+        never = f"{1 - len(right) / len(times):.0%}"
+        table.add_row(
+            name, f"every {hop * STEP / RATE:.2f} s", f"{np.mean(same):.0%}", f"{np.median(right):.1f} s", never
+        )
+    return table
+
+
+def _first_right(answers: list[Rows | None], label: int) -> float | None:
+    """Return the seconds from the action's first frame to the first right answer."""
+    first = LEAD // STEP
+    for step, found in enumerate(answers[first:], start=first):
+        if found is not None and found.argmax() == label:
+            return ((step + 1) * STEP - LEAD) / RATE
+    return None
+
+
+def draw(changes: list[Change], path: Path) -> None:
+    """Draw the share of streams whose first answer is right, against the time since the action began."""
+    figure, axes = plt.subplots(figsize=(8, 4))
+    seconds = (np.arange(LEAD // STEP, (LEAD + ACTION) // STEP) + 1) * STEP / RATE - LEAD / RATE
+    for name in changes[0].answers.methods:
+        if name in ("continual, memory 2", "continual, memory 14"):
+            continue
+        right = np.zeros(len(seconds))
+        for change in changes:
+            found = change.answers.methods[name][LEAD // STEP :]
+            right += [row is not None and row.argmax() == change.label for row in found]
+        axes.plot(seconds, right / len(changes), "--" if "windows" in name else "-", label=name)
+    axes.set(xlabel="seconds since the action began", ylabel="share of first answers that are right", ylim=(0, 1))
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+
+
+# --- a head on top ---
+
+
+def fights(networks: Networks, folder: Path) -> Table:
+    """Accuracy of a logistic regression on the logits, ten-fold by blocks of ten clips."""
+    clips = sorted(folder.glob("*/*.mp4"))
+    features: dict[str, list[Rows]] = {}
+    for clip in track(clips, "fights", console=Console(stderr=True)):
+        frames = networks.frames(clip)
+        window = looped(frames, 64)
+        columns = networks.columns(looped(frames, (networks.lag + 14) * STEP))
+        features.setdefault("64-frame window", []).append(np.log(networks.window(window)))
+        sixteen = [np.log(networks.window(window[start : start + 16])) for start in range(0, 64, 16)]
+        features.setdefault("16-frame window", []).append(sixteen[0])
+        features.setdefault("four 16-frame windows", []).append(np.mean(sixteen, axis=0))
+        for memory in MEMORIES:
+            features.setdefault(f"continual, memory {memory}", []).append(columns[-memory:].mean(axis=0))
+    labels = [clip.parent.name for clip in clips]
+    groups = [(int(clip.stem) - 1) // 10 for clip in clips]
+    table = Table("features", "accuracy", "standard error", title=f"Fights, {len(clips)} clips")
+    for name, rows in features.items():
+        centred = np.stack(rows) - np.mean(rows, axis=1, keepdims=True)  # logits are known up to a summand
+        head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
+        found = cross_val_predict(head, centred, labels, groups=groups, cv=GroupKFold(10))
+        accuracy = np.mean(found == labels)
+        table.add_row(name, f"{accuracy:.3f}", f"{(accuracy * (1 - accuracy) / len(clips)) ** 0.5:.3f}")
+    return table
+
+
+def main() -> None:
+    """Print the tables, and draw the time that answers take."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with falls, fights and cricket.gif")
+    parser.add_argument("--plot", type=Path, help="picture of how soon answers are right")
+    options = parser.parse_args()
+    console, networks = Console(), Networks()
+    spec = importlib.util.find_spec("Pose2Sim")
+    folders = spec.submodule_search_locations if spec else None
+    if not folders:
+        raise SystemExit("the demo's videos are missing; run: make clean quality")
+    demo = Path(folders[0], "Demo_SinglePerson", "videos")
+    paths = [
+        *sorted((options.data / "falls").glob("*.mp4")),
+        *sorted(demo.glob("cam*.mp4")),
+        options.data / "cricket.gif",
+    ]
+    videos = {path.stem: networks.frames(path) for path in paths}
+    progress = Console(stderr=True)
+    streams = [
+        networks.answers(video if "_" in name else looped(video, ACTION))  # the short ones are in a loop
+        for name, video in track(list(videos.items()), "videos", console=progress)
+    ]
+    console.print(agreement(streams))
+    changes = []
+    for lead, action in track([(lead, action) for lead in LEADS for action in ACTIONS], "changes", console=progress):
+        frames = np.concatenate([looped(videos[lead], LEAD), looped(videos[action], ACTION)])
+        changes.append(Change(networks.answers(frames), networks.labels.index(ACTIONS[action])))
+    console.print(at_equal_cost(changes))
+    console.print(fights(networks, options.data / "fights"))
+    if options.plot:
+        draw(changes, options.plot)
+
+
+if __name__ == "__main__":
+    main()

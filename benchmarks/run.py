@@ -13,8 +13,8 @@ from rich.table import Table
 from inputs import make_films, small_network
 from measure import PROFILE
 from plot import draw
-from with_ros import latency, many_cameras, process_per_camera, transports
-from without_ros import backends, command, embeddings, host_time
+from with_ros import continual_cameras, latency, many_cameras, process_per_camera, transports
+from without_ros import backends, command, continual, embeddings, host_time
 
 
 def main() -> None:
@@ -32,9 +32,17 @@ def main() -> None:
         folder = Path(name)
         make_films(folder)
         small = small_network(folder)
-        rows = [*host_time(), *backends(), *embeddings(folder), *command(folder, seconds), latency(small, seconds)]
+        rows = [
+            *host_time(),
+            *backends(),
+            *continual(),
+            *embeddings(folder),
+            *command(folder, seconds),
+            latency(small, seconds),
+        ]
         many, figures = many_cameras(small, seconds)
         rows += [*many, *process_per_camera(small, figures, seconds), *transports(small, seconds)]
+        rows += continual_cameras(seconds)
     for row in rows:
         table.add_row(*row)
     Console().print(table)

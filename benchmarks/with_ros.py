@@ -26,6 +26,7 @@ from measure import CAMERAS, Measured, Setting, measure, program, serve
 from without_ros import MODEL, Row, bare
 
 NUMBERS = (1, 2, 4, 8, 16)
+STREAMS = (1, 2, 4, 6, 8)
 
 Figures = dict[str, dict[int, Measured]]
 """Network → number of cameras → what was measured."""
@@ -74,6 +75,22 @@ def process_per_camera(small: Path, together: Figures, seconds: float) -> list[R
             (f"{what}, memory", memory, ""),
             (f"{what}, windows per second", windows, ""),
         ]
+    return rows
+
+
+def continual_cameras(seconds: float) -> list[Row]:
+    """I3D with cameras of 25 images per second, 64-frame windows beside continual inference."""
+    rows, memories = [], {}
+    for number in STREAMS:
+        for continual, name in ((False, "windows"), (True, "continual")):
+            found = measure(Setting(number, MODEL, 25.0, continual=continual), seconds)
+            lost = found.dropped / (found.windows + found.dropped)
+            text = f"{found.windows / number:.2f} answers/s, {found.cpu * found.frames:.2f} cores"
+            text += f", {lost:.0%} of the steps lost" if continual else ""
+            rows.append((f"{number} cameras at 25 images/s, I3D {name}: each camera", text, ""))
+            memories[number, continual] = found.memory
+    added = (memories[STREAMS[-1], True] - memories[STREAMS[0], True]) / (STREAMS[-1] - STREAMS[0])
+    rows.append(("memory per added camera, I3D continual", f"{added:.1f} MB", ""))
     return rows
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,24 @@ def embeddings(folder: Path) -> list[Row]:
         ("encoder-decoder: window encoded anew / step", ratio, ""),
         ("encoder-decoder: step / encoding of one frame", f"{step_time / one:.2f}", ""),
     ]
+
+
+def continual() -> list[Row]:
+    """Time of one continual step over that of a whole window, and what a stream more costs in memory."""
+    rows = []
+    for precision in ("auto", "f32"):
+        settings = BackendSettings("openvino", precision)
+        times = []
+        for in_steps in (True, False):
+            (network,) = prepare(find_model(MODEL), in_steps=in_steps)
+            backend = load_backend(network, settings)
+            states = [backend.new_state()] if in_steps else []
+            clip = np.zeros(network.shape, np.uint8)
+            infer = partial(backend.infer, [clip], states)
+            times.append(median_time(infer, 40))
+        took = f"1/{times[1] / times[0]:.1f} ({times[0] * 1e3:.0f} / {times[1] * 1e3:.0f} ms)"
+        rows.append((f"I3D continual, {backend.name}: step of 8 frames / 64-frame window", took, "1/6"))
+    return rows
 
 
 def host_time() -> list[Row]:

@@ -16,8 +16,8 @@ from har_ros.networks import Answer, Load, Memory
 from har_ros.sampling import StreamSettings
 from har_ros.window import Clip, FrameSteps, FrameWindow
 
-BACKLOG = 4
-"""Steps of a camera that wait for the network, at most: a busy moment costs no frame."""
+BACKLOG = 32
+"""Frames of a camera that wait for the network, at most, or two steps: a busy moment costs no frame."""
 
 
 class ContinualNetwork:
@@ -55,7 +55,7 @@ class ContinualNetwork:
 
     def new_window(self, height: int, width: int) -> FrameWindow:
         """See Network."""
-        return FrameSteps(self.step, BACKLOG, height, width)
+        return FrameSteps(self.step, max(2, BACKLOG // self.step), height, width)
 
     def new_memory(self) -> Columns:
         """See Network."""

@@ -231,7 +231,9 @@ class Recognizer:
         network, frames = self.network, sampler(self.card.window, settings)
         if isinstance(network, ContinualNetwork):
             length = network.frames(network.averaged(self.card.window, settings))
-            what = f"continual: a step of {network.step} frames, answers from {length}, {network.delay} of them ahead"
+            what = (
+                f"continual: every {network.step} frames an answer of what was {network.delay} to {length} frames ago"
+            )
         else:
             length = network.length
             what = f"windows of {length} frames"

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import cv2
+import onnx
 import pytest
 from small_networks import linear_network, write_card
+from streamable_networks import ARCHITECTURES
 from test_source import picture, write_pictures, write_video
 
 from har_ros.card import load_card
@@ -248,3 +250,25 @@ def test_the_readmes_card(tmp_path):
     blocks = re.findall(r"```yaml\n(.*?)```", (Path(__file__).parents[1] / "README.md").read_text(), re.DOTALL)
     (tmp_path / "card.yaml").write_text(blocks[0])
     assert load_card(tmp_path / "card.yaml").window.frames == 16
+
+
+def test_models_continual_shows_every_layer_with_a_state(tmp_path):
+    """The small R3D-18: a stem and eight blocks of two convolutions; delays where a shortcut is ahead."""
+    onnx.save(ARCHITECTURES["r3d_18"](), tmp_path / "small.onnx")
+    fields = {"layout": "NCTHW", "height": 16, "width": 16, "range": [0, 1]}
+    card = write_card(tmp_path, input=fields, window={"frames": 16, "sample_rate": 10})
+    result = actionnet("models", "continual", card)
+    *rows, total = result.stdout.splitlines()
+    assert sum(" Conv " in row for row in rows) == 17
+    assert sum(" delay " in row for row in rows) == 8
+    assert "small: frames in a step: 8 (0.80 s); frames of delay: 48 (4.80 s); answers averaged, as in" in total
+    sizes = [float(row.split()[-1]) for row in rows[1:]]
+    assert float(re.search(r"([\d.]+) MB in 25 tensors", total)[1]) == pytest.approx(sum(sizes) / 1e3, abs=0.1)
+
+
+def test_a_video_is_recognised_in_steps(tmp_path, video):
+    onnx.save(ARCHITECTURES["mc3_18"](), tmp_path / "small.onnx")
+    card = write_card(tmp_path, input={"layout": "NCTHW", "height": 16, "width": 16, "range": [0, 1]})
+    result = actionnet(video, "--network", card, "--continual", "--json")
+    frames = [line["frame"] for line in lines(result)]
+    assert frames == list(range(8, 12))  # it lags by five steps of one frame, and averages over four

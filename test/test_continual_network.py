@@ -293,6 +293,7 @@ def test_a_card_of_another_kind_cannot_say_so(tmp_path):
 def test_a_window_of_another_length_has_another_memory(card):
     with Recognizer.open(str(card), F32, frames=16) as recognizer:
         assert recognizer.network.length == (LAG + 2) * STEP
-        assert "a step of 8 frames, answers from 64, 48 of them ahead, spanning 6.30 s" in recognizer.summary(
-            StreamSettings()
+        assert (
+            "continual: every 8 frames an answer of what was 48 to 64 frames ago, spanning 6.30 s"
+            in recognizer.summary(StreamSettings())
         )

@@ -8,12 +8,18 @@ import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import numpy_helper
+from test_continual import Player
 
 from har_ros.backends import BackendSettings, load_backend
 from har_ros.models.check import prepare
+from har_ros.models.continual import continual
 from har_ros.models.i3d import fold_batch_norm, same_pads
 from har_ros.models.locate import find_model
 from har_ros.models.prepare import merged
+from har_ros.models.signature import load_onnx
+from har_ros.pixels import CameraImage
+from har_ros.recognizer import Recognizer
 
 MODEL = find_model("i3d-kinetics-400")
 
@@ -84,6 +90,36 @@ def test_float16_changes_the_logits_little(cricket):
         logits.append(session.run(None, {"frames": clip})[0][0])
     assert 0 < np.abs(logits[0] - logits[1]).max() < 0.05
     assert logits[0].argmax() == logits[1].argmax()
+
+
+def test_continual_i3d_gives_the_columns_of_the_whole_video(cricket):
+    """Streamed in steps, against one run over all frames without the average over time, away from the ends."""
+    frames = np.concatenate([cricket, cricket])[:136]
+    clip = np.ascontiguousarray((frames / np.float32(127.5) - 1).transpose(3, 0, 1, 2)[None])
+    whole = load_onnx(MODEL.network_path(MODEL.card.network))
+    twin = continual(whole, "clips", "logits", [1, 3, 64, 224, 224], 2)
+    space = numpy_helper.from_array(np.array([3, 4]), "space")
+    whole.graph.initializer.append(space)
+    whole.graph.node[-1].input[1] = space.name
+    whole.graph.output[0].type.tensor_type.ClearField("shape")
+    session = onnxruntime.InferenceSession(whole.SerializeToString(), providers=["CPUExecutionProvider"])
+    expected = session.run(None, {"clips": clip})[0][0].T
+    found = Player(twin).all(clip, [8, 16, 8, 32, 72])
+    assert (twin.stride, twin.lag, twin.columns) == (8, 7, 7)
+    inside = slice(6, len(found) - twin.lag)  # a column sees 99 frames
+    assert len(expected[inside]) == 4
+    np.testing.assert_allclose(found[twin.lag :][inside], expected[inside], atol=1e-4)
+
+
+def test_continual_i3d_says_playing_cricket(cricket):
+    with Recognizer.open("i3d-kinetics-400", BackendSettings("openvino"), continual=True) as recognizer:
+        stream = recognizer.stream()
+        for i in range(128):
+            stream.push(CameraImage.of_array(cricket[i % 79], i * 40_000_000, "rgb8"))
+            result = recognizer.recognize([stream])[0]
+        best = result.prediction.hypotheses[0]
+    assert best.label == "playing cricket"
+    assert (result.frames, result.end - result.start) == (112, 111 * 40_000_000)
 
 
 @given(st.tuples(*[st.integers(1, 7)] * 3), st.tuples(*[st.integers(1, 3)] * 3), st.tuples(*[st.integers(3, 9)] * 3))

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
+from har_ros.card import ModelCard
 from har_ros.errors import HarError
 from har_ros.models.check import examine, prepare, stepwise
 from har_ros.models.fetch import fetch
@@ -115,16 +116,18 @@ def _continual(model: Model, frames: int) -> int:
     for layer in twin.layers:
         state = ("×".join(map(str, layer.state.shape)), f"{layer.state.size / 1e3:.0f}") if layer.state else ()
         table.add_row(layer.name, layer.operator, str(layer.lag), *state)
-    rate = card.window.sample_rate
-    delay = twin.lag * twin.stride
-    seconds = (f" ({frames / rate:.2f} s)" if rate else "" for frames in (twin.stride, delay))
-    step, lag = (f"{frames} frames{text}" for frames, text in zip((twin.stride, delay), seconds, strict=True))
-    size = sum(state.size for state in twin.states)
     console = Console(soft_wrap=True, highlight=False)
     console.print(table)
+    size = sum(state.size for state in twin.states)
     console.print(
-        f"{card.name}: a step is {step}; an answer lags by {lag}, and {twin.columns} are averaged as in a window of "
-        f"{frames or card.window.frames} frames; {len(twin.states)} states, {size / 1e6:.1f} MB for each camera",
+        f"{card.name}: frames in a step: {_timed(twin.stride, card)}; frames of delay: "
+        f"{_timed(twin.lag * twin.stride, card)}; answers averaged, as in a window of {frames or card.window.frames} "
+        f"frames: {twin.columns}; state of each camera: {size / 1e6:.1f} MB in {len(twin.states)} tensors",
         markup=False,
     )
     return 0
+
+
+def _timed(frames: int, card: ModelCard) -> str:
+    rate = card.window.sample_rate
+    return f"{frames} ({frames / rate:.2f} s)" if rate else str(frames)
