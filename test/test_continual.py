@@ -122,6 +122,7 @@ def graphs(draw):
                 st.integers(1, 2),  # stride
                 st.integers(1, 2),  # dilation
                 st.tuples(st.integers(0, 3), st.integers(0, 3)),  # padding, begin and end
+                st.integers(0, 1),  # ceil_mode
             ),
             min_size=1,
             max_size=3,
@@ -140,7 +141,7 @@ AVERAGES = st.sampled_from(["GlobalAveragePool", "ReduceMean"])
 def build(plan, branches, rate, join, average, columns=False, positive=False):
     graph = Graph(positive)
     x = graph.conv("clips", 2, (1, 1, 1), relu=False)
-    for operator, kernel, stride, dilation, (begin, end) in plan:
+    for operator, kernel, stride, dilation, (begin, end), ceil in plan:
         pads = (begin, 0, 0, end, 0, 0)
         if operator == "conv":
             x = graph.conv(x, 3, (kernel, 1, 1), (stride, 1, 1), pads, (dilation, 1, 1))
@@ -150,7 +151,7 @@ def build(plan, branches, rate, join, average, columns=False, positive=False):
             x = graph.add("Pad", x, graph.constant(np.array([0, 0, begin, 0, 0, 0, 0, end, 0, 0])))
         else:
             pads = (min(begin, kernel - 1), 0, 0, min(end, kernel - 1), 0, 0)
-            x = graph.pool(operator, x, (kernel, 1, 1), (stride, 1, 1), pads)
+            x = graph.pool(operator, x, (kernel, 1, 1), (stride, 1, 1), pads, ceil_mode=ceil)
     ends = []
     for kernel, dilation, pad in branches:
         span = (kernel - 1) * dilation
@@ -169,6 +170,12 @@ def test_any_graph_streams_as_the_whole_however_it_is_cut(make, pieces, seed):
     while sum(steps) < 240:
         steps += steps
     assert_streams_as_the_whole(make, twin, steps, 2, seed)
+
+
+def test_a_pooling_that_rounds_up_gives_no_column_too_many():
+    make = partial(build, [("MaxPool", 2, 2, 1, (1, 0), 1)], [(3, 1, 1)], 1, "Add", "GlobalAveragePool")
+    twin = continual(make(), "clips", "scores", [1, 3, 96, 2, 2], TIME)
+    assert_streams_as_the_whole(make, twin, [2, 4, 2, 8, 24], 2)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -194,6 +201,29 @@ def test_two_cameras_interleaved_or_together_are_as_each_alone():
     for i in range(2):
         np.testing.assert_array_equal(np.concatenate(interleaved[i]), alone[i])
         np.testing.assert_allclose(np.stack(together)[:, i], alone[i], atol=1e-5)
+
+
+def test_what_exporters_compute_from_shapes_is_constant():
+    """`x.view(x.size(0), -1)` as torch's older exporter has it, and a weight that is computed."""
+
+    def make(columns=False, positive=False):
+        graph = Graph(positive)
+        x = graph.conv("clips", 4, (3, 3, 3), (2, 2, 2))
+        same = graph.add("Max", graph.add("Shape", x), graph.constant(np.array(1)))
+        x = graph.add("Reshape", x, same)
+        half = graph.add("Mul", graph.constant(np.float32([[1]])), graph.constant(np.float32(0.5)))
+        x = graph.add("Mul", x, half, channels=4)
+        if columns:
+            return graph.finish(x, [3, "time", 4, 4], columns=True)
+        x = graph.add("GlobalAveragePool", x)
+        batch = graph.add("Gather", graph.add("Shape", x), graph.constant(np.array([0])), axis=0)
+        x = graph.add("Reshape", x, graph.add("Concat", batch, graph.constant(numbers(-1)), axis=0), channels=4)
+        last = graph.weights(4, graph.classes)
+        return graph.raw(graph.add("MatMul", x, last), [3, "time", 4, 4], rank=2)
+
+    output = make().graph.output[0].name
+    twin = continual(make(), "clips", output, [1, 3, 16, 4, 4], TIME)
+    assert_streams_as_the_whole(make, twin, [4, 2, 6, 20], 4)
 
 
 def test_the_model_itself_stays_as_it_is():

@@ -91,12 +91,13 @@ def test_every_pixel_of_a_frame_reaches_the_window():
 )
 def test_steps_lend_each_frame_once_and_lose_the_oldest(step, room, turns):
     """A number pushes a frame that takes so many places, all of which hold it or the one before."""
-    steps, waiting, lost, number, held = FrameSteps(step, room, 2, 2), [], 0, 0, None
+    steps, waiting, held = FrameSteps(step, room, 2, 2), [], None
+    lost = number = places = 0
     for turn in turns:
         if isinstance(turn, int):
             before = (turn - 1) // 2 if steps.fill else 0
             waiting += [number] * before + [number + 1] * (turn - before)
-            number += 1
+            number, places = number + 1, places + turn
             steps.slot()[:] = number
             steps.commit(number * 10, f"camera{number}", turn)
             while len(waiting) > step * room:
@@ -112,6 +113,7 @@ def test_steps_lend_each_frame_once_and_lose_the_oldest(step, room, turns):
             assert numbers(clip) == expected
             assert list(clip.stamps) == [10 * one for one in expected]
             assert clip.frame_id == f"camera{expected[-1]}"
+            assert clip.number == places - len(waiting)
             held = (clip, expected) if turn == "lend and keep" else None
         assert steps.ready == (len(waiting) >= step)
         assert steps.dropped == lost

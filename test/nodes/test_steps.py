@@ -117,6 +117,16 @@ def test_true_and_a_string_of_it_mean_the_same(robot, card, value):
     assert robot.inner(robot.cameras[0]).stream.length == LENGTH
 
 
+def test_a_wrong_memory_is_refused_in_every_state(robot, card):
+    robot = robot(model=str(card), continual=True, memory=1.0, autostart=False)
+    assert robot.change("configure") == (False, "unconfigured")
+    assert robot.node.recognizer is None
+    assert robot.set(memory=0.0) == ""
+    assert robot.change("configure") == (True, "inactive")
+    assert robot.set(memory=1.0).startswith("memory is 1 seconds, but frames enter by count")
+    assert robot.change("activate") == (True, "active")
+
+
 @pytest.mark.parametrize("value", ["perhaps", 3, [True]])
 def test_anything_else_is_refused(robot, card, value):
     with pytest.raises(ConfigurationError, match=r"parameter continual is .*; give one of auto, true, false"):
