@@ -14,7 +14,7 @@ unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH 
 .PHONY: demo test bench quality soak constraints clean
 
 demo: install/.built
-	@$(ROS) && python dev/demo.py --duration $(DURATION) $(VIDEOS)
+	@$(ROS) && python dev/demo.py --duration $(DURATION) $(ARGS) $(VIDEOS)
 
 test: install/.built
 	@$(ROS) && ruff check . && ruff format --check . && mypy && pytest $(ARGS)

@@ -191,6 +191,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("videos", nargs="*", help="video files; the package pose2sim's four cameras when none is given")
     parser.add_argument("--duration", type=float, default=30.0, help="seconds to run")
+    parser.add_argument("--continual", action="store_true", help="take each frame once, in steps (see README.md)")
     parser.add_argument("--output", type=Path, default=Path("demo_output"), help="folder for pictures and logs")
     return parser.parse_args()
 
@@ -214,8 +215,9 @@ def main() -> int:
     viewer = Viewer(topics, output / FILM)
     with ExitStack() as stack:
         logs = [output / "actionnet.log", output / "video_source.log"]
+        parameters = {"image_topics": topics, "sample_rate": SAMPLE_RATE, "continual": options.continual}
         processes = [
-            stack.enter_context(program("actionnet", logs[0], image_topics=topics, sample_rate=SAMPLE_RATE)),
+            stack.enter_context(program("actionnet", logs[0], **parameters)),
             stack.enter_context(program("video_source", logs[1], videos=videos, rate=RATE, max_side=MAX_SIDE)),
         ]
         alive = watch(viewer, processes, options.duration, console)

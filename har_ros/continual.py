@@ -72,8 +72,8 @@ class ContinualNetwork:
             rows = self.backend.infer(frames, [memory.state for memory, _ in pairs])
             for (memory, clip), row in zip(pairs, rows, strict=True):
                 memory.append(row, clip.stamps[at])
-        for memory, clip in zip(kept, clips, strict=True):
-            memory.settle(clip)
+        for memory in kept:
+            memory.settle()
         return [memory.answer(self._logits) for memory in kept]
 
     def close(self) -> None:
@@ -98,9 +98,10 @@ class Columns:
         self._rows: list[NDArray[np.float32]] = []
         self._starts: list[int] = []  # of the steps, nanoseconds
         self._steps = 0
-        self._sound = True
+        self._sound = True  # the newest answer is finite, or else the state is not, either
         self._end = 0  # of the newest step, nanoseconds
-        self._restarts: int | None = None  # of the window whose frames these are; None: the state is of no use
+        self.restarts = 0
+        self._usable = False  # the state
 
     @property
     def fill(self) -> int:
@@ -116,19 +117,20 @@ class Columns:
     def meet(self, clip: Clip) -> None:
         """Begin anew if the camera's window did, if the network failed the last time, or after a gap."""
         gap = clip.start - self._end > self.max_gap * 1e9 > 0
-        if clip.restarts != self._restarts or gap:
-            self.gaps += clip.restarts == self._restarts
+        anew = clip.restarts != self.restarts or not self._usable
+        if anew or gap:
+            self.gaps += not anew
             self.state.reset()
             self._rows, self._starts, self._steps = [], [], 0
-        self._end, self._restarts = clip.end, None
+        self._end, self.restarts, self._usable = clip.end, clip.restarts, False
 
-    def settle(self, clip: Clip) -> None:
+    def settle(self) -> None:
         """Say that the network has taken the clip without failing."""
-        self._restarts = clip.restarts if self._sound else None
+        self._usable = self._sound
 
     def append(self, row: NDArray[np.float32], start: int) -> None:
         """Take the answer to the step that began with the frame of this stamp."""
-        self._sound = bool(np.isfinite(row).all())  # else the state is not, either
+        self._sound = bool(np.isfinite(row).all())
         self._steps = min(self._steps + 1, self._lag + 1)
         if self._steps > self._lag:  # those before speak of frames before the first
             self._rows = [*self._rows, row][-self.columns :]

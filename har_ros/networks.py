@@ -30,6 +30,8 @@ Load = Callable[[PreparedNetwork], Backend]
 class Memory(Protocol):
     """What a network keeps of one camera between two clips."""
 
+    restarts: int  # of the window, as the newest clip had it
+
     @property
     def fill(self) -> int:
         """Number of frames that it remembers, at most `length`."""
@@ -140,7 +142,7 @@ class Embeddings:
         self.length = length
         self._rows: deque[tuple[int, NDArray[np.float32]]] = deque(maxlen=length)
         self._number = 0
-        self._restarts = 0
+        self.restarts = 0
 
     @property
     def fill(self) -> int:
@@ -157,13 +159,13 @@ class Embeddings:
 
         Places whose frames were not encoded, because the network was busy, are filled as FrameWindow.commit does.
         """
-        if clip.restarts != self._restarts:
+        if clip.restarts != self.restarts:
             self._rows.clear()
         places = min(clip.number - self._number, 2 * self.length) if self._rows else 1
         before = repeats(places)
         self._rows.extend([self._rows[-1]] * before if before else [])
         self._rows.extend([(clip.end, embedding)] * (places - before))
-        self._number, self._restarts = clip.number, clip.restarts
+        self._number, self.restarts = clip.number, clip.restarts
 
     def window(self) -> NDArray[np.float32]:
         """Return them in order, T×D."""

@@ -59,7 +59,8 @@ class Stream:
     @property
     def fill(self) -> int:
         """Number of frames in the window so far."""
-        return self.memory.fill if self.memory else self._window.fill
+        known = self.memory is not None and self.memory.restarts == self._window.restarts
+        return self.memory.fill if self.memory and known else self._window.fill
 
     @property
     def length(self) -> int:

@@ -66,7 +66,7 @@ class FrameWindow:
         self._next = 0
         self._number = 0
         self._held: int | None = None
-        self._restarts = 0
+        self.restarts = 0  # how often it began anew
         self._new = 0  # frames that have not been lent, as far as they are still here
 
     @property
@@ -143,7 +143,7 @@ class FrameWindow:
         headers = list(self._headers)[-self._new - count : -self._new or None]
         stamps = tuple(stamp for stamp, _ in headers)
         frames, number = self._slots[first : first + count], self._number - self._new
-        return Clip(frames, stamps, headers[-1][1], number, self._restarts)
+        return Clip(frames, stamps, headers[-1][1], number, self.restarts)
 
     def release(self) -> None:
         """Give the held window's slots back."""
@@ -154,7 +154,7 @@ class FrameWindow:
         self.dropped += self._waiting
         self._new = 0
         self._headers.clear()
-        self._restarts += 1
+        self.restarts += 1
 
 
 class FrameSteps(FrameWindow):

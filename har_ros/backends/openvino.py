@@ -127,7 +127,7 @@ def _joined(core: openvino.Core, network: PreparedNetwork) -> openvino.Model:
     import openvino
     from openvino.passes import MakeStateful, Manager
 
-    model = core.read_model(network.twin.model) if network.twin else read_network(network.path)
+    model = core.read_model(network.twin.model.SerializeToString()) if network.twin else read_network(network.path)
     before = core.read_model(network.before().SerializeToString())
     after = core.read_model(network.after().SerializeToString())
     taken = next(port for port in model.inputs if tensor_name(port) == network.input_blob)

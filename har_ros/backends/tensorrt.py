@@ -14,7 +14,7 @@ from har_ros.backends import Backend, BackendSettings, State
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.models.cache import discard
 from har_ros.models.prepare import FRAMES, NETWORK, OUTPUT, PreparedNetwork
-from har_ros.models.writer import State as StateTensor
+from har_ros.models.writer import StateTensor
 
 if TYPE_CHECKING:
     import tensorrt_rtx_bindings.tensorrt_rtx as trt

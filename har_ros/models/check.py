@@ -8,9 +8,9 @@ from pathlib import Path
 
 from har_ros.card import InputSpec, ModelCard, NetworkFile
 from har_ros.errors import ModelError
-from har_ros.models.continual import Continual, continual
+from har_ros.models.continual import continual
 from har_ros.models.locate import Model
-from har_ros.models.prepare import Output, PreparedNetwork, Twin
+from har_ros.models.prepare import Output, PreparedNetwork
 from har_ros.models.signature import COLOURS, Tensor, load_onnx, read_signature
 
 Sizes = dict[str, int | None]
@@ -25,11 +25,11 @@ def prepare(model: Model, frames: int = 0, in_steps: bool = False) -> tuple[Prep
     networks, wrong = examine(model, frames)
     if wrong:
         raise ModelError(f"{model.card.name}: {'; '.join(wrong)}; mend the card or its files")
-    return (stepwise(networks[0], model.card)[0],) if in_steps else networks
+    return (_stepwise(networks[0], model.card),) if in_steps else networks
 
 
-def stepwise(network: PreparedNetwork, card: ModelCard) -> tuple[PreparedNetwork, Continual]:
-    """Return a clip network's continual twin, and how it came about. Raises ModelError."""
+def _stepwise(network: PreparedNetwork, card: ModelCard) -> PreparedNetwork:
+    """Let a network's continual twin run in its place. Raises ModelError."""
     spec, remedy = network.spec, "set continual to false"
     if card.kind != "clip" or spec is None:
         raise ModelError(f"{card.name} is of kind {card.kind}, which takes frames one by one as it is; {remedy}")
@@ -43,14 +43,13 @@ def stepwise(network: PreparedNetwork, card: ModelCard) -> tuple[PreparedNetwork
         )
     except ModelError as error:
         raise ModelError(f"{card.name} cannot be streamed: {error}; {remedy}") from None
-    prepared = replace(
+    return replace(
         network,
         name=f"{network.name}-continual",
         output_blob=twin.output,
         shape=(twin.stride, *network.shape[1:]),
-        twin=Twin(twin.lag, twin.columns, twin.states, twin.model.SerializeToString()),
+        twin=twin,
     )
-    return prepared, twin
 
 
 def examine(model: Model, frames: int = 0) -> tuple[tuple[PreparedNetwork, ...], list[str]]:

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 
 from har_ros.card import ModelCard
 from har_ros.errors import HarError
-from har_ros.models.check import examine, prepare, stepwise
+from har_ros.models.check import examine, prepare
 from har_ros.models.fetch import fetch
 from har_ros.models.locate import Model, card_names, find_model
 from har_ros.options import add_network_options, at_least, backend_settings
@@ -111,7 +111,8 @@ def _check(options: argparse.Namespace) -> int:
 
 def _continual(model: Model, frames: int) -> int:
     card = model.card
-    _, twin = stepwise(prepare(model, frames)[0], card)
+    twin = prepare(model, frames, in_steps=True)[0].twin
+    assert twin is not None
     table = Table("layer", "operator", "lag (frames)", "state", Column("kB", justify="right"), box=None)
     for layer in twin.layers:
         state = ("×".join(map(str, layer.state.shape)), f"{layer.state.size / 1e3:.0f}") if layer.state else ()

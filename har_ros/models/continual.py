@@ -24,7 +24,7 @@ from onnx import helper
 from har_ros.errors import ModelError, one_line
 from har_ros.models.fold import attributes, fold
 from har_ros.models.streaming import Extent, streaming
-from har_ros.models.writer import END, Layer, State, Stream, Writer
+from har_ros.models.writer import END, Layer, StateTensor, Stream, Writer
 
 POINTWISE = [
     *("Abs", "Add", "Cast", "Clip", "Div", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid", "HardSwish", "Identity"),
@@ -50,7 +50,7 @@ class Continual:
     layers: tuple[Layer, ...]
 
     @property
-    def states(self) -> tuple[State, ...]:
+    def states(self) -> tuple[StateTensor, ...]:
         """All state tensors."""
         return tuple(layer.state for layer in self.layers if layer.state is not None)
 

@@ -18,27 +18,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 from har_ros.card import InputSpec
 from har_ros.errors import ModelError, one_line
+from har_ros.models.continual import Continual
 from har_ros.models.signature import load_onnx
-from har_ros.models.writer import State
+from har_ros.models.writer import StateTensor
 
 OPSET, IR_VERSION = 13, 8
 FRAMES, OUTPUT = "frames", "output"
 NETWORK = "network/"
 """What the names of a merged network's own tensors begin with."""
 Output = Literal["logits", "probabilities", "embedding"]
-
-
-@dataclass(frozen=True)
-class Twin:
-    """A continual network beside its clip network (see har_ros.models.continual).
-
-    lag: steps by which its answers lag. columns: steps over which the clip network averages. model: serialised ONNX.
-    """
-
-    lag: int
-    columns: int
-    states: tuple[State, ...]
-    model: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -64,10 +52,10 @@ class PreparedNetwork:
     output_rank: int
     output: Output
     single: bool
-    twin: Twin | None = None
+    twin: Continual | None = field(default=None, repr=False)
 
     @property
-    def states(self) -> tuple[State, ...]:
+    def states(self) -> tuple[StateTensor, ...]:
         """What the network gives back for its next input."""
         return self.twin.states if self.twin else ()
 
@@ -106,7 +94,11 @@ def merged(network: PreparedNetwork, half: bool = False) -> bytes:
     """
     if network.path.suffix != ".onnx":
         raise ModelError(f"{network.path} is not ONNX, which TensorRT needs; set backend to openvino")
-    model = onnx.load_from_string(network.twin.model) if network.twin else load_onnx(network.path)
+    if network.twin is None:
+        model = load_onnx(network.path)
+    else:
+        model = onnx.ModelProto()
+        model.CopyFrom(network.twin.model)
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
     if opset < 9:
         raise ModelError(f"{network.path} has ONNX operator set {opset}; export it anew with 9 or later")

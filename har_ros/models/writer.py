@@ -18,8 +18,11 @@ END = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
-class State:
-    """A state tensor: zeros at first, then what the step before gave. shape: without the batch. dtype: numpy's name."""
+class StateTensor:
+    """A tensor of a state: zeros at first, then what the step before gave.
+
+    shape: without the batch. dtype: numpy's name.
+    """
 
     input: str
     output: str
@@ -39,7 +42,7 @@ class Layer:
     name: str
     operator: str
     lag: int
-    state: State | None
+    state: StateTensor | None
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class Writer:
             return name
         axis, shape, number = self.streams[name].axis, list(self.shape(name)), len(self.layers)
         shape[axis] = columns
-        state = State(f"state_{number}", f"next_state_{number}", tuple(shape[1:]), self._dtype(name))
+        state = StateTensor(f"state_{number}", f"next_state_{number}", tuple(shape[1:]), self._dtype(name))
         joined = f"{state.input}/joined"
         self.nodes.append(helper.make_node("Concat", [state.input, name], [joined], axis=axis))
         self.slice(joined, axis, -columns, END, state.output)
