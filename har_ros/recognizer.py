@@ -59,8 +59,9 @@ class Stream:
     @property
     def fill(self) -> int:
         """Number of frames in the window so far."""
-        known = self.memory is not None and self.memory.restarts == self._window.restarts
-        return self.memory.fill if self.memory and known else self._window.fill
+        if self.memory is None:
+            return self._window.fill
+        return self.memory.fill if self.memory.restarts == self._window.restarts else 0
 
     @property
     def length(self) -> int:
