@@ -98,6 +98,7 @@ class Columns:
         self._rows: list[NDArray[np.float32]] = []
         self._starts: list[int] = []  # of the steps, nanoseconds
         self._steps = 0
+        self._full = False  # has been, since it began anew
         self._sound = True  # the newest answer is finite, or else the state is not, either
         self._end = 0  # of the newest step, nanoseconds
         self.restarts = 0
@@ -106,8 +107,8 @@ class Columns:
     @property
     def fill(self) -> int:
         """See Memory."""
-        steps = self._lag + min(len(self._rows), self.columns) if self._rows else self._steps
-        return steps * self._step
+        steps = self._lag + len(self._rows) if self._rows else self._steps
+        return self.length if self._full else steps * self._step
 
     @property
     def length(self) -> int:
@@ -121,7 +122,7 @@ class Columns:
         if anew or gap:
             self.gaps += not anew
             self.state.reset()
-            self._rows, self._starts, self._steps = [], [], 0
+            self._rows, self._starts, self._steps, self._full = [], [], 0, False
         self._end, self.restarts, self._usable = clip.end, clip.restarts, False
 
     def settle(self) -> None:
@@ -135,10 +136,11 @@ class Columns:
         if self._steps > self._lag:  # those before speak of frames before the first
             self._rows = [*self._rows, row][-self.columns :]
         self._starts = [*self._starts, start][-self._lag - self.columns :]
+        self._full = self._full or len(self._rows) == self.columns
 
     def answer(self, logits: bool) -> Answer | None:
-        """Return the average of the newest answers; None while there are too few."""
-        if len(self._rows) < self.columns:
+        """Return the average of the newest answers; None while there are too few, unless `columns` has grown since."""
+        if not self._full:
             return None
         mean = np.asarray(np.mean(self._rows, axis=0), np.float32)
         return Answer(softmax(mean) if logits else mean, self._starts[0])
