@@ -86,6 +86,8 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
             if not ended:  # a thread that computes would crash while Python takes down what it uses
                 os._exit(0)
         try_shutdown()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # Python's end makes other handlers the default, which kills
     return 0
 
 

@@ -77,7 +77,8 @@ from har_ros.nodes.run import Program, run
 class Slow(Program):
     def start(self):
         print("starting", flush=True)
-        threading.Event().wait()
+        while not threading.Event().wait(0.1):  # a signal just before an endless one would not end it
+            pass
 raise SystemExit(run(lambda: Slow("slow")))
 """
 
@@ -122,7 +123,8 @@ import threading
 from har_ros.nodes import actionnet
 def load(values):
     print("loading", flush=True)
-    threading.Event().wait()
+    while not threading.Event().wait(0.1):
+        pass
 actionnet.open_recognizer = load
 raise SystemExit(actionnet.main())
 """
