@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from har_ros.errors import ModelError, one_line
-from har_ros.models.fold import attributes, fold
-from har_ros.models.streaming import Extent, streaming
+from har_ros.models.fold import attributes, fold, set_attributes
+from har_ros.models.streaming import Extent, explicit_pads, streaming
 from har_ros.models.writer import END, Layer, StateTensor, Stream, Writer
 
 POINTWISE = [
@@ -106,11 +106,11 @@ class _Transformation(Writer):
             raise _refusal(node, "gives or takes more than one tensor with frames")
         kernel = given.get("kernel_shape") or list(self.shape(node.input[1])[2:])
         strides, dilations = (given.get(name, [1] * len(kernel)) for name in ("strides", "dilations"))
-        pads = _pads(given, shape[2:], kernel, strides, dilations)
+        pads = explicit_pads(given, shape[2:], kernel, strides, dilations)
         extent = Extent(kernel[time], strides[time], dilations[time], pads[time])
         how = streaming(extent, stream.lag)
         pads[time] = pads[time + len(kernel)] = 0
-        _set(node, pads=pads, auto_pad=None)
+        set_attributes(node, pads=pads, auto_pad=None)
         output = Stream(stream.axis, stream.stride * extent.stride, how.lag)
         name = node.input[0]
         if extent.kernel > 1:
@@ -187,7 +187,7 @@ class _Transformation(Writer):
             i = axes.index(stream.axis)
             before, pads[i], pads[i + len(axes)] = int(pads[i]), 0, 0
         if "pads" in given:
-            _set(node, pads=pads)
+            set_attributes(node, pads=pads)
         else:
             node.input[1] = self.constant(node.output[0] + "/pads", pads)
         self.streams[node.output[0]] = replace(stream, lag=stream.lag - before)
@@ -275,29 +275,6 @@ def _handler(node: onnx.NodeProto) -> Handler:
     if node.op_type not in HANDLERS:
         raise _refusal(node, "may mix frames that are far apart")
     return HANDLERS[node.op_type]
-
-
-def _pads(
-    given: dict[str, Any], shape: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
-) -> list[int]:
-    """Return the padding as numbers, begins then ends, whichever way a node has it (ONNX's Conv)."""
-    kind = given.get("auto_pad", b"NOTSET").decode()
-    if kind not in ("SAME_UPPER", "SAME_LOWER"):
-        return list(given.get("pads", [0] * 2 * len(kernel)))
-    totals = [
-        max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n)
-        for n, k, s, d in zip(shape, kernel, strides, dilations, strict=True)
-    ]
-    less, more = [total // 2 for total in totals], [total - total // 2 for total in totals]
-    return less + more if kind == "SAME_UPPER" else more + less
-
-
-def _set(node: onnx.NodeProto, **values: Any) -> None:
-    """Replace attributes; None leaves one out."""
-    kept = [attribute for attribute in node.attribute if attribute.name not in values]
-    del node.attribute[:]
-    node.attribute.extend(kept)
-    node.attribute.extend(helper.make_attribute(name, value) for name, value in values.items() if value is not None)
 
 
 def _called(node: onnx.NodeProto) -> str:

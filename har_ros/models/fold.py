@@ -121,3 +121,11 @@ def _has_graph(node: onnx.NodeProto) -> bool:
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     """Return a node's attributes by name; lists for several values."""
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+
+
+def set_attributes(node: onnx.NodeProto, **values: Any) -> None:
+    """Replace attributes; None leaves one out."""
+    kept = [attribute for attribute in node.attribute if attribute.name not in values]
+    del node.attribute[:]
+    node.attribute.extend(kept)
+    node.attribute.extend(helper.make_attribute(name, value) for name, value in values.items() if value is not None)

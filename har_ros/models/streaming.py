@@ -22,7 +22,9 @@ yet.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,21 @@ def streaming(extent: Extent, lag: int) -> Streaming:
     lag_out = -((extent.pad + stride - 1 - span - lag) // stride)  # rounded up
     first = lag - extent.pad - stride * lag_out
     return Streaming(lag_out, max(0, -first), max(0, first), stride - 1 - first - span)
+
+
+def explicit_pads(
+    given: dict[str, Any], shape: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> list[int]:
+    """Return the padding as numbers, begins then ends, whichever way the attributes have it (ONNX's Conv).
+
+    shape: of the input, without batch and channels.
+    """
+    kind = given.get("auto_pad", b"NOTSET").decode()
+    if kind not in ("SAME_UPPER", "SAME_LOWER"):
+        return list(given.get("pads", [0] * 2 * len(kernel)))
+    totals = [
+        max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n)
+        for n, k, s, d in zip(shape, kernel, strides, dilations, strict=True)
+    ]
+    less, more = [total // 2 for total in totals], [total - total // 2 for total in totals]
+    return less + more if kind == "SAME_UPPER" else more + less
