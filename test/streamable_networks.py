@@ -10,6 +10,10 @@ from onnx import TensorProto, helper, numpy_helper
 PADDED = {1: 0, 3: 1, 7: 3}
 
 
+def numbers(*values):
+    return np.array(values, np.int64)
+
+
 class Graph:
     """An ONNX graph in the making; tensors go by name, N×C×T×H×W.
 

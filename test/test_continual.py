@@ -1,6 +1,5 @@
 """Clip networks and their continual twins: the same numbers, frame by frame."""
 
-import re
 from functools import partial
 
 import numpy as np
@@ -8,11 +7,9 @@ import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from streamable_networks import ARCHITECTURES, Graph
+from streamable_networks import ARCHITECTURES, Graph, numbers
 
-from har_ros.errors import ModelError
 from har_ros.models.continual import continual
-from har_ros.models.streaming import Extent, streaming
 
 TIME = 2
 
@@ -69,46 +66,6 @@ def assert_streams_as_the_whole(make, twin, steps, size=16, seed=0):
     inside = np.arange(ends, min(len(expected) - ends, len(found) - twin.lag))
     assert len(inside) > 0
     np.testing.assert_allclose(found[inside + twin.lag], expected[inside], atol=1e-4)
-
-
-# --- the arithmetic ---
-
-EXTENTS = st.builds(Extent, st.integers(1, 7), st.integers(1, 3), st.integers(1, 3), st.integers(0, 6))
-
-
-def slide(values, extent, pad):
-    """Sum of k values, the definition: out[i] = sum_j in[i s - p + j d], zeros before the first."""
-    padded = np.concatenate([np.zeros(pad), values])
-    span = (extent.kernel - 1) * extent.dilation
-    starts = range(0, len(padded) - span, extent.stride)
-    return np.array([padded[i : i + span + 1 : extent.dilation].sum() for i in starts])
-
-
-@given(EXTENTS, st.integers(-5, 20), st.lists(st.integers(1, 4), min_size=1, max_size=8))
-def test_an_operator_streams_as_it_slides(extent, lag, steps):
-    """Against the definition, with an input that lags already; and with the least state and lag that do it."""
-    how = streaming(extent, lag)
-    values = np.random.default_rng(0).normal(size=sum(steps) * extent.stride + 5)
-    stream = np.concatenate([np.zeros(max(lag, 0)), values])[max(-lag, 0) :]
-    state, found, at = np.zeros(how.state), [], 0
-    for n in steps:
-        joined = np.concatenate([state, stream[at : at + n * extent.stride]])
-        at += n * extent.stride
-        outputs = slide(joined[how.skip :], extent, 0)
-        assert len(outputs) == n
-        found.extend(outputs)
-        state = joined[len(joined) - how.state :]
-    expected = slide(values, extent, extent.pad)
-    span = (extent.kernel - 1) * extent.dilation
-    for q, i in ((q, q - how.lag) for q in range(len(found))):
-        if i * extent.stride - extent.pad >= max(0, -lag):  # it reads nothing from before the first
-            assert found[q] == pytest.approx(expected[i])
-    assert how.state == 0 or how.skip == 0
-    assert 0 <= how.spare < extent.stride  # one column less of lag would read what has not come
-    assert how.state <= span
-
-
-# --- graphs ---
 
 
 @st.composite
@@ -231,92 +188,6 @@ def test_the_model_itself_stays_as_it_is():
     before = model.SerializeToString()
     continual(model, "clips", "scores", [1, 3, 32, 16, 16], TIME)
     assert model.SerializeToString() == before
-
-
-# --- what cannot be streamed ---
-
-
-def numbers(*values):
-    return np.array(values, np.int64)
-
-
-def time_varying(graph, x):
-    return graph.add("Add", x, graph.constant(np.arange(32, dtype=np.float32).reshape(1, 1, 32, 1, 1)))
-
-
-def gate(graph, x):
-    mean = graph.add("ReduceMean", x, graph.constant(numbers(2, 3, 4)), keepdims=1)
-    return graph.add("Mul", x, graph.add("Sigmoid", mean))
-
-
-def slow_and_fast(graph, x):
-    slow, fast = graph.conv(x, 4, (3, 3, 3)), graph.conv(x, 4, (1, 1, 1))
-    ends = [graph.add("GlobalAveragePool", end) for end in (slow, fast)]
-    return graph.concat(*ends)
-
-
-CANNOT = {
-    "attention": (
-        lambda graph, x: graph.add("MatMul", x, graph.add("Transpose", x, perm=[0, 1, 2, 4, 3])),
-        "MatMul 'MatMul_3' mixes all of time",
-    ),
-    "position": (time_varying, "Add 'Add_2' has a constant, 'constant_2', that is not the same for all frames"),
-    "squeeze and excite": (gate, "Mul 'Mul_4' joins frames with their average over time"),
-    "sum so far": (
-        lambda graph, x: graph.add("CumSum", x, graph.constant(np.array(2))),
-        "CumSum 'CumSum_2' may mix frames that are far apart",
-    ),
-    "instance norm": (
-        lambda graph, x: graph.add("InstanceNormalization", x, graph.weights(4), graph.summands(4)),
-        "InstanceNormalization 'InstanceNormalization_2' may mix",
-    ),
-    "frames as channels": (
-        lambda graph, x: graph.conv(graph.add("Transpose", x, perm=[0, 2, 1, 3, 4], channels=32), 4, (1, 1, 1)),
-        "Conv 'Conv_3' takes time as channels",
-    ),
-    "batch": (
-        lambda graph, x: graph.add("Transpose", x, perm=[2, 1, 0, 3, 4]),
-        "Transpose 'Transpose_2' moves the batch",
-    ),
-    "flat": (
-        lambda graph, x: graph.add("Flatten", x, axis=1),
-        "Flatten 'Flatten_2' merges all of time with other axes",
-    ),
-    "pieces": (lambda graph, x: graph.add("Concat", x, x, axis=2), "Concat 'Concat_2' joins pieces of time"),
-    "constant": (
-        lambda graph, x: graph.add("Concat", x, graph.constant(np.zeros((1, 1, 32, 16, 16), np.float32)), axis=1),
-        "Concat 'Concat_2' joins frames with a constant",
-    ),
-    "two averages": (slow_and_fast, "Concat 'Concat_8' joins averages over time that lag differently"),
-}
-
-
-@pytest.mark.parametrize("what", CANNOT)
-def test_what_cannot_be_streamed_is_named(what):
-    build, message = CANNOT[what]
-    graph = Graph()
-    x = build(graph, graph.conv("clips", 4, (3, 3, 3)))
-    model = graph.raw(x, [3, "time", 16, 16])
-    with pytest.raises(ModelError, match=re.escape(message)) as caught:
-        continual(model, "clips", x, [1, 3, 32, 16, 16], TIME)
-    assert "\n" not in str(caught.value)
-
-
-def test_branches_at_different_rates_cannot_meet():
-    graph = Graph()
-    slow = graph.pool("MaxPool", graph.conv("clips", 4, (1, 1, 1), (2, 1, 1)), (1, 1, 1), (1, 1, 1))
-    fast = graph.pool("MaxPool", graph.conv("clips", 4, (1, 1, 1)), (1, 1, 1), (1, 1, 1))
-    mean = [graph.add("ReduceMean", x, graph.constant(numbers(3, 4)), keepdims=1) for x in (slow, fast)]
-    model = graph.raw(graph.add("Add", mean[0], mean[1]), [3, "time", 16, 16])
-    with pytest.raises(ModelError, match="Add 'Add_8' joins frames at different rates"):
-        continual(model, "clips", "Add_8", [1, 3, 1, 16, 16], TIME)
-
-
-def test_an_output_for_every_point_in_time_is_refused():
-    graph = Graph()
-    x = graph.conv("clips", 4, (3, 3, 3))
-    with pytest.raises(ModelError, match=f"its output '{x}' is for all points in time, not an average of them"):
-        continual(graph.raw(x, [3, "time", 16, 16]), "clips", x, [1, 3, 32, 16, 16], TIME)
 
 
 def test_an_output_with_one_point_in_time_needs_no_average():

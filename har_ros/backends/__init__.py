@@ -64,7 +64,7 @@ class Backend(Protocol):
         """Return one row of outputs for each input, which has the network's shape and type. Raises ModelError.
 
         The inputs are C-contiguous; there may be any number of them.
-        states: one for each input of a network that has some; they move on when all went well.
+        states: one for each input of a network that has some; after an error they are of no use until `reset`.
         """
 
     def close(self) -> None:
