@@ -35,7 +35,7 @@ install/.built: $(VENV)/.ready $(SOURCES)
 	    colcon --log-level error build --event-handlers console_direct- --symlink-install --base-paths build/src/har_ros dev/vision_msgs
 	@touch $@
 
-$(VENV)/.ready: requirements.txt requirements-tensorrt.txt setup.py dev/make_stubs.sh dev/requirements.txt dev/constraints.txt dev/data.txt
+$(VENV)/.ready: requirements.txt requirements-tensorrt.txt requirements-evaluate.txt setup.py dev/make_stubs.sh dev/requirements.txt dev/constraints.txt dev/data.txt
 	@dev/check_machine.sh $(PYTHON)
 	@echo "Installing ROS 2 Jazzy, OpenVINO and the demo's data from PyPI into $(VENV), 1.7 GB; this takes a minute or two"
 	@$(PYTHON) -m venv --clear $(VENV)

@@ -21,7 +21,7 @@ from rclpy.node import Node
 
 from har_ros.msg import ActionWindow
 from har_ros.nodes.conversions import nanoseconds
-from har_ros.nodes.video_source import default_topics
+from har_ros.video import default_topics
 from inputs import HEIGHT, RATE, WIDTH
 
 PROFILE = Path(get_package_prefix("har_ros"), "share", "har_ros", "config", "fastdds.xml")

@@ -32,7 +32,7 @@ from rich.table import Table
 from faulty_camera import FaultyCamera
 from har_ros.msg import ActionWindow
 from har_ros.nodes.run import keep_freed_memory
-from har_ros.nodes.video_source import default_topics
+from har_ros.video import default_topics
 from inputs import CAMERAS, make_films
 
 TOPICS = default_topics(CAMERAS)

@@ -18,9 +18,9 @@ from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.camera import Camera
 from har_ros.nodes.conversions import camera_image
 from har_ros.nodes.output import Output
-from har_ros.nodes.video_source import default_topics
 from har_ros.pixels import CameraImage
 from har_ros.recognizer import Result
+from har_ros.video import default_topics
 from inputs import HEIGHT, RATE, WIDTH
 from measure import CAMERAS, Measured, Setting, measure, program, serve
 from without_ros import MODEL, Row, bare

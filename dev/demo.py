@@ -34,7 +34,7 @@ from sensor_msgs.msg import Image
 from vision_msgs.msg import Classification
 
 from har_ros.msg import ActionWindow
-from har_ros.nodes.video_source import default_topics
+from har_ros.video import default_topics
 
 RATE = 12.5  # images per second of each camera and
 MAX_SIDE = 384  # pixels of their longer side: what two cores carry beside the network

@@ -1,4 +1,6 @@
-"""Draws a prediction on an image."""
+"""Draws a prediction on an image, and says where such images are published."""
+
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -22,6 +24,19 @@ def annotate(image: NDArray[np.uint8], prediction: Prediction) -> None:
 def announce(image: NDArray[np.uint8], text: str) -> None:
     """Draw one line of text, with no score, into `image` (uint8, H×W×3 RGB)."""
     _draw(image, [(text, 0.0, _GREY)])
+
+
+def overlay_topics(topics: list[str]) -> list[str]:
+    """Return where each camera's annotated images go: beside its image topic.
+
+    Cameras that share a namespace get one below their own topic instead: /a/left → /a/left/actions_image.
+    """
+    namespaces = [topic.rpartition("/")[0] for topic in topics]
+    shared = Counter(namespaces)
+    return [
+        f"{namespace if shared[namespace] == 1 else topic}/actions_image"
+        for topic, namespace in zip(topics, namespaces, strict=True)
+    ]
 
 
 def _draw(image: NDArray[np.uint8], lines: list[tuple[str, float, tuple[int, int, int]]]) -> None:

@@ -90,3 +90,8 @@ class Video:
             return np.asarray(frame, np.uint8)
         size = (round(frame.shape[1] * scale), round(frame.shape[0] * scale))
         return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def default_topics(count: int) -> list[str]:
+    """Return /cam01/image_raw, /cam02/image_raw and so on."""
+    return [f"/cam{number:02}/image_raw" for number in range(1, count + 1)]

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from har_ros.overlay import annotate, announce
+from har_ros.overlay import annotate, announce, overlay_topics
 from har_ros.scores import Hypothesis, Prediction
 
 
@@ -44,3 +44,8 @@ def test_most_of_the_image_stays(size):
 def test_any_text_fits_any_image(text, height, width):
     image = drawn(lambda image: announce(image, text), height, width)
     assert image.shape == (height, width, 3)
+
+
+def test_overlay_topics_lie_beside_the_image_topics():
+    assert overlay_topics(["/cam01/image_raw", "/image_raw"]) == ["/cam01/actions_image", "/actions_image"]
+    assert overlay_topics(["/rig/left", "/rig/right"]) == ["/rig/left/actions_image", "/rig/right/actions_image"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -14,13 +14,14 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 
-from har_ros.backends import BackendSettings
 from har_ros.errors import ConfigurationError, HarError, ModelError, told
-from har_ros.nodes import diagnostics, parameters
+from har_ros.nodes import diagnostics
 from har_ros.nodes.cameras import Cameras
 from har_ros.nodes.output import Output
+from har_ros.nodes.parameters import declare, resolved_topics
 from har_ros.nodes.run import Program, interruptible, run
 from har_ros.nodes.worker import Worker
+from har_ros.parameters import ACTIONNET, changed, open_recognizer, score_settings, stream_settings
 from har_ros.recognizer import Recognizer
 
 PATIENCE = 1.0
@@ -53,7 +54,7 @@ class ActionNet(Program, LifecycleNode):
 
     def start(self) -> None:
         """See Program."""
-        self._values = parameters.declare(self, parameters.ACTIONNET, read_only=False)
+        self._values = declare(self, ACTIONNET, read_only=False)
         self._apply(self._values)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._output = Output(self)
@@ -110,9 +111,9 @@ class ActionNet(Program, LifecycleNode):
         self.get_logger().info(f"loading {values['model']}")
         with interruptible():
             recognizer = open_recognizer(values)
-        settings = parameters.stream_settings(values)
+        settings = stream_settings(values)
         try:
-            scores = parameters.score_settings(values, recognizer.labels)
+            scores = score_settings(values, recognizer.labels)
             recognizer.check(settings)
         except HarError:
             recognizer.close()
@@ -123,7 +124,7 @@ class ActionNet(Program, LifecycleNode):
 
     def _activate(self) -> None:
         assert self.recognizer is not None  # the lifecycle's order
-        scores = parameters.score_settings(self._values, self.recognizer.labels)
+        scores = score_settings(self._values, self.recognizer.labels)
         worker = Worker(self.recognizer, self._network_lock, scores, self._output.publish)
         scheduler, transport = worker.scheduler, self._values["image_transport"]
         cameras = Cameras(self, transport, self.recognizer.stream, scheduler.offer, scheduler.remove)
@@ -155,7 +156,7 @@ class ActionNet(Program, LifecycleNode):
         if not given:  # QoS overrides, say, which rclpy declares for a new subscription
             return SetParametersResult(successful=True)
         try:
-            values = parameters.changed(self._values, given, configured=self.recognizer is not None)
+            values = changed(self._values, given, configured=self.recognizer is not None)
             self._apply(values)
         except ConfigurationError as error:
             return SetParametersResult(successful=False, reason=str(error))
@@ -166,11 +167,11 @@ class ActionNet(Program, LifecycleNode):
 
     def _apply(self, values: dict[str, Any]) -> None:
         """Bring what runs in line with the values. Raises ConfigurationError when they cannot work."""
-        topics = parameters.resolved_topics(self, values["image_topics"])
-        settings = parameters.stream_settings(values)
+        topics = resolved_topics(self, values["image_topics"])
+        settings = stream_settings(values)
         if self.recognizer is None:
             return
-        scores = parameters.score_settings(values, self.recognizer.labels)
+        scores = score_settings(values, self.recognizer.labels)
         self.recognizer.check(settings)
         if self.active is None:
             return
@@ -186,14 +187,6 @@ class ActionNet(Program, LifecycleNode):
         info = diagnostics.NetworkInfo(str(self._values["model"]), backend, state)
         worker, cameras = (active.worker, list(active.cameras)) if active else (None, [])
         self._health.publish(self._diagnostics.message(info, worker, cameras))
-
-
-def open_recognizer(values: dict[str, Any]) -> Recognizer:
-    """Load the network that the parameters name. Raises HarError."""
-    backend = BackendSettings(**{field.name: values[field.name] for field in fields(BackendSettings)})
-    names = ("frames", "labels", "input_blob", "output_blob")
-    continual = {"true": True, "false": False}.get(values["continual"])
-    return Recognizer.open(values["model"], backend, continual=continual, **{name: values[name] for name in names})
 
 
 def main(arguments: list[str] | None = None) -> int:

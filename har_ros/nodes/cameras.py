@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 from rclpy.node import Node
 
 from har_ros.errors import HarError
 from har_ros.nodes.camera import Camera
+from har_ros.overlay import overlay_topics
 from har_ros.recognizer import Stream
 
 
@@ -65,16 +65,3 @@ class Cameras:
         for camera in self:
             camera.close()
         self._cameras = {}
-
-
-def overlay_topics(topics: list[str]) -> list[str]:
-    """Return where each camera's annotated images go: beside its image topic.
-
-    Cameras that share a namespace get one below their own topic instead: /a/left → /a/left/actions_image.
-    """
-    namespaces = [topic.rpartition("/")[0] for topic in topics]
-    shared = Counter(namespaces)
-    return [
-        f"{namespace if shared[namespace] == 1 else topic}/actions_image"
-        for topic, namespace in zip(topics, namespaces, strict=True)
-    ]

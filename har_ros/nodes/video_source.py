@@ -12,7 +12,7 @@ from har_ros.errors import ConfigurationError
 from har_ros.nodes import parameters
 from har_ros.nodes.conversions import image_message
 from har_ros.nodes.run import Program, run
-from har_ros.video import Video
+from har_ros.video import Video, default_topics
 
 
 class VideoSource(Program):
@@ -55,11 +55,6 @@ class VideoSource(Program):
         for video, publisher, frame_id in self._cameras:
             if (frame := video.at(seconds)) is not None:
                 publisher.publish(image_message(frame, "bgr8", Header(stamp=stamp, frame_id=frame_id)))
-
-
-def default_topics(count: int) -> list[str]:
-    """Return /cam01/image_raw, /cam02/image_raw and so on."""
-    return [f"/cam{number:02}/image_raw" for number in range(1, count + 1)]
 
 
 def main(arguments: list[str] | None = None) -> int:

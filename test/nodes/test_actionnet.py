@@ -6,7 +6,6 @@ from sensor_msgs.msg import Image
 from small_networks import encoder_decoder
 
 from har_ros.backends.openvino import OpenVinoBackend
-from har_ros.nodes.cameras import overlay_topics
 from har_ros.recognizer import Recognizer
 
 TWO = ("/cam01/image_raw", "/cam02/image_raw")
@@ -224,8 +223,3 @@ def test_annotated_images_come_only_when_somebody_looks(robot):
     pixels = np.frombuffer(image.data, np.uint8).reshape(120, 160, 3)
     assert (pixels[60:] == 100).all()
     assert (pixels[:30] > 150).any()
-
-
-def test_overlay_topics_lie_beside_the_image_topics():
-    assert overlay_topics(["/cam01/image_raw", "/image_raw"]) == ["/cam01/actions_image", "/actions_image"]
-    assert overlay_topics(["/rig/left", "/rig/right"]) == ["/rig/left/actions_image", "/rig/right/actions_image"]

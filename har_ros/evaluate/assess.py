@@ -1,0 +1,169 @@
+"""Predictions and truth → figures: what metrics.json holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from har_ros.evaluate import metrics, results
+from har_ros.evaluate.bag import Bag
+from har_ros.evaluate.figures import Pool, figures, first_is_right, per_class, sweep
+from har_ros.evaluate.job import Job
+from har_ros.evaluate.judge import Judged, Track, judge
+from har_ros.evaluate.truth import Classes, Segment, join, segments_of_topic
+
+FORMAT = "har_ros metrics 1"
+COUNTED = ("windows", "windows_dropped_busy", "windows_dropped_restart", "windows_failed")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is known of the recordings. label_map: see truth.join. topic: of Classification in the bags, or empty.
+
+    coverage: see judge.
+    """
+
+    segments: tuple[Segment, ...] = ()
+    label_map: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    topic: str = ""
+    coverage: float = 0.5
+
+    def of(self, jobs: Sequence[Job], header: Mapping[str, Any]) -> tuple[Segment, ...]:
+        """Return all segments, with those of the bags' topics. Raises HarError."""
+        if not self.topic:
+            return self.segments
+        segments = list(self.segments)
+        for job, summary in zip(jobs, header["recordings"], strict=True):
+            bag = Bag(job.path, job.topics, job.transport)
+            frame_ids = {counts["frame_id"]: name for name, counts in summary["cameras"].items()}
+            segments += segments_of_topic(bag.classifications(self.topic), job.name, frame_ids)
+        return tuple(segments)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """All that the report shows. judged: a track for each camera of each recording."""
+
+    header: dict[str, Any]
+    classes: Classes
+    judged: tuple[Judged, ...]
+    metrics: dict[str, Any]
+
+
+def assess(predictions: Path, header: dict[str, Any], segments: Sequence[Segment], truth: Truth) -> Assessment:
+    """Compare predictions with segments. Raises ConfigurationError when they do not fit."""
+    labels, threshold = header["labels"], header["parameters"]["threshold"]
+    classes = join([segment.label for segment in segments], labels, truth.label_map)
+    tracks = _tracks(predictions, header, classes)
+    judged: list[Judged] = []
+    cluster = 0
+    for track in tracks:
+        concerned = [segment for segment in segments if segment.concerns(track.bag, track.camera)]
+        judged.append(judge(track, concerned, classes, threshold, truth.coverage, cluster))
+        cluster = 1 + max([cluster, *judged[-1].cluster, *(segment.cluster for segment in judged[-1].segments)])
+    return Assessment(header, classes, tuple(judged), _metrics(header, classes, judged, truth))
+
+
+def _tracks(predictions: Path, header: dict[str, Any], classes: Classes) -> list[Track]:
+    numbers = {label: number for number, label in enumerate(header["labels"])}
+    outputs: list[list[int]] = [[] for _ in classes.names]
+    for label, index in classes.of_output.items():
+        outputs[index].append(numbers[label])
+    tracks: dict[tuple[str, str], Track] = {}
+    for summary in header["recordings"]:
+        firsts = [counts["first"] for counts in summary["cameras"].values() if counts["first"] is not None]
+        for camera in summary["cameras"]:
+            tracks[summary["name"], camera] = Track(summary["name"], camera, min(firsts, default=0))
+    for window in results.read(predictions)[1]:
+        tracks[window.bag, window.camera].append(window, classes, outputs)
+    return list(tracks.values())
+
+
+def _metrics(header: dict[str, Any], classes: Classes, judged: Sequence[Judged], truth: Truth) -> dict[str, Any]:
+    count = len(classes.names)
+    pool = Pool(judged, count)
+    hashes = {summary["name"]: summary["sha256"] for summary in header["recordings"]}
+    bags = {summary["name"]: summary for summary in header["recordings"]}
+    counts = {(name, camera): c for name, summary in bags.items() for camera, c in summary["cameras"].items()}
+    by_bag = {name: [track for track in judged if track.bag == name] for name in bags}
+    labelled = pool.labelled
+    right = first_is_right(pool)
+    judged_windows = labelled | pool.background
+    bins = metrics.reliability(pool.score[labelled], right[labelled])
+    return {
+        "format": FORMAT,
+        "model": header["card"]["name"],
+        "backend": header["backend"],
+        "versions": header["versions"],
+        "parameters": header["parameters"],
+        "inference_time": header["inference_time"],
+        "realtime_factor": header["realtime_factor"],
+        "coverage": truth.coverage,
+        "recordings": [
+            {"name": name, "sha256": hashes[name], "error": summary["error"]} for name, summary in bags.items()
+        ],
+        "overall": {**figures(pool), "counts": _counts(list(counts.values()))},
+        "per_bag": [
+            {
+                "bag": name,
+                **figures(Pool(tracks, count)),
+                "counts": _counts([counts[name, track.camera] for track in tracks]),
+            }
+            for name, tracks in by_bag.items()
+        ],
+        "per_camera": [
+            {
+                "bag": track.bag,
+                "camera": track.camera,
+                **figures(Pool([track], count)),
+                "counts": _counts([counts[track.bag, track.camera]]),
+            }
+            for track in judged
+        ],
+        "classes": per_class(pool, classes.names),
+        "confusion": {
+            "rows": [*classes.names, "none"],
+            "columns": [*classes.names, "another class", "nothing"],
+            "windows": metrics.confusion(pool.truth[judged_windows], pool.predicted[judged_windows]).tolist(),
+        },
+        "calibration": [
+            {"windows": int(n), "confidence": float(c), "right": float(r)} for n, c, r in zip(*bins, strict=True)
+        ],
+        "sweep": [dataclasses.asdict(row) for row in sweep(pool)],
+        "segments": [
+            {
+                "bag": segment.bag,
+                "sha256": hashes[segment.bag],
+                "camera": segment.camera,
+                "start": segment.start,
+                "end": segment.end,
+                "label": classes.names[segment.label],
+                "windows": len(segment.windows),
+                "right": segment.right,
+                "vote": segment.vote,
+                "delay": segment.delay,
+            }
+            for segment in pool.segments
+        ],
+    }
+
+
+def _counts(cameras: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return what became of images and windows, added up."""
+    names = [name for name, value in (cameras[0] if cameras else {}).items() if type(value) is int]
+    sums = {name: sum(camera[name] for camera in cameras) for name in names if name not in ("first", "last")}
+    return {"windows_expected": sum(sums.get(name, 0) for name in COUNTED), **sums}
+
+
+def value_of(measured: Mapping[str, Any], name: str) -> float:
+    """Return a figure of all recordings together; NaN where there is none."""
+    value = measured["overall"][name]["value"]
+    return float("nan") if value is None else float(value)
+
+
+def labels_outside(truth: Truth, labels: Sequence[str]) -> None:
+    """Raise ConfigurationError when a name of the truth is no class; so that it is told before the work begins."""
+    join([segment.label for segment in truth.segments], labels, truth.label_map)

@@ -1,0 +1,161 @@
+"""Many recordings, in one process or several; the same results, and an interrupted run goes on."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import queue
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from har_ros.errors import ConfigurationError, HarError
+from har_ros.evaluate import job as work
+from har_ros.evaluate import results
+from har_ros.evaluate.bag import open_recording
+from har_ros.evaluate.job import PARTS, Job, Plan, Progress, StoppedError
+from har_ros.parameters import open_recognizer
+from har_ros.recognizer import Recognizer
+
+
+def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, console: Console) -> dict[str, Any]:
+    """Write the predictions of all recordings. Returns their header.
+
+    Results of the very same evaluation are left as they are. Raises HarError; KeyboardInterrupt leaves what is done.
+    """
+    with open_recognizer(plan.values) as recognizer:
+        wanted = work.header(recognizer, plan)
+        kept = _kept(jobs, plan, wanted)
+        if kept is not None:
+            console.print(f"{plan.folder} has the predictions already; the network need not run")
+            return kept
+        if (plan.folder / results.PREDICTIONS).exists() and not overwrite:
+            raise ConfigurationError(
+                f"{plan.folder} has the results of another evaluation; give another folder (-o), or --overwrite"
+            )
+        total = sum(open_recording(job.path, job.topics, job.transport).count for job in jobs)
+        if min(processes, len(jobs)) == 1:
+            with _bar(console, total, len(jobs)) as tell:
+                return _join(plan.folder, wanted, [work.run(job, plan, recognizer, tell) for job in jobs])
+    with _bar(console, total, len(jobs)) as tell:
+        return _join(plan.folder, wanted, _in_processes(jobs, plan, processes, tell))
+
+
+def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the header of the results that are there, if they are those of these jobs."""
+    path = plan.folder / results.PREDICTIONS
+    if not path.is_file():
+        return None
+    try:
+        header, _ = results.read(path)
+        recordings = header.pop("recordings")
+        same = header == json.loads(json.dumps(results.finite(wanted))) and len(recordings) == len(jobs)
+        for job, summary in zip(jobs, recordings if same else (), strict=False):
+            recording = open_recording(job.path, job.topics, job.transport)
+            same = same and summary["name"] == job.name and tuple(summary["cameras"]) == recording.cameras
+            same = same and not summary["error"] and summary["sha256"] == work.fingerprint(recording.files())
+            same = same and (not plan.annotate or work.annotated_bag(plan.folder, job.name).is_dir())
+    except (ConfigurationError, KeyError, TypeError, AttributeError):
+        return None
+    return {**header, "recordings": recordings} if same else None
+
+
+def _join(folder: Path, header: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Make the predictions of their parts, in the order of the recordings."""
+    parts = folder / PARTS
+    header = {**header, "recordings": [results.read_json(parts / f"{key}.json") for key in keys]}
+    times = [results.read_json(parts / f"{key}.timing.json") for key in keys]
+    with results.atomic(folder / results.PREDICTIONS) as file:
+        file.write(json.dumps(results.finite(header), ensure_ascii=False) + "\n")
+        for key in keys:
+            with (parts / f"{key}.jsonl").open(encoding="utf-8") as part:
+                shutil.copyfileobj(part, file)
+    names = [summary["name"] for summary in header["recordings"]]
+    results.write_json(folder / results.TIMING, dict(zip(names, times, strict=True)))
+    shutil.rmtree(parts, ignore_errors=True)
+    return header
+
+
+@contextmanager
+def _bar(console: Console, total: int, recordings: int) -> Iterator[Callable[[Progress], None]]:
+    """Show how far the recordings are; hidden where the output is no terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    done: dict[str, Progress] = {}
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        name = f"{recordings} recordings" if recordings > 1 else "evaluating"
+        task = bar.add_task(name, total=total or None, rate="")
+
+        def tell(progress: Progress) -> None:
+            done[progress.name] = progress
+            windows = sum(one.windows for one in done.values())
+            elapsed = bar.tasks[task].elapsed or 0.0
+            rate = f"{windows} windows, {windows / elapsed:.1f}/s" if elapsed else ""
+            bar.update(task, completed=sum(one.images for one in done.values()), rate=rate)
+
+        yield tell
+
+
+_process: dict[str, Any] = {}
+"""What a worker process has: its recognizer, the queue for progress, the event that ends the work."""
+
+
+def _in_processes(jobs: Sequence[Job], plan: Plan, processes: int, tell: Callable[[Progress], None]) -> list[str]:
+    """Run the jobs in processes of their own. Raises HarError; the first error ends the others' work, which is kept."""
+    context = multiprocessing.get_context("spawn")
+    said, stop = context.Queue(), context.Event()
+    workers = min(processes, len(jobs))
+    with ProcessPoolExecutor(workers, context, _begin, (plan, said, stop)) as pool:
+        futures: list[Future[str]] = [pool.submit(_work, job, plan) for job in jobs]
+        try:
+            while not all(future.done() for future in futures):
+                _pass_on(said, tell)
+                for future in futures:
+                    if future.done():
+                        future.result()
+            _pass_on(said, tell, 0.0)
+            return [future.result() for future in futures]
+        except BrokenProcessPool:
+            raise HarError("a process was killed, perhaps for want of memory; try again with fewer --jobs") from None
+        finally:
+            stop.set()
+            for future in futures:
+                future.cancel()
+
+
+def _pass_on(said: Any, tell: Callable[[Progress], None], wait: float = 0.1) -> None:
+    try:
+        while True:
+            tell(said.get(timeout=wait) if wait else said.get_nowait())
+    except queue.Empty:
+        pass
+
+
+def _begin(plan: Plan, said: Any, stop: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process tells when to stop
+    _process.update(said=said, stop=stop, recognizer=None)
+
+
+def _work(job: Job, plan: Plan) -> str:
+    if _process["recognizer"] is None:
+        _process["recognizer"] = open_recognizer(plan.values)
+    recognizer: Recognizer = _process["recognizer"]
+    try:
+        return work.run(job, plan, recognizer, _process["said"].put, _process["stop"].is_set)
+    except StoppedError:
+        return ""

@@ -1,0 +1,206 @@
+"""The node's work on the clock of a recording: the same streams, rules and scores, and no hurry.
+
+Without an inference time every window that becomes ready runs, as in a node whose network is fast enough. With one, the
+network is busy for so long, on the recording's clock, and windows are dropped as the node would drop them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from har_ros.compressed import AnyImage
+from har_ros.errors import HarError, ModelError, told
+from har_ros.evaluate.bag import Recorded
+from har_ros.recognizer import Recognizer, Result, Stream
+from har_ros.sampling import StreamSettings
+from har_ros.scheduler import turn
+from har_ros.scores import Prediction, ScoreSettings
+
+
+@dataclass
+class Counts:
+    """What became of one camera's images and windows. first, last: stamps, nanoseconds; None without images."""
+
+    frame_id: str = ""
+    first: int | None = None
+    last: int | None = None
+    frames: int = 0
+    frames_broken: int = 0
+    frames_overtaken: int = 0
+    frames_repeated: int = 0
+    frames_unstamped: int = 0
+    gaps: int = 0
+    clock_jumps: int = 0
+    size_changes: int = 0
+    windows: int = 0
+    windows_dropped_busy: int = 0
+    windows_dropped_restart: int = 0
+    windows_failed: int = 0
+    last_error: str = ""
+
+    @property
+    def windows_expected(self) -> int:
+        """Number of windows that became ready."""
+        return self.windows + self.windows_dropped_busy + self.windows_dropped_restart + self.windows_failed
+
+
+class Camera:
+    """One camera: its stream, and what it said last."""
+
+    def __init__(self, name: str, stream: Stream) -> None:
+        self.name = name
+        self.stream = stream
+        self.counts = Counts()
+        self.prediction: Prediction | None = None
+
+    def push(self, image: AnyImage) -> bool:
+        """Take an image; returns whether a window is ready. Raises ImageError."""
+        stream, counts = self.stream, self.counts
+        before, restarts = stream.windows_dropped, self.restarts
+        ready = stream.push(image)
+        if counts.first is None:
+            counts.first, counts.frame_id = image.stamp, image.frame_id
+        counts.first = min(counts.first, image.stamp)
+        counts.last = max(counts.last or image.stamp, image.stamp)
+        if self.restarts > restarts:
+            counts.windows_dropped_restart += stream.windows_dropped - before
+        else:
+            counts.windows_dropped_busy += stream.windows_dropped - before
+        return ready
+
+    @property
+    def restarts(self) -> int:
+        """How often its window began anew."""
+        return self.stream.gaps + self.stream.clock_jumps + self.stream.size_changes
+
+    def settle(self) -> Counts:
+        """Return the counts, complete."""
+        stream = self.stream
+        self.counts.frames_overtaken, self.counts.frames_repeated = stream.frames_overtaken, stream.frames_repeated
+        self.counts.gaps, self.counts.clock_jumps = stream.gaps, stream.clock_jumps
+        self.counts.size_changes = stream.size_changes
+        return self.counts
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A result. started, published: when, nanoseconds on the recorder's clock. restarts: of its camera's window."""
+
+    camera: str
+    result: Result
+    started: int
+    published: int
+    restarts: int
+
+
+class Replay:
+    """Feeds images to a recognizer, one after the other."""
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        cameras: Sequence[str],
+        streams: StreamSettings,
+        scores: ScoreSettings,
+        *,
+        inference_time: float = 0.0,
+        on_result: Callable[[Seen], None] = lambda seen: None,
+        on_image: Callable[[Recorded, Camera], None] = lambda recorded, camera: None,
+    ) -> None:
+        """inference_time: seconds for which a run keeps the network busy, 0 for none.
+
+        on_result: called with every result when it is published. on_image: called behind every image.
+        """
+        self.cameras = {name: Camera(name, recognizer.stream(streams)) for name in cameras}
+        self.inference_times = array("d")  # seconds that the runs took here
+        self._recognizer = recognizer
+        self._scores = scores
+        self._busy = round(inference_time * 1e9)
+        self._on_result = on_result
+        self._on_image = on_image
+        self._ready: dict[Camera, int] = {}  # since when
+        self._history: dict[Camera, int] = {}
+        self._turns = 0
+        self._free_at = 0
+        self._running: list[Seen] | None = None
+
+    def play(self, images: Iterable[Recorded]) -> dict[str, Counts]:
+        """Take all images. Returns the counts of each camera, also when the images end early with BagError."""
+        for recorded in images:
+            self._advance(recorded.arrival)
+            camera = self.cameras[recorded.camera]
+            camera.counts.frames += 1
+            try:
+                if self._push(camera, recorded):
+                    self._ready.setdefault(camera, recorded.arrival)
+            except Exception as error:  # as in the node
+                camera.counts.frames_broken += 1
+                camera.counts.last_error = told(error)
+            if not self._busy:
+                self._advance(None)
+            self._on_image(recorded, camera)
+        self._advance(None)
+        return self.counts()
+
+    def counts(self) -> dict[str, Counts]:
+        """Return the counts of each camera so far."""
+        return {name: camera.settle() for name, camera in self.cameras.items()}
+
+    def _push(self, camera: Camera, recorded: Recorded) -> bool:
+        image = recorded.image
+        if isinstance(image, HarError):
+            raise image
+        if image.stamp == 0:
+            camera.counts.frames_unstamped += recorded.arrival != 0
+            image = dataclasses.replace(image, stamp=recorded.arrival)
+        return camera.push(image)
+
+    def _advance(self, now: int | None) -> None:
+        """Do all that happens before `now`, None for all that is left."""
+        while True:
+            if self._running is not None:
+                if now is not None and self._free_at > now:
+                    return
+                self._publish(self._running)
+                self._running = None
+            if not self._ready:
+                return
+            start = max(self._free_at, min(self._ready.values()))
+            if now is not None and start >= now:
+                return
+            self._running = self._run(start)
+
+    def _run(self, start: int) -> list[Seen]:
+        limit = self._recognizer.network.backend.max_batch if self._busy else 1
+        cameras = turn(self._ready, self._history, limit)
+        self._turns += 1
+        for camera in cameras:
+            del self._ready[camera]
+            self._history[camera] = self._turns
+        self._free_at = start + self._busy
+        failed: dict[Stream, ModelError] = {}
+        try:
+            results = self._recognizer.recognize([camera.stream for camera in cameras], self._scores, failed)
+        except Exception as error:  # as in the node
+            results = [None] * len(cameras)
+            failed = {camera.stream: ModelError(told(error)) for camera in cameras}
+        for camera in cameras:
+            if camera.stream in failed:
+                camera.counts.windows_failed += 1
+                camera.counts.last_error = str(failed[camera.stream])
+        self.inference_times.extend([result.inference_time for result in results if result][:1])
+        return [
+            Seen(camera.name, result, start, self._free_at, camera.restarts)
+            for camera, result in zip(cameras, results, strict=True)
+            if result is not None
+        ]
+
+    def _publish(self, results: list[Seen]) -> None:
+        for seen in results:
+            camera = self.cameras[seen.camera]
+            camera.counts.windows += 1
+            camera.prediction = seen.result.prediction
+            self._on_result(seen)

@@ -1,0 +1,135 @@
+"""predictions.jsonl: a header line, then a line for each window, recording by recording."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from har_ros.errors import ConfigurationError, HarError
+from har_ros.evaluate.replay import Seen
+from har_ros.scores import Hypothesis
+
+PREDICTIONS, METRICS, REPORT, TIMING = "predictions.jsonl", "metrics.json", "report.html", "timing.json"
+FORMAT = "har_ros predictions 1"
+RANKED = 5
+"""Hypotheses that a line has, at least."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """One line. start, end: stamps of its frames; started, published: of its answer on the recorder's clock; all in ns.
+
+    restarts: how often the camera's window had begun anew. hypotheses: best first. probabilities: number of the class →
+    probability, rounded to six digits, zeros left out.
+    """
+
+    bag: str
+    camera: str
+    frame_id: str
+    start: int
+    end: int
+    started: int
+    published: int
+    restarts: int
+    frames: int
+    hypotheses: tuple[Hypothesis, ...]
+    probabilities: Mapping[int, float]
+
+
+def line(bag: str, seen: Seen, numbers: Mapping[str, int], top_k: int) -> str:
+    """Return the line of a result whose prediction ranks all classes. numbers: label → number of the class."""
+    result = seen.result
+    ranked = result.prediction.hypotheses
+    rounded = {numbers[h.label]: round(h.score, 6) for h in ranked}
+    record = {
+        "bag": bag,
+        "camera": seen.camera,
+        "frame_id": result.frame_id,
+        "start": result.start,
+        "end": result.end,
+        "started": seen.started,
+        "published": seen.published,
+        "restarts": seen.restarts,
+        "frames": result.frames,
+        "hypotheses": [[h.label, h.score] for h in ranked[: max(top_k, RANKED)]],
+        "probabilities": {str(number): value for number, value in sorted(rounded.items()) if value},
+    }
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def read(path: Path) -> tuple[dict[str, Any], Iterator[Window]]:
+    """Return the header and an iterator of the windows. Raises ConfigurationError; the iterator, too."""
+    lines = _lines(path)
+    try:
+        header = json.loads(next(lines))
+        if header["format"] != FORMAT:
+            raise KeyError("format")
+    except (StopIteration, ValueError, KeyError, TypeError, RecursionError):
+        raise ConfigurationError(f"{path} is no file of predictions; give a folder of results") from None
+    return header, _windows(path, lines)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            yield from file
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {path} ({error}); give a folder of results") from None
+
+
+def _windows(path: Path, lines: Iterator[str]) -> Iterator[Window]:
+    for number, text in enumerate(lines, 2):
+        try:
+            record = json.loads(text)
+            record["hypotheses"] = tuple(Hypothesis(str(label), float(score)) for label, score in record["hypotheses"])
+            record["probabilities"] = {int(k): float(v) for k, v in record["probabilities"].items()}
+            yield Window(**record)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise ConfigurationError(f"{path} line {number} is damaged; evaluate again") from None
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds. Raises ConfigurationError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"cannot read {path} ({error}); give a folder of results or its {METRICS}") from None
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[IO[str]]:
+    """Open a text file that takes its name when it is complete. Raises HarError when it cannot be written."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            yield file
+        part.replace(path)
+    except OSError as error:
+        raise HarError(f"cannot write {path} ({os.strerror(error.errno or 0)}); check folder and disk") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON, atomically; NaN becomes null. Raises HarError."""
+    with atomic(path) as file:
+        json.dump(finite(value), file, indent=1, ensure_ascii=False)
+        file.write("\n")
+
+
+def finite(value: Any) -> Any:
+    """Return a JSON value in which None stands for every number that is not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    return value
