@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -26,7 +26,12 @@ from har_ros.sink import Pixels, VideoFile, Window, has_screen
 from har_ros.source import Frame, Source, open_source
 
 SECOND = 1_000_000_000
-EPILOG = "actionnet models --help tells of the networks: what there is, what to download, what a card says wrongly."
+EPILOG = (
+    "actionnet models --help tells of the networks: what there is, what to download, what a card says wrongly. "
+    "actionnet evaluate --help tells how well a network does on bags and videos; compare, truth and record go with it."
+)
+EVALUATION = ("evaluate", "compare", "truth", "record")
+"""The commands of har_ros.evaluate, which needs more than the others."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if given[:1] == ["models"]:
             return command.run(given[1:])
+        if given[:1] and given[0] in EVALUATION:
+            return _evaluation(given[0])(given[1:])
         return run(_parser().parse_intermixed_args(given), messages)
     except HarError as error:
         _say(messages, f"actionnet: {error}")
@@ -48,6 +55,15 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone; Python must not try to flush it at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _evaluation(name: str) -> Callable[[list[str]], int]:
+    """Return one of the commands EVALUATION. Raises HarError when what it needs is not installed."""
+    try:
+        from har_ros.evaluate.command import COMMANDS
+    except ImportError as error:
+        raise HarError(f"actionnet {name} needs {error.name}; run: pip install rosbags matplotlib jinja2") from None
+    return COMMANDS[name]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -31,16 +31,26 @@ class Truth:
     topic: str = ""
     coverage: float = 0.5
 
-    def of(self, jobs: Sequence[Job], header: Mapping[str, Any]) -> tuple[Segment, ...]:
-        """Return all segments, with those of the bags' topics. Raises HarError."""
-        if not self.topic:
-            return self.segments
-        segments = list(self.segments)
-        for job, summary in zip(jobs, header["recordings"], strict=True):
-            bag = Bag(job.path, job.topics, job.transport)
+    def check(self, jobs: Sequence[Job], labels: Sequence[str]) -> None:
+        """Raise HarError when a name is no class, or a topic is missing, before the work begins."""
+        names = [segment.label for segment in self._concerning(jobs)]
+        for bag in self._bags(jobs):
+            names += [label for message in bag.classifications(self.topic) for label in message.labels]
+        join(names, labels, self.label_map)
+
+    def of(self, jobs: Sequence[Job], header: Mapping[str, Any]) -> list[Segment]:
+        """Return the segments that concern these recordings, with those of the bags' topics. Raises HarError."""
+        segments = self._concerning(jobs)
+        for job, bag, summary in zip(jobs, self._bags(jobs), header["recordings"], strict=False):
             frame_ids = {counts["frame_id"]: name for name, counts in summary["cameras"].items()}
             segments += segments_of_topic(bag.classifications(self.topic), job.name, frame_ids)
-        return tuple(segments)
+        return segments
+
+    def _concerning(self, jobs: Sequence[Job]) -> list[Segment]:
+        return [segment for segment in self.segments if any(segment.speaks_of(job.name) for job in jobs)]
+
+    def _bags(self, jobs: Sequence[Job]) -> list[Bag]:
+        return [Bag(job.path, job.topics, job.transport) for job in jobs] if self.topic else []
 
 
 @dataclass(frozen=True)
@@ -162,8 +172,3 @@ def value_of(measured: Mapping[str, Any], name: str) -> float:
     """Return a figure of all recordings together; NaN where there is none."""
     value = measured["overall"][name]["value"]
     return float("nan") if value is None else float(value)
-
-
-def labels_outside(truth: Truth, labels: Sequence[str]) -> None:
-    """Raise ConfigurationError when a name of the truth is no class; so that it is told before the work begins."""
-    join([segment.label for segment in truth.segments], labels, truth.label_map)

@@ -34,7 +34,7 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
     """
     with open_recognizer(plan.values) as recognizer:
         wanted = work.header(recognizer, plan)
-        kept = _kept(jobs, plan, wanted)
+        kept = None if overwrite else _kept(jobs, plan, wanted)
         if kept is not None:
             console.print(f"{plan.folder} has the predictions already; the network need not run")
             return kept

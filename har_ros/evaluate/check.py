@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate.bag import SECOND, Recording
-from har_ros.evaluate.truth import ANY, Segment, join
+from har_ros.evaluate.truth import ANY, NONE, Segment, join
 
 TOLERANCE = 0.1
 """Seconds by which a segment may reach beyond its recording."""
@@ -52,7 +51,7 @@ def problems(
             found.append(str(error))
     for segment in segments:
         found += _misplaced(segment, spans)
-    return [*found, *_contradictions(segments, spans, label_map or {})]
+    return [*found, *_contradictions(segments, spans)]
 
 
 def told(segment: Segment) -> str:
@@ -62,7 +61,7 @@ def told(segment: Segment) -> str:
 
 
 def _misplaced(segment: Segment, spans: Sequence[Span]) -> list[str]:
-    bags = [span for span in spans if segment.bag in (ANY, span.name, Path(span.name).stem)]
+    bags = [span for span in spans if segment.speaks_of(span.name)]
     if not bags:
         return [f"{told(segment)}: there is no such recording; there are {', '.join(span.name for span in spans)}"]
     places = [span for span in bags if segment.camera in (ANY, *span.cameras)]
@@ -77,7 +76,7 @@ def _misplaced(segment: Segment, spans: Sequence[Span]) -> list[str]:
     return found
 
 
-def _contradictions(segments: Sequence[Segment], spans: Sequence[Span], label_map: Mapping[str, object]) -> list[str]:
+def _contradictions(segments: Sequence[Segment], spans: Sequence[Span]) -> list[str]:
     """Find overlaps of something with nothing, and of a label with itself."""
     found: dict[str, None] = {}
     for span in spans:
@@ -92,10 +91,6 @@ def _contradictions(segments: Sequence[Segment], spans: Sequence[Span], label_ma
                         break
                     if one.label == other.label:
                         found[f"{told(one)} overlaps {told(other)}: the same label twice; make one of them"] = None
-                    elif _nothing(one, label_map) != _nothing(other, label_map):
+                    elif NONE in (one.label, other.label):
                         found[f"{told(one)} overlaps {told(other)}, but one says that nothing happens"] = None
     return list(found)
-
-
-def _nothing(segment: Segment, label_map: Mapping[str, object]) -> bool:
-    return label_map.get(segment.label, segment.label) in (None, "none")

@@ -31,7 +31,8 @@ class Track:
     first: int  # stamp of the recording's first image, ns
     start: list[int] = field(default_factory=list)
     end: list[int] = field(default_factory=list)
-    published: list[int] = field(default_factory=list)  # the stamp of the newest frame plus the time until it was
+    published: list[int] = field(default_factory=list)  # the stamp of the newest frame plus the time that a run takes
+    offset: int = 0  # of the recorder's clock to the stamps, ns, at least
     restarts: list[int] = field(default_factory=list)
     label: list[str] = field(default_factory=list)
     score: list[float] = field(default_factory=list)
@@ -45,11 +46,14 @@ class Track:
         self.end.append(window.end)
         self.published.append(window.end + window.published - window.started)
         self.restarts.append(window.restarts)
+        self.offset = (
+            window.started - window.end if len(self.end) == 1 else min(self.offset, window.started - window.end)
+        )
         self.label.append(best.label)
         self.score.append(best.score)
         ranked = [classes.of_output.get(hypothesis.label, OTHER) for hypothesis in window.hypotheses[:RANKED]]
         self.ranked.append(ranked + [NOTHING] * (RANKED - len(ranked)))
-        self.scores.append([sum(window.probabilities.get(n, 0.0) for n in numbers) for numbers in outputs])
+        self.scores.append([float(window.probabilities[list(numbers)].sum(dtype=np.float64)) for numbers in outputs])
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Judged:
     labels: tuple[str, ...]  # first answers, in the network's words
     segments: tuple[JudgedSegment, ...]
     spans: tuple[tuple[int, int, str], ...]  # the truth as it was given, ns
+    offset: int  # of the recorder's clock to the stamps, ns
 
     @property
     def predicted(self) -> Ints:
@@ -149,6 +154,7 @@ def judge(
         labels=tuple(track.label),
         segments=found,
         spans=tuple(spans),
+        offset=track.offset,
     )
 
 

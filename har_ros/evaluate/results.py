@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate.replay import Seen
@@ -25,8 +29,8 @@ RANKED = 5
 class Window:
     """One line. start, end: stamps of its frames; started, published: of its answer on the recorder's clock; all in ns.
 
-    restarts: how often the camera's window had begun anew. hypotheses: best first. probabilities: number of the class →
-    probability, rounded to six digits, zeros left out.
+    restarts: how often the camera's window had begun anew. hypotheses: best first. probabilities: of all classes, in
+    the order of the header's labels; in the file they are little-endian float16 in base64.
     """
 
     bag: str
@@ -39,14 +43,15 @@ class Window:
     restarts: int
     frames: int
     hypotheses: tuple[Hypothesis, ...]
-    probabilities: Mapping[int, float]
+    probabilities: NDArray[np.float16]
 
 
 def line(bag: str, seen: Seen, numbers: Mapping[str, int], top_k: int) -> str:
     """Return the line of a result whose prediction ranks all classes. numbers: label → number of the class."""
     result = seen.result
     ranked = result.prediction.hypotheses
-    rounded = {numbers[h.label]: round(h.score, 6) for h in ranked}
+    probabilities = np.zeros(len(numbers), "<f2")
+    probabilities[[numbers[h.label] for h in ranked]] = [h.score for h in ranked]
     record = {
         "bag": bag,
         "camera": seen.camera,
@@ -58,7 +63,7 @@ def line(bag: str, seen: Seen, numbers: Mapping[str, int], top_k: int) -> str:
         "restarts": seen.restarts,
         "frames": result.frames,
         "hypotheses": [[h.label, h.score] for h in ranked[: max(top_k, RANKED)]],
-        "probabilities": {str(number): value for number, value in sorted(rounded.items()) if value},
+        "probabilities": base64.b64encode(probabilities.tobytes()).decode(),
     }
     return json.dumps(record, ensure_ascii=False) + "\n"
 
@@ -88,10 +93,10 @@ def _windows(path: Path, lines: Iterator[str]) -> Iterator[Window]:
         try:
             record = json.loads(text)
             record["hypotheses"] = tuple(Hypothesis(str(label), float(score)) for label, score in record["hypotheses"])
-            record["probabilities"] = {int(k): float(v) for k, v in record["probabilities"].items()}
+            record["probabilities"] = np.frombuffer(base64.b64decode(record["probabilities"], validate=True), "<f2")
             yield Window(**record)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise ConfigurationError(f"{path} line {number} is damaged; evaluate again") from None
+            raise ConfigurationError(f"{path} line {number} is damaged; evaluate again with --overwrite") from None
 
 
 def read_json(path: Path) -> Any:

@@ -39,9 +39,13 @@ class Segment:
     bag: str = ANY
     absolute: bool = False
 
+    def speaks_of(self, bag: str) -> bool:
+        """Return whether it speaks of this recording; its name may lack folder and suffix."""
+        return self.bag in (ANY, bag, Path(bag).name, Path(bag).stem)
+
     def concerns(self, bag: str, camera: str) -> bool:
         """Return whether it speaks of this camera in this recording."""
-        return self.bag in (ANY, bag, Path(bag).stem) and self.camera in (ANY, camera)
+        return self.speaks_of(bag) and self.camera in (ANY, camera)
 
     def stamps(self, first: int) -> tuple[int, int]:
         """Return start and end in nanoseconds; first: stamp of the recording's first image."""

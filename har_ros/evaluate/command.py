@@ -1,0 +1,289 @@
+"""Evaluate recordings: run the node's own pipeline on bags and videos, compare with the truth, write a report."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from har_ros.errors import ConfigurationError, HarError
+from har_ros.evaluate import batch, results
+from har_ros.evaluate.assess import Assessment, Truth, assess, value_of
+from har_ros.evaluate.bag import open_recording
+from har_ros.evaluate.check import problems, span_of
+from har_ros.evaluate.compare import compare, load_metrics
+from har_ros.evaluate.figures import FIGURES
+from har_ros.evaluate.job import Job, Plan, annotated_bag
+from har_ros.evaluate.record import record
+from har_ros.evaluate.report import write_report
+from har_ros.evaluate.settings import node_parameters
+from har_ros.evaluate.truth import load_label_map, load_truth
+from har_ros.models.locate import find_model
+from har_ros.options import at_least, between
+
+NAMES = [name for name, _ in FIGURES]
+
+
+def run_evaluate(arguments: list[str]) -> int:
+    """`actionnet evaluate`. Returns the exit status: 1 also when a figure is beyond its limit. Raises HarError."""
+    options = _evaluate_parser().parse_args(arguments)
+    values = node_parameters(options.params_file, options.param)
+    jobs = _jobs(options.recordings, values)
+    label_map = load_label_map(options.label_map) if options.label_map else {}
+    segments = load_truth(options.truth) if options.truth else ()
+    truth = Truth(segments, label_map, options.truth_topic, options.coverage)
+    truth.check(jobs, _labels(values))
+    earlier = load_metrics(options.against) if options.against else None
+    plan = Plan(values, options.output, options.inference_time, options.realtime_factor, options.annotate)
+    if plan.realtime_factor != 1 and not plan.inference_time:
+        raise ConfigurationError("--realtime-factor needs --inference-time, the seconds that the network takes")
+    console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        header = batch.evaluate(jobs, plan, options.jobs, options.overwrite, console)
+        assessment = assess(plan.folder / results.PREDICTIONS, header, truth.of(jobs, header), truth)
+    except KeyboardInterrupt:
+        console.print("interrupted; the same command goes on from here")
+        raise
+    change = compare(earlier, results.finite(assessment.metrics)) if earlier else None
+    results.write_json(plan.folder / results.METRICS, assessment.metrics)
+    write_report(plan.folder / results.REPORT, assessment, jobs, change)
+    shown = Console()
+    shown.print(_summary(assessment))
+    if change:
+        shown.print(_changes(change))
+    _say_where(shown, plan, jobs)
+    errors = [recording["error"] for recording in header["recordings"] if recording["error"]]
+    failures = [*errors, *_beyond(assessment, options)]
+    for text in failures:
+        console.print(f"actionnet: {text}", markup=False, highlight=False, soft_wrap=True)
+    return 1 if failures else 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _evaluate_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="actionnet evaluate", description=__doc__)
+    parser.add_argument("recordings", nargs="+", type=Path, metavar="BAG", help="a bag's folder or file, or a video")
+    parser.add_argument("-o", "--output", type=Path, default=Path("evaluation"), help="folder for the results")
+    parser.add_argument("--overwrite", action="store_true", help="replace what another evaluation left in it")
+    _add_parameters(parser)
+    parser.add_argument("--truth", type=Path, help="segments with labels, CSV or YAML (see the README)")
+    parser.add_argument("--truth-topic", default="", metavar="TOPIC", help="vision_msgs/Classification in the bags")
+    parser.add_argument("--label-map", type=Path, help="YAML: truth name → class of the network, several, or none")
+    parser.add_argument(
+        "--coverage",
+        type=between(0.01, 1),
+        default=0.5,
+        help="part of a window, or of a shorter segment, that the two share when it has the segment's label (0.5)",
+    )
+    parser.add_argument(
+        "--inference-time",
+        type=between(0, 3600),
+        default=0.0,
+        metavar="SECONDS",
+        help="simulate a network that takes so long, and drop the windows that the node would drop (every one runs)",
+    )
+    parser.add_argument(
+        "--realtime-factor",
+        type=between(0.01, 1000),
+        default=1.0,
+        metavar="FACTOR",
+        help="with --inference-time: play the bags so much faster; 2 is a machine of half the speed (1)",
+    )
+    parser.add_argument("--jobs", type=at_least(1), default=1, help="bags that are evaluated at a time (1)")
+    parser.add_argument("--annotate", action="store_true", help="write bags with /actions and annotated images, too")
+    parser.add_argument("--against", type=Path, metavar="RESULTS", help="earlier results to compare with")
+    for option, limit in (("--fail-below", "less"), ("--fail-above", "more")):
+        parser.add_argument(
+            option,
+            type=_limit,
+            action="append",
+            default=[],
+            metavar="FIGURE=VALUE",
+            help=f"end with status 1 when the figure is {limit}, such as top1=0.6; one of {', '.join(NAMES)}",
+        )
+    return parser
+
+
+def _add_parameters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--params-file", default="", help="a parameter file of the node, such as config/actionnet.yaml")
+    parser.add_argument(
+        "-p", "--param", action="append", default=[], metavar="NAME:=VALUE", help="a parameter of the node"
+    )
+
+
+def _limit(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        limit = float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no FIGURE=VALUE, such as top1=0.6") from None
+    if name not in NAMES:
+        raise argparse.ArgumentTypeError(f"{name!r} is no figure; give one of {', '.join(NAMES)}")
+    return name, limit
+
+
+def _jobs(paths: Sequence[Path], values: dict[str, Any]) -> list[Job]:
+    """Give each recording a name of its own: its file's, with as many folders before it as that needs."""
+    resolved = [path.expanduser().absolute() for path in paths]
+    if len(set(resolved)) < len(resolved):
+        raise ConfigurationError("a recording is named more than once; name it once")
+    depth = 1
+    while len({path.parts[-depth:] for path in resolved}) < len(resolved):
+        depth += 1
+    topics, transport = tuple(values["image_topics"]), values["image_transport"]
+    jobs = [Job("/".join(path.parts[-depth:]), path, topics, transport) for path in resolved]
+    for job in jobs:
+        open_recording(job.path, job.topics, job.transport)
+    return jobs
+
+
+def _labels(values: dict[str, Any]) -> tuple[str, ...]:
+    return find_model(values["model"], values["labels"], values["input_blob"], values["output_blob"]).labels()
+
+
+def _beyond(assessment: Assessment, options: argparse.Namespace) -> list[str]:
+    """Say which figures are beyond their limits, or are not there."""
+    found = []
+    for name, limit in options.fail_below:
+        if not (value := value_of(assessment.metrics, name)) >= limit:
+            found.append(f"{name} is {value:.4g}, below {limit:g}")
+    for name, limit in options.fail_above:
+        if not (value := value_of(assessment.metrics, name)) <= limit:
+            found.append(f"{name} is {value:.4g}, above {limit:g}")
+    return found
+
+
+def _summary(assessment: Assessment) -> Table:
+    overall = assessment.metrics["overall"]
+    counts, windows = overall["counts"], overall["windows"]
+    table = Table("figure", "value", "95 % interval", box=None)
+    for name, what in FIGURES:
+        figure = results.finite(overall[name])
+        if figure["value"] is not None:
+            interval = f"{figure['low']:.3f} … {figure['high']:.3f}" if figure["low"] is not None else ""
+            table.add_row(f"{what} [dim]{name}[/]", f"{figure['value']:.3f}", interval)
+    table.add_row("windows expected, run", f"{counts['windows_expected']}, {windows['run']}", "")
+    dropped = counts["windows_dropped_busy"], counts["windows_dropped_restart"], counts["windows_failed"]
+    table.add_row("dropped: network busy, window began anew; failed", ", ".join(map(str, dropped)), "")
+    table.add_row("windows with a label, background", f"{windows['labelled']}, {windows['background']}", "")
+    return table
+
+
+def _changes(change: dict[str, Any]) -> Table:
+    table = Table("label", "segments", "before", "after", "difference (95 %)", "p", "", box=None, title="right windows")
+    for row in (change["overall"], *change["classes"]):
+        row = results.finite(row)
+        difference = row["difference"]
+        interval = f" ({difference['low']:+.3f} … {difference['high']:+.3f})" if difference["low"] is not None else ""
+        said = "significant" if row["significant"] else ""
+        values = [f"{row[name]:.3f}" if row[name] is not None else "" for name in ("before", "after")]
+        value = f"{difference['value']:+.3f}{interval}" if difference["value"] is not None else ""
+        p = row.get("p_corrected", row["p"])
+        table.add_row(row["label"], str(row["segments"]), *values, value, f"{p:.3f}", said)
+    return table
+
+
+def _say_where(console: Console, plan: Plan, jobs: Sequence[Job]) -> None:
+    places = {
+        "report": plan.folder / results.REPORT,
+        "figures": plan.folder / results.METRICS,
+        "predictions": plan.folder / results.PREDICTIONS,
+    }
+    if plan.annotate:
+        places["annotated bags"] = annotated_bag(plan.folder, jobs[0].name).parent
+    for name, path in places.items():
+        console.print(f"{name + ':':16}{path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def run_compare(arguments: list[str]) -> int:
+    """`actionnet compare`. Returns the exit status. Raises HarError."""
+    parser = argparse.ArgumentParser(prog="actionnet compare", description="Say what changed between two evaluations.")
+    parser.add_argument("before", type=Path, help="a folder of results, or its metrics.json")
+    parser.add_argument("after", type=Path, help="another of the same recordings and truth")
+    options = parser.parse_args(arguments)
+    change = compare(load_metrics(options.before), load_metrics(options.after))
+    console = Console()
+    table = Table("figure", "before", "after", "", box=None)
+    for row in change["figures"]:
+        values = [f"{row[name]['value']:.3f}" if row[name]["value"] is not None else "" for name in ("before", "after")]
+        verdict = {True: "better", False: "worse", None: ""}[row["better"]]
+        table.add_row(dict(FIGURES)[row["name"]], *values, verdict)
+    console.print(table)
+    console.print(_changes(change))
+    return 0
+
+
+def run_truth(arguments: list[str]) -> int:
+    """`actionnet truth check`. Returns the exit status: 1 when something does not fit. Raises HarError."""
+    parser = argparse.ArgumentParser(prog="actionnet truth", description="Work with the truth of recordings.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    checking = commands.add_parser("check", help="report what does not fit recordings and network")
+    checking.add_argument("truth", type=Path, help="segments with labels, CSV or YAML")
+    checking.add_argument("recordings", nargs="+", type=Path, metavar="BAG", help="a bag's folder or file, or a video")
+    checking.add_argument("--label-map", type=Path, help="YAML: truth name → class of the network, several, or none")
+    _add_parameters(checking)
+    options = parser.parse_args(arguments)
+    values = node_parameters(options.params_file, options.param)
+    label_map = load_label_map(options.label_map) if options.label_map else {}
+    segments = load_truth(options.truth)
+    jobs = _jobs(options.recordings, values)
+    spans = [span_of(job.name, open_recording(job.path, job.topics, job.transport)) for job in jobs]
+    found = problems(segments, spans, _labels(values), label_map)
+    console = Console()
+    for text in found:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if not found:
+        names = len({segment.label for segment in segments})
+        console.print(f"{len(segments)} segments with {names} labels fit {len(spans)} recordings")
+    return 1 if found else 0
+
+
+def run_record(arguments: list[str]) -> int:
+    """`actionnet record`. Returns the exit status. Raises HarError."""
+    parser = argparse.ArgumentParser(prog="actionnet record", description="Make a rosbag2 bag (mcap) of videos.")
+    parser.add_argument("videos", nargs="+", metavar="VIDEO", help="a video file; each becomes a camera")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="BAG", help="the bag's folder")
+    parser.add_argument("--topic", action="append", default=[], help="of each video in turn (/cam01/image_raw, …)")
+    parser.add_argument("--raw", action="store_true", help="sensor_msgs/Image, in place of JPEG in CompressedImage")
+    parser.add_argument(
+        "--seconds", type=between(0, 1e6), default=0.0, help="play the videos in a loop for so long (once)"
+    )
+    parser.add_argument("--max-side", type=at_least(0), default=0, help="scale down to so many pixels (as they are)")
+    options = parser.parse_args(arguments)
+    record(
+        options.videos,
+        options.output,
+        options.topic,
+        raw=options.raw,
+        seconds=options.seconds,
+        max_side=options.max_side,
+        console=Console(stderr=True),
+    )
+    Console().print(f"bag: {options.output}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+COMMANDS = {"evaluate": run_evaluate, "compare": run_compare, "truth": run_truth, "record": run_record}
+"""The words behind `actionnet` that are handled here."""
+
+
+def main() -> int:
+    """`ros2 run har_ros evaluate`, also with --ros-args. Returns the exit status."""
+    console = Console(stderr=True)
+    try:
+        return run_evaluate([argument for argument in sys.argv[1:] if argument != "--ros-args"])
+    except HarError as error:
+        console.print(f"evaluate: {error}", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130

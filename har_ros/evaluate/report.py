@@ -1,0 +1,84 @@
+"""report.html: one file that opens anywhere, without network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from har_ros.evaluate import charts, results
+from har_ros.evaluate.assess import Assessment
+from har_ros.evaluate.figures import FIGURES
+from har_ros.evaluate.job import Job
+from har_ros.evaluate.mistakes import worst
+
+TEMPLATE = Path(__file__).with_name("report.html")
+
+
+def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, Any] | None) -> None:
+    """Write the report. change: what compare.compare returned, None without. Raises HarError."""
+    measured = results.finite(assessment.metrics)
+    seconds = max(((int(t.end.max()) - t.first) / 1e9 for t in assessment.judged if len(t.end)), default=0.0)
+    last = max([seconds, *((end - t.first) / 1e9 for t in assessment.judged for _, end, _ in t.spans)])
+    tracks = [charts.ribbon(track, assessment.classes, last) for track in assessment.judged]
+    classes = assessment.classes.names
+    curves = {
+        "precision_recall": charts.precision_recall(assessment),
+        "reliability": charts.reliability(measured["calibration"]),
+        "thresholds": charts.thresholds(measured["sweep"]),
+    }
+    names = ", ".join(recording["name"] for recording in measured["recordings"][:3])
+    more = len(measured["recordings"]) - 3
+    text = (
+        _environment()
+        .from_string(TEMPLATE.read_text(encoding="utf-8"))
+        .render(
+            title=f"{measured['model']} on {names}" + (f" and {more} more" if more > 0 else ""),
+            m=measured,
+            figures=FIGURES,
+            names=dict(FIGURES),
+            classes=classes,
+            tracks=tracks,
+            ticks=_ticks(last),
+            curves=curves if classes else {},
+            mistakes=worst(assessment, jobs) if classes else [],
+            change=results.finite(change) if change else None,
+        )
+    )
+    with results.atomic(path) as file:
+        file.write(text)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.loopcontrols"],
+    )
+    environment.filters.update(number=_number, count=_count, colour=charts.colour, short=_short)
+    return environment
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _count(value: float) -> str:
+    return "" if not value else f"{value:.0f}" if value == round(value) else f"{value:.1f}"
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: max(1, length - 1)] + "…"
+
+
+def _ticks(seconds: float) -> list[dict[str, Any]]:
+    """Return round times along the ribbons."""
+    step = next((s for s in (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800) if seconds / s <= 12), 3600)
+    return [
+        {"x": round(100 * number * step / seconds, 3), "text": f"{number * step:g} s"}
+        for number in range(int(seconds / step) + 1 if seconds else 0)
+    ]
