@@ -143,7 +143,7 @@ def judge(
         first=track.first,
         start=start,
         end=end,
-        duration=_durations(end, np.array(track.restarts)),
+        duration=_durations(start, end, np.array(track.restarts)),
         truth=truth,
         kind=kind,
         cluster=cluster,
@@ -187,11 +187,14 @@ def _segment(
     )
 
 
-def _durations(end: Ints, restarts: Ints) -> Floats:
-    """Return the seconds until the next window; the median where the camera's window began anew, or nothing follows."""
+def _durations(start: Ints, end: Ints, restarts: Ints) -> Floats:
+    """Return the seconds until the next window.
+
+    Where the camera's window began anew, or nothing follows, the median counts; of a single window what it spans.
+    """
     if not len(end):
         return np.zeros(0)
     gaps = np.append(np.diff(end), -1) / SECOND
     gaps[:-1][np.diff(restarts) != 0] = -1
-    usual = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else 0.0
+    usual = np.median(gaps[gaps > 0]) if (gaps > 0).any() else (end - start) / SECOND
     return np.where(gaps > 0, gaps, usual)

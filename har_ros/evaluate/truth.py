@@ -50,7 +50,12 @@ class Segment:
     def stamps(self, first: int) -> tuple[int, int]:
         """Return start and end in nanoseconds; first: stamp of the recording's first image."""
         origin = 0 if self.absolute else first
-        return origin + round(self.start * SECOND), origin + round(self.end * SECOND)
+        return origin + _nanoseconds(self.start), origin + _nanoseconds(self.end)
+
+
+def _nanoseconds(seconds: float) -> int:
+    whole = int(seconds)  # apart, since a stamp has more digits than a float
+    return whole * SECOND + round((seconds - whole) * SECOND)
 
 
 @dataclass(frozen=True)

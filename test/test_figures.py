@@ -1,0 +1,161 @@
+"""From a file of predictions to figures, compared with scikit-learn's on the same windows."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from bags import SECOND
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, f1_score
+
+from har_ros.evaluate import results
+from har_ros.evaluate.assess import Truth, assess
+from har_ros.evaluate.figures import FIGURES
+from har_ros.evaluate.replay import Counts, Seen
+from har_ros.evaluate.truth import Segment
+from har_ros.recognizer import Result
+from har_ros.scores import Hypothesis, Prediction
+
+LABELS = ("run", "walk", "fall", "fly")
+NUMBERS = {label: number for number, label in enumerate(LABELS)}
+
+
+def predictions(folder, windows, threshold=0.3, cameras=("/a",)):
+    """Write predictions as a job does. windows: camera, end in seconds and probabilities. Returns path and header."""
+    counts = Counts(first=0, windows=len(windows)).__dict__
+    header = {
+        "format": results.FORMAT,
+        "versions": {},
+        "backend": "none",
+        "card": {"name": "test"},
+        "labels": list(LABELS),
+        "parameters": {"threshold": threshold},
+        "inference_time": 0.0,
+        "realtime_factor": 1.0,
+        "recordings": [{"name": "bag", "sha256": "1", "error": "", "cameras": dict.fromkeys(cameras, counts)}],
+    }
+    path = folder / "predictions.jsonl"
+    with path.open("w") as file:
+        file.write(json.dumps(header) + "\n")
+        for camera, end, probabilities in windows:
+            ranked = sorted(zip(LABELS, probabilities, strict=True), key=lambda pair: -pair[1])
+            prediction = Prediction(tuple(Hypothesis(*pair) for pair in ranked), threshold)
+            stamp = round(end * SECOND)
+            result = Result(prediction, stamp - SECOND, stamp, "a", 4, 0.1)
+            file.write(results.line("bag", Seen(camera, result, stamp, stamp, 0), NUMBERS, 4))
+    return path, header
+
+
+def measured(folder, windows, segments, **options):
+    path, header = predictions(folder, windows, **options)
+    return assess(path, header, segments, Truth(tuple(segments))).metrics
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 4), st.lists(st.integers(1, 100), min_size=4, max_size=4)), max_size=30),
+    known=st.integers(1, 4),
+)
+def test_figures_are_scikit_learns(tmp_path_factory, rows, known):
+    """Window i has the label of a segment of its own, or none; the truth has so many of the network's classes."""
+    folder = tmp_path_factory.mktemp("figures")
+    scores = np.array([np.array(score) / sum(score) for _, score in rows]).reshape(-1, 4)
+    scores = scores.astype(np.float16).astype(float)  # what the file keeps
+    true = np.array([label if label < known else 4 for label, _ in rows], int)
+    segments = [
+        Segment(10 * i, 10 * i + 1, LABELS[label] if label < 4 else "none") for i, label in enumerate(true.tolist())
+    ]
+    windows = [("/a", 10 * i + 1, score) for i, score in enumerate(scores)]
+    overall = measured(folder, windows, segments)["overall"]
+    names = sorted(set(true[true < 4]))
+    first = scores.argmax(axis=1) if len(rows) else np.zeros(0, int)
+    labelled = true < 4
+    if not names:
+        for name in ("top1", "top5", "macro_f1", "map", "segment_accuracy", "delay", "calibration_error"):
+            assert math.isnan(overall[name]["value"])
+        return
+    assert overall["top1"]["value"] == pytest.approx((first == true)[labelled].mean())
+    assert overall["top5"]["value"] == 1
+    assert overall["segment_accuracy"]["value"] == pytest.approx((first == true)[labelled].mean())
+    said = np.where(scores.max(axis=1) >= 0.3, first, 5)
+    said = np.where(np.isin(said, names), said, 5)  # what the truth does not have is another class
+    expected = f1_score(true, said, labels=names, average="macro", zero_division=0)
+    assert overall["macro_f1"]["value"] == pytest.approx(expected)
+    precisions = [average_precision_score(true == label, scores[:, label]) for label in names]
+    assert overall["map"]["value"] == pytest.approx(np.mean(precisions))
+    assert overall["time_below_threshold"]["value"] == pytest.approx((scores.max(axis=1) < 0.3).mean())
+
+
+def test_without_windows_and_without_truth_there_are_no_figures(tmp_path):
+    segments = [Segment(0, 1, "run")]
+    everything_dropped = measured(tmp_path, [], segments)
+    overall = everything_dropped["overall"]
+    assert (overall["segments"], overall["segments_without_window"]) == (1, 1)
+    assert overall["segment_accuracy"]["value"] == 0
+    assert overall["never_right"]["value"] == 1
+    for name in ("top1", "macro_f1", "map", "delay", "false_alarms_per_hour", "calibration_error"):
+        assert math.isnan(overall[name]["value"])
+    unknown = measured(tmp_path, [("/a", 1, (0.7, 0.1, 0.1, 0.1))], [])
+    assert unknown["classes"] == []
+    assert math.isnan(unknown["overall"]["top1"]["value"])
+    assert unknown["overall"]["time_below_threshold"]["value"] == 0
+    assert unknown["overall"]["windows"] == {"run": 1, "labelled": 0, "background": 0, "edge_or_without_truth": 1}
+
+
+def test_false_alarms_per_hour(tmp_path):
+    """Eight seconds of background after the segment, a window each second: two alarms, of which one lasts 3 s."""
+    said = [(0.9, 0, 0, 0.1)] * 2 + [(0, 0, 0, 1)] * 3 + [(0.9, 0, 0, 0.1)] * 3 + [(0, 0, 0, 1)] + [(0.9, 0, 0, 0.1)]
+    windows = [("/a", 1.0 + i, score) for i, score in enumerate(said)]
+    overall = measured(tmp_path, windows, [Segment(0, 2, "run")])["overall"]
+    assert overall["windows"]["background"] == 8
+    assert overall["background_hours"] == pytest.approx(8 / 3600)
+    assert overall["false_alarms_per_hour"]["value"] == pytest.approx(2 * 3600 / 8)
+
+
+def test_intervals_cover_what_they_should(tmp_path):
+    """With 400 independent segments the 95 % interval of a share p is about ±1.96·sqrt(p(1-p)/n) wide."""
+    rng = np.random.default_rng(1)
+    right = rng.random(400) < 0.7
+    windows = [("/a", 10 * i + 1, (0.9, 0.1, 0, 0) if ok else (0.1, 0.9, 0, 0)) for i, ok in enumerate(right)]
+    segments = [Segment(10 * i, 10 * i + 1, "run") for i in range(400)]
+    overall = measured(tmp_path, windows, segments)["overall"]
+    half = 1.96 * math.sqrt(right.mean() * (1 - right.mean()) / 400)
+    for name in ("top1", "segment_accuracy"):
+        figure = overall[name]
+        assert figure["value"] == pytest.approx(right.mean())
+        assert figure["low"] == pytest.approx(figure["value"] - half, abs=0.01)
+        assert figure["high"] == pytest.approx(figure["value"] + half, abs=0.01)
+
+
+def test_windows_of_one_segment_are_drawn_together(tmp_path):
+    """Ten segments of forty windows each are ten cases and not four hundred."""
+    windows = [
+        ("/a", 100 * s + 1 + i / 8, (0.9, 0.1, 0, 0) if s < 7 else (0.1, 0.9, 0, 0))
+        for s in range(10)
+        for i in range(40)
+    ]
+    segments = [Segment(100 * s, 100 * s + 6, "run") for s in range(10)]
+    top1 = measured(tmp_path, windows, segments)["overall"]["top1"]
+    half = 1.96 * math.sqrt(0.7 * 0.3 / 10)
+    assert top1["high"] - top1["low"] == pytest.approx(2 * half, rel=0.15)
+
+
+def test_bags_and_cameras_have_figures_of_their_own(tmp_path):
+    windows = [("/a", 1, (0.9, 0.1, 0, 0)), ("/b", 1, (0.1, 0.9, 0, 0))]
+    found = measured(tmp_path, windows, [Segment(0, 1, "run")], cameras=("/a", "/b"))
+    assert [(row["camera"], row["top1"]["value"]) for row in found["per_camera"]] == [("/a", 1), ("/b", 0)]
+    assert [(row["bag"], row["top1"]["value"]) for row in found["per_bag"]] == [("bag", 0.5)]
+    assert found["overall"]["counts"]["windows_expected"] == 4
+    assert {name for name, _ in FIGURES} < found["overall"].keys()
+
+
+def test_the_sweep_says_what_other_thresholds_give(tmp_path):
+    windows = [("/a", 10 * i + 1, score) for i, score in enumerate([(0.9, 0.1, 0, 0), (0.4, 0.6, 0, 0)])]
+    segments = [Segment(0, 1, "run"), Segment(10, 11, "run"), Segment(20, 30, "none")]
+    rows = {row["threshold"]: row for row in measured(tmp_path, windows, segments)["sweep"]}
+    assert len(rows) == 101
+    assert (rows[0.5]["answered"], rows[0.5]["right_of_answered"], rows[0.5]["right_of_all"]) == (1, 0.5, 0.5)
+    assert (rows[0.7]["answered"], rows[0.7]["right_of_answered"], rows[0.7]["right_of_all"]) == (0.5, 1, 0.5)
+    assert rows[0.95]["answered"] == 0
+    assert math.isnan(rows[0.95]["right_of_answered"])

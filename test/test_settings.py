@@ -1,0 +1,96 @@
+import logging
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from har_ros.errors import ConfigurationError
+from har_ros.evaluate.settings import checked, node_parameters
+from har_ros.parameters import ACTIONNET
+
+CONFIG = Path(__file__).parents[1] / "config" / "actionnet.yaml"
+DEFAULTS = {row.name: row.default for row in ACTIONNET}
+ROWS = {row.name: row for row in ACTIONNET}
+
+
+def written(path, text):
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_configuration_file_is_taken_as_it_is():
+    assert node_parameters(str(CONFIG)) == DEFAULTS == node_parameters()
+
+
+def test_what_is_given_comes_after_the_file(tmp_path):
+    text = "/robot/actionnet:\n  ros__parameters: {threshold: 0.2, top_k: 3}\nother: {ros__parameters: {top_k: 9}}\n"
+    values = node_parameters(
+        written(tmp_path / "p.yaml", text), ["top_k:=7", "image_topics:=[/a, /b]", "continual:=true"]
+    )
+    assert values == {
+        **DEFAULTS,
+        "threshold": 0.2,
+        "top_k": 7,
+        "image_topics": ["/a", "/b"],
+        "continual": "true",
+    }
+
+
+def test_parameters_of_others_are_left_out_and_unknown_ones_told(tmp_path, caplog):
+    text = "/**:\n  ros__parameters: {use_sim_time: true, qos_overrides: {/a: 1}, treshold: 0.5}\n"
+    with caplog.at_level(logging.WARNING):
+        assert node_parameters(written(tmp_path / "p.yaml", text)) == DEFAULTS
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "parameter 'treshold' is unknown and left out"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("threshold", "write it as threshold:=0.3"),
+        ("treshold:=0.3", "parameter 'treshold' is unknown; some are threshold"),
+        ("threshold:=1.5", "parameter threshold is 1.5; give a number with a decimal point from 0.0 to 1.0"),
+        ("threshold:=1", "parameter threshold is 1;"),
+        ("top_k:=2.5", "parameter top_k is 2.5; give a whole number"),
+        ("top_k:=true", "parameter top_k is True"),
+        ("backend:=magic", "parameter backend is 'magic'; give one of auto"),
+        ("image_topics:=/a", "give a list of strings"),
+        ("image_topics:=[1]", "give a list of strings"),
+        ("model:={", "is no YAML"),
+    ],
+)
+def test_wrong_parameters_are_refused(given, said):
+    with pytest.raises(ConfigurationError, match=said):
+        node_parameters(given=[given])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "give a ROS parameter file"),
+        ("a: {ros__parameters: {}}", "says nothing to a node called actionnet"),
+        ("actionnet: 7", "has no ros__parameters"),
+        ("/**: {ros__parameters: {top_k: x}}", "parameter top_k is 'x'"),
+        ("{", "is no YAML"),
+    ],
+)
+def test_wrong_parameter_files_are_refused(tmp_path, text, said):
+    with pytest.raises(ConfigurationError, match=said):
+        node_parameters(written(tmp_path / "p.yaml", text))
+    with pytest.raises(ConfigurationError, match="cannot read"):
+        node_parameters(str(tmp_path / "nowhere.yaml"))
+
+
+@given(
+    st.sampled_from(sorted(ROWS)),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text() | st.integers()),
+)
+def test_arbitrary_values_are_used_or_refused(name, value):
+    try:
+        used = checked(ROWS[name], value)
+    except ConfigurationError as error:
+        assert name in str(error)
+    else:
+        assert type(used) is type(ROWS[name].default)
