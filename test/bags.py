@@ -8,7 +8,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from rosbags.typesys import Stores, get_typestore
 
 from har_ros.evaluate import messages
-from har_ros.evaluate.bag import RAW
+from har_ros.evaluate.bag import RAW, ZSTD
 from har_ros.scores import Hypothesis
 
 SECOND = 1_000_000_000
@@ -87,3 +87,16 @@ def split_bag(path, items, parts=3):
         shutil.move(file, whole)
         shutil.rmtree(file.parent)
     return whole
+
+
+def damaged_bag(path):
+    """Write a bag of 100 images whose second chunk, images 34 to 67, cannot be unpacked."""
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
+    pictures = [messages.image(noise, "bgr8", T0 + i * SECOND, "cam01") for i in range(100)]
+    items = [(TOPIC, RAW, T0 + i * SECOND, picture) for i, picture in enumerate(pictures)]
+    file = write_bag(path, items, compression=CompressionMode.STORAGE) / f"{path.name}.mcap"
+    data = bytearray(file.read_bytes())
+    second = data.index(ZSTD, data.index(ZSTD) + 1)
+    data[second : second + 20] = b"\xff" * 20
+    file.write_bytes(data)
+    return path

@@ -36,7 +36,7 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
         wanted = work.header(recognizer, plan)
         kept = None if overwrite else _kept(jobs, plan, wanted)
         if kept is not None:
-            console.print(f"{plan.folder} has the predictions already; the network need not run")
+            console.print(f"{plan.folder} has the predictions already; the network need not run", **PLAIN)
             return kept
         if (plan.folder / results.PREDICTIONS).exists() and not overwrite:
             raise ConfigurationError(
@@ -110,6 +110,9 @@ def _bar(console: Console, total: int, recordings: int) -> Iterator[Callable[[Pr
 
         yield tell
 
+
+PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
+"""How rich prints a sentence as it is."""
 
 _process: dict[str, Any] = {}
 """What a worker process has: its recognizer, the queue for progress, the event that ends the work."""

@@ -62,7 +62,7 @@ def run_evaluate(arguments: list[str]) -> int:
     errors = [recording["error"] for recording in header["recordings"] if recording["error"]]
     failures = [*errors, *_beyond(assessment, options)]
     for text in failures:
-        console.print(f"actionnet: {text}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"actionnet: {text}", **batch.PLAIN)
     return 1 if failures else 0
 
 
@@ -202,7 +202,7 @@ def _say_where(console: Console, plan: Plan, jobs: Sequence[Job]) -> None:
     if plan.annotate:
         places["annotated bags"] = annotated_bag(plan.folder, jobs[0].name).parent
     for name, path in places.items():
-        console.print(f"{name + ':':16}{path}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{name + ':':16}{path}", **batch.PLAIN)
 
 
 def run_compare(arguments: list[str]) -> int:
@@ -241,7 +241,7 @@ def run_truth(arguments: list[str]) -> int:
     found = problems(segments, spans, _labels(values), label_map)
     console = Console()
     for text in found:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, **batch.PLAIN)
     if not found:
         names = len({segment.label for segment in segments})
         console.print(f"{len(segments)} segments with {names} labels fit {len(spans)} recordings")
@@ -269,7 +269,7 @@ def run_record(arguments: list[str]) -> int:
         max_side=options.max_side,
         console=Console(stderr=True),
     )
-    Console().print(f"bag: {options.output}", markup=False, highlight=False, soft_wrap=True)
+    Console().print(f"bag: {options.output}", **batch.PLAIN)
     return 0
 
 
@@ -283,7 +283,7 @@ def main() -> int:
     try:
         return run_evaluate([argument for argument in sys.argv[1:] if argument != "--ros-args"])
     except HarError as error:
-        console.print(f"evaluate: {error}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"evaluate: {error}", **batch.PLAIN)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -257,7 +257,7 @@ def tallies_of(matrix: Floats) -> tuple[Floats, Floats, Floats]:
 def _interval(value: Any, samples: Floats, clusters: int) -> dict[str, Any]:
     """Return value, low and high; NaN where there is one cluster only, or no sample that is a number."""
     ends = np.full((2, *np.shape(value)), np.nan)
-    if clusters > 1 and len(samples):
+    if clusters > 1 and samples.size:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: then there is no interval
             ends = np.nanpercentile(samples, ((100 - LEVEL) / 2, (100 + LEVEL) / 2), axis=0)

@@ -213,15 +213,19 @@ class Remembered:
         if len(rows) == len(clips):
             self.replayed += 1
             return [Answer(row, clip.start) for row, clip in zip(rows, clips, strict=True)]
-        answers: list[Answer | None] = [None] * len(clips)
         try:
             answers = self._network.run(clips, memories)
-        finally:  # a run that fails has a place, too
-            for answer in answers[len(rows) :]:
-                row = answer.probabilities if answer else np.full(self._known.shape[1], np.nan)
-                self._file.write(np.asarray(row, np.float32).tobytes())
-            self._file.flush()
+        except Exception:
+            self._keep([None] * (len(clips) - len(rows)))  # a run that fails has a place, too
+            raise
+        self._keep(answers[len(rows) :])
         return answers
+
+    def _keep(self, answers: Sequence[Answer | None]) -> None:
+        for answer in answers:
+            row = answer.probabilities if answer else np.full(self._known.shape[1], np.nan)
+            self._file.write(np.asarray(row, np.float32).tobytes())
+        self._file.flush()
 
     def end(self) -> None:
         """Close the file; the network stays."""
