@@ -11,10 +11,13 @@ ROS := source $(VENV)/bin/activate && source install/local_setup.bash
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH RMW_IMPLEMENTATION \
     _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: demo test bench quality soak constraints clean
+.PHONY: demo demo-eval test bench quality soak constraints clean
 
 demo: install/.built
 	@$(ROS) && python dev/demo.py --duration $(DURATION) $(ARGS) $(VIDEOS)
+
+demo-eval: install/.built
+	@$(ROS) && python dev/demo_eval.py $(ARGS) $(VIDEOS)
 
 test: install/.built
 	@$(ROS) && ruff check . && ruff format --check . && mypy && pytest $(ARGS)

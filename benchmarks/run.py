@@ -14,7 +14,7 @@ from inputs import make_films, small_network
 from measure import PROFILE
 from plot import draw
 from with_ros import continual_cameras, latency, many_cameras, process_per_camera, transports
-from without_ros import backends, command, continual, embeddings, host_time
+from without_ros import backends, command, continual, embeddings, evaluation, host_time
 
 
 def main() -> None:
@@ -38,6 +38,7 @@ def main() -> None:
             *continual(),
             *embeddings(folder),
             *command(folder, seconds),
+            *evaluation(folder, seconds),
             latency(small, seconds),
         ]
         many, figures = many_cameras(small, seconds)

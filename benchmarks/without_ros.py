@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 
 from har_ros.backends import BackendSettings, load_backend
+from har_ros.evaluate.bag import open_recording
+from har_ros.evaluate.results import TIMING, read_json
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
 from har_ros.models.prepare import merged
@@ -66,6 +68,26 @@ def command(folder: Path, seconds: float) -> list[Row]:
     return [
         ("actionnet command on a file / bare network", f"{rate / network:.2f} ({rate:.2f} / {network:.2f})", "0.95")
     ]
+
+
+def evaluation(folder: Path, seconds: float) -> list[Row]:
+    """Windows per second of the evaluation of a bag, hashing and decoding included, and of the network."""
+    rows = []
+    film = repeated(folder / COMMAND_FILM, folder / "long.mp4", 2)
+    for name, videos in (("one camera", [film]), ("four cameras", [film] * 4)):
+        bag, results = folder / f"bag of {name}", folder / f"evaluation of {name}"
+        before = bare(seconds / 4)
+        actionnet = [str(Path(sys.executable).with_name("actionnet"))]
+        subprocess.run([*actionnet, "record", *videos, "-o", bag], check=True, capture_output=True)
+        subprocess.run([*actionnet, "evaluate", bag, "-o", results], check=True, capture_output=True)
+        [took] = read_json(results / TIMING).values()
+        rate, network = took["runs"] / took["wall"], (before + bare(seconds / 4)) / 2
+        measured = f"{rate / network:.2f} ({rate:.2f} / {network:.2f})"
+        rows.append((f"evaluation of a bag of {name}, every window / bare network", measured, "0.95"))
+        duration = open_recording(bag).duration
+        text = f"{duration / took['wall']:.2f} ({duration:.1f} / {took['wall']:.1f} s)"
+        rows.append((f"its duration / the time that its evaluation takes, {name}", text, ""))
+    return rows
 
 
 def repeated(film: Path, long: Path, times: int) -> str:

@@ -45,15 +45,14 @@ def precision_recall(assessment: Assessment) -> str:
         precision, recall = metrics.precision_recall_curve(relevant, pool.scores[judged, index], weights)
         name = assessment.classes.names[index]
         axes.step([0, *recall], [precision[0], *precision], where="pre", color=colour(index), label=_short(name))
-    axes.legend(fontsize=8, frameon=False, labelcolor=INK)
     return _svg(figure)
 
 
-def reliability(bins: Sequence[dict[str, Any]]) -> str:
+def reliability(assessment: Assessment) -> str:
     """Draw the share of right answers over their confidence, as SVG."""
     figure, axes = _axes("confidence of the first answer", "share that is right")
     axes.plot([0, 1], [0, 1], color=FAINT, linestyle=":")
-    there = [row for row in bins if row["windows"]]
+    there = [row for row in assessment.metrics["calibration"] if row["windows"]]
     sizes = np.array([row["windows"] for row in there], float)
     x, y = [row["confidence"] for row in there], [row["right"] for row in there]
     axes.plot(x, y, color=PALETTE[0])
@@ -61,9 +60,10 @@ def reliability(bins: Sequence[dict[str, Any]]) -> str:
     return _svg(figure)
 
 
-def thresholds(sweep: Sequence[dict[str, Any]]) -> str:
+def thresholds(assessment: Assessment) -> str:
     """Draw what other thresholds would give, as SVG."""
     figure, axes = _axes("threshold", "")
+    sweep = assessment.metrics["sweep"]
     x = [row["threshold"] for row in sweep]
     curves = {
         "right_of_answered": "right, of those answered",
@@ -72,9 +72,7 @@ def thresholds(sweep: Sequence[dict[str, Any]]) -> str:
         "macro_f1": "F1, mean of the classes",
     }
     for number, (name, text) in enumerate(curves.items()):
-        y = [row[name] if row[name] is not None else np.nan for row in sweep]
-        axes.plot(x, y, color=PALETTE[number], label=text)
-    axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+        axes.plot(x, [row[name] for row in sweep], color=PALETTE[number], label=text)
     return _svg(figure)
 
 
@@ -94,6 +92,9 @@ def _axes(x: str, y: str) -> tuple[Figure, Any]:
 
 def _svg(figure: Figure) -> str:
     """Return the figure with the page's colours and font, the same for the same figure."""
+    for axes in figure.axes:
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=8, frameon=False, labelcolor=INK)
     buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "har_ros", "font.family": "sans-serif"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

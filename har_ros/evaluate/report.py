@@ -25,9 +25,9 @@ def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change
     tracks = [charts.ribbon(track, assessment.classes, last) for track in assessment.judged]
     classes = assessment.classes.names
     curves = {
-        "precision_recall": charts.precision_recall(assessment),
-        "reliability": charts.reliability(measured["calibration"]),
-        "thresholds": charts.thresholds(measured["sweep"]),
+        "precision_recall": charts.precision_recall,
+        "reliability": charts.reliability,
+        "thresholds": charts.thresholds,
     }
     names = ", ".join(recording["name"] for recording in measured["recordings"][:3])
     more = len(measured["recordings"]) - 3
@@ -42,7 +42,7 @@ def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change
             classes=classes,
             tracks=tracks,
             ticks=_ticks(last),
-            curves=curves if classes else {},
+            curves={name: draw(assessment) for name, draw in curves.items()} if classes else {},
             mistakes=worst(assessment, jobs) if classes else [],
             change=results.finite(change) if change else None,
         )
