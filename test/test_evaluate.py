@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from bags import SECOND, T0, TOPIC, action, damaged_bag, series, write_bag
-from rosbags.rosbag2 import Reader
+from mcap_ros2.reader import read_ros2_messages
 
 from har_ros.cli import main
-from har_ros.evaluate import job, messages, results
+from har_ros.evaluate import job, results
 from har_ros.evaluate.bag import CLASSIFICATION
 from har_ros.evaluate.job import Job, Plan, StoppedError
 from har_ros.evaluate.settings import node_parameters
@@ -211,15 +214,13 @@ def test_a_comparison_with_earlier_results(evaluate, capsys):
 
 def test_annotated_bags(evaluate, bags):
     folder = evaluate("--annotate", recordings=bags[:2])
-    with Reader(folder / "annotated" / "one") as reader:
-        counts = {connection.topic: connection.msgcount for connection in reader.connections}
-        actions = [
-            messages.ROS2.deserialize_cdr(data, CLASSIFICATION)
-            for connection, _, data in reader.messages()
-            if connection.topic == "/actions"
-        ]
-    images = {f"/cam0{n}/actions_image/compressed": 60 for n in (1, 2)}
-    assert counts == {"/actions": 114, **images}
+    read = list(read_ros2_messages(folder / "annotated" / "one" / "one.mcap"))  # not by what wrote it
+    counts = Counter(message.channel.topic for message in read)
+    assert counts == {"/actions": 114, **{f"/cam0{n}/actions_image/compressed": 60 for n in (1, 2)}}
+    assert [message.log_time_ns for message in read] == sorted(message.log_time_ns for message in read)
+    picture = next(message.ros_msg for message in read if message.channel.topic != "/actions")
+    assert cv2.imdecode(np.frombuffer(picture.data, np.uint8), cv2.IMREAD_COLOR).shape == (8, 8, 3)
+    actions = [message.ros_msg for message in read if message.channel.topic == "/actions"]
     windows = [window for window in lines(folder)[1:] if window["bag"] == "one"]
     for message, window in zip(actions, windows, strict=True):
         assert message.header.stamp.sec * SECOND + message.header.stamp.nanosec == window["end"]

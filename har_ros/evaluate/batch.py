@@ -22,7 +22,7 @@ from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import job as work
 from har_ros.evaluate import results
 from har_ros.evaluate.bag import open_recording
-from har_ros.evaluate.job import PARTS, Job, Plan, Progress, StoppedError
+from har_ros.evaluate.job import ANNOTATED, PARTS, Job, Plan, Progress, StoppedError
 from har_ros.parameters import open_recognizer
 from har_ros.recognizer import Recognizer
 
@@ -42,6 +42,8 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
             raise ConfigurationError(
                 f"{plan.folder} has the results of another evaluation; give another folder (-o), or --overwrite"
             )
+        if overwrite:
+            shutil.rmtree(plan.folder / ANNOTATED, ignore_errors=True)
         total = sum(open_recording(job.path, job.topics, job.transport).count for job in jobs)
         if min(processes, len(jobs)) == 1:
             with _bar(console, total, len(jobs)) as tell:
@@ -143,8 +145,9 @@ def _in_processes(jobs: Sequence[Job], plan: Plan, processes: int, tell: Callabl
 
 def _pass_on(said: Any, tell: Callable[[Progress], None], wait: float = 0.1) -> None:
     try:
+        tell(said.get(timeout=wait))
         while True:
-            tell(said.get(timeout=wait) if wait else said.get_nowait())
+            tell(said.get_nowait())
     except queue.Empty:
         pass
 

@@ -123,7 +123,7 @@ def run(
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     parts = plan.folder / PARTS
     done = parts / f"{key}.json"
-    if done.is_file():
+    if done.is_file() and (not plan.annotate or annotated_bag(plan.folder, job.name).is_dir()):
         return key
     summary = {"name": job.name, "sha256": sha256, "error": "", "cameras": {}}
     numbers = {label: number for number, label in enumerate(recognizer.labels)}

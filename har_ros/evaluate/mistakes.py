@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import cv2
@@ -11,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.compressed import AnyImage, decode_all
-from har_ros.errors import HarError
+from har_ros.errors import HarError, ImageError
 from har_ros.evaluate import metrics
 from har_ros.evaluate.assess import Assessment
-from har_ros.evaluate.bag import BagError, open_recording
+from har_ros.evaluate.bag import VideoRecording, open_recording
 from har_ros.evaluate.job import Job
 from har_ros.evaluate.judge import BACKGROUND, LABELLED, Judged
 from har_ros.pixels import to_rgb
@@ -57,39 +58,64 @@ def worst(assessment: Assessment, jobs: Sequence[Job]) -> list[Mistake]:
         chosen.setdefault((number, int(track.cluster[i]), track.labels[i]), (number, i))
         if len(chosen) == MOST:
             break
-    by_name = {job.name: job for job in jobs}
-    return [_mistake(assessment.judged[n], i, names, by_name[assessment.judged[n].bag]) for n, i in chosen.values()]
+    pictures = _pictures([(assessment.judged[number], i) for number, i in chosen.values()], jobs)
+    return [
+        Mistake(
+            bag=track.bag,
+            camera=track.camera,
+            end=(int(track.end[i]) - track.first) / 1e9,
+            truth=tuple(name for name, true in zip(names, track.truth[i], strict=True) if true),
+            said=track.labels[i],
+            score=float(track.score[i]),
+            pictures=shown,
+        )
+        for (track, i), shown in pictures
+    ]
 
 
-def _mistake(track: Judged, i: int, names: Sequence[str], job: Job) -> Mistake:
-    start, end = int(track.start[i]), int(track.end[i])
-    return Mistake(
-        bag=track.bag,
-        camera=track.camera,
-        end=(end - track.first) / 1e9,
-        truth=tuple(name for name, true in zip(names, track.truth[i], strict=True) if true),
-        said=track.labels[i],
-        score=float(track.score[i]),
-        pictures=_pictures(job, track.camera, start, end, int(track.offset)),
-    )
+Place = tuple[Judged, int]
+"""A track and the number of a window in it."""
 
 
-def _pictures(job: Job, camera: str, start: int, end: int, offset: int) -> tuple[str, ...]:
-    """Return the images nearest to a window's start, middle and end. offset: arrival minus stamp, as a rule."""
-    wanted = (start, (start + end) // 2, end)
-    nearest: list[tuple[int, AnyImage] | None] = [None] * len(wanted)
-    try:
-        recording = open_recording(job.path, job.topics, job.transport)
-        for recorded in recording.images(start + offset - MARGIN, end + offset + MARGIN):
-            if recorded.camera != camera or isinstance(recorded.image, Exception):
+def _pictures(places: Sequence[Place], jobs: Sequence[Job]) -> list[tuple[Place, tuple[str, ...]]]:
+    """Return the images nearest to each window's start, middle and end."""
+    nearest: list[list[tuple[int, AnyImage] | None]] = [[None] * 3 for _ in places]
+    for job in jobs:
+        here = [number for number, (track, _) in enumerate(places) if track.bag == job.name]
+        with suppress(HarError):  # the report does without what cannot be read
+            _look(job, [places[number] for number in here], [nearest[number] for number in here])
+    return [(place, _data_urls(found)) for place, found in zip(places, nearest, strict=True)]
+
+
+def _look(job: Job, places: Sequence[Place], nearest: Sequence[list[tuple[int, AnyImage] | None]]) -> None:
+    """Read what was recorded around these windows: in one go where each beginning costs."""
+    ranges = [
+        (int(track.start[i]) + track.offset - MARGIN, int(track.end[i]) + track.offset + MARGIN) for track, i in places
+    ]
+    if not ranges:
+        return
+    recording = open_recording(job.path, job.topics, job.transport)
+    if isinstance(recording, VideoRecording) or any(file.suffix == ".zstd" for file in recording.files()):
+        ranges = [(min(start for start, _ in ranges), max(end for _, end in ranges))]
+    for start, end in ranges:
+        for recorded in recording.images(start, end):
+            if isinstance(recorded.image, ImageError):
                 continue
             stamp = recorded.image.stamp or recorded.arrival
-            for place, moment in enumerate(wanted):
-                best = nearest[place]
-                if best is None or abs(stamp - moment) < best[0]:
-                    nearest[place] = abs(stamp - moment), recorded.image
-        return tuple(_data_url(to_rgb(decode_all(found[1]))) for found in nearest if found)
-    except (BagError, HarError):  # the report does without
+            for (track, i), found in zip(places, nearest, strict=True):
+                if track.camera != recorded.camera:
+                    continue
+                first, last = int(track.start[i]), int(track.end[i])
+                for number, moment in enumerate((first, (first + last) // 2, last)):
+                    best = found[number]
+                    if best is None or abs(stamp - moment) < best[0]:
+                        found[number] = abs(stamp - moment), recorded.image
+
+
+def _data_urls(found: Sequence[tuple[int, AnyImage] | None]) -> tuple[str, ...]:
+    try:
+        return tuple(_data_url(to_rgb(decode_all(one[1]))) for one in found if one)
+    except ImageError:
         return ()
 
 
