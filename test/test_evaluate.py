@@ -155,7 +155,7 @@ def test_answers_of_a_run_that_was_killed_while_writing(bags, plan):
 @pytest.mark.parametrize(("number", "processes"), [(signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGTERM, 1)])
 def test_ctrl_c_keeps_what_is_done(brightness_card, tmp_path, number, processes):
     """Two cores run this network many thousand times a second, so the bags are long."""
-    recordings = [write_bag(tmp_path / name, series(values_of(7, 6000))) for name in ("a", "b")]
+    recordings = [write_bag(tmp_path / name, series(values_of(7, 4000))) for name in ("a", "b")]
     command = [str(Path(sys.executable).with_name("actionnet")), "evaluate", *map(str, recordings)]
     command += ["-p", f"model:={brightness_card}", "-p", "backend:=openvino", "--jobs", str(processes)]
     folder = tmp_path / "interrupted"
@@ -267,6 +267,12 @@ def test_what_cannot_work_is_refused_before_the_work(evaluate, capsys, options, 
     folder = evaluate(*options, status=1)
     assert said in capsys.readouterr().err
     assert not folder.exists()
+
+
+def test_a_truth_of_other_recordings_is_refused(evaluate, truth, capsys):
+    Path(truth[1]).write_text("video,start,end,label\nfour.mp4,0,1,first\n")
+    evaluate(status=1)
+    assert "the truth speaks of four.mp4 and not of one" in capsys.readouterr().err
 
 
 def test_the_same_recording_twice_is_refused(evaluate, bags, capsys):

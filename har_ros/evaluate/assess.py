@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from har_ros.errors import ConfigurationError
 from har_ros.evaluate import metrics, results
 from har_ros.evaluate.bag import Bag
 from har_ros.evaluate.figures import Pool, figures, first_is_right, per_class, sweep
@@ -32,8 +33,12 @@ class Truth:
     coverage: float = 0.5
 
     def check(self, jobs: Sequence[Job], labels: Sequence[str]) -> None:
-        """Raise HarError when a name is no class, or a topic is missing, before the work begins."""
+        """Raise HarError when a name is no class, or nothing is said of the recordings, before the work begins."""
         names = [segment.label for segment in self._concerning(jobs)]
+        if self.segments and not names:
+            raise ConfigurationError(
+                f"the truth speaks of {self.segments[0].bag} and not of {jobs[0].name}; mend or remove its column bag"
+            )
         for bag in self._bags(jobs):
             names += [label for message in bag.classifications(self.topic) for label in message.labels]
         join(names, labels, self.label_map)

@@ -1,8 +1,12 @@
 """The evaluator's windows are the node's, when the same bag is played slowly enough that nothing is dropped."""
 
 import json
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
+from ament_index_python.packages import get_package_prefix
 from bags import SECOND, T0, TOPIC, image, write_bag
 from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import Reader
@@ -89,3 +93,15 @@ def test_windows_are_those_of_the_node(robot, bag, brightness_card, tmp_path, se
             said = [(hypothesis.class_id, hypothesis.score) for hypothesis in message.hypotheses]
             assert said == [tuple(pair) for pair in window["hypotheses"]][: given["top_k"]]
     assert robot.windows.empty()
+
+
+@pytest.mark.parametrize("executable", ["lib/har_ros/evaluate", "bin/actionnet"])
+def test_the_installed_executables_take_ros_arguments_and_several_jobs(bag, brightness_card, tmp_path, executable):
+    program = [str(Path(get_package_prefix("har_ros"), executable)), *(["evaluate"] if "bin" in executable else [])]
+    other = shutil.copytree(bag, tmp_path / "other")
+    model = ["--ros-args"] * (executable != "bin/actionnet") + ["-p", f"model:={brightness_card}"]
+    recordings = [str(bag), str(other)]
+    for jobs in ("1", "2"):
+        command = [*program, *recordings, "-o", str(tmp_path / jobs), "--jobs", jobs, *model]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    assert (tmp_path / "1" / PREDICTIONS).read_bytes() == (tmp_path / "2" / PREDICTIONS).read_bytes()
