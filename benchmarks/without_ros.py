@@ -76,12 +76,12 @@ def evaluation(folder: Path, seconds: float) -> list[Row]:
     film = repeated(folder / COMMAND_FILM, folder / "long.mp4", 2)
     for name, videos in (("one camera", [film]), ("four cameras", [film] * 4)):
         bag, results = folder / f"bag of {name}", folder / f"evaluation of {name}"
-        before = bare(seconds / 4)
+        before = bare(seconds)
         actionnet = [str(Path(sys.executable).with_name("actionnet"))]
         subprocess.run([*actionnet, "record", *videos, "-o", bag], check=True, capture_output=True)
         subprocess.run([*actionnet, "evaluate", bag, "-o", results], check=True, capture_output=True)
         [took] = read_json(results / TIMING).values()
-        rate, network = took["runs"] / took["wall"], (before + bare(seconds / 4)) / 2
+        rate, network = took["runs"] / took["wall"], (before + bare(seconds)) / 2
         measured = f"{rate / network:.2f} ({rate:.2f} / {network:.2f})"
         rows.append((f"evaluation of a bag of {name}, every window / bare network", measured, "0.95"))
         duration = open_recording(bag).duration

@@ -12,7 +12,8 @@ from rosbags.rosbag2 import CompressionMode
 from har_ros.compressed import EncodedImage, decode_all
 from har_ros.errors import ConfigurationError, HarError, ImageError
 from har_ros.evaluate import messages
-from har_ros.evaluate.bag import COMPRESSED, RAW, BagError, open_recording
+from har_ros.evaluate.bag import COMPRESSED, RAW, open_recording
+from har_ros.evaluate.recording import BagError
 from har_ros.pixels import to_rgb
 
 VALUES = list(range(10, 130, 10))

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from bags import SECOND, T0, TOPIC, action, damaged_bag, series, write_bag
 from mcap_ros2.reader import read_ros2_messages
@@ -19,7 +21,7 @@ from mcap_ros2.reader import read_ros2_messages
 from har_ros.cli import main
 from har_ros.evaluate import job, results
 from har_ros.evaluate.bag import CLASSIFICATION
-from har_ros.evaluate.job import Job, Plan, StoppedError
+from har_ros.evaluate.plan import Job, Plan, StoppedError
 from har_ros.evaluate.settings import node_parameters
 from har_ros.networks import ClipNetwork
 from har_ros.parameters import open_recognizer
@@ -124,16 +126,19 @@ def test_an_interrupted_recording_goes_on(bags, plan, monkeypatch):
     monkeypatch.setattr(ClipNetwork, "run", counted)
     whole = Plan(plan.values, plan.folder.with_name("whole"), annotate=True)
     with open_recognizer(plan.values) as recognizer:
+        header = job.header_of(recognizer, plan)
         runs.clear()
-        key = job.run(one, whole, recognizer, lambda progress: None)
+        key = job.run(one, whole, recognizer, header, lambda progress: None)
         expected = len(runs)
         for images in (20, 70):
             left = iter(range(images))
             with pytest.raises(StoppedError):
-                job.run(one, plan, recognizer, lambda progress: None, lambda left=left: next(left, None) is None)
-        assert job.run(one, plan, recognizer, lambda progress: None) == key
+                job.run(
+                    one, plan, recognizer, header, lambda progress: None, lambda left=left: next(left, None) is None
+                )
+        assert job.run(one, plan, recognizer, header, lambda progress: None) == key
         assert len(runs) == 2 * expected  # none twice
-        assert job.run(one, plan, recognizer, lambda progress: None) == key
+        assert job.run(one, plan, recognizer, header, lambda progress: None) == key
         assert len(runs) == 2 * expected
     for name in (f"{job.PARTS}/{key}.jsonl", f"{job.PARTS}/{key}.json", "annotated/one/one.mcap"):
         assert (plan.folder / name).read_bytes() == (whole.folder / name).read_bytes()
@@ -143,12 +148,13 @@ def test_answers_of_a_run_that_was_killed_while_writing(bags, plan):
     """The file may end anywhere, also within an answer."""
     one = Job("one", bags[0])
     with open_recognizer(plan.values) as recognizer:
-        key = job.run(one, plan, recognizer, lambda progress: None)
+        header = job.header_of(recognizer, plan)
+        key = job.run(one, plan, recognizer, header, lambda progress: None)
         part = plan.folder / job.PARTS / f"{key}.jsonl"
         expected = part.read_bytes()
         (plan.folder / job.PARTS / f"{key}.json").unlink()
         os.truncate(plan.folder / job.PARTS / f"{key}.answers", 16 * 30 + 7)
-        job.run(one, plan, recognizer, lambda progress: None)
+        job.run(one, plan, recognizer, header, lambda progress: None)
     assert part.read_bytes() == expected
 
 
@@ -286,6 +292,18 @@ def test_results_of_another_evaluation_are_not_overwritten_by_mistake(evaluate, 
     assert "the results of another evaluation" in capsys.readouterr().err
     assert contents(folder) == before
     assert contents(evaluate("-p", "threshold:=0.5", "--overwrite")) != before
+
+
+def test_another_network_of_the_same_name_runs_anew(evaluate, bags, tmp_path, brightness_card):
+    own = shutil.copytree(brightness_card.parent, tmp_path / "own")
+    model = ["-p", f"model:={own / brightness_card.name}"]
+    evaluate(*model, recordings=bags[:1])
+    network = onnx.load(own / "brightness.onnx")
+    tenth = next(one for one in network.graph.initializer if one.name == "tenth")
+    tenth.CopyFrom(onnx.numpy_helper.from_array(np.array(0.2, np.float32), "tenth"))
+    onnx.save(network, own / "brightness.onnx")
+    evaluate(*model, recordings=bags[:1], status=1)  # refused, since other results are there
+    evaluate(*model, "--overwrite", recordings=bags[:1])
 
 
 def test_recordings_of_the_same_name_are_told_apart(evaluate, tmp_path):

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from har_ros.backends import BackendSettings
 from har_ros.errors import ImageError, ModelError
-from har_ros.evaluate.bag import Recorded, open_recording
+from har_ros.evaluate.bag import open_recording
+from har_ros.evaluate.recording import Recorded
 from har_ros.evaluate.replay import Replay
 from har_ros.pixels import CameraImage
 from har_ros.recognizer import Recognizer

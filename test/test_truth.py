@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from har_ros.errors import ConfigurationError
-from har_ros.evaluate.bag import CLASSIFICATION, BagError, open_recording
+from har_ros.evaluate.bag import CLASSIFICATION, open_recording
 from har_ros.evaluate.check import Span, problems, span_of
+from har_ros.evaluate.recording import BagError
 from har_ros.evaluate.truth import ANY, Segment, join, load_label_map, load_truth, segments_of_topic
 
 LABELS = ("run", "walk", "read book", "read paper", "fall")

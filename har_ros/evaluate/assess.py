@@ -12,8 +12,8 @@ from har_ros.errors import ConfigurationError
 from har_ros.evaluate import metrics, results
 from har_ros.evaluate.bag import Bag
 from har_ros.evaluate.figures import Pool, figures, first_is_right, per_class, sweep
-from har_ros.evaluate.job import Job
 from har_ros.evaluate.judge import Judged, Track, judge
+from har_ros.evaluate.plan import Job
 from har_ros.evaluate.truth import Classes, Segment, join, segments_of_topic
 
 FORMAT = "har_ros metrics 1"

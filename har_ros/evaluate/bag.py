@@ -5,9 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from rosbags.interfaces import Connection
@@ -15,55 +14,25 @@ from rosbags.rosbag1 import Reader as Reader1
 from rosbags.rosbag2 import Reader as Reader2
 
 from har_ros.compressed import AnyImage, EncodedImage
-from har_ros.errors import ConfigurationError, HarError, ImageError, VideoError, one_line
+from har_ros.errors import ConfigurationError, ImageError, one_line
 from har_ros.evaluate.messages import ROS1, ROS2
+from har_ros.evaluate.recording import (
+    SECOND,
+    STORAGE,
+    Announced,
+    BagError,
+    Recorded,
+    VideoRecording,
+    content,
+)
 from har_ros.pixels import CameraImage
-from har_ros.source import PICTURES, open_source
+from har_ros.source import PICTURES
 
-SECOND = 1_000_000_000
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CLASSIFICATION = "vision_msgs/msg/Classification"
 DEFAULT_TOPICS = ["image_raw"]
 """As the node has them: when a bag has no such topic, all its cameras are meant."""
-STORAGE = (".mcap", ".db3")
 ZSTD = b"\x28\xb5\x2f\xfd"
-
-
-class BagError(HarError):
-    """A recording that cannot be read, or not to its end."""
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """One image as it arrived. arrival: nanoseconds on the recorder's clock. image: an error where it has none."""
-
-    camera: str
-    arrival: int
-    image: AnyImage | ImageError
-
-
-@dataclass(frozen=True)
-class Announced:
-    """One vision_msgs/Classification. stamp: of its header, nanoseconds. labels: best first."""
-
-    stamp: int
-    frame_id: str
-    labels: tuple[str, ...]
-
-
-class Recording(Protocol):
-    """Where images come from, in the order of their arrival."""
-
-    path: Path
-    cameras: tuple[str, ...]
-    count: int  # images
-    duration: float  # seconds, 0 where it is not known
-
-    def files(self) -> list[Path]:
-        """Return all that belongs to it, in a fixed order."""
-
-    def images(self, start: int | None = None, stop: int | None = None) -> Iterator[Recorded]:
-        """Yield what arrived from `start` on and before `stop`. Raises BagError behind what could be read."""
 
 
 class Bag:
@@ -93,7 +62,7 @@ class Bag:
         for topic, kind in sorted(there):
             if kind == RAW and not topic.endswith("/actions_image"):
                 ways.setdefault(topic, {})["raw"] = (topic, kind)
-            elif kind == COMPRESSED and not topic.endswith("/actions_image/compressed"):
+            elif kind == COMPRESSED and not topic.endswith(("/actions_image/compressed", "/compressedDepth")):
                 ways.setdefault(topic.removesuffix("/compressed"), {})["compressed"] = (topic, kind)
         if not ways:
             raise BagError(f"{self.path} has no images; record sensor_msgs/Image or CompressedImage")
@@ -108,7 +77,7 @@ class Bag:
     def files(self) -> list[Path]:
         """See Recording."""
         metadata = self.path / "metadata.yaml"
-        return [*([metadata] if metadata.is_file() else []), *_content(self.path)]
+        return [*([metadata] if metadata.is_file() else []), *content(self.path)]
 
     def images(self, start: int | None = None, stop: int | None = None) -> Iterator[Recorded]:
         """See Recording."""
@@ -190,38 +159,6 @@ class _Readers(ExitStack):
         return readers
 
 
-class VideoRecording:
-    """A video file or a folder of pictures: one camera, whose stamps begin at 0."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises VideoError."""
-        self.path = path
-        self.cameras: tuple[str, ...] = (VIDEO,)
-        source = open_source(str(path))
-        self.count = source.count
-        self.duration = source.count / source.rate
-
-    def files(self) -> list[Path]:
-        """See Recording."""
-        return _content(self.path)
-
-    def images(self, start: int | None = None, stop: int | None = None) -> Iterator[Recorded]:
-        """See Recording."""
-        try:
-            for frame in open_source(str(self.path)):
-                if stop is not None and frame.stamp >= stop:
-                    return
-                if start is None or frame.stamp >= start:
-                    image = CameraImage.of_array(frame.pixels, frame.stamp, "bgr8", VIDEO.strip("/"))
-                    yield Recorded(VIDEO, frame.stamp, image)
-        except VideoError as error:
-            raise BagError(str(error)) from None
-
-
-VIDEO = "/video"
-"""The camera of a video."""
-
-
 def open_recording(path: Path, topics: Sequence[str] = (), transport: str = "raw") -> Bag | VideoRecording:
     """Open a bag or a video. Raises HarError; see Bag for topics and transport."""
     if not path.exists():
@@ -231,9 +168,9 @@ def open_recording(path: Path, topics: Sequence[str] = (), transport: str = "raw
     if path.suffix == ".zstd":
         raise BagError(f"{path} is a part of a compressed bag; give the folder with its metadata.yaml")
     if path.is_dir():
-        if (path / "metadata.yaml").is_file() or _content(path, STORAGE):
+        if (path / "metadata.yaml").is_file() or content(path, STORAGE):
             return Bag(path, topics, transport)
-        if not _content(path, PICTURES):
+        if not content(path, PICTURES):
             raise BagError(f"{path} has no bag in it (metadata.yaml, .mcap or .db3); give a bag's folder or file")
     return VideoRecording(path)
 
@@ -241,16 +178,8 @@ def open_recording(path: Path, topics: Sequence[str] = (), transport: str = "raw
 def _storage_files(path: Path) -> list[Path]:
     """Return what is opened: a folder with metadata by itself, one without as the files that are in it."""
     if path.is_dir() and not (path / "metadata.yaml").is_file():
-        return _content(path, STORAGE)
+        return content(path, STORAGE)
     return [path]
-
-
-def _content(path: Path, suffixes: Sequence[str] = ()) -> list[Path]:
-    """Return a file, or the files in a folder, in the order of their names."""
-    if path.is_file():
-        return [path]
-    suffixes = suffixes or (*STORAGE, ".zstd", *PICTURES)
-    return sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes)
 
 
 def _image(message: Any) -> AnyImage:

@@ -22,7 +22,9 @@ from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import job as work
 from har_ros.evaluate import results
 from har_ros.evaluate.bag import open_recording
-from har_ros.evaluate.job import ANNOTATED, PARTS, Job, Plan, Progress, StoppedError
+from har_ros.evaluate.job import PARTS
+from har_ros.evaluate.part import ANNOTATED, annotated_bag
+from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
 from har_ros.parameters import open_recognizer
 from har_ros.recognizer import Recognizer
 
@@ -33,7 +35,7 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
     Results of the very same evaluation are left as they are. Raises HarError; KeyboardInterrupt leaves what is done.
     """
     with open_recognizer(plan.values) as recognizer:
-        wanted = work.header(recognizer, plan)
+        wanted = work.header_of(recognizer, plan)
         kept = None if overwrite else _kept(jobs, plan, wanted)
         if kept is not None:
             console.print(f"{plan.folder} has the predictions already; the network need not run", **PLAIN)
@@ -47,7 +49,7 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
         total = sum(open_recording(job.path, job.topics, job.transport).count for job in jobs)
         if min(processes, len(jobs)) == 1:
             with _bar(console, total, len(jobs)) as tell:
-                return _join(plan.folder, wanted, [work.run(job, plan, recognizer, tell) for job in jobs])
+                return _join(plan.folder, wanted, [work.run(job, plan, recognizer, wanted, tell) for job in jobs])
     with _bar(console, total, len(jobs)) as tell:
         return _join(plan.folder, wanted, _in_processes(jobs, plan, processes, tell))
 
@@ -65,7 +67,7 @@ def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any]) -> dict[str, 
             recording = open_recording(job.path, job.topics, job.transport)
             same = same and summary["name"] == job.name and tuple(summary["cameras"]) == recording.cameras
             same = same and not summary["error"] and summary["sha256"] == work.fingerprint(recording.files())
-            same = same and (not plan.annotate or work.annotated_bag(plan.folder, job.name).is_dir())
+            same = same and (not plan.annotate or annotated_bag(plan.folder, job.name).is_dir())
     except (ConfigurationError, KeyError, TypeError, AttributeError):
         return None
     return {**header, "recordings": recordings} if same else None
@@ -117,7 +119,7 @@ PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
 """How rich prints a sentence as it is."""
 
 _process: dict[str, Any] = {}
-"""What a worker process has: its recognizer, the queue for progress, the event that ends the work."""
+"""What a worker process has: its recognizer, the header, the queue for progress, the event that ends the work."""
 
 
 def _in_processes(jobs: Sequence[Job], plan: Plan, processes: int, tell: Callable[[Progress], None]) -> list[str]:
@@ -154,14 +156,14 @@ def _pass_on(said: Any, tell: Callable[[Progress], None], wait: float = 0.1) -> 
 
 def _begin(plan: Plan, said: Any, stop: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process tells when to stop
-    _process.update(said=said, stop=stop, recognizer=None)
+    _process.update(said=said, stop=stop)
 
 
 def _work(job: Job, plan: Plan) -> str:
-    if _process["recognizer"] is None:
-        _process["recognizer"] = open_recognizer(plan.values)
-    recognizer: Recognizer = _process["recognizer"]
+    recognizer: Recognizer = _process.get("recognizer") or open_recognizer(plan.values)
+    if "recognizer" not in _process:
+        _process.update(recognizer=recognizer, header=work.header_of(recognizer, plan))
     try:
-        return work.run(job, plan, recognizer, _process["said"].put, _process["stop"].is_set)
+        return work.run(job, plan, recognizer, _process["header"], _process["said"].put, _process["stop"].is_set)
     except StoppedError:
         return ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from har_ros.errors import ConfigurationError
-from har_ros.evaluate.bag import SECOND, Recording
+from har_ros.evaluate.recording import SECOND, Recording
 from har_ros.evaluate.truth import ANY, NONE, Segment, join
 
 TOLERANCE = 0.1

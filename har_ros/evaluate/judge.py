@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from har_ros.evaluate.bag import SECOND
 from har_ros.evaluate.metrics import NOTHING, OTHER, Bools, Floats, Ints
+from har_ros.evaluate.recording import SECOND
 from har_ros.evaluate.results import RANKED, Window
 from har_ros.evaluate.truth import Classes, Segment
 

@@ -15,9 +15,10 @@ from har_ros.compressed import AnyImage, decode_all
 from har_ros.errors import HarError, ImageError
 from har_ros.evaluate import metrics
 from har_ros.evaluate.assess import Assessment
-from har_ros.evaluate.bag import VideoRecording, open_recording
-from har_ros.evaluate.job import Job
+from har_ros.evaluate.bag import open_recording
 from har_ros.evaluate.judge import BACKGROUND, LABELLED, Judged
+from har_ros.evaluate.plan import Job
+from har_ros.evaluate.recording import VideoRecording
 from har_ros.pixels import to_rgb
 
 MOST = 12

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from har_ros.errors import ConfigurationError
-from har_ros.evaluate.bag import SECOND
+from har_ros.evaluate.recording import SECOND
 from har_ros.evaluate.writer import BagWriter
 from har_ros.source import open_source
 from har_ros.video import default_topics

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from har_ros.compressed import AnyImage
 from har_ros.errors import HarError, ModelError, told
-from har_ros.evaluate.bag import Recorded
+from har_ros.evaluate.recording import Recorded
 from har_ros.recognizer import Recognizer, Result, Stream
 from har_ros.sampling import StreamSettings
 from har_ros.scheduler import turn

@@ -11,8 +11,8 @@ from jinja2 import Environment, StrictUndefined
 from har_ros.evaluate import charts, results
 from har_ros.evaluate.assess import Assessment
 from har_ros.evaluate.figures import FIGURES
-from har_ros.evaluate.job import Job
 from har_ros.evaluate.mistakes import worst
+from har_ros.evaluate.plan import Job
 
 TEMPLATE = Path(__file__).with_name("report.html")
 

@@ -15,7 +15,7 @@ import yaml
 
 from har_ros.card import read_text
 from har_ros.errors import ConfigurationError, one_line
-from har_ros.evaluate.bag import SECOND, Announced
+from har_ros.evaluate.recording import SECOND, Announced
 from har_ros.schema import build, shown
 
 ABSOLUTE = 1e8

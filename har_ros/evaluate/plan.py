@@ -1,0 +1,51 @@
+"""What is to be done: a job is one recording, a plan is how all of them are evaluated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recording to evaluate. name: unique among those of a run. See Bag for topics and transport."""
+
+    name: str
+    path: Path
+    topics: tuple[str, ...] = ()
+    transport: str = "raw"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How recordings are evaluated. values: the node's parameters. folder: of the results.
+
+    inference_time: seconds that a run of the network is to take, 0: no matter. realtime_factor: how fast the recordings
+    go by meanwhile, 2 is twice as fast as they were recorded. annotate: whether to write annotated bags.
+    """
+
+    values: dict[str, Any]
+    folder: Path
+    inference_time: float = 0.0
+    realtime_factor: float = 1.0
+    annotate: bool = False
+
+    @property
+    def busy(self) -> float:
+        """Seconds on the recordings' clock that a run takes."""
+        return self.inference_time * self.realtime_factor
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a recording is: images taken of `total`, and windows that ran."""
+
+    name: str
+    images: int
+    total: int
+    windows: int
+
+
+class StoppedError(Exception):
+    """Somebody wants the work to end; what was done is kept."""
