@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from har_ros.evaluate.recording import SECOND
 from har_ros.scores import Hypothesis
-
-SECOND = 1_000_000_000
 
 ROS1 = get_typestore(Stores.ROS1_NOETIC)
 ROS2 = get_typestore(Stores.ROS2_HUMBLE)
