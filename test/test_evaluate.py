@@ -1,5 +1,6 @@
 """The command as users run it, on bags of a small real network."""
 
+import base64
 import json
 import os
 import re
@@ -20,9 +21,12 @@ from mcap_ros2.reader import read_ros2_messages
 
 from har_ros.cli import main
 from har_ros.evaluate import job, results
+from har_ros.evaluate.assess import Truth, assess
 from har_ros.evaluate.bag import CLASSIFICATION
+from har_ros.evaluate.mistakes import worst
 from har_ros.evaluate.plan import Job, Plan, StoppedError
 from har_ros.evaluate.settings import node_parameters
+from har_ros.evaluate.truth import Segment
 from har_ros.networks import ClipNetwork
 from har_ros.parameters import open_recognizer
 
@@ -138,8 +142,9 @@ def test_an_interrupted_recording_goes_on(bags, plan, monkeypatch):
                 )
         assert job.run(one, plan, recognizer, header, lambda progress: None) == key
         assert len(runs) == 2 * expected  # none twice
-        assert job.run(one, plan, recognizer, header, lambda progress: None) == key
-        assert len(runs) == 2 * expected
+        shown = []
+        assert job.run(one, plan, recognizer, header, shown.append) == key
+        assert not shown  # it was complete
     for name in (f"{job.PARTS}/{key}.jsonl", f"{job.PARTS}/{key}.json", "annotated/one/one.mcap"):
         assert (plan.folder / name).read_bytes() == (whole.folder / name).read_bytes()
 
@@ -153,9 +158,12 @@ def test_answers_of_a_run_that_was_killed_while_writing(bags, plan):
         part = plan.folder / job.PARTS / f"{key}.jsonl"
         expected = part.read_bytes()
         (plan.folder / job.PARTS / f"{key}.json").unlink()
-        os.truncate(plan.folder / job.PARTS / f"{key}.answers", 16 * 30 + 7)
+        answers = plan.folder / job.PARTS / f"{key}.answers"
+        given = answers.read_bytes()
+        os.truncate(answers, 16 * 30 + 7)
         job.run(one, plan, recognizer, header, lambda progress: None)
     assert part.read_bytes() == expected
+    assert answers.read_bytes() == given
 
 
 @pytest.mark.parametrize(("number", "processes"), [(signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGTERM, 1)])
@@ -245,6 +253,24 @@ def test_the_report_needs_nothing_else_and_shows_text_as_text(evaluate, bags, tr
     assert "prefers-color-scheme: dark" in text
     assert "@media print" in text
     assert text.count("data:image/jpeg") >= 3
+
+
+def test_the_worst_mistakes_have_their_own_pictures(evaluate, bags, truth):
+    Path(truth[1]).write_text("start,end,label\n0,60,first\n")
+    folder = evaluate(recordings=bags[:1])
+    header, _ = results.read(folder / results.PREDICTIONS)
+    known = Truth((Segment(0, 60, "first"),))
+    one = Job("one", bags[0])
+    found = worst(assess(folder / results.PREDICTIONS, header, known.of([one], header), known), [one])
+    assert {mistake.camera for mistake in found} == {TOPIC, "/cam02/image_raw"}
+    assert [mistake.score for mistake in found] == sorted((mistake.score for mistake in found), reverse=True)
+    for mistake in found:
+        assert mistake.said != "first"
+        end = round(mistake.end)
+        expected = [values_of(1 if mistake.camera == TOPIC else 2)[second] for second in (end - 3, end - 2, end)]
+        shown = [base64.b64decode(url.partition(",")[2]) for url in mistake.pictures]
+        means = [cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE).mean() for jpeg in shown]
+        assert means == pytest.approx(expected, abs=2)
 
 
 def test_a_damaged_recording_is_told_and_the_rest_stands(evaluate, bags, tmp_path, capsys):

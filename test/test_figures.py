@@ -151,11 +151,17 @@ def test_bags_and_cameras_have_figures_of_their_own(tmp_path):
 
 
 def test_the_sweep_says_what_other_thresholds_give(tmp_path):
-    windows = [("/a", 10 * i + 1, score) for i, score in enumerate([(0.9, 0.1, 0, 0), (0.4, 0.6, 0, 0)])]
+    """Right, wrong by a class that the truth does not have, and a false alarm, which stands for 12 s."""
+    said = {1: (0.9, 0.1, 0, 0), 11: (0.4, 0.6, 0, 0), 25: (0.55, 0.45, 0, 0)}
     segments = [Segment(0, 1, "run"), Segment(10, 11, "run"), Segment(20, 30, "none")]
+    windows = [("/a", end, scores) for end, scores in said.items()]
     rows = {row["threshold"]: row for row in measured(tmp_path, windows, segments)["sweep"]}
     assert len(rows) == 101
     assert (rows[0.5]["answered"], rows[0.5]["right_of_answered"], rows[0.5]["right_of_all"]) == (1, 0.5, 0.5)
+    assert rows[0.5]["macro_f1"] == pytest.approx(0.5)
+    assert rows[0.5]["false_alarms_per_hour"] == pytest.approx(300)
     assert (rows[0.7]["answered"], rows[0.7]["right_of_answered"], rows[0.7]["right_of_all"]) == (0.5, 1, 0.5)
+    assert rows[0.7]["macro_f1"] == pytest.approx(2 / 3)
+    assert rows[0.7]["false_alarms_per_hour"] == 0
     assert rows[0.95]["answered"] == 0
     assert math.isnan(rows[0.95]["right_of_answered"])

@@ -74,7 +74,7 @@ def test_several_labels_share_a_window():
 @st.composite
 def scored(draw):
     n = draw(st.integers(1, 40))
-    scores = np.array(draw(st.lists(st.integers(0, 12), min_size=n, max_size=n))) / 12
+    scores = np.array(draw(st.lists(st.integers(0, 30), min_size=n, max_size=n))) / 30
     weights = np.array(draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)), float)
     return np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n))), scores, weights
 

@@ -30,6 +30,7 @@ def brightness(recording, camera):
 def test_videos_become_cameras(film, tmp_path):
     assert main(["record", film("a.avi", 8, 10), film("b.avi", 4, 5), "-o", str(tmp_path / "bag")]) == 0
     recording = open_recording(tmp_path / "bag")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.avi", "b.avi", "bag"]
     assert recording.cameras == ("/cam01/image_raw", "/cam02/image_raw")
     assert recording.count == 12
     items = list(recording.images())
@@ -81,6 +82,12 @@ def test_what_cannot_be_recorded_leaves_nothing(film, tmp_path, capsys, options,
     assert main(["record", *[option.format(**names) for option in options], "-o", str(tmp_path / "bag")]) == 1
     assert said in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_a_killed_run_left_is_in_nobodys_way(film, tmp_path):
+    (tmp_path / ".bag.part" / "bag").mkdir(parents=True)
+    assert main(["record", film("a.avi", 3, 10), "-o", str(tmp_path / "bag")]) == 0
+    assert not (tmp_path / ".bag.part").exists()
 
 
 def test_a_bag_that_is_there_stays(film, tmp_path, capsys):
