@@ -343,3 +343,17 @@ def test_truth_check(bags, brightness_card, tmp_path, truth, capsys):
     assert "4 segments with 4 labels fit 3 recordings" in capsys.readouterr().out
     assert main(command) == 1
     assert "truth name 'second one'" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_the_real_network_on_a_real_video(shared_data, tmp_path):
+    """DeepMind's clip of a batsman, as a bag: I3D's known answer."""
+    film, bag, folder = shared_data / "cricket.gif", tmp_path / "bag", tmp_path / "results"
+    (tmp_path / "truth.yaml").write_text("- {start: 0, end: 3.16, label: playing cricket}\n")
+    assert main(["record", str(film), "-o", str(bag), "--raw"]) == 0
+    options = ["--truth", str(tmp_path / "truth.yaml"), "--inference-time", "0.2", "--fail-below", "top1=1"]
+    assert main(["evaluate", str(bag), "-o", str(folder), *options]) == 0
+    overall = json.loads((folder / results.METRICS).read_text())["overall"]
+    assert overall["windows"]["run"] == 4
+    assert overall["counts"]["windows_expected"] == 16
+    assert overall["segment_accuracy"]["value"] == 1
+    assert overall["delay"]["value"] == pytest.approx(63 / 25 + 0.2)
