@@ -279,6 +279,9 @@ def test_a_damaged_recording_is_told_and_the_rest_stands(evaluate, bags, tmp_pat
     assert "cut cannot be read behind" in capsys.readouterr().err
     assert "cut cannot be read behind" in (folder / results.REPORT).read_text()
     assert len(lines(folder)) > 57
+    before = contents(folder)
+    evaluate(recordings=[bags[1], path], status=1)
+    assert contents(folder) == before
 
 
 @pytest.mark.parametrize(
@@ -301,7 +304,21 @@ def test_what_cannot_work_is_refused_before_the_work(evaluate, capsys, options, 
     assert not folder.exists()
 
 
-def test_a_truth_of_other_recordings_is_refused(evaluate, truth, capsys):
+def test_annotated_bags_may_be_made_later(evaluate, bags):
+    before = contents(evaluate(recordings=bags[:1]))
+    folder = evaluate("--annotate", recordings=bags[:1])
+    assert (folder / "annotated" / "one").is_dir()
+    assert contents(folder) == before
+
+
+def test_a_truth_of_other_recordings_is_told(evaluate, truth, capsys):
+    with Path(truth[1]).open("a") as file:
+        file.write("four,,0,1,first\n")
+    evaluate()
+    assert "the truth speaks of 1 recordings that are not given, such as four" in capsys.readouterr().err
+
+
+def test_a_truth_of_nothing_but_other_recordings_is_refused(evaluate, truth, capsys):
     Path(truth[1]).write_text("video,start,end,label\nfour.mp4,0,1,first\n")
     evaluate(status=1)
     assert "the truth speaks of four.mp4 and not of one" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from har_ros.evaluate.figures import Pool, figures, first_is_right, per_class, s
 from har_ros.evaluate.judge import Judged, Track, judge
 from har_ros.evaluate.plan import Job
 from har_ros.evaluate.truth import Classes, Segment, join, segments_of_topic
+
+logger = logging.getLogger(__name__)
 
 FORMAT = "har_ros metrics 1"
 COUNTED = ("windows", "windows_dropped_busy", "windows_dropped_restart", "windows_failed")
@@ -35,10 +38,13 @@ class Truth:
     def check(self, jobs: Sequence[Job], labels: Sequence[str]) -> None:
         """Raise HarError when a name is no class, or nothing is said of the recordings, before the work begins."""
         names = [segment.label for segment in self._concerning(jobs)]
-        if self.segments and not names:
-            raise ConfigurationError(
-                f"the truth speaks of {self.segments[0].bag} and not of {jobs[0].name}; mend or remove its column bag"
-            )
+        known = {segment.bag for segment in self._concerning(jobs)}
+        if others := sorted({segment.bag for segment in self.segments} - known):
+            if not names:
+                raise ConfigurationError(
+                    f"the truth speaks of {others[0]} and not of {jobs[0].name}; mend or remove its column bag"
+                )
+            logger.warning("the truth speaks of %d recordings that are not given, such as %s", len(others), others[0])
         for bag in self._bags(jobs):
             names += [label for message in bag.classifications(self.topic) for label in message.labels]
         join(names, labels, self.label_map)

@@ -37,10 +37,11 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
     with open_recognizer(plan.values) as recognizer:
         wanted = work.header_of(recognizer, plan)
         kept = None if overwrite else _kept(jobs, plan, wanted)
-        if kept is not None:
+        annotated = all(annotated_bag(plan.folder, job.name).is_dir() for job in jobs)
+        if kept is not None and (annotated or not plan.annotate):
             console.print(f"{plan.folder} has the predictions already; the network need not run", **PLAIN)
             return kept
-        if (plan.folder / results.PREDICTIONS).exists() and not overwrite:
+        if (plan.folder / results.PREDICTIONS).exists() and kept is None and not overwrite:
             raise ConfigurationError(
                 f"{plan.folder} has the results of another evaluation; give another folder (-o), or --overwrite"
             )
@@ -66,8 +67,7 @@ def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any]) -> dict[str, 
         for job, summary in zip(jobs, recordings if same else (), strict=False):
             recording = open_recording(job.path, job.topics, job.transport)
             same = same and summary["name"] == job.name and tuple(summary["cameras"]) == recording.cameras
-            same = same and not summary["error"] and summary["sha256"] == work.fingerprint(recording.files())
-            same = same and (not plan.annotate or annotated_bag(plan.folder, job.name).is_dir())
+            same = same and summary["sha256"] == work.fingerprint(recording.files())
     except (ConfigurationError, KeyError, TypeError, AttributeError):
         return None
     return {**header, "recordings": recordings} if same else None

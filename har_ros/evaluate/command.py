@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import signal
+import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -52,7 +54,7 @@ def run_evaluate(arguments: list[str]) -> int:
     results.write_json(plan.folder / results.METRICS, assessment.metrics)
     write_report(plan.folder / results.REPORT, assessment, jobs, change)
     shown = Console()
-    shown.print(_summary(assessment))
+    shown.print(_summary(assessment, results.read_json(plan.folder / results.TIMING)))
     if change:
         shown.print(changes_table(change))
     _say_where(shown, plan, jobs)
@@ -134,7 +136,7 @@ def _beyond(assessment: Assessment, options: argparse.Namespace) -> list[str]:
     return found
 
 
-def _summary(assessment: Assessment) -> Table:
+def _summary(assessment: Assessment, timing: Mapping[str, Any]) -> Table:
     overall = assessment.metrics["overall"]
     counts, windows = overall["counts"], overall["windows"]
     table = Table("figure", "value", "95 % interval", box=None)
@@ -147,6 +149,8 @@ def _summary(assessment: Assessment) -> Table:
     dropped = counts["windows_dropped_busy"], counts["windows_dropped_restart"], counts["windows_failed"]
     table.add_row("dropped: network busy, window began anew; failed", ", ".join(map(str, dropped)), "")
     table.add_row("windows with a label, background", f"{windows['labelled']}, {windows['background']}", "")
+    if times := [took["median"] for took in timing.values() if took["median"] is not None]:
+        table.add_row("inference time here, median (s)", f"{statistics.median(times):.3f}", "")
     return table
 
 

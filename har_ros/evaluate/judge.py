@@ -7,8 +7,10 @@ truth says nothing is not judged at all.
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,22 +24,19 @@ BLOCK = 30.0
 """Seconds of background that count as one piece when samples are drawn."""
 
 
-@dataclass
 class Track:
     """The windows of one camera in one recording, in the order in which they ran."""
 
-    bag: str
-    camera: str
-    first: int  # stamp of the recording's first image, ns
-    start: list[int] = field(default_factory=list)
-    end: list[int] = field(default_factory=list)
-    published: list[int] = field(default_factory=list)  # the stamp of the newest frame plus the time that a run takes
-    offset: int = 0  # of the recorder's clock to the stamps, ns, at least
-    restarts: list[int] = field(default_factory=list)
-    label: list[str] = field(default_factory=list)
-    score: list[float] = field(default_factory=list)
-    ranked: list[list[int]] = field(default_factory=list)
-    scores: list[list[float]] = field(default_factory=list)
+    def __init__(self, bag: str, camera: str, first: int) -> None:
+        """`first`: stamp of the recording's first image, ns."""
+        self.bag, self.camera, self.first = bag, camera, first
+        self.offset = 0  # of the recorder's clock to the stamps, ns, at least
+        self.start, self.end, self.restarts = array("q"), array("q"), array("q")
+        self.published = array("q")  # the stamp of the newest frame plus the time that a run takes
+        self.label: list[str] = []
+        self.score = array("d")
+        self.ranked = array("q")  # RANKED for each window
+        self.scores = array("d")  # one for each window and class
 
     def append(self, window: Window, classes: Classes, outputs: Sequence[Sequence[int]]) -> None:
         """Take a window. outputs: for each class the numbers of the network's classes that it joins."""
@@ -46,14 +45,13 @@ class Track:
         self.end.append(window.end)
         self.published.append(window.end + window.published - window.started)
         self.restarts.append(window.restarts)
-        self.offset = (
-            window.started - window.end if len(self.end) == 1 else min(self.offset, window.started - window.end)
-        )
-        self.label.append(best.label)
+        offset = window.started - window.end
+        self.offset = offset if len(self.end) == 1 else min(self.offset, offset)
+        self.label.append(sys.intern(best.label))
         self.score.append(best.score)
         ranked = [classes.of_output.get(hypothesis.label, OTHER) for hypothesis in window.hypotheses[:RANKED]]
-        self.ranked.append(ranked + [NOTHING] * (RANKED - len(ranked)))
-        self.scores.append([float(window.probabilities[list(numbers)].sum(dtype=np.float64)) for numbers in outputs])
+        self.ranked.extend(ranked + [NOTHING] * (RANKED - len(ranked)))
+        self.scores.extend(float(window.probabilities[list(numbers)].sum(dtype=np.float64)) for numbers in outputs)
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ def judge(
         first=track.first,
         start=start,
         end=end,
-        duration=_durations(start, end, np.array(track.restarts)),
+        duration=_durations(start, end, np.array(track.restarts, np.int64)),
         truth=truth,
         kind=kind,
         cluster=cluster,
