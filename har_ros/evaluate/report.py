@@ -64,7 +64,7 @@ def _environment() -> Environment:
 
 
 def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else f"{value:.{digits if abs(value) < 100 else 0}f}"
 
 
 def _count(value: float) -> str:
