@@ -207,6 +207,12 @@ def test_a_slow_network_is_simulated(evaluate):
     assert overall["windows"]["run"] == (12 + 2) + (12 + 1) + (6 + 1)
 
 
+def test_a_realtime_factor_alone_is_in_units_of_the_cameras_windows(evaluate):
+    given = ["-p", "sample_rate:=2.0", "--realtime-factor", "8"]
+    once = contents(evaluate(*given))
+    assert contents(evaluate(*given, "--inference-time", "0.5", output="the same")) == once
+
+
 def test_limits_decide_the_status(evaluate, capsys):
     evaluate("--fail-below", "top1=0.0", "--fail-above", "false_alarms_per_hour=1e9")
     evaluate("--fail-below", "top1=1.0", "--fail-above", "delay=0", status=1)
@@ -295,7 +301,7 @@ def test_a_damaged_recording_is_told_and_the_rest_stands(evaluate, bags, tmp_pat
         (["-p", "image_topics:=[/lost]"], "has no images on /lost; it has /cam01/image_raw"),
         (["-p", "model:=magic"], "model 'magic' is unknown"),
         (["--truth-topic", "/lost"], "has no vision_msgs/msg/Classification on /lost"),
-        (["--realtime-factor", "2"], "--realtime-factor needs --inference-time"),
+        (["--realtime-factor", "2"], "--realtime-factor needs --inference-time where frames are counted"),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_work(evaluate, capsys, options, said):

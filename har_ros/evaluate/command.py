@@ -24,6 +24,7 @@ from har_ros.evaluate.report import write_report
 from har_ros.evaluate.settings import node_parameters
 from har_ros.evaluate.tools import add_parameters, changes_table, jobs_of, labels_of, run_compare, run_record, run_truth
 from har_ros.evaluate.truth import load_label_map, load_truth
+from har_ros.models.locate import find_model
 from har_ros.options import at_least, between
 
 NAMES = [name for name, _ in FIGURES]
@@ -39,9 +40,10 @@ def run_evaluate(arguments: list[str]) -> int:
     truth = Truth(segments, label_map, options.truth_topic, options.coverage)
     truth.check(jobs, labels_of(values))
     earlier = load_metrics(options.against) if options.against else None
-    plan = Plan(values, options.output, options.inference_time, options.realtime_factor, options.annotate)
-    if plan.realtime_factor != 1 and not plan.inference_time:
-        raise ConfigurationError("--realtime-factor needs --inference-time, the seconds that the network takes")
+    inference_time = options.inference_time
+    if options.realtime_factor and not inference_time:
+        inference_time = _window_period(values)
+    plan = Plan(values, options.output, inference_time, options.realtime_factor or 1.0, options.annotate)
     console = Console(stderr=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -63,6 +65,15 @@ def run_evaluate(arguments: list[str]) -> int:
     for text in failures:
         console.print(f"actionnet: {text}", **batch.PLAIN)
     return 1 if failures else 0
+
+
+def _window_period(values: dict[str, Any]) -> float:
+    """Return the seconds between two windows of a camera. Raises ConfigurationError where frames are counted."""
+    names = ("model", "labels", "input_blob", "output_blob")
+    rate = values["sample_rate"] or find_model(*(values[name] for name in names)).card.window.sample_rate
+    if values["skip_frames"] >= 0 or not rate:
+        raise ConfigurationError("--realtime-factor needs --inference-time where frames are counted; give the seconds")
+    return 1.0 / float(rate)
 
 
 def _interrupt(*_: object) -> None:
@@ -94,9 +105,10 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--realtime-factor",
         type=between(0.01, 1000),
-        default=1.0,
+        default=0.0,
         metavar="FACTOR",
-        help="with --inference-time: play the bags so much faster; 2 is a machine of half the speed (1)",
+        help="let the bags go by so many times as fast meanwhile: 2 is a machine of half the speed (1); alone: simulate "
+        "a network that takes so many times as long as the next window of a camera takes to come",
     )
     parser.add_argument("--jobs", type=at_least(1), default=1, help="bags that are evaluated at a time (1)")
     parser.add_argument("--annotate", action="store_true", help="write bags with /actions and annotated images, too")
