@@ -107,8 +107,8 @@ def _evaluate_parser() -> argparse.ArgumentParser:
         type=between(0.01, 1000),
         default=0.0,
         metavar="FACTOR",
-        help="let the bags go by so many times as fast meanwhile: 2 is a machine of half the speed (1); alone: simulate "
-        "a network that takes so many times as long as the next window of a camera takes to come",
+        help="let the bags go by so many times as fast meanwhile: 2 is a machine of half the speed (1); alone: simulate"
+        " a network that takes so many times as long as the next window of a camera takes to come",
     )
     parser.add_argument("--jobs", type=at_least(1), default=1, help="bags that are evaluated at a time (1)")
     parser.add_argument("--annotate", action="store_true", help="write bags with /actions and annotated images, too")
