@@ -20,7 +20,7 @@ from bags import SECOND, T0, TOPIC, action, damaged_bag, series, write_bag
 from mcap_ros2.reader import read_ros2_messages
 
 from har_ros.cli import main
-from har_ros.evaluate import job, results
+from har_ros.evaluate import job, report, results
 from har_ros.evaluate.assess import Truth, assess
 from har_ros.evaluate.bag import CLASSIFICATION
 from har_ros.evaluate.mistakes import worst
@@ -277,6 +277,25 @@ def test_the_worst_mistakes_have_their_own_pictures(evaluate, bags, truth):
         shown = [base64.b64decode(url.partition(",")[2]) for url in mistake.pictures]
         means = [cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE).mean() for jpeg in shown]
         assert means == pytest.approx(expected, abs=2)
+
+
+def test_of_many_classes_the_report_shows_what_is_confused_most(evaluate, monkeypatch):
+    assert 'class="confusion"' in (evaluate() / results.REPORT).read_text()
+    monkeypatch.setattr(report, "MOST_CLASSES", 2)
+    folder = evaluate()
+    text = (folder / results.REPORT).read_text()
+    assert 'class="confusion"' not in text
+    confusion = json.loads((folder / results.METRICS).read_text())["confusion"]
+    windows = {
+        (true, said): count
+        for true, row in zip(confusion["rows"], confusion["windows"], strict=True)
+        for said, count in zip(confusion["columns"], row, strict=True)
+        if true != said and count
+    }
+    true, said = max(windows, key=windows.get)
+    shown = text.partition("What was most often said")[2]
+    cells = [re.escape(f'<td class="label">{name}</td>') for name in (true, said)]
+    assert re.search(r"</th></tr>\s*<tr>" + "".join(cells), shown)
 
 
 def test_a_damaged_recording_is_told_and_the_rest_stands(evaluate, bags, tmp_path, capsys):

@@ -14,6 +14,8 @@ from har_ros.evaluate.figures import FIGURES
 from har_ros.evaluate.mistakes import worst
 from har_ros.evaluate.plan import Job
 
+MOST_CLASSES = 40
+"""For which the confusion is shown as a matrix; of more, so many pairs that are confused most often."""
 TEMPLATE = Path(__file__).with_name("report.html")
 
 
@@ -40,6 +42,8 @@ def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change
             figures=FIGURES,
             names=dict(FIGURES),
             classes=classes,
+            most_classes=MOST_CLASSES,
+            confused=_confused(measured["confusion"]),
             tracks=tracks,
             ticks=_ticks(last),
             curves={name: draw(assessment) for name, draw in curves.items()} if classes else {},
@@ -73,6 +77,17 @@ def _count(value: float) -> str:
 
 def _short(text: str, length: int) -> str:
     return text if len(text) <= length else text[: max(1, length - 1)] + "…"
+
+
+def _confused(confusion: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the pairs of different classes that are most frequent."""
+    pairs = [
+        {"true": true, "said": said, "windows": windows}
+        for true, row in zip(confusion["rows"], confusion["windows"], strict=True)
+        for said, windows in zip(confusion["columns"], row, strict=True)
+        if windows and true != said and (true, said) != ("none", "nothing")
+    ]
+    return sorted(pairs, key=lambda pair: -pair["windows"])[:MOST_CLASSES]
 
 
 def _ticks(seconds: float) -> list[dict[str, Any]]:
