@@ -18,6 +18,7 @@ import onnx
 import pytest
 from bags import SECOND, T0, TOPIC, action, damaged_bag, series, write_bag
 from mcap_ros2.reader import read_ros2_messages
+from small_networks import encoder_decoder
 
 from har_ros.cli import main
 from har_ros.evaluate import job, report, results
@@ -147,6 +148,26 @@ def test_an_interrupted_recording_goes_on(bags, plan, monkeypatch):
         assert not shown  # it was complete
     for name in (f"{job.PARTS}/{key}.jsonl", f"{job.PARTS}/{key}.json", "annotated/one/one.mcap"):
         assert (plan.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+
+
+def test_a_network_with_a_memory_begins_an_interrupted_recording_anew(bags, tmp_path):
+    card, _, _ = encoder_decoder(tmp_path)
+    values = node_parameters(given=[f"model:={card}", "backend:=openvino"])
+    one, parts = Job("one", bags[0]), []
+    with open_recognizer(values) as recognizer:
+        for folder, interrupted in (("whole", False), ("resumed", True)):
+            plan = Plan(values, tmp_path / folder)
+            header = job.header_of(recognizer, plan)
+            if interrupted:
+                left = iter(range(70))
+                with pytest.raises(StoppedError):
+                    job.run(
+                        one, plan, recognizer, header, lambda progress: None, lambda left=left: next(left, None) is None
+                    )
+            key = job.run(one, plan, recognizer, header, lambda progress: None)
+            parts.append((plan.folder / job.PARTS / f"{key}.jsonl").read_text())
+    assert parts[0] == parts[1]
+    assert len(parts[0].splitlines()) == 114
 
 
 def test_answers_of_a_run_that_was_killed_while_writing(bags, plan):
