@@ -319,6 +319,17 @@ def test_of_many_classes_the_report_shows_what_is_confused_most(evaluate, monkey
     assert re.search(r"</th></tr>\s*<tr>" + "".join(cells), shown)
 
 
+def test_timelines_are_as_long_as_the_longest_recording_and_unfold(evaluate, monkeypatch):
+    monkeypatch.setattr(report, "MOST_TRACKS", 3)
+    text = (evaluate() / results.REPORT).read_text()
+    assert text.count('class="ribbon"') == 4
+    assert "1 more cameras" in text
+    before, _, behind = text.partition("1 more cameras")
+    assert (before.count('class="ribbon"'), behind.count('class="ribbon"')) == (3, 1)
+    ticks = re.findall(r">(\d+) s</text>", before)
+    assert ticks[: len(ticks) // 3] == [str(5 * i) for i in range(12)]  # 59.3 s
+
+
 def test_a_damaged_recording_is_told_and_the_rest_stands(evaluate, bags, tmp_path, capsys):
     path = damaged_bag(tmp_path / "cut")
     folder = evaluate(recordings=[bags[1], path], status=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,15 @@ from har_ros.evaluate.plan import Job
 
 MOST_CLASSES = 40
 """For which the confusion is shown as a matrix; of more, so many pairs that are confused most often."""
+MOST_TRACKS = 12
+"""Timelines that are shown at once; the others unfold."""
 TEMPLATE = Path(__file__).with_name("report.html")
 
 
 def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, Any] | None) -> None:
     """Write the report. change: what compare.compare returned, None without. Raises HarError."""
     measured = results.finite(assessment.metrics)
-    seconds = max(((int(t.end.max()) - t.first) / 1e9 for t in assessment.judged if len(t.end)), default=0.0)
-    last = max([seconds, *((end - t.first) / 1e9 for t in assessment.judged for _, end, _ in t.spans)])
+    last = max((_seconds(summary["cameras"].values()) for summary in assessment.header["recordings"]), default=0.0)
     tracks = [charts.ribbon(track, assessment.classes, last) for track in assessment.judged]
     classes = assessment.classes.names
     curves = {
@@ -43,6 +44,7 @@ def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change
             names=dict(FIGURES),
             classes=classes,
             most_classes=MOST_CLASSES,
+            most_tracks=MOST_TRACKS,
             confused=_confused(measured["confusion"]),
             tracks=tracks,
             ticks=_ticks(last),
@@ -77,6 +79,12 @@ def _count(value: float) -> str:
 
 def _short(text: str, length: int) -> str:
     return text if len(text) <= length else text[: max(1, length - 1)] + "…"
+
+
+def _seconds(cameras: Iterable[Mapping[str, Any]]) -> float:
+    """Return the seconds from a recording's first image to its last; 0 without images."""
+    there = [(counts["first"], counts["last"]) for counts in cameras if counts["first"] is not None]
+    return (max(last for _, last in there) - min(first for first, _ in there)) / 1e9 if there else 0.0
 
 
 def _confused(confusion: Mapping[str, Any]) -> list[dict[str, Any]]:
