@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from har_ros.backends import BACKENDS, BackendSettings, Device, Precision
 from har_ros.errors import ConfigurationError
-from har_ros.models.locate import card_names
+from har_ros.models.locate import Model, card_names, find_model
 from har_ros.recognizer import Recognizer
 from har_ros.sampling import StreamSettings
 from har_ros.scores import ScoreSettings, check_allowed
@@ -178,6 +178,11 @@ def score_settings(values: dict[str, Any], labels: tuple[str, ...]) -> ScoreSett
     allowed = tuple(label for label in values["allowed_labels"] or [] if label)
     check_allowed(allowed, labels)
     return ScoreSettings(**{name: values[name] for name in names}, allowed_labels=allowed)
+
+
+def named_model(values: dict[str, Any]) -> Model:
+    """Return the card that the parameters name. Raises HarError."""
+    return find_model(*(values[name] for name in ("model", "labels", "input_blob", "output_blob")))
 
 
 def open_recognizer(values: dict[str, Any]) -> Recognizer:

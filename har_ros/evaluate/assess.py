@@ -12,7 +12,7 @@ from typing import Any
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate import metrics, results
 from har_ros.evaluate.bag import Bag
-from har_ros.evaluate.figures import Pool, figures, first_is_right, per_class, sweep
+from har_ros.evaluate.figures import Pool, figures, per_class, sweep
 from har_ros.evaluate.judge import Judged, Track, judge
 from har_ros.evaluate.plan import Job
 from har_ros.evaluate.truth import Classes, Segment, join, segments_of_topic
@@ -111,9 +111,13 @@ def _metrics(header: dict[str, Any], classes: Classes, judged: Sequence[Judged],
     counts = {(name, camera): c for name, summary in bags.items() for camera, c in summary["cameras"].items()}
     by_bag = {name: [track for track in judged if track.bag == name] for name in bags}
     labelled = pool.labelled
-    right = first_is_right(pool)
     judged_windows = labelled | pool.background
-    bins = metrics.reliability(pool.score[labelled], right[labelled])
+    bins = metrics.reliability(pool.score[labelled], pool.first_is_right[labelled])
+    overall = figures(pool)
+
+    def figures_of(tracks: Sequence[Judged]) -> dict[str, Any]:
+        return figures(Pool(tracks, count)) if len(tracks) < len(judged) else overall
+
     return {
         "format": FORMAT,
         "model": header["card"]["name"],
@@ -126,11 +130,11 @@ def _metrics(header: dict[str, Any], classes: Classes, judged: Sequence[Judged],
         "recordings": [
             {"name": name, "sha256": hashes[name], "error": summary["error"]} for name, summary in bags.items()
         ],
-        "overall": {**figures(pool), "counts": _counts(list(counts.values()))},
+        "overall": {**overall, "counts": _counts(list(counts.values()))},
         "per_bag": [
             {
                 "bag": name,
-                **figures(Pool(tracks, count)),
+                **figures_of(tracks),
                 "counts": _counts([counts[name, track.camera] for track in tracks]),
             }
             for name, tracks in by_bag.items()
@@ -139,7 +143,7 @@ def _metrics(header: dict[str, Any], classes: Classes, judged: Sequence[Judged],
             {
                 "bag": track.bag,
                 "camera": track.camera,
-                **figures(Pool([track], count)),
+                **figures_of([track]),
                 "counts": _counts([counts[track.bag, track.camera]]),
             }
             for track in judged

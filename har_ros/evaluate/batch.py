@@ -47,7 +47,7 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
             )
         if overwrite:
             shutil.rmtree(plan.folder / ANNOTATED, ignore_errors=True)
-        total = sum(open_recording(job.path, job.topics, job.transport).count for job in jobs)
+        total = sum(job.images for job in jobs)
         if min(processes, len(jobs)) == 1:
             with _bar(console, total, len(jobs)) as tell:
                 return _join(plan.folder, wanted, [work.run(job, plan, recognizer, wanted, tell) for job in jobs])

@@ -22,10 +22,10 @@ from har_ros.evaluate.part import annotated_bag
 from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.report import write_report
 from har_ros.evaluate.settings import node_parameters
-from har_ros.evaluate.tools import add_parameters, changes_table, jobs_of, labels_of, run_compare, run_record, run_truth
+from har_ros.evaluate.tools import add_parameters, changes_table, jobs_of, run_compare, run_record, run_truth
 from har_ros.evaluate.truth import load_label_map, load_truth
-from har_ros.models.locate import find_model
 from har_ros.options import at_least, between
+from har_ros.parameters import named_model
 
 NAMES = [name for name, _ in FIGURES]
 
@@ -38,7 +38,7 @@ def run_evaluate(arguments: list[str]) -> int:
     label_map = load_label_map(options.label_map) if options.label_map else {}
     segments = load_truth(options.truth) if options.truth else ()
     truth = Truth(segments, label_map, options.truth_topic, options.coverage)
-    truth.check(jobs, labels_of(values))
+    truth.check(jobs, named_model(values).labels())
     earlier = load_metrics(options.against) if options.against else None
     inference_time = options.inference_time
     if options.realtime_factor and not inference_time:
@@ -69,8 +69,7 @@ def run_evaluate(arguments: list[str]) -> int:
 
 def _window_period(values: dict[str, Any]) -> float:
     """Return the seconds between two windows of a camera. Raises ConfigurationError where frames are counted."""
-    names = ("model", "labels", "input_blob", "output_blob")
-    rate = values["sample_rate"] or find_model(*(values[name] for name in names)).card.window.sample_rate
+    rate = values["sample_rate"] or named_model(values).card.window.sample_rate
     if values["skip_frames"] >= 0 or not rate:
         raise ConfigurationError("--realtime-factor needs --inference-time where frames are counted; give the seconds")
     return 1.0 / float(rate)

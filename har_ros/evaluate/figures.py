@@ -86,37 +86,80 @@ class Pool:
         """Return the sum of a value of the segments in each cluster."""
         return np.asarray(np.bincount(self.segment_cluster, np.asarray(values, np.float64), self.clusters), np.float64)
 
-    def interval(self, figure: Callable[..., Floats], *tallies: Floats) -> Any:
+    def interval(self, figure: Callable[..., Floats], *tallies: Floats) -> dict[str, float]:
         """Return a figure of sums over clusters: for all, and the ends of its interval over the samples."""
-        value = figure(*(tally.sum(axis=0) for tally in tallies))
-        return _interval(value, figure(*(np.tensordot(self.samples, tally, 1) for tally in tallies)), self.clusters)
+        return self.drawn(figure(*(self._summed(tally) for tally in tallies)))
+
+    def drawn(self, values: Floats) -> dict[str, float]:
+        """Return a figure, whose first value is that of all clusters, with the interval of the others, the samples'.
+
+        NaN where there is one cluster only, or no sample that is a number.
+        """
+        low = high = np.nan
+        if self.clusters > 1 and len(values) > 1:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: then there is no interval
+                low, high = np.nanpercentile(values[1:], ((100 - LEVEL) / 2, (100 + LEVEL) / 2))
+        return {"value": float(values[0]), "low": float(low), "high": float(high)}
+
+    def _summed(self, tally: Floats) -> Floats:
+        """Return the sum of a tally over all clusters, then over each sample."""
+        return np.concatenate([tally.sum(axis=0)[None], np.tensordot(self.samples, tally, 1)])
+
+    @cached_property
+    def first_is_right(self) -> Bools:
+        """For each window whether its first answer is true."""
+        return metrics.hits(self.truth, self.ranked, 1)
+
+    @cached_property
+    def class_sums(self) -> tuple[Floats, Floats, Floats]:
+        """The weight of the cases in which each class is right, said, true: of all, then of each sample."""
+        judged = np.flatnonzero(self.labelled | self.background)
+        window, true, said, weight = metrics.cases(self.truth[judged], self.predicted[judged])
+        cluster = self.cluster[judged][window]
+        kinds = (((true == said) & (said >= 0), true), (said >= 0, said), (true < self.count, true))
+        sums = np.zeros((3, self.clusters, self.count))
+        for number, (where, place) in enumerate(kinds):
+            np.add.at(sums[number], (cluster[where], place[where]), weight[where])
+        return self._summed(sums[0]), self._summed(sums[1]), self._summed(sums[2])
+
+    @cached_property
+    def average_precisions(self) -> Floats:
+        """Of each class: for all windows, then for each of AP_SAMPLES samples; NaN without a true window."""
+        judged = np.flatnonzero(self.labelled | self.background)
+        weights = np.concatenate([np.ones((1, self.clusters)), self.samples[:AP_SAMPLES]])
+        result = np.zeros((len(weights), self.count))
+        for label in range(self.count):
+            relevant, scores = self.truth[judged, label], self.scores[judged, label]
+            for rows in np.array_split(np.arange(len(weights)), 20):  # some at a time, for the sake of memory
+                drawn = weights[rows][:, self.cluster[judged]]
+                result[rows, label] = metrics.average_precision(relevant, scores, drawn)
+        return result
 
 
 def figures(pool: Pool) -> dict[str, Any]:
     """Return the figures that sum up a pool; each with value, low and high."""
     labelled, count = pool.labelled, pool.tally(pool.labelled)
-    right, said, true = per_class_tallies(pool)
-    f1 = pool.interval(lambda *t: metrics.macro(metrics.precision_recall_f1(*t)[2], t[2]), right, said, true)
-    precision = pool.interval(lambda *t: metrics.macro(metrics.precision_recall_f1(*t)[0], t[2]), right, said, true)
-    recall = pool.interval(lambda *t: metrics.macro(metrics.precision_recall_f1(*t)[1], t[2]), right, said, true)
+    precision, recall, f1 = (
+        pool.drawn(metrics.macro(values, pool.class_sums[2]))
+        for values in metrics.precision_recall_f1(*pool.class_sums)
+    )
     segments = pool.by_segment([1] * len(pool.segments))
     delays = np.array([segment.delay for segment in pool.segments])
     found = np.isfinite(delays)
     weights = np.concatenate([np.ones((1, pool.clusters)), pool.samples])[:, pool.segment_cluster[found]]
-    delay = metrics.weighted_median(delays[found], weights)
-    aps = average_precisions(pool)
-    precisions = metrics.ratio(np.nansum(aps, axis=1), np.isfinite(aps).sum(axis=1))
-    error = metrics.calibration_error(pool.score[labelled], first_is_right(pool)[labelled])
+    aps = pool.average_precisions
+    error = metrics.calibration_error(pool.score[labelled], pool.first_is_right[labelled])
     seconds = pool.tally(pool.duration * ~pool.accepted)
     return {
-        "top1": pool.interval(metrics.ratio, pool.tally(labelled & metrics.hits(pool.truth, pool.ranked, 1)), count),
+        "top1": pool.interval(metrics.ratio, pool.tally(labelled & pool.first_is_right), count),
         "top5": pool.interval(metrics.ratio, pool.tally(labelled & metrics.hits(pool.truth, pool.ranked, 5)), count),
         "macro_precision": precision,
         "macro_recall": recall,
         "macro_f1": f1,
-        "map": _interval(precisions[0], precisions[1:], pool.clusters),
+        "map": pool.drawn(metrics.ratio(np.nansum(aps, axis=1), np.isfinite(aps).sum(axis=1))),
         "segment_accuracy": pool.interval(metrics.ratio, pool.by_segment([s.vote for s in pool.segments]), segments),
-        "delay": _interval(delay[0], delay[1:], pool.clusters),
+        "delay": pool.drawn(metrics.weighted_median(delays[found], weights)),
         "never_right": pool.interval(metrics.ratio, pool.by_segment(~found), segments),
         "false_alarms_per_hour": pool.interval(
             lambda alarms, seconds: metrics.ratio(alarms * HOUR, seconds),
@@ -124,7 +167,7 @@ def figures(pool: Pool) -> dict[str, Any]:
             pool.tally(pool.duration * pool.background),
         ),
         "time_below_threshold": pool.interval(metrics.ratio, seconds, pool.tally(pool.duration)),
-        "calibration_error": _interval(np.float64(error), np.zeros(0), 0),
+        "calibration_error": pool.drawn(np.array([error])),
         "windows": {
             "run": len(pool.kind),
             "labelled": int(labelled.sum()),
@@ -155,59 +198,19 @@ FIGURES = (
 LESS_IS_BETTER = ("delay", "never_right", "false_alarms_per_hour", "time_below_threshold", "calibration_error")
 
 
-def first_is_right(pool: Pool) -> Bools:
-    """Return for each window whether its first answer is true."""
-    return metrics.hits(pool.truth, pool.ranked, 1)
-
-
-def per_class_tallies(pool: Pool) -> tuple[Floats, Floats, Floats]:
-    """Return for each cluster and class the weight of its cases in which the class is right, said, true."""
-    judged = np.flatnonzero(pool.labelled | pool.background)
-    predicted = pool.predicted[judged]
-    true, said, weight = metrics.cases(pool.truth[judged], predicted)
-    cluster = np.repeat(pool.cluster[judged], _cases_per_window(pool.truth[judged], predicted))
-    sums = np.zeros((3, pool.clusters, pool.count))
-    for number, (where, place) in enumerate(
-        (((true == said) & (said >= 0), true), (said >= 0, said), (true < pool.count, true))
-    ):
-        np.add.at(sums[number], (cluster[where], place[where]), weight[where])
-    return sums[0], sums[1], sums[2]
-
-
-def _cases_per_window(truth: Bools, predicted: Ints) -> Ints:
-    right = metrics.hits(truth, predicted[:, None], 1)
-    return np.asarray(np.where(right, 1, np.maximum(1, truth.sum(axis=1))), np.int64)
-
-
-def average_precisions(pool: Pool) -> Floats:
-    """Return the average precision of each class: for all windows, then for each sample; NaN without a true window."""
-    judged = np.flatnonzero(pool.labelled | pool.background)
-    weights = np.concatenate([np.ones((1, pool.clusters)), pool.samples[:AP_SAMPLES]])
-    result = np.zeros((len(weights), pool.count))
-    for label in range(pool.count):
-        relevant, scores = pool.truth[judged, label], pool.scores[judged, label]
-        for rows in np.array_split(np.arange(len(weights)), 20):  # some at a time, for the sake of memory
-            drawn = weights[rows][:, pool.cluster[judged]]
-            result[rows, label] = metrics.average_precision(relevant, scores, drawn)
-    return result
-
-
 def per_class(pool: Pool, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return the figures of each class."""
-    right, said, true = per_class_tallies(pool)
-    rows = []
-    aps = average_precisions(pool)
-    all_of_them = [
-        pool.interval(lambda *t, n=number: metrics.precision_recall_f1(*t)[n], right, said, true) for number in range(3)
+    columns = dict(zip(("precision", "recall", "f1"), metrics.precision_recall_f1(*pool.class_sums), strict=True))
+    columns["average_precision"] = pool.average_precisions
+    return [
+        {
+            "label": name,
+            "windows": float(pool.class_sums[2][0, index]),
+            "segments": sum(segment.label == index for segment in pool.segments),
+            **{figure: pool.drawn(values[:, index]) for figure, values in columns.items()},
+        }
+        for index, name in enumerate(names)
     ]
-    for index, name in enumerate(names):
-        row: dict[str, Any] = {"label": name, "windows": float(true.sum(axis=0)[index])}
-        row["segments"] = sum(segment.label == index for segment in pool.segments)
-        for kind, values in zip(("precision", "recall", "f1"), all_of_them, strict=True):
-            row[kind] = {end: values[end][index] for end in ("value", "low", "high")}
-        row["average_precision"] = _interval(aps[0, index], aps[1:, index], pool.clusters)
-        rows.append(row)
-    return rows
 
 
 @dataclass(frozen=True)
@@ -226,7 +229,7 @@ def sweep(pool: Pool) -> list[Sweep]:
     """Return what each of THRESHOLDS would give."""
     labelled, background = pool.labelled, pool.background
     judged = labelled | background
-    right = labelled & first_is_right(pool)
+    right = labelled & pool.first_is_right
     hours = float((pool.duration * background).sum() / HOUR)
     rows = []
     for threshold in THRESHOLDS:
@@ -252,16 +255,6 @@ def tallies_of(matrix: Floats) -> tuple[Floats, Floats, Floats]:
     """Return right, said and true of a confusion matrix, a value for each class."""
     count = matrix.shape[1] - 2
     return np.diagonal(matrix[:count, :count]), matrix[:, :count].sum(axis=0), matrix[:count].sum(axis=1)
-
-
-def _interval(value: Any, samples: Floats, clusters: int) -> dict[str, Any]:
-    """Return value, low and high; NaN where there is one cluster only, or no sample that is a number."""
-    ends = np.full((2, *np.shape(value)), np.nan)
-    if clusters > 1 and samples.size:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: then there is no interval
-            ends = np.nanpercentile(samples, ((100 - LEVEL) / 2, (100 + LEVEL) / 2), axis=0)
-    return {"value": value.tolist(), "low": ends[0].tolist(), "high": ends[1].tolist()}
 
 
 def _joined(arrays: Sequence[Any], empty: tuple[int, ...], dtype: Any) -> Any:

@@ -21,8 +21,7 @@ from har_ros.evaluate.plan import Job, Plan, Progress
 from har_ros.evaluate.recording import BagError
 from har_ros.evaluate.replay import Replay
 from har_ros.models.cache import digest
-from har_ros.models.locate import find_model
-from har_ros.parameters import stream_settings
+from har_ros.parameters import named_model, stream_settings
 from har_ros.recognizer import Recognizer
 
 PARTS = ".parts"
@@ -31,8 +30,7 @@ PARTS = ".parts"
 def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
     """Return all that decides what the predictions are, but for the recordings."""
     versions = {name: _version(name) for name in ("har_ros", "numpy", "opencv-python-headless", "openvino", "rosbags")}
-    names = ("model", "labels", "input_blob", "output_blob")
-    model = find_model(*(plan.values[name] for name in names))
+    model = named_model(plan.values)
     networks = [model.network_path(network) for network in model.card.networks]
     weights = [path.with_suffix(".bin") for path in networks if path.suffix == ".xml"]  # of OpenVINO's IR
     return {

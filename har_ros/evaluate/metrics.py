@@ -27,8 +27,8 @@ def hits(truth: Bools, ranked: Ints, k: int) -> Bools:
     return np.asarray(np.take_along_axis(padded, ranked[:, :k], axis=1).any(axis=1))
 
 
-def cases(truth: Bools, predicted: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return true class, predicted class and weight of each case; the weights of a window add up to 1.
+def cases(truth: Bools, predicted: Ints) -> tuple[Ints, Ints, Ints, Floats]:
+    """Return window, true class, predicted class and weight of each case; the weights of a window add up to 1.
 
     A window with several true classes is one case of the predicted one if that is among them, else an equal part of a
     case of each. One without is a case of class C, "none". predicted: n.
@@ -39,13 +39,13 @@ def cases(truth: Bools, predicted: Ints) -> tuple[Ints, Ints, Floats]:
     truth = np.logical_or(truth & ~right[:, None], said_it & right[:, None])
     none = np.asarray(~truth.any(axis=1))
     rows, columns = np.nonzero(np.concatenate([truth, none[:, None]], axis=1))
-    return columns, predicted[rows], 1.0 / np.maximum(1, truth.sum(axis=1))[rows]
+    return rows, columns, predicted[rows], 1.0 / np.maximum(1, truth.sum(axis=1))[rows]
 
 
 def confusion(truth: Bools, predicted: Ints) -> Floats:
     """Return the weight of each pair: a row for each class and "none", a column for each class, other and nothing."""
     count = truth.shape[1]
-    true, said, weight = cases(truth, predicted)
+    _, true, said, weight = cases(truth, predicted)
     matrix = np.zeros((count + 1, count + 2))
     np.add.at(matrix, (true, np.where(said < 0, said + count + 2, said)), weight)
     return matrix

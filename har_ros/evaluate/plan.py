@@ -9,12 +9,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """A recording to evaluate. name: unique among those of a run. See Bag for topics and transport."""
+    """A recording to evaluate. name: unique among those of a run. See Bag for topics and transport.
+
+    images: how many there are, for the progress bar.
+    """
 
     name: str
     path: Path
     topics: tuple[str, ...] = ()
     transport: str = "raw"
+    images: int = 0
 
 
 @dataclass(frozen=True)

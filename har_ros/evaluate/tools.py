@@ -21,8 +21,8 @@ from har_ros.evaluate.plan import Job
 from har_ros.evaluate.record import record
 from har_ros.evaluate.settings import node_parameters
 from har_ros.evaluate.truth import load_label_map, load_truth
-from har_ros.models.locate import find_model
 from har_ros.options import at_least, between
+from har_ros.parameters import named_model
 
 
 def run_compare(arguments: list[str]) -> int:
@@ -58,7 +58,7 @@ def run_truth(arguments: list[str]) -> int:
     segments = load_truth(options.truth)
     jobs = jobs_of(options.recordings, values)
     spans = [span_of(job.name, open_recording(job.path, job.topics, job.transport)) for job in jobs]
-    found = problems(segments, spans, labels_of(values), label_map)
+    found = problems(segments, spans, named_model(values).labels(), label_map)
     console = Console()
     for text in found:
         console.print(text, **PLAIN)
@@ -110,15 +110,9 @@ def jobs_of(paths: Sequence[Path], values: dict[str, Any]) -> list[Job]:
     while len({path.parts[-depth:] for path in resolved}) < len(resolved):
         depth += 1
     topics, transport = tuple(values["image_topics"]), values["image_transport"]
-    jobs = [Job("/".join(path.parts[-depth:]), path, topics, transport) for path in resolved]
-    for job in jobs:
-        open_recording(job.path, job.topics, job.transport)
-    return jobs
-
-
-def labels_of(values: dict[str, Any]) -> tuple[str, ...]:
-    """Return the classes of the network that the parameters name. Raises HarError."""
-    return find_model(values["model"], values["labels"], values["input_blob"], values["output_blob"]).labels()
+    counts = [open_recording(path, topics, transport).count for path in resolved]
+    names = ["/".join(path.parts[-depth:]) for path in resolved]
+    return [Job(name, path, topics, transport, n) for name, path, n in zip(names, resolved, counts, strict=True)]
 
 
 def changes_table(change: dict[str, Any]) -> Table:
