@@ -1,5 +1,6 @@
 """Bags for the tests: grey 8×8 images of given brightness, one second apart."""
 
+import json
 import shutil
 
 import numpy as np
@@ -7,7 +8,7 @@ from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from har_ros.evaluate import messages
+from har_ros.evaluate import messages, results
 from har_ros.evaluate.bag import RAW, ZSTD
 from har_ros.scores import Hypothesis
 
@@ -100,3 +101,18 @@ def damaged_bag(path):
     data[second : second + 20] = b"\xff" * 20
     file.write_bytes(data)
     return path
+
+
+def values_of(seed, count=60):
+    """Return brightness that makes another frame of each window the brightest."""
+    return [(seed * 37 + i * i * 23) % 200 + 10 for i in range(count)]
+
+
+def contents(folder):
+    """Return the files of an evaluation that are the same whenever it runs."""
+    return {name: (folder / name).read_bytes() for name in (results.PREDICTIONS, results.METRICS, results.REPORT)}
+
+
+def lines(folder):
+    """Return the header and the windows of an evaluation's predictions."""
+    return [json.loads(line) for line in (folder / results.PREDICTIONS).read_text().splitlines()]

@@ -2,9 +2,13 @@ import os
 from pathlib import Path
 
 import pytest
+from bags import SECOND, T0, action, series, values_of, write_bag
 from gpu import gpu_missing
 from hypothesis import settings
 from small_networks import brightness
+
+from har_ros.cli import main as actionnet
+from har_ros.evaluate.bag import CLASSIFICATION
 
 SHARED_DATA = Path(os.environ.get("HAR_ROS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -40,6 +44,43 @@ def module_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="module")
+def bags(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bags")
+    two = [*series(values_of(1)), *series(values_of(2), "/cam02/image_raw", late=0.3, frame_id="cam02")]
+    spoken = [
+        ("/truth", CLASSIFICATION, T0 + s * SECOND, action(label, s))
+        for s, label in ((0, "first"), (20, ""), (30, "third"), (50, ""))
+    ]
+    return [
+        write_bag(folder / "one", [*two, *spoken]),
+        write_bag(folder / "two", series(values_of(3)), "sqlite3"),
+        write_bag(folder / "three", series(values_of(4), period=0.5)),
+    ]
+
+
+@pytest.fixture
+def truth(tmp_path):
+    path = tmp_path / "truth.csv"
+    path.write_text(
+        "bag,camera,start,end,label\n*,*,0,20,first\ntwo,,30,40,second one\none,/cam02/image_raw,30,45,third\n"
+        "three,,20,28,nothing\n"
+    )
+    path.with_name("map.yaml").write_text("second one: [second, fourth]\nnothing: none\n")
+    return ["--truth", str(path), "--label-map", str(path.with_name("map.yaml"))]
+
+
+@pytest.fixture
+def evaluate(bags, brightness_card, tmp_path, truth):
+    def run(*options, output="results", recordings=bags, status=0):
+        folder = tmp_path / output
+        given = ["-p", f"model:={brightness_card}", "-p", "backend:=openvino", "-p", "max_gap:=0.0"]
+        assert actionnet(["evaluate", *map(str, recordings), "-o", str(folder), *given, *truth, *options]) == status
+        return folder
+
+    return run
 
 
 def pytest_runtest_setup(item):

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import openvino
 import pytest
-from small_networks import encoder_decoder, linear_network, write_card
+from small_networks import encoder_decoder, write_card
 from streamable_networks import ARCHITECTURES
 from test_continual import Player
 
@@ -262,14 +262,6 @@ def test_what_is_not_a_clip_network_in_onnx_is_refused(tmp_path, card):
         Recognizer.open(str(other), F32, continual=True)
 
 
-def test_what_cannot_be_streamed_is_refused_with_the_remedy(tmp_path):
-    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
-    with pytest.raises(
-        ModelError, match=r"small cannot be streamed: its Flatten .* merges all of time .*; set continual"
-    ):
-        Recognizer.open(str(write_card(tmp_path)), F32, continual=True)
-
-
 @pytest.mark.parametrize(
     ("says", "given", "kind"),
     [
@@ -284,13 +276,6 @@ def test_the_card_says_whether_and_the_user_overrules_it(tmp_path, card, says, g
     other = write_card(tmp_path, input=INPUT, window=WINDOW, continual=says)
     with Recognizer.open(str(other), F32, continual=given) as recognizer:
         assert type(recognizer.network) is kind
-
-
-def test_a_card_of_another_kind_cannot_say_so(tmp_path):
-    pair, *_ = encoder_decoder(tmp_path)
-    pair.write_text(pair.read_text() + "continual: true\n")
-    with pytest.raises(ConfigurationError, match="continual is true in a card of kind encoder-decoder; leave it out"):
-        Recognizer.open(str(pair), F32)
 
 
 def test_a_window_of_another_length_has_another_memory(card):

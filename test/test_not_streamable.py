@@ -4,12 +4,16 @@ import re
 
 import numpy as np
 import pytest
+from small_networks import encoder_decoder, linear_network, write_card
 from streamable_networks import Graph, numbers
 
-from har_ros.errors import ModelError
+from har_ros.backends import BackendSettings
+from har_ros.errors import ConfigurationError, ModelError
 from har_ros.models.continual import continual
+from har_ros.recognizer import Recognizer
 
 TIME = 2
+F32 = BackendSettings("openvino", "f32")
 
 
 def time_varying(graph, x):
@@ -89,3 +93,18 @@ def test_an_output_for_every_point_in_time_is_refused():
     x = graph.conv("clips", 4, (3, 3, 3))
     with pytest.raises(ModelError, match=f"its output '{x}' is for all points in time, not an average of them"):
         continual(graph.raw(x, [3, "time", 16, 16]), "clips", x, [1, 3, 32, 16, 16], TIME)
+
+
+def test_what_cannot_be_streamed_is_refused_with_the_remedy(tmp_path):
+    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
+    with pytest.raises(
+        ModelError, match=r"small cannot be streamed: its Flatten .* merges all of time .*; set continual"
+    ):
+        Recognizer.open(str(write_card(tmp_path)), F32, continual=True)
+
+
+def test_a_card_of_another_kind_cannot_say_so(tmp_path):
+    pair, *_ = encoder_decoder(tmp_path)
+    pair.write_text(pair.read_text() + "continual: true\n")
+    with pytest.raises(ConfigurationError, match="continual is true in a card of kind encoder-decoder; leave it out"):
+        Recognizer.open(str(pair), F32)

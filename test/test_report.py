@@ -1,0 +1,103 @@
+"""What people look at: the report and the annotated bags."""
+
+import base64
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from bags import SECOND, TOPIC, contents, lines, values_of
+from mcap_ros2.reader import read_ros2_messages
+
+from har_ros.evaluate import report, results
+from har_ros.evaluate.assess import Truth, assess
+from har_ros.evaluate.mistakes import worst
+from har_ros.evaluate.plan import Job
+from har_ros.evaluate.truth import Segment
+
+
+def test_annotated_bags(evaluate, bags):
+    folder = evaluate("--annotate", recordings=bags[:2])
+    read = list(read_ros2_messages(folder / "annotated" / "one" / "one.mcap"))  # not by what wrote it
+    counts = Counter(message.channel.topic for message in read)
+    assert counts == {"/actions": 114, **{f"/cam0{n}/actions_image/compressed": 60 for n in (1, 2)}}
+    assert [message.log_time_ns for message in read] == sorted(message.log_time_ns for message in read)
+    picture = next(message.ros_msg for message in read if message.channel.topic != "/actions")
+    assert cv2.imdecode(np.frombuffer(picture.data, np.uint8), cv2.IMREAD_COLOR).shape == (8, 8, 3)
+    actions = [message.ros_msg for message in read if message.channel.topic == "/actions"]
+    windows = [window for window in lines(folder)[1:] if window["bag"] == "one"]
+    for message, window in zip(actions, windows, strict=True):
+        assert message.header.stamp.sec * SECOND + message.header.stamp.nanosec == window["end"]
+        accepted = [(label, score) for label, score in window["hypotheses"] if score >= 0.01]
+        assert [(result.class_id, result.score) for result in message.results] == accepted
+
+
+def test_annotated_bags_may_be_made_later(evaluate, bags):
+    before = contents(evaluate(recordings=bags[:1]))
+    folder = evaluate("--annotate", recordings=bags[:1])
+    assert (folder / "annotated" / "one").is_dir()
+    assert contents(folder) == before
+
+
+def test_the_report_needs_nothing_else_and_shows_text_as_text(evaluate, bags, truth):
+    Path(truth[1]).write_text('start,end,label\n0,9,"<script>alert(1)</script>"\n')
+    Path(truth[3]).write_text('"<script>alert(1)</script>": [second, third]\n')
+    text = (evaluate() / results.REPORT).read_text()
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", text)
+    assert not re.search(r"url\((?!#)|@import|https?://(?!www\.w3\.org)", text)
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+    assert text.count("data:image/jpeg") >= 3
+
+
+def test_the_worst_mistakes_have_their_own_pictures(evaluate, bags, truth):
+    Path(truth[1]).write_text("start,end,label\n0,60,first\n")
+    folder = evaluate(recordings=bags[:1])
+    header, _ = results.read(folder / results.PREDICTIONS)
+    known = Truth((Segment(0, 60, "first"),))
+    one = Job("one", bags[0])
+    found = worst(assess(folder / results.PREDICTIONS, header, known.of([one], header), known), [one])
+    assert {mistake.camera for mistake in found} == {TOPIC, "/cam02/image_raw"}
+    assert [mistake.score for mistake in found] == sorted((mistake.score for mistake in found), reverse=True)
+    for mistake in found:
+        assert mistake.said != "first"
+        end = round(mistake.end)
+        expected = [values_of(1 if mistake.camera == TOPIC else 2)[second] for second in (end - 3, end - 2, end)]
+        shown = [base64.b64decode(url.partition(",")[2]) for url in mistake.pictures]
+        means = [cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE).mean() for jpeg in shown]
+        assert means == pytest.approx(expected, abs=2)
+
+
+def test_of_many_classes_the_report_shows_what_is_confused_most(evaluate, monkeypatch):
+    assert 'class="confusion"' in (evaluate() / results.REPORT).read_text()
+    monkeypatch.setattr(report, "MOST_CLASSES", 2)
+    folder = evaluate()
+    text = (folder / results.REPORT).read_text()
+    assert 'class="confusion"' not in text
+    confusion = json.loads((folder / results.METRICS).read_text())["confusion"]
+    windows = {
+        (true, said): count
+        for true, row in zip(confusion["rows"], confusion["windows"], strict=True)
+        for said, count in zip(confusion["columns"], row, strict=True)
+        if true != said and count
+    }
+    true, said = max(windows, key=windows.get)
+    shown = text.partition("What was most often said")[2]
+    cells = [re.escape(f'<td class="label">{name}</td>') for name in (true, said)]
+    assert re.search(r"</th></tr>\s*<tr>" + "".join(cells), shown)
+
+
+def test_timelines_are_as_long_as_the_longest_recording_and_unfold(evaluate, monkeypatch):
+    monkeypatch.setattr(report, "MOST_TRACKS", 3)
+    text = (evaluate() / results.REPORT).read_text()
+    assert text.count('class="ribbon"') == 4
+    assert "1 more cameras" in text
+    before, _, behind = text.partition("1 more cameras")
+    assert (before.count('class="ribbon"'), behind.count('class="ribbon"')) == (3, 1)
+    ticks = re.findall(r">(\d+) s</text>", before)
+    assert ticks[: len(ticks) // 3] == [str(5 * i) for i in range(12)]  # 59.3 s
