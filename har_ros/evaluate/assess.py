@@ -15,12 +15,12 @@ from har_ros.evaluate.bag import Bag
 from har_ros.evaluate.figures import Pool, figures, per_class, sweep
 from har_ros.evaluate.judge import Judged, Track, judge
 from har_ros.evaluate.plan import Job
+from har_ros.evaluate.replay import Counts
 from har_ros.evaluate.truth import Classes, Segment, join, segments_of_topic
 
 logger = logging.getLogger(__name__)
 
 FORMAT = "har_ros metrics 1"
-COUNTED = ("windows", "windows_dropped_busy", "windows_dropped_restart", "windows_failed")
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _counts(cameras: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return what became of images and windows, added up."""
     names = [name for name, value in (cameras[0] if cameras else {}).items() if type(value) is int]
     sums = {name: sum(camera[name] for camera in cameras) for name in names if name not in ("first", "last")}
-    return {"windows_expected": sum(sums.get(name, 0) for name in COUNTED), **sums}
+    return {"windows_expected": sum(Counts(**camera).windows_expected for camera in cameras), **sums}
 
 
 def value_of(measured: Mapping[str, Any], name: str) -> float:

@@ -20,7 +20,7 @@ from har_ros.evaluate.truth import Classes
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#b8a800", "#7f5bb5")
 """Okabe and Ito's colours, which most colour-blind people can tell apart, the yellow darkened, and a violet."""
 OTHER_COLOUR = "var(--other)"
-INK, PAPER, FAINT = "#010203", "#fdfcfb", "#818283"
+INK, FAINT = "#010203", "#818283"
 """Stand for the page's own colours while matplotlib draws."""
 PIECES = 1500
 """Of a ribbon, at most."""
@@ -100,8 +100,7 @@ def _svg(figure: Figure) -> str:
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    for ours, theirs in ((INK, "var(--ink)"), (FAINT, "var(--faint)"), (PAPER, "var(--paper)")):
-        text = text.replace(ours, theirs)
+    text = text.replace(INK, "var(--ink)").replace(FAINT, "var(--faint)")
     return re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
 
 
