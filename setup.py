@@ -21,7 +21,7 @@ setup(
     license=package.findtext("license"),
     python_requires=">=3.10",
     packages=find_packages(include=["har_ros", "har_ros.*"], exclude=["har_ros.nodes"]),
-    package_data={"har_ros.models": ["*.yaml", "*.txt"], "har_ros.evaluate": ["*.html"]},
+    package_data={"har_ros.models": ["*.yaml", "*.txt"], "har_ros.evaluate": ["*.html"], "har_ros.teach": ["*.html"]},
     install_requires=requirements("requirements.txt"),
     extras_require={name: requirements(f"requirements-{name}.txt") for name in ("tensorrt", "evaluate")},
     entry_points={"console_scripts": ["actionnet = har_ros.cli:main"]},

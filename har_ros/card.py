@@ -1,9 +1,9 @@
 """Model cards: what a network expects and what its outputs mean. YAML → frozen dataclasses."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 
@@ -62,6 +62,7 @@ class NetworkFile:
     """A network: ONNX, OpenVINO IR (.xml) or TensorFlow Lite.
 
     input, output: the names of its tensors, needed where it has several.
+    embedding: the tensor before its last layer, N×D or N×D×…, which is averaged over the rest; in ONNX only.
     converter: which of har_ros.models.locate.CONVERTERS makes an ONNX network of the file.
     """
 
@@ -69,6 +70,7 @@ class NetworkFile:
     input: str | None = None
     output: str | None = None
     converter: str | None = None
+    embedding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,21 @@ def load_card(path: Path) -> ModelCard:
     for wrong in _impossible(card):
         raise ConfigurationError(f"{path}: {wrong}")
     return card
+
+
+def card_text(card: ModelCard) -> str:
+    """Return the card as load_card reads it; what has its default is left out."""
+    return yaml.safe_dump(_fields(card), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _fields(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_fields(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    given = {field.name: getattr(value, field.name) for field in fields(value)}
+    defaults = {field.name: field.default for field in fields(value)}
+    return {name: _fields(item) for name, item in given.items() if item != defaults[name]}
 
 
 def read_text(path: Path) -> str:

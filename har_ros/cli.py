@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import logging
 import os
@@ -30,8 +31,11 @@ EPILOG = (
     "actionnet models --help tells of the networks: what there is, what to download, what a card says wrongly. "
     "actionnet evaluate --help tells how well a network does on bags and videos; compare, truth and record go with it."
 )
-EVALUATION = ("evaluate", "compare", "truth", "record")
-"""The commands of har_ros.evaluate, which needs more than the others."""
+EXTRAS = {
+    **dict.fromkeys(("evaluate", "compare", "truth", "record"), ("evaluate", "rosbags matplotlib jinja2")),
+    **dict.fromkeys(("teach",), ("teach", "rosbags matplotlib jinja2 scikit-learn")),
+}
+"""Command → the folder with its COMMANDS, and what it needs more than the others."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,8 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if given[:1] == ["models"]:
             return command.run(given[1:])
-        if given[:1] and given[0] in EVALUATION:
-            return _evaluation(given[0])(given[1:])
+        if given[:1] and given[0] in EXTRAS:
+            return _extra(given[0])(given[1:])
         return run(_parser().parse_intermixed_args(given), messages)
     except HarError as error:
         _say(messages, f"actionnet: {error}")
@@ -57,13 +61,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _evaluation(name: str) -> Callable[[list[str]], int]:
-    """Return one of the commands EVALUATION. Raises HarError when what it needs is not installed."""
+def _extra(name: str) -> Callable[[list[str]], int]:
+    """Return one of the commands EXTRAS. Raises HarError when what it needs is not installed."""
+    folder, packages = EXTRAS[name]
     try:
-        from har_ros.evaluate.command import COMMANDS
+        commands: dict[str, Callable[[list[str]], int]] = importlib.import_module(f"har_ros.{folder}.command").COMMANDS
     except ImportError as error:
-        raise HarError(f"actionnet {name} needs {error.name}; run: pip install rosbags matplotlib jinja2") from None
-    return COMMANDS[name]
+        raise HarError(f"actionnet {name} needs {error.name}; run: pip install {packages}") from None
+    return commands[name]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         *("--network", "--model"),
         dest="model",
         default="i3d-kinetics-400",
-        help=f"{names}; or the path of a card or of a network file (i3d-kinetics-400)",
+        help=f"{names}; or the path of a card, of its folder, or of a network file (i3d-kinetics-400)",
     )
     add_network_options(parser)
     parser.add_argument("--threshold", type=between(0, 1), default=0.01, help="least probability of an action (0.01)")

@@ -14,15 +14,20 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", default="", help="a file with a class name per line, in place of the card's")
     parser.add_argument("--input-blob", default="", help="name of the network's input, in place of the card's")
     parser.add_argument("--output-blob", default="", help="name of the network's output, in place of the card's")
-    parser.add_argument("--backend", default="auto", choices=("auto", *BACKENDS), help="what runs the network (auto)")
-    parser.add_argument("--precision", default="auto", choices=get_args(Precision), help="of the arithmetic (auto)")
-    parser.add_argument("--device", default="CPU", choices=get_args(Device), help="what OpenVINO runs on (CPU)")
+    add_backend_options(parser)
     parser.add_argument(
         "--continual",
         action=argparse.BooleanOptionalAction,
         default=None,
         help="let a clip network take each frame once, in steps, in place of whole windows (as its card says)",
     )
+
+
+def add_backend_options(parser: argparse.ArgumentParser) -> None:
+    """Add what runs the network."""
+    parser.add_argument("--backend", default="auto", choices=("auto", *BACKENDS), help="what runs the network (auto)")
+    parser.add_argument("--precision", default="auto", choices=get_args(Precision), help="of the arithmetic (auto)")
+    parser.add_argument("--device", default="CPU", choices=get_args(Device), help="what OpenVINO runs on (CPU)")
 
 
 def backend_settings(options: argparse.Namespace) -> BackendSettings:

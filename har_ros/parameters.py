@@ -65,7 +65,8 @@ ACTIONNET = (
     Parameter(
         "model",
         "i3d-kinetics-400",
-        f"The network: a model card's name ({', '.join(card_names())}), or the path of a card or of a network file.",
+        f"The network: a model card's name ({', '.join(card_names())}), or the path of a card, of its folder, "
+        "or of a network file.",
     ),
     Parameter("labels", "", "A file with a class name per line; empty: the card's. A network without card needs it."),
     Parameter("input_blob", "", "Name of the network's input tensor; empty: the card's, or the only one."),

@@ -186,8 +186,8 @@ class Recognizer:
     ) -> Recognizer:
         """Find the model, load it, and try it once. Raises HarError.
 
-        model: a card's name, or the path of a card or of a network file. frames: the window's length, 0 as the card
-        says. labels, input_blob, output_blob: a label file and tensor names in place of the card's.
+        model: a card's name, or the path of a card, of its folder, or of a network file. frames: the window's length,
+        0 as the card says. labels, input_blob, output_blob: a label file and tensor names in place of the card's.
         continual: let a clip network take each frame once, in steps, and keep its state; None: as the card says.
         """
         found = find_model(model, labels, input_blob, output_blob)

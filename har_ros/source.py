@@ -144,13 +144,15 @@ def _decoded(name: str, capture: cv2.VideoCapture, count: int) -> Iterator[NDArr
 
 
 def _of_folder(folder: Path) -> Source:
-    pictures = sorted((path for path in folder.iterdir() if path.suffix.lower() in PICTURES), key=_natural)
+    pictures = sorted(
+        (path for path in folder.iterdir() if path.suffix.lower() in PICTURES), key=lambda path: natural(path.name)
+    )
     return Source(str(folder), _pictures(pictures), DEFAULT_RATE, len(pictures), live=False)
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Sort frame2 before frame10."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path.name)]
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return what sorts frame2 before frame10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _pictures(paths: list[Path]) -> Iterator[NDArray[np.uint8]]:

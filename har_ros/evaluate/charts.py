@@ -35,7 +35,7 @@ def precision_recall(assessment: Assessment) -> str:
     """Draw precision over recall of the classes that are most frequent, as SVG."""
     pool = Pool(assessment.judged, len(assessment.classes.names))
     judged = pool.labelled | pool.background
-    figure, axes = _axes("recall", "precision")
+    figure, axes = new_axes("recall", "precision")
     frequent = np.argsort(-pool.truth[judged].sum(axis=0), kind="stable")[: len(PALETTE)]
     for index in frequent.tolist():
         relevant = pool.truth[judged, index]
@@ -45,24 +45,29 @@ def precision_recall(assessment: Assessment) -> str:
         precision, recall = metrics.precision_recall_curve(relevant, pool.scores[judged, index], weights)
         name = assessment.classes.names[index]
         axes.step([0, *recall], [precision[0], *precision], where="pre", color=colour(index), label=_short(name))
-    return _svg(figure)
+    return as_svg(figure)
 
 
 def reliability(assessment: Assessment) -> str:
     """Draw the share of right answers over their confidence, as SVG."""
-    figure, axes = _axes("confidence of the first answer", "share that is right")
+    rows = assessment.metrics["calibration"]
+    return reliability_of([(row["windows"], row["confidence"], row["right"]) for row in rows if row["windows"]])
+
+
+def reliability_of(rows: Sequence[tuple[int, float, float]]) -> str:
+    """Draw a curve of number, confidence and share that is right, as SVG."""
+    figure, axes = new_axes("confidence of the first answer", "share that is right")
     axes.plot([0, 1], [0, 1], color=FAINT, linestyle=":")
-    there = [row for row in assessment.metrics["calibration"] if row["windows"]]
-    sizes = np.array([row["windows"] for row in there], float)
-    x, y = [row["confidence"] for row in there], [row["right"] for row in there]
+    sizes = np.array([number for number, _, _ in rows], float)
+    x, y = [confidence for _, confidence, _ in rows], [right for _, _, right in rows]
     axes.plot(x, y, color=PALETTE[0])
     axes.scatter(x, y, s=20 + 180 * sizes / sizes.max() if len(sizes) else 20, color=PALETTE[0], alpha=0.6)
-    return _svg(figure)
+    return as_svg(figure)
 
 
 def thresholds(assessment: Assessment) -> str:
     """Draw what other thresholds would give, as SVG."""
-    figure, axes = _axes("threshold", "")
+    figure, axes = new_axes("threshold", "")
     sweep = assessment.metrics["sweep"]
     x = [row["threshold"] for row in sweep]
     curves = {
@@ -73,10 +78,11 @@ def thresholds(assessment: Assessment) -> str:
     }
     for number, (name, text) in enumerate(curves.items()):
         axes.plot(x, [row[name] for row in sweep], color=PALETTE[number], label=text)
-    return _svg(figure)
+    return as_svg(figure)
 
 
-def _axes(x: str, y: str) -> tuple[Figure, Any]:
+def new_axes(x: str, y: str) -> tuple[Figure, Any]:
+    """Return a figure and its axes, both from 0 to 1, in the page's colours."""
     figure = Figure(figsize=(4.6, 3.6), layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot()
@@ -90,7 +96,7 @@ def _axes(x: str, y: str) -> tuple[Figure, Any]:
     return figure, axes
 
 
-def _svg(figure: Figure) -> str:
+def as_svg(figure: Figure) -> str:
     """Return the figure with the page's colours and font, the same for the same figure."""
     for axes in figure.axes:
         if axes.get_legend_handles_labels()[0]:

@@ -29,7 +29,9 @@ PARTS = ".parts"
 
 def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
     """Return all that decides what the predictions are, but for the recordings."""
-    versions = {name: _version(name) for name in ("har_ros", "numpy", "opencv-python-headless", "openvino", "rosbags")}
+    versions = {
+        name: version_of(name) for name in ("har_ros", "numpy", "opencv-python-headless", "openvino", "rosbags")
+    }
     model = named_model(plan.values)
     networks = [model.network_path(network) for network in model.card.networks]
     weights = [path.with_suffix(".bin") for path in networks if path.suffix == ".xml"]  # of OpenVINO's IR
@@ -108,7 +110,8 @@ def timing(inference_times: Sequence[float], wall: float) -> dict[str, Any]:
     return {"runs": len(times), "median": percentiles[0], "p95": percentiles[1], "all": times.sum(), "wall": wall}
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """Return the version of an installed package, "unknown" when it is not."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -115,12 +115,13 @@ def _look(job: Job, places: Sequence[Place], nearest: Sequence[list[tuple[int, A
 
 def _data_urls(found: Sequence[tuple[int, AnyImage] | None]) -> tuple[str, ...]:
     try:
-        return tuple(_data_url(to_rgb(decode_all(one[1]))) for one in found if one)
+        return tuple(data_url(to_rgb(decode_all(one[1]))) for one in found if one)
     except ImageError:
         return ()
 
 
-def _data_url(rgb: NDArray[np.uint8]) -> str:
+def data_url(rgb: NDArray[np.uint8]) -> str:
+    """Return a small picture, as it can stand in a page. rgb: H×W×3."""
     scale = SIDE / max(rgb.shape[:2])
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
     small = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), size, interpolation=cv2.INTER_AREA)

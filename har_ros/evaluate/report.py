@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from har_ros.evaluate import charts, results
 from har_ros.evaluate.assess import Assessment
@@ -18,7 +18,7 @@ MOST_CLASSES = 40
 """For which the confusion is shown as a matrix; of more, so many pairs that are confused most often."""
 MOST_TRACKS = 12
 """Timelines that are shown at once; the others unfold."""
-TEMPLATE = Path(__file__).with_name("report.html")
+TEMPLATES = Path(__file__).parent
 
 
 def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, Any] | None) -> None:
@@ -35,8 +35,8 @@ def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change
     names = ", ".join(recording["name"] for recording in measured["recordings"][:3])
     more = len(measured["recordings"]) - 3
     text = (
-        _environment()
-        .from_string(TEMPLATE.read_text(encoding="utf-8"))
+        environment()
+        .get_template("report.html")
         .render(
             title=f"{measured['model']} on {names}" + (f" and {more} more" if more > 0 else ""),
             m=measured,
@@ -57,8 +57,10 @@ def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change
         file.write(text)
 
 
-def _environment() -> Environment:
+def environment(*folders: Path) -> Environment:
+    """Return what renders templates: of these folders, of which the first comes first, and of this one."""
     environment = Environment(
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

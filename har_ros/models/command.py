@@ -16,6 +16,8 @@ from har_ros.models.locate import Model, card_names, find_model
 from har_ros.options import add_network_options, at_least, backend_settings
 from har_ros.recognizer import Recognizer
 
+MODEL = "a card's name, or the path of a card, of its folder, or of a network file"
+
 
 def run(arguments: list[str]) -> int:
     """Run the command. Returns the exit status. Raises HarError."""
@@ -25,10 +27,10 @@ def run(arguments: list[str]) -> int:
     fetching = commands.add_parser("fetch", help="download a network")
     fetching.add_argument("names", nargs="+", metavar="NAME", help="a card's name or path")
     checking = commands.add_parser("check", help="compare a card with its network, and try it")
-    checking.add_argument("model", metavar="CARD", help="a card's name, or the path of a card or of a network file")
+    checking.add_argument("model", metavar="CARD", help=MODEL)
     add_network_options(checking)
     streaming = commands.add_parser("continual", help="show how a network takes each frame once, in steps")
-    streaming.add_argument("model", metavar="CARD", help="a card's name, or the path of a card or of a network file")
+    streaming.add_argument("model", metavar="CARD", help=MODEL)
     streaming.add_argument("--labels", default="", help="a file with a class name per line, in place of the card's")
     streaming.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (what the card says)")
     options = parser.parse_args(arguments)

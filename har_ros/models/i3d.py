@@ -14,9 +14,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from har_ros.models.checkpoint import read_checkpoint
 
-VERSION = 2  # of the conversion; part of the cached file's name
+VERSION = 3  # of the conversion; part of the cached file's name
 SIZE = 224
 CLASSES = 400
+EMBEDDING = "pooled"
+"""The tensor before the last layer, N×1024×T/8-1×1×1."""
 BATCH_NORM_EPSILON = 1e-3  # kinetics-i3d's Unit3D (Sonnet's BatchNorm)
 INCEPTION_BLOCKS = {
     "3": ("b", "c"),
@@ -45,7 +47,7 @@ def convert(checkpoint: Path) -> bytes:
             x = graph.max_pool(x, (2, 2, 2), (2, 2, 2))
         for block in blocks:
             x = graph.inception(x, f"Mixed_{stage}{block}")
-    x = graph.add("AveragePool", [x], kernel_shape=[2, 7, 7], strides=[1, 1, 1])
+    x = graph.add("AveragePool", [x], EMBEDDING, kernel_shape=[2, 7, 7], strides=[1, 1, 1])
     x = graph.unit(x, "Logits/Conv3d_0c_1x1", last=True)
     graph.add("ReduceMean", [x, graph.constant("time_and_space", np.array([2, 3, 4]))], "logits", keepdims=0)
     return graph.serialised()

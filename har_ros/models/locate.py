@@ -17,6 +17,8 @@ from har_ros.scores import unique_labels
 logger = logging.getLogger(__name__)
 
 CARDS = Path(__file__).parent
+CARD = "card.yaml"
+"""A folder with such a file is a model."""
 CONVERTERS = {"i3d": "har_ros.models.i3d"}
 """Name → module with `convert`, from a weights file to ONNX, and its VERSION."""
 
@@ -93,12 +95,14 @@ def card_names() -> list[str]:
 
 
 def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: str = "") -> Model:
-    """Find a card by its name or path, or make one for a network file that has none.
+    """Find a card by its name, by its path or folder, or make one for a network file that has none.
 
     labels, input_blob, output_blob: a label file and tensor names in place of the card's, where not empty.
     Raises HarError.
     """
     path = Path(model).expanduser()
+    if (path / CARD).is_file():  # what actionnet teach wrote
+        path = path / CARD
     if model in card_names():
         found = Model(load_card(CARDS / f"{model}.yaml"), CARDS)
     elif path.suffix in (".yaml", ".yml") and path.is_file():
@@ -110,8 +114,8 @@ def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: 
         logger.warning("%s has no card, so its frames are prepared as jetson-inference's actionNet does it", path.name)
     else:
         raise ConfigurationError(
-            f"model {model!r} is unknown; use one of {', '.join(card_names())}, or the path of a model card (.yaml) "
-            f"or of a network ({', '.join(SUFFIXES)})"
+            f"model {model!r} is unknown; use one of {', '.join(card_names())}, or the path of a model card (.yaml), "
+            f"of a folder with a {CARD}, or of a network ({', '.join(SUFFIXES)})"
         )
     return replace(found, card=_overridden(found.card, labels, input_blob, output_blob))
 

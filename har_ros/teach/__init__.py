@@ -1,0 +1,1 @@
+"""Networks for classes of one's own: datasets, embeddings, heads, their figures; see command.py."""

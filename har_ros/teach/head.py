@@ -1,0 +1,153 @@
+"""The last layer: standardisation and multinomial logistic regression by scikit-learn, and its temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from har_ros.teach.samples import Samples
+
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+"""scikit-learn's C, from which cross-validation chooses: the inverse of the regularisation's strength."""
+USUAL_STRENGTH = 1e-2
+"""Where there are too few groups to choose."""
+FOLDS, INNER_FOLDS = 10, 5
+"""Of the figures, and of the choice within each; fewer where a class has fewer groups."""
+ITERATIONS = 3000
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Fold = tuple[Ints, Ints]
+"""Numbers of the examples to teach with, and to test with."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """logits = embedding @ weights + bias. weights: D×C, bias: C; float64."""
+
+    weights: Floats
+    bias: Floats
+
+    def logits(self, embeddings: NDArray[np.float32]) -> Floats:
+        """Return n×C logits of n×D embeddings."""
+        return np.asarray(embeddings @ self.weights + self.bias, np.float64)
+
+    def cooled(self, temperature: float) -> Head:
+        """Return the head whose logits are divided by the temperature."""
+        return Head(self.weights / temperature, self.bias / temperature)
+
+
+def folds(classes: Ints, groups: NDArray[np.str_], most: int = FOLDS) -> list[Fold]:
+    """Divide examples so that no group is on both sides, and every class is taught in each fold.
+
+    Empty when that cannot be: a class is in one group only. classes, groups: of each example.
+    """
+    count = len(np.unique(classes))
+    fewest = min(len(np.unique(groups[classes == label])) for label in np.unique(classes))
+    if fewest < 2:
+        return []
+    dummy = np.zeros(len(classes))
+    for splitter in (StratifiedGroupKFold(min(most, fewest)), LeaveOneGroupOut()):
+        found = [(train, test) for train, test in splitter.split(dummy, classes, groups) if len(test)]
+        if all(len(np.unique(classes[train])) == count for train, _ in found):
+            return found
+    return []
+
+
+def fit(samples: Samples, examples: Ints, strength: float) -> Pipeline:
+    """Return scikit-learn's standardisation and logistic regression, fitted to these examples.
+
+    All classes weigh the same, within a class all examples, within an example all windows and views.
+    """
+    taken, weight = _weights(samples, examples)
+    views = samples.embeddings.shape[1]
+    rows = samples.embeddings[taken].reshape(-1, samples.embeddings.shape[-1])
+    classes = np.repeat(samples.classes[samples.example[taken]], views)
+    weight = np.repeat(weight / views, views)
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=ITERATIONS))
+    return pipeline.fit(rows, classes, standardscaler__sample_weight=weight, logisticregression__sample_weight=weight)
+
+
+def _weights(samples: Samples, examples: Ints) -> tuple[Ints, Floats]:
+    """Return the windows of these examples, and the weight of each; they add up to the number of examples."""
+    classes = samples.classes
+    chosen = np.zeros(len(classes), bool)
+    chosen[examples] = True
+    taken = np.flatnonzero(chosen[samples.example])
+    windows = np.bincount(samples.example, minlength=len(classes))
+    present = np.bincount(classes[examples])
+    share = len(examples) / np.count_nonzero(present) / present[classes[samples.example[taken]]]
+    return taken, share / windows[samples.example[taken]]
+
+
+def head_of(pipeline: Pipeline) -> Head:
+    """Return the one linear layer that does what the pipeline does; two classes have a column each."""
+    scaler, regression = pipeline[0], pipeline[1]
+    weights = regression.coef_.T / scaler.scale_[:, None]
+    bias = regression.intercept_ - scaler.mean_ @ weights
+    if weights.shape[1] == 1:  # scikit-learn's logit of the second class against the first
+        weights, bias = np.concatenate([-weights, weights], axis=1) / 2, np.concatenate([-bias, bias]) / 2
+    return Head(weights, bias)
+
+
+def held_out_logits(samples: Samples, divided: list[Fold], strength: float) -> Floats:
+    """Return the logits of all windows, each by a head that was fitted without its fold."""
+    logits = np.full((len(samples.example), len(samples.labels)), np.nan)
+    for train, test in divided:
+        windows = np.isin(samples.example, test)
+        logits[windows] = head_of(fit(samples, train, strength)).logits(samples.embeddings[windows, 0])
+    return logits
+
+
+def choose_strength(samples: Samples, examples: Ints) -> float:
+    """Return the one of STRENGTHS with the least cross-validated loss among these examples, all classes alike."""
+    return min(losses(samples, examples).items(), key=lambda item: item[1], default=(USUAL_STRENGTH, 0.0))[0]
+
+
+def losses(samples: Samples, examples: Ints) -> dict[float, float]:
+    """Return the cross-validated loss (nats) of each of STRENGTHS; nothing where there are too few groups."""
+    divided = folds(samples.classes[examples], samples.groups[examples], INNER_FOLDS)
+    inner = [(examples[train], examples[test]) for train, test in divided]
+    taken, weight = _weights(samples, examples)
+    classes = samples.classes[samples.example[taken]]
+    found = {}
+    for strength in STRENGTHS if inner else ():
+        logits = held_out_logits(samples, inner, strength)[taken]
+        loss = -log_softmax(logits, axis=1)[np.arange(len(taken)), classes]
+        found[strength] = float((loss * weight).sum() / weight.sum())
+    return found
+
+
+def temperature(logits: Floats, classes: Ints, weights: Floats) -> float:
+    """Return what logits are to be divided by so that their softmax is calibrated: the least log loss.
+
+    Guo et al., On Calibration of Modern Neural Networks (ICML 2017). logits: n×C. weights: of each row.
+    """
+
+    def loss(log_temperature: float) -> float:
+        cooled = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return float(-(weights * cooled[np.arange(len(classes)), classes]).sum())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
+
+
+def temperature_of(samples: Samples, logits: Floats, examples: Iterator[int] | Ints) -> float:
+    """Return the temperature of held-out logits of these examples, each of which weighs the same."""
+    taken = np.isin(samples.example, list(examples))
+    windows = np.bincount(samples.example)[samples.example[taken]]
+    return temperature(logits[taken], samples.classes[samples.example[taken]], 1.0 / windows)
+
+
+def by_example(samples: Samples, logits: Floats) -> Floats:
+    """Return the mean probabilities of each example's windows, m×C."""
+    sums = np.zeros((len(samples.examples), logits.shape[1]))
+    np.add.at(sums, samples.example, softmax(logits, axis=1))
+    return np.asarray(sums / np.bincount(samples.example)[:, None])

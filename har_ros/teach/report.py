@@ -1,0 +1,73 @@
+"""report.html of a taught network, with the evaluation's charts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from har_ros.evaluate import charts, results
+from har_ros.evaluate.mistakes import MOST, data_url
+from har_ros.evaluate.report import environment
+from har_ros.teach.head import Floats
+from har_ros.teach.pictures import pictures
+from har_ros.teach.samples import Samples
+
+MOST_CLASSES = 40
+"""For which the confusion is shown."""
+
+
+def write_report(path: Path, metrics: Mapping[str, Any], samples: Samples, probabilities: Floats) -> None:
+    """Write the report. metrics: as in metrics.json. probabilities: held-out, m×C. Raises HarError."""
+    measured = results.finite(metrics)
+    rows = [(row["clips"], row["confidence"], row["right"]) for row in measured["calibration"]["bins"]]
+    text = (
+        environment(Path(__file__).parent)
+        .get_template("teach.html")
+        .render(
+            title=f"{measured['name']}: {len(samples.labels)} classes, taught with {len(samples.examples)} clips",
+            m=measured,
+            curves={"learning": learning_curve(measured["learning_curve"]), "reliability": charts.reliability_of(rows)},
+            mistakes=_mistakes(samples, probabilities),
+            most_classes=MOST_CLASSES,
+        )
+    )
+    with results.atomic(path) as file:
+        file.write(text)
+
+
+def learning_curve(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Draw the accuracy over the number of clips, with its interval, as SVG."""
+    figure, axes = charts.new_axes("clips per class", "accuracy on other groups")
+    sizes = [row["clips_per_class"] for row in rows]
+    axes.set_xscale("log")
+    axes.set_xlim(min(sizes) * 0.8, max(sizes) * 1.25)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    values, low, high = ([row["accuracy"][name] for row in rows] for name in ("value", "low", "high"))
+    axes.fill_between(sizes, low, high, color=charts.PALETTE[0], alpha=0.2, linewidth=0)
+    axes.plot(sizes, values, color=charts.PALETTE[0], marker="o")
+    return charts.as_svg(figure)
+
+
+def _mistakes(samples: Samples, probabilities: Floats) -> list[dict[str, Any]]:
+    """Return the clips that are wrong with most confidence, and their pictures."""
+    said, score = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(said != samples.classes)
+    found = []
+    for number in wrong[np.argsort(-score[wrong], kind="stable")][:MOST].tolist():
+        example = samples.examples[number]
+        shown = pictures(example.path, example.camera, example.start, example.end)
+        found.append(
+            {
+                "clip": example.name,
+                "group": example.group,
+                "truth": samples.labels[example.label],
+                "said": samples.labels[said[number]],
+                "score": float(score[number]),
+                "pictures": [data_url(picture) for picture in shown],
+            }
+        )
+    return found

@@ -1,0 +1,169 @@
+"""Windows with labels: which windows of a recording show what, by the rule of the evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from har_ros.errors import ConfigurationError
+from har_ros.evaluate.recording import SECOND
+from har_ros.evaluate.truth import NONE, Segment
+from har_ros.teach.dataset import Material
+from har_ros.teach.embed import Windows
+
+COVERAGE = 0.5
+"""Part of a window, or of a shorter segment, that the two share when the window has the segment's label."""
+BLOCK = 10 * SECOND
+"""Of background, which counts as one clip."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """What counts as one clip: a file, a segment of a recording, or a stretch of its background.
+
+    label: number of its class. start, end: nanoseconds from the recording's first image.
+    """
+
+    name: str
+    path: Path
+    camera: str
+    label: int
+    group: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Samples:
+    """n windows of m examples of C classes.
+
+    labels: C names. example: of each window, int64 n. embeddings: float32 n×views×D. looks: uint8 n×frames×side×side.
+    """
+
+    labels: tuple[str, ...]
+    examples: tuple[Example, ...]
+    example: NDArray[np.int64]
+    embeddings: NDArray[np.float32]
+    looks: NDArray[np.uint8]
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """Class of each example, m."""
+        return np.array([example.label for example in self.examples], np.int64)
+
+    @property
+    def groups(self) -> NDArray[np.str_]:
+        """Group of each example, m."""
+        return np.array([example.group for example in self.examples])
+
+    def of_class(self, label: int) -> list[Example]:
+        """Return the examples of a class."""
+        return [example for example in self.examples if example.label == label]
+
+
+@dataclass
+class _Found:
+    """An example in the making."""
+
+    name: str
+    label: str
+    start: int
+    end: int
+    windows: list[int]
+
+
+def gather(materials: Iterable[Material], windows: Mapping[Path, Sequence[Windows]], background: bool) -> Samples:
+    """Give the windows their labels. Raises ConfigurationError when they cannot be taught with.
+
+    background: let what lies between segments be a class of its own, where it is found in two groups at least.
+    """
+    found: list[tuple[Material, Windows, _Found]] = []
+    for material in materials:
+        for seen in windows.get(material.path, ()):
+            whole = material.label is not None
+            own = _whole(material, seen) if whole else _of_segments(material, seen, background)
+            found += [(material, seen, one) for one in own if one.windows]
+    named = {segment.label for material, _, _ in found for segment in material.segments}
+    if NONE not in named and len({m.group for m, _, one in found if one.label == NONE and m.label is None}) == 1:
+        found = [item for item in found if item[2].label != NONE]
+    names = {one.label for _, _, one in found}
+    labels = tuple(sorted(names - {NONE}) + [NONE] * (NONE in names))
+    cameras = {path: len(seen) for path, seen in windows.items()}
+    examples = tuple(
+        Example(
+            one.name + (f" {seen.camera}" if cameras[material.path] > 1 else ""),
+            material.path,
+            seen.camera,
+            labels.index(one.label),
+            material.group,
+            one.start,
+            one.end,
+        )
+        for material, seen, one in found
+    )
+    _refuse_few(labels, examples)
+    return Samples(
+        labels,
+        examples,
+        np.repeat(np.arange(len(found)), [len(one.windows) for _, _, one in found]),
+        np.concatenate([seen.embeddings[one.windows] for _, seen, one in found]),
+        np.concatenate([seen.looks[one.windows] for _, seen, one in found]),
+    )
+
+
+def _whole(material: Material, seen: Windows) -> list[_Found]:
+    end = int(seen.end.max(initial=seen.first)) - seen.first
+    return [_Found(material.name, str(material.label), 0, end, list(range(len(seen.start))))]
+
+
+def _of_segments(material: Material, seen: Windows, background: bool) -> list[_Found]:
+    """Give each window to the segment of which it shares most; what touches none is background."""
+    own = [segment for segment in material.segments if segment.concerns(segment.bag, seen.camera)]
+    found = [_of_segment(material.name, segment, seen.first) for segment in own]
+    rest: dict[int, _Found] = {}
+    for index, (start, end) in enumerate(zip(seen.start.tolist(), seen.end.tolist(), strict=True)):
+        start, end = start - seen.first, end - seen.first
+        shared = [min(end, one.end) - max(start, one.start) for one in found]
+        has = [
+            (one.label != NONE, part, one)
+            for one, part in zip(found, shared, strict=True)
+            if part > 0 and part >= COVERAGE * min(end - start, one.end - one.start)
+        ]
+        if has:
+            real = {one.label for is_real, _, one in has if is_real}
+            if len(real) < 2:  # one that shows two actions teaches neither
+                max(has, key=lambda item: item[:2])[2].windows.append(index)
+        elif background and not any(part > 0 and one.label != NONE for part, one in zip(shared, found, strict=True)):
+            block = start // BLOCK
+            name = f"{material.name} background from {block * BLOCK // SECOND} s"
+            stretch = rest.setdefault(block, _Found(name, NONE, start, end, []))
+            stretch.windows.append(index)
+            stretch.end = end
+    return [*found, *rest.values()]
+
+
+def _of_segment(name: str, segment: Segment, first: int) -> _Found:
+    start, end = (stamp - first for stamp in segment.stamps(first))
+    return _Found(f"{name} {start / SECOND:g}–{end / SECOND:g} s", segment.label, start, end, [])
+
+
+def _refuse_few(labels: Sequence[str], examples: Sequence[Example]) -> None:
+    if len(labels) < 2:
+        had = f"only {labels[0]!r}" if labels else "nothing"
+        raise ConfigurationError(f"the dataset shows {had}; give clips of another class, or of {NONE} (anything else)")
+    for number, label in enumerate(labels):
+        own = [example for example in examples if example.label == number]
+        groups = sorted({example.group for example in own})
+        if len(own) < 2:
+            raise ConfigurationError(
+                f"the class {label!r} has one clip, {own[0].name}; give five or more, two at least, or remove it"
+            )
+        if len(groups) < 2:
+            raise ConfigurationError(
+                f"all {len(own)} clips of the class {label!r} are in one group, {groups[0]!r}, so nobody can tell how "
+                "well it is recognised elsewhere; add clips of another source or person, or see --group-pattern"
+            )
