@@ -15,6 +15,7 @@ import yaml
 
 from har_ros.card import read_text
 from har_ros.errors import ConfigurationError, one_line
+from har_ros.evaluate import via
 from har_ros.evaluate.recording import SECOND, Announced
 from har_ros.schema import build, shown
 
@@ -68,12 +69,17 @@ class _Row:
 
 
 def load_truth(path: Path) -> tuple[Segment, ...]:
-    """Read segments from CSV (with a line of column names) or YAML (a list of mappings).
+    """Read segments from CSV (with a line of column names), YAML (a list of mappings), or VIA's CSV and JSON.
 
     Raises ConfigurationError, which names the line.
     """
-    text = read_text(path)
-    rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _yaml_rows(path, text)
+    text, suffix = read_text(path), path.suffix.lower()
+    if suffix == ".json":
+        rows = via.json_rows(path, text)
+    elif suffix == ".csv":
+        rows = via.csv_rows(path, text) if via.is_via(text) else _csv_rows(path, text)
+    else:
+        rows = _yaml_rows(path, text)
     return tuple(segment for where, row in rows for segment in _segments(build(_Row, row, where), where))
 
 

@@ -14,34 +14,21 @@ from rich.table import Table
 
 from har_ros.errors import HarError
 from har_ros.evaluate.batch import PLAIN
-from har_ros.evaluate.truth import load_label_map
-from har_ros.options import add_backend_options, at_least, backend_settings
-from har_ros.teach.dataset import Dataset, load_dataset
+from har_ros.options import add_backend_options, backend_settings
 from har_ros.teach.lesson import Settings, teach
 from har_ros.teach.model import REPORT
+from har_ros.teach.options import add_dataset_options, add_teaching_options, dataset_of
+from har_ros.teach.tools import run_clips, run_dataset
+
+MOST_PAIRS = 5
+"""Near-duplicates that are printed."""
 
 
 def run_teach(arguments: list[str]) -> int:
     """`actionnet teach`. Returns the exit status. Raises HarError."""
     parser = argparse.ArgumentParser(prog="actionnet teach", description=__doc__)
     add_dataset_options(parser)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="for the taught network")
-    parser.add_argument("--overwrite", action="store_true", help="replace the network that is there")
-    parser.add_argument(
-        "--model",
-        default=Settings.model,
-        help="the network whose embeddings are used: a card's name or path (i3d-kinetics-400)",
-    )
-    parser.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (what the card says)")
-    parser.add_argument(
-        "--no-mirror", dest="mirror", action="store_false", help="left and right matter: leave out mirror images"
-    )
-    parser.add_argument(
-        "--no-background",
-        dest="background",
-        action="store_false",
-        help="what lies between segments is not known to be nothing: leave it out, in place of the class none",
-    )
+    add_teaching_options(parser)
     add_backend_options(parser)
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
@@ -56,25 +43,6 @@ def run_teach(arguments: list[str]) -> int:
         raise
     show(metrics, folder)
     return 0
-
-
-def add_dataset_options(parser: argparse.ArgumentParser) -> None:
-    """Add what load_dataset takes."""
-    parser.add_argument(
-        "dataset",
-        type=Path,
-        metavar="DATASET",
-        help="a folder with a folder of videos for each class, or segments (CSV, YAML, VIA) beside their recordings",
-    )
-    parser.add_argument("--group-pattern", default="", metavar="REGEX", help="what of a clip's name tells its group")
-    parser.add_argument("--group-column", default="", metavar="NAME", help="the column of a CSV that tells the group")
-    parser.add_argument("--label-map", type=Path, help="YAML: name in the dataset → class, or none")
-
-
-def dataset_of(options: argparse.Namespace) -> Dataset:
-    """Return the dataset that the options name. Raises HarError."""
-    label_map = load_label_map(options.label_map) if options.label_map else {}
-    return load_dataset(options.dataset.expanduser(), options.group_pattern, options.group_column, label_map)
 
 
 def interrupt(*_: object) -> None:
@@ -99,24 +67,17 @@ def show(metrics: Mapping[str, Any], folder: Path) -> None:
         f"{metrics['folds']}-fold, grouped by {metrics['grouping']}",
         **PLAIN,
     )
-    across = [pair for pair in metrics["duplicates"] if pair["across_groups"]]
-    if across:
-        console.print(
-            f"{len(across)} pairs of near-duplicates were in different groups, which were joined, such as "
-            f"{across[0]['one']} and {across[0]['other']}",
-            **PLAIN,
-        )
-    for pair in metrics["duplicates"]:
-        if pair["classes"]:
-            names = " and ".join(pair["classes"])
-            console.print(f"{pair['one']} and {pair['other']} are near-duplicates in {names}; check them", **PLAIN)
+    for pair in metrics["duplicates"][:MOST_PAIRS]:
+        console.print(pair["text"], **PLAIN)
+    if (more := len(metrics["duplicates"]) - MOST_PAIRS) > 0:
+        console.print(f"{more} more pairs of near-duplicates are in the report", **PLAIN)
     for text in metrics["advice"]:
         console.print(f"would help: {text}", **PLAIN)
     console.print(f"report:  {folder / REPORT}", **PLAIN)
     console.print(f"network: {folder}; run: ros2 launch har_ros actionnet.launch.py model:={folder}", **PLAIN)
 
 
-COMMANDS = {"teach": run_teach}
+COMMANDS = {"teach": run_teach, "clips": run_clips, "dataset": run_dataset}
 """The words behind `actionnet` that are handled here."""
 
 

@@ -170,15 +170,21 @@ def _matched(pattern: str, name: str) -> str:
 
 
 def _mapped(material: Material, label_map: Mapping[str, object]) -> Material:
-    def named(label: str) -> str:
-        value = label_map.get(label, label)
-        if isinstance(value, list):
-            raise ConfigurationError(f"the label map gives {label!r} several classes; give one, or {NONE}")
-        return NONE if value is None else str(value)
+    label = None if material.label is None else class_of(material.label, label_map)
+    return replace(material, label=label, segments=classed(material.segments, label_map))
 
-    label = None if material.label is None else named(material.label)
-    segments = tuple(replace(segment, label=named(segment.label)) for segment in material.segments)
-    return replace(material, label=label, segments=segments)
+
+def classed(segments: Iterable[Segment], label_map: Mapping[str, object]) -> tuple[Segment, ...]:
+    """Return the segments with the classes that a map gives them. Raises ConfigurationError."""
+    return tuple(replace(segment, label=class_of(segment.label, label_map)) for segment in segments)
+
+
+def class_of(label: str, label_map: Mapping[str, object]) -> str:
+    """Return the class that a map gives a name, the name itself where it gives none. Raises ConfigurationError."""
+    value = label_map.get(label, label)
+    if isinstance(value, list):
+        raise ConfigurationError(f"the label map gives {label!r} several classes; give one, or {NONE}")
+    return NONE if value is None else str(value)
 
 
 def labels_of(materials: Iterable[Material]) -> list[str]:

@@ -15,17 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.backends import BackendSettings, load_backend
-from har_ros.compressed import AnyImage
-from har_ros.errors import ConfigurationError, HarError, ImageError
+from har_ros.errors import HarError
 from har_ros.evaluate.bag import open_recording
 from har_ros.evaluate.job import fingerprint
 from har_ros.evaluate.recording import Recording
 from har_ros.models.cache import cached
 from har_ros.models.locate import Model
 from har_ros.networks import ClipNetwork
-from har_ros.recognizer import Stream
-from har_ros.sampling import StreamSettings
 from har_ros.teach.graph import embedding_network
+from har_ros.teach.windows import windows
 from har_ros.window import Clip
 
 VERSION = 1  # of what is kept
@@ -33,8 +31,6 @@ KEPT = 10_000
 """Recordings in the cache, at most; one of a single window takes 16 kB."""
 OVERLAP = 2
 """A window begins when the one before is through by 1/OVERLAP."""
-SHORTEST = 8
-"""A recording needs 1/SHORTEST of a window, at least."""
 LOOK = 16
 """Pixels of the sides of a frame's look, by which near-duplicates are found."""
 LOOK_STEP = 2
@@ -75,7 +71,7 @@ class Embedder:
     def __exit__(self, *_: object) -> None:
         self.network.close()
 
-    def windows(self, path: Path) -> list[Windows]:
+    def look_at(self, path: Path) -> list[Windows]:
         """Return the windows of each camera of a recording. Raises HarError when it has none."""
         recording = open_recording(path)
         kept = cached(f"embeddings/{self._key(recording)}.npz", lambda: self._computed(recording), KEPT)
@@ -96,93 +92,23 @@ class Embedder:
 
     def _computed(self, recording: Recording) -> bytes:
         self.computed += 1
-        cameras = {name: _Camera(self) for name in recording.cameras}
-        first = None
-        for name, image in images(recording):
-            first = image.stamp if first is None else min(first, image.stamp)
-            cameras[name].take(image)
-        if first is None:
-            raise ConfigurationError(f"{recording.path} has no image that can be read; remove it or mend it")
-        for name, camera in cameras.items():
-            camera.fill_up(recording, name)
+        length = self.network.length
+        first, cameras = windows(recording, self.card, length, max(1, length // OVERLAP), self._seen)
         arrays: dict[str, Any] = {"cameras": np.array(list(cameras)), "first": np.array(first)}
-        for number, camera in enumerate(cameras.values()):
-            arrays.update({f"{name}_{number}": value for name, value in camera.arrays().items()})
+        for number, found in enumerate(cameras.values()):
+            arrays[f"start_{number}"] = np.array([window.start for window in found], np.int64)
+            arrays[f"end_{number}"] = np.array([window.end for window in found], np.int64)
+            arrays[f"embeddings_{number}"] = np.array([window.seen[0] for window in found], np.float32)
+            arrays[f"looks_{number}"] = np.array([window.seen[1] for window in found], np.uint8)
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
         return buffer.getvalue()
 
-
-def images(recording: Recording) -> Iterator[tuple[str, AnyImage]]:
-    """Yield camera and image of what can be read, stamped as the node does it. Raises HarError."""
-    for recorded in recording.images():
-        if not isinstance(recorded.image, ImageError):
-            stamp = recorded.image.stamp or recorded.arrival
-            yield recorded.camera, dataclasses.replace(recorded.image, stamp=stamp)
-
-
-class _Camera:
-    """Takes one camera's images and runs the network on every so manieth window."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
-        self._network = embedder.network
-        self._hop = max(1, self._network.length // OVERLAP)
-        self._stream = Stream(embedder.card, ("embedding",), self._network, StreamSettings())
-        self._next = (0, 0)  # restarts and number of the next window
-        self._stamps: list[int] = []  # of the first image and of the last
-        self._count = 0
-        self._rows: list[tuple[int, int, NDArray[np.float32], NDArray[np.uint8]]] = []
-
-    def take(self, image: AnyImage) -> None:
-        """Take the next image; one that cannot be decoded is left out, as in the node."""
-        try:
-            ready = self._stream.push(image)
-        except ImageError:
-            return
-        self._count += 1
-        self._stamps = [*self._stamps[:1], image.stamp]
-        if not ready:
-            return
-        with self._stream.window() as clip:
-            if clip is not None and (clip.restarts != self._next[0] or clip.number >= self._next[1]):
-                self._next = clip.restarts, clip.number + self._hop
-                self._rows.append((clip.start, clip.end, self._embedded(clip), looks(clip.frames)))
-
-    def fill_up(self, recording: Recording, name: str) -> None:
-        """Play a recording that is shorter than a window again, until there is one. Raises ConfigurationError."""
-        fill, length = self._stream.fill, self._network.length
-        if self._rows or not self._count:
-            return
-        if self._count < 2 or fill * SHORTEST < length:
-            raise ConfigurationError(
-                f"{recording.path} has {self._count} image{'s' if self._count > 1 else ''}, which is less than "
-                f"{self._stream.extent} / {SHORTEST}; remove it or give a longer one"
-            )
-        start, end = self._stamps
-        period = (end - start) // (self._count - 1) + (end - start)
-        for again in range(1, SHORTEST + 1):
-            for camera, image in images(recording):
-                if camera == name and not self._rows:
-                    self.take(dataclasses.replace(image, stamp=image.stamp + again * period))
-        self._rows = [(start, end, *row[2:]) for row in self._rows]
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what Windows has."""
-        columns: Iterable[Any] = zip(*self._rows, strict=True) if self._rows else ((), (), (), ())
-        start, end, embeddings, seen = columns
-        return {
-            "start": np.array(start, np.int64),
-            "end": np.array(end, np.int64),
-            "embeddings": np.array(embeddings, np.float32),
-            "looks": np.array(seen, np.uint8),
-        }
-
-    def _embedded(self, clip: Clip) -> NDArray[np.float32]:
+    def _seen(self, clip: Clip) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         views = [clip.frames]
-        if self._embedder.mirror:
+        if self.mirror:
             views.append(np.ascontiguousarray(clip.frames[:, :, ::-1]))
-        return self._network.backend.infer(views)
+        return self.network.backend.infer(views), looks(clip.frames)
 
 
 def looks(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -198,6 +124,6 @@ def embed(embedder: Embedder, paths: Iterable[Path]) -> Iterator[tuple[Path, lis
     """Yield each recording with its windows, or with what is wrong with it."""
     for path in paths:
         try:
-            yield path, embedder.windows(path)
+            yield path, embedder.look_at(path)
         except HarError as error:
             yield path, error

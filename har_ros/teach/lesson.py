@@ -53,7 +53,7 @@ class Settings:
     background: let what lies between segments be the class "none".
     """
 
-    model: str = "i3d-kinetics-400"
+    model: str
     frames: int = 0
     mirror: bool = True
     background: bool = True
@@ -72,6 +72,10 @@ def teach(
         samples = gather(dataset.materials, windows, settings.background)
         pairs = near_duplicates(samples)
         samples, given = joined(samples, pairs), samples
+        if not heads.folds(samples.classes, samples.groups):
+            raise ConfigurationError(
+                f"near-duplicates make one group of all clips of a class, such as: {pair_in_words(given, pairs[0])}"
+            )
         with told(console) as tell:
             checked = validation.validate(samples, tell)
             measured = _measured(samples, checked, tell)
@@ -179,15 +183,24 @@ def advice(measured: Mapping[str, Any]) -> list[str]:
     return texts
 
 
+def pair_in_words(samples: Samples, pair: Pair) -> str:
+    """Say in a sentence what two near-duplicates mean."""
+    one, other = samples.examples[pair.one], samples.examples[pair.other]
+    text = f"{one.name} and {other.name} are near-duplicates" + (", mirrored" if pair.mirrored else "")
+    if one.label != other.label:
+        names = f"{samples.labels[one.label]} and {samples.labels[other.label]}"
+        return f"{text} in two classes, {names}; remove one of them"
+    if one.group != other.group:
+        return f"{text} in two groups, {one.group} and {other.group}, which are taken as one; remove one of them"
+    return f"{text}; remove one of them"
+
+
 def _told(samples: Samples, pair: Pair) -> dict[str, Any]:
     one, other = samples.examples[pair.one], samples.examples[pair.other]
-    classes = sorted({samples.labels[one.label], samples.labels[other.label]})
     return {
-        "one": one.name,
-        "other": other.name,
-        "mirrored": pair.mirrored,
         "across_groups": one.group != other.group,
-        "classes": classes if len(classes) > 1 else [],
+        "across_classes": one.label != other.label,
+        "text": pair_in_words(samples, pair),
     }
 
 

@@ -12,7 +12,7 @@ from har_ros.compressed import AnyImage, decode_all
 from har_ros.errors import HarError
 from har_ros.evaluate.bag import open_recording
 from har_ros.pixels import to_rgb
-from har_ros.teach.embed import images
+from har_ros.teach.windows import images
 
 
 def pictures(path: Path, camera: str, start: int, end: int, count: int = 3) -> list[NDArray[np.uint8]]:

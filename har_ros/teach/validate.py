@@ -16,7 +16,7 @@ from har_ros.teach.samples import Samples
 
 SIZES = (5, 10, 20, 50, 100, 200, 500)
 """Clips per class of the learning curve."""
-REPEATS = 3
+REPEATS = 5
 """Draws of so many clips in each fold."""
 BOOTSTRAP = 1000
 LEVEL = 95

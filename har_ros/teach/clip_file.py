@@ -1,0 +1,72 @@
+"""Writes clips: video files that take their names when they are complete."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from har_ros.compressed import AnyImage, decode_all
+from har_ros.errors import HarError, ImageError
+from har_ros.pixels import to_rgb
+from har_ros.sampling import TimeGrid
+from har_ros.sink import VideoFile
+
+
+class ClipFile:
+    """A clip at a constant rate: images are repeated or left out as their stamps ask for."""
+
+    def __init__(self, path: Path, rate: float) -> None:
+        """rate: frames per second. Raises HarError when the folder cannot be made."""
+        self.path = path
+        self.frames = 0
+        self._part = path.with_name(f".{path.stem}.part{path.suffix}")
+        self._grid = TimeGrid(rate)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HarError(f"cannot write {path} ({os.strerror(error.errno or 0)}); check folder and disk") from None
+        self._video = VideoFile(str(self._part), rate)
+
+    def take(self, image: AnyImage) -> None:
+        """Take the next image; one that cannot be decoded is left out. Raises HarError."""
+        if not self.frames:
+            self._grid.start(image.stamp)
+        places = self._grid.due(image.stamp) if self.frames else 1
+        if not places:
+            return
+        try:
+            pixels = np.ascontiguousarray(to_rgb(decode_all(image))[..., ::-1])
+        except ImageError:
+            return
+        self._grid.take(places)
+        for _ in range(places):
+            self._video.show(pixels)
+        self.frames += places
+
+    def close(self) -> None:
+        """Finish the file; one without images does not appear. Raises HarError when the disk has no room for it."""
+        self._video.close()
+        try:
+            if not self.frames:
+                self._part.unlink(missing_ok=True)
+                return
+            written = cv2.VideoCapture(str(self._part))
+            count = int(written.get(cv2.CAP_PROP_FRAME_COUNT))
+            written.release()
+            if count < self.frames - 1:  # OpenCV does not tell of a full disk
+                raise HarError(f"cannot write {self.path}, it ends after {count} of {self.frames} frames; make room")
+            self._part.replace(self.path)
+        except OSError as error:
+            raise HarError(
+                f"cannot write {self.path} ({os.strerror(error.errno or 0)}); check folder and disk"
+            ) from None
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Give the clip up."""
+        self._video.close()
+        self._part.unlink(missing_ok=True)

@@ -1,0 +1,150 @@
+"""Cuts recordings into clips: a folder for each class, in it one for each recording, which is the clips' group."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from har_ros.errors import ConfigurationError
+from har_ros.evaluate.bag import open_recording
+from har_ros.evaluate.recording import SECOND, Recording
+from har_ros.evaluate.truth import NONE, Segment
+from har_ros.source import DEFAULT_RATE, sensible_rate
+from har_ros.teach.clip_file import ClipFile
+from har_ros.teach.windows import SHORTEST, images
+
+LONGEST_BACKGROUND = 10 * SECOND
+"""Of a clip of background; the rest becomes further clips."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What becomes a clip. start, end: nanoseconds from the recording's first image."""
+
+    label: str
+    camera: str
+    start: int
+    end: int
+
+
+def cut(
+    path: Path,
+    segments: Sequence[Segment],
+    dataset: Path,
+    *,
+    least: float,
+    background: bool,
+    tell: Callable[[int, int], None] = lambda images, total: None,
+) -> list[Path]:
+    """Write a clip for each segment that concerns the recording. Returns the files. Raises HarError.
+
+    least: seconds that a clip has: shorter segments are widened on both sides, not into those with another label.
+    background: let what lies between segments be clips of the class "none". tell: called with images read, and of how
+    many.
+    """
+    recording = open_recording(path)
+    spans, rate = _spans(recording)
+    first = min(start for start, _ in spans.values())
+    written: list[Path] = []
+    open_clips: dict[Piece, ClipFile] = {}
+    waiting = sorted(
+        (
+            piece
+            for camera, (start, end) in spans.items()
+            for piece in pieces(segments, path.name, camera, first, start - first, end - first, least, background)
+        ),
+        key=lambda piece: piece.start,
+        reverse=True,
+    )
+    try:
+        for number, (camera, image) in enumerate(images(recording)):
+            tell(number, recording.count)
+            now = image.stamp - first
+            while waiting and waiting[-1].start <= now:
+                piece = waiting.pop()
+                open_clips[piece] = ClipFile(_place(dataset, path, piece, len(spans) > 1), rate)
+            for piece in [piece for piece in open_clips if piece.end < now]:
+                written += _closed(open_clips.pop(piece))
+            for piece, clip in open_clips.items():
+                if piece.camera == camera:
+                    clip.take(image)
+        for piece in list(open_clips):
+            written += _closed(open_clips.pop(piece))
+    finally:
+        for clip in open_clips.values():
+            clip.discard()
+    return written
+
+
+def pieces(
+    segments: Iterable[Segment],
+    bag: str,
+    camera: str,
+    first: int,
+    start: int,
+    end: int,
+    least: float,
+    background: bool,
+) -> Iterator[Piece]:
+    """Yield what becomes clips of one camera, which has images from start to end. first: see Segment.stamps."""
+    own = [
+        Piece(segment.label, camera, *(stamp - first for stamp in segment.stamps(first)))
+        for segment in segments
+        if segment.concerns(bag, camera)
+    ]
+    wanted = round(least * SECOND)
+    for piece in own:
+        others = [other for other in own if other.label != piece.label]
+        low = max([start, *(min(other.end, piece.start) for other in others if other.start < piece.start)])
+        high = min([end, *(max(other.start, piece.end) for other in others if other.end > piece.end)])
+        widened = _widened(piece, wanted, low, high)
+        if widened.end - widened.start >= max(1, wanted // SHORTEST):
+            yield widened
+    if not background:
+        return
+    at = start
+    for begin, stop in [*sorted((piece.start, piece.end) for piece in own), (end, end)]:
+        while begin - at >= max(1, wanted):
+            yield Piece(NONE, camera, at, min(begin, at + LONGEST_BACKGROUND))
+            at += LONGEST_BACKGROUND
+        at = max(at, stop)
+
+
+def _widened(piece: Piece, wanted: int, low: int, high: int) -> Piece:
+    """Return the piece with as much on both sides as makes it `wanted` long, between low and high."""
+    missing = max(0, wanted - (piece.end - piece.start))
+    start = max(low, min(piece.start - missing // 2, high - wanted)) if missing else max(low, piece.start)
+    end = min(high, max(piece.end, start + wanted))
+    return replace(piece, start=start, end=end)
+
+
+def _spans(recording: Recording) -> tuple[dict[str, tuple[int, int]], float]:
+    """Return first and last stamp of each camera, and the images per second of the fastest."""
+    spans: dict[str, tuple[int, int]] = {}
+    counts: dict[str, int] = {}
+    for camera, image in images(recording):
+        start, end = spans.get(camera, (image.stamp, image.stamp))
+        spans[camera] = min(start, image.stamp), max(end, image.stamp)
+        counts[camera] = counts.get(camera, 0) + 1
+    if not spans:
+        raise ConfigurationError(f"{recording.path} has no image that can be read; remove it or mend it")
+    rates = [(counts[c] - 1) * SECOND / (end - start) for c, (start, end) in spans.items() if end > start]
+    return spans, round(sensible_rate(max(rates, default=DEFAULT_RATE)), 3)
+
+
+def _place(dataset: Path, path: Path, piece: Piece, several: bool) -> Path:
+    camera = _safe(piece.camera.strip("/")) + "_" if several else ""
+    name = f"{camera}{piece.start / SECOND:.2f}-{piece.end / SECOND:.2f}s.mp4"
+    return dataset / _safe(piece.label) / _safe(path.stem) / name
+
+
+def _safe(name: str) -> str:
+    """Return a name that can be a folder's."""
+    return re.sub(r"[^\w .()+-]", "_", name).strip(" .") or "_"
+
+
+def _closed(clip: ClipFile) -> list[Path]:
+    clip.close()
+    return [clip.path] if clip.frames else []
