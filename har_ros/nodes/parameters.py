@@ -28,6 +28,23 @@ VIDEO_SOURCE = (
     Parameter("max_side", 0, "Scale the images so that the longer side has this many pixels; 0: as they are.", 0, 8192),
 )
 
+RECORD_ACTION = (
+    Parameter("label", "", "The action that is recorded: the name of its class; none: anything else."),
+    Parameter("dataset", "actions", "Folder in which each class has a folder of clips."),
+    Parameter("image_topics", ["image_raw"], "Camera topics; each take has a clip of each."),
+    Parameter(
+        "image_transport",
+        "raw",
+        "raw: sensor_msgs/Image; compressed: JPEG or PNG in sensor_msgs/CompressedImage on <image topic>/compressed.",
+        choices=("raw", "compressed"),
+    ),
+    Parameter("takes", 5, "How often the action is recorded.", 1, 1000),
+    Parameter("seconds", 3.0, "Length of a take.", 0.5, 60.0),
+    Parameter("countdown", 3, "Seconds before each take.", 0, 60),
+    Parameter("group", "", "Whom the takes show, such as alice; empty: each take is a group of its own."),
+    Parameter("max_side", 640, "Scale down so that the longer side has this many pixels; 0: as they are.", 0, 8192),
+)
+
 
 def declare(node: Node, table: tuple[Parameter, ...], read_only: bool = True) -> dict[str, Any]:
     """Declare the table's parameters on the node and return their values. Raises ConfigurationError."""

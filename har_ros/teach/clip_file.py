@@ -18,12 +18,16 @@ from har_ros.sink import VideoFile
 class ClipFile:
     """A clip at a constant rate: images are repeated or left out as their stamps ask for."""
 
-    def __init__(self, path: Path, rate: float) -> None:
-        """rate: frames per second. Raises HarError when the folder cannot be made."""
+    def __init__(self, path: Path, rate: float, max_side: int = 0) -> None:
+        """rate: frames per second. max_side: pixels of the longer side, at most; 0: as the images are.
+
+        Raises HarError when the folder cannot be made.
+        """
         self.path = path
         self.frames = 0
         self._part = path.with_name(f".{path.stem}.part{path.suffix}")
         self._grid = TimeGrid(rate)
+        self._max_side = max_side
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -41,6 +45,10 @@ class ClipFile:
             pixels = np.ascontiguousarray(to_rgb(decode_all(image))[..., ::-1])
         except ImageError:
             return
+        scale = self._max_side / max(pixels.shape[:2]) if self._max_side else 1.0
+        if scale < 1:  # even sizes, which all codecs take
+            height, width = (max(2, round(side * scale / 2) * 2) for side in pixels.shape[:2])
+            pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         self._grid.take(places)
         for _ in range(places):
             self._video.show(pixels)

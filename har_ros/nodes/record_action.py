@@ -1,0 +1,150 @@
+"""Records clips of an action from the running cameras: a countdown, a take, and again."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.time import Time
+from rclpy.utilities import remove_ros_args, try_shutdown
+from sensor_msgs.msg import CompressedImage, Image
+
+from har_ros.errors import told
+from har_ros.nodes import topics
+from har_ros.nodes.camera import LOG_PERIOD, TRANSPORTS
+from har_ros.nodes.parameters import RECORD_ACTION, declare, resolved_topics
+from har_ros.nodes.run import Program, run
+from har_ros.teach.takes import Pace, Take, check_names, verdict
+
+TICK = 0.1
+"""Seconds between two looks at the clock."""
+
+
+class RecordAction(Program):
+    """Waits for all cameras, counts down, records; ends behind the last take."""
+
+    def __init__(self, **options: Any) -> None:
+        """Options go to rclpy's Node."""
+        super().__init__("record_action", **options)
+        self.done = False
+        self._take: Take | None = None
+        self._paces: dict[str, Pace] = {}
+        self._takes = 0
+        self._missing_logged = 0.0
+
+    def start(self) -> None:
+        """See Program."""
+        values = self._values = declare(self, RECORD_ACTION)
+        self._dataset = Path(values["dataset"]).expanduser()
+        check_names(self._dataset, values["label"], values["group"])
+        cameras = resolved_topics(self, values["image_topics"])
+        names = _short_names(cameras)
+        message_type, suffix, self._read = TRANSPORTS[values["image_transport"]]
+        for topic in cameras:
+            self._paces[names[topic]] = Pace()
+            topics.subscription(
+                self,
+                message_type,
+                topic + suffix,
+                partial(self._on_image, names[topic]),
+                qos_profile_sensor_data,
+            )
+        self._silent = set(names.values())
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._next = self._said = self._steady.now()
+        self._count = -1  # seconds that are left, as they were told last
+        self._logger = self.get_logger()
+        self._logger.info(f"waiting for images on {', '.join(cameras)}")
+        self.create_timer(TICK, self._tick, clock=self._steady)
+
+    def stop(self) -> bool:
+        """See Program. A take that is not finished is given up."""
+        if self._take is not None:
+            self._take.discard()
+        return True
+
+    def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
+        try:
+            image = self._read(message)
+            if image.stamp == 0:
+                image = dataclasses.replace(image, stamp=self.get_clock().now().nanoseconds)
+            self._paces[camera].take(image.stamp)
+            if self._take is not None:
+                self._take.push(camera, image, self._paces[camera].rate)
+        except Exception as error:  # the node outlives whatever an image provokes
+            self._logger.warning(f"{camera}: {told(error)}", throttle_duration_sec=LOG_PERIOD)
+            return
+        if camera in self._silent:
+            self._silent.remove(camera)
+            if not self._silent:
+                self._begin_countdown()
+
+    def _tick(self) -> None:
+        now = self._steady.now()
+        if self._silent:
+            if (now - self._said).nanoseconds > LOG_PERIOD * 1e9:
+                self._said = now
+                self._logger.warning(f"no images of {', '.join(sorted(self._silent))} yet; is the camera running?")
+            return
+        left = (self._next - now).nanoseconds / 1e9
+        if left > 0:
+            self._tell(left)
+        elif self._take is None:
+            self._takes += 1
+            self._logger.info(f"take {self._takes} of {self._values['takes']}: {self._values['label']}, NOW")
+            self._take = Take(self._dataset, self._values["label"], self._values["group"], self._values["max_side"])
+            self._next = self._after(now, self._values["seconds"])
+        else:
+            self._finish_take()
+
+    def _tell(self, left: float) -> None:
+        count = int(left) + 1
+        if self._take is None and count != self._count:
+            self._count = count
+            self._logger.info(f"{self._values['label']} in {count} …")
+
+    def _begin_countdown(self) -> None:
+        self._count = -1
+        self._next = self._after(self._steady.now(), self._values["countdown"])
+
+    def _after(self, now: Time, seconds: float) -> Time:
+        return now + rclpy.duration.Duration(nanoseconds=round(seconds * 1e9))
+
+    def _finish_take(self) -> None:
+        assert self._take is not None
+        take, self._take = self._take, None
+        written = take.close()
+        if len(written) < len(self._paces):
+            self._logger.warning(f"only {len(written)} of {len(self._paces)} cameras had images during this take")
+        if self._takes < self._values["takes"]:
+            self._begin_countdown()
+        else:
+            self.done = True
+            self._logger.info(verdict(self._dataset, self._values["label"]))
+            try_shutdown(context=self.context)
+
+
+def _short_names(cameras: list[str]) -> dict[str, str]:
+    """Return a name for each camera's files: its namespace where that tells them apart, else its whole topic."""
+    short = {topic: topic.strip("/").rpartition("/")[0] or topic.strip("/") for topic in cameras}
+    if len(set(short.values())) < len(cameras):
+        short = {topic: topic.strip("/") for topic in cameras}
+    return {topic: re.sub(r"\W", "-", name) for topic, name in short.items()}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the node; returns the exit status. Its parameters are also options: --label waving."""
+    parser = argparse.ArgumentParser(prog="record_action", description=__doc__)
+    for row in RECORD_ACTION:
+        several = {"nargs": "+"} if isinstance(row.default, list) else {"type": type(row.default)}
+        parser.add_argument(f"--{row.name.replace('_', '-')}", default=None, help=row.description, **several)
+    given = vars(parser.parse_args(remove_ros_args(arguments)[1:]))
+    overrides = [rclpy.Parameter(name, value=value) for name, value in given.items() if value is not None]
+    return run(lambda: RecordAction(parameter_overrides=overrides), arguments)
