@@ -11,7 +11,7 @@ ROS := source $(VENV)/bin/activate && source install/local_setup.bash
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH RMW_IMPLEMENTATION \
     _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: demo demo-eval test bench quality soak constraints clean
+.PHONY: demo demo-eval test test-finetune bench quality soak constraints clean
 
 demo: install/.built
 	@$(ROS) && python dev/demo.py --duration $(DURATION) $(ARGS) $(VIDEOS)
@@ -21,6 +21,9 @@ demo-eval: install/.built
 
 test: install/.built
 	@$(ROS) && ruff check . && ruff format --check . && mypy && pytest $(ARGS)
+
+test-finetune: install/.built $(VENV)/.finetune
+	@$(ROS) && pytest -m finetune $(ARGS)
 
 bench: install/.built
 	@$(ROS) && python benchmarks/run.py $(ARGS)
@@ -38,7 +41,7 @@ install/.built: $(VENV)/.ready $(SOURCES)
 	    colcon --log-level error build --event-handlers console_direct- --symlink-install --base-paths build/src/har_ros dev/vision_msgs
 	@touch $@
 
-$(VENV)/.ready: requirements.txt requirements-tensorrt.txt requirements-evaluate.txt setup.py dev/make_stubs.sh dev/requirements.txt dev/constraints.txt dev/data.txt
+$(VENV)/.ready: requirements.txt requirements-tensorrt.txt requirements-evaluate.txt requirements-teach.txt setup.py dev/make_stubs.sh dev/requirements.txt dev/constraints.txt dev/data.txt
 	@dev/check_machine.sh $(PYTHON)
 	@echo "Installing ROS 2 Jazzy, OpenVINO and the demo's data from PyPI into $(VENV), 1.7 GB; this takes a minute or two"
 	@$(PYTHON) -m venv --clear $(VENV)
@@ -47,6 +50,11 @@ $(VENV)/.ready: requirements.txt requirements-tensorrt.txt requirements-evaluate
 	@$(VENV)/bin/python dev/relocate_wheels.py
 	@dev/make_stubs.sh $(VENV)
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# PyTorch is large (several GB where pip takes its CUDA packages), so `make test` does without it.
+$(VENV)/.finetune: $(VENV)/.ready requirements-finetune.txt
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check -r requirements-finetune.txt -c dev/constraints.txt
 	@touch $@
 
 constraints:

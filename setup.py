@@ -12,6 +12,8 @@ def requirements(name):
     return [line for line in lines if line]
 
 
+evaluate = requirements("requirements-evaluate.txt")
+teach = [*evaluate, *requirements("requirements-teach.txt")]
 package = ElementTree.parse("package.xml").getroot()
 
 setup(
@@ -23,6 +25,11 @@ setup(
     packages=find_packages(include=["har_ros", "har_ros.*"], exclude=["har_ros.nodes"]),
     package_data={"har_ros.models": ["*.yaml", "*.txt"], "har_ros.evaluate": ["*.html"], "har_ros.teach": ["*.html"]},
     install_requires=requirements("requirements.txt"),
-    extras_require={name: requirements(f"requirements-{name}.txt") for name in ("tensorrt", "evaluate")},
+    extras_require={
+        "tensorrt": requirements("requirements-tensorrt.txt"),
+        "evaluate": evaluate,
+        "teach": teach,
+        "finetune": [*teach, *requirements("requirements-finetune.txt")],
+    },
     entry_points={"console_scripts": ["actionnet = har_ros.cli:main"]},
 )

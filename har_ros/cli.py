@@ -33,7 +33,7 @@ EPILOG = (
 )
 EXTRAS = {
     **dict.fromkeys(("evaluate", "compare", "truth", "record"), ("evaluate", "rosbags matplotlib jinja2")),
-    **dict.fromkeys(("teach", "clips", "dataset"), ("teach", "rosbags matplotlib jinja2 scikit-learn")),
+    **dict.fromkeys(("teach", "finetune", "clips", "dataset"), ("teach", "rosbags matplotlib jinja2 scikit-learn")),
 }
 """Command → the folder with its COMMANDS, and what it needs more than the others."""
 

@@ -5,23 +5,16 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from har_ros.errors import HarError
 from har_ros.evaluate.batch import PLAIN
 from har_ros.options import add_backend_options, backend_settings
 from har_ros.teach.lesson import Settings, teach
-from har_ros.teach.model import REPORT
-from har_ros.teach.options import add_dataset_options, add_teaching_options, dataset_of
+from har_ros.teach.options import add_dataset_options, add_teaching_options, dataset_of, interrupt
+from har_ros.teach.summary import show
 from har_ros.teach.tools import run_clips, run_dataset
-
-MOST_PAIRS = 5
-"""Near-duplicates that are printed."""
 
 
 def run_teach(arguments: list[str]) -> int:
@@ -45,39 +38,16 @@ def run_teach(arguments: list[str]) -> int:
     return 0
 
 
-def interrupt(*_: object) -> None:
-    """Let SIGTERM do what Ctrl-C does."""
-    raise KeyboardInterrupt
+def run_finetune(arguments: list[str]) -> int:
+    """`actionnet finetune`, which needs PyTorch. Returns the exit status. Raises HarError."""
+    try:
+        from har_ros.teach import finetune
+    except ImportError as error:
+        raise HarError(f"actionnet finetune needs {error.name}; run: pip install torch lightning tensorboard") from None
+    return finetune.run_finetune(arguments)
 
 
-def show(metrics: Mapping[str, Any], folder: Path) -> None:
-    """Print the figures, and what to do next."""
-    console = Console()
-    figures = metrics["figures"]
-    table = Table("class", "clips", "groups", "precision", "recall", "F1 (95 %)", box=None)
-    for row in figures["classes"]:
-        f1 = row["f1"]
-        counts = (str(row["clips"]), str(row["groups"]))
-        values = (f"{row['precision']['value']:.3f}", f"{row['recall']['value']:.3f}")
-        table.add_row(row["label"], *counts, *values, f"{f1['value']:.3f} ({f1['low']:.3f} … {f1['high']:.3f})")
-    console.print(table)
-    accuracy = figures["accuracy"]
-    console.print(
-        f"clips recognised: {accuracy['value']:.3f} ({accuracy['low']:.3f} … {accuracy['high']:.3f}), "
-        f"{metrics['folds']}-fold, grouped by {metrics['grouping']}",
-        **PLAIN,
-    )
-    for pair in metrics["duplicates"][:MOST_PAIRS]:
-        console.print(pair["text"], **PLAIN)
-    if (more := len(metrics["duplicates"]) - MOST_PAIRS) > 0:
-        console.print(f"{more} more pairs of near-duplicates are in the report", **PLAIN)
-    for text in metrics["advice"]:
-        console.print(f"would help: {text}", **PLAIN)
-    console.print(f"report:  {folder / REPORT}", **PLAIN)
-    console.print(f"network: {folder}; run: ros2 launch har_ros actionnet.launch.py model:={folder}", **PLAIN)
-
-
-COMMANDS = {"teach": run_teach, "clips": run_clips, "dataset": run_dataset}
+COMMANDS = {"teach": run_teach, "finetune": run_finetune, "clips": run_clips, "dataset": run_dataset}
 """The words behind `actionnet` that are handled here."""
 
 

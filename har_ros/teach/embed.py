@@ -93,7 +93,7 @@ class Embedder:
     def _computed(self, recording: Recording) -> bytes:
         self.computed += 1
         length = self.network.length
-        first, cameras = windows(recording, self.card, length, max(1, length // OVERLAP), self._seen)
+        first, cameras = windows(recording, self.card, length, hop_of(length), self._seen)
         arrays: dict[str, Any] = {"cameras": np.array(list(cameras)), "first": np.array(first)}
         for number, found in enumerate(cameras.values()):
             arrays[f"start_{number}"] = np.array([window.start for window in found], np.int64)
@@ -109,6 +109,11 @@ class Embedder:
         if self.mirror:
             views.append(np.ascontiguousarray(clip.frames[:, :, ::-1]))
         return self.network.backend.infer(views), looks(clip.frames)
+
+
+def hop_of(length: int) -> int:
+    """Return the frames from one window to the next."""
+    return max(1, length // OVERLAP)
 
 
 def looks(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:

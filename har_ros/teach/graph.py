@@ -51,12 +51,13 @@ def embedding_network(model: Model, frames: int = 0) -> PreparedNetwork:
     )
 
 
-def taught_network(network: PreparedNetwork, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
+def taught_network(embedding: onnx.ModelProto, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
     """Return the network of an embedding with a linear layer behind it: LOGITS, N×classes.
 
     weights: D×classes. bias: one for each class.
     """
-    model = load_onnx(network.path)
+    model = onnx.ModelProto()
+    model.CopyFrom(embedding)
     head = helper.make_node("Gemm", [EMBEDDING, "taught/weights", "taught/bias"], [LOGITS], name="taught/head")
     model.graph.node.append(head)
     constants = {"taught/weights": weights, "taught/bias": bias}

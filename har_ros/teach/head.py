@@ -44,6 +44,10 @@ class Head:
         """Return the head whose logits are divided by the temperature."""
         return Head(self.weights / temperature, self.bias / temperature)
 
+    def rounded(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return weights and bias as a network has them."""
+        return self.weights.astype(np.float32), self.bias.astype(np.float32)
+
 
 def folds(classes: Ints, groups: NDArray[np.str_], most: int = FOLDS) -> list[Fold]:
     """Divide examples so that no group is on both sides, and every class is taught in each fold.

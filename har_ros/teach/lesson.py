@@ -14,13 +14,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har_ros.backends import BackendSettings
-from har_ros.card import NetworkFile
+from har_ros.card import ModelCard, NetworkFile
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import results
 from har_ros.evaluate.batch import PLAIN
 from har_ros.evaluate.job import version_of
 from har_ros.evaluate.truth import NONE
 from har_ros.models.locate import find_model
+from har_ros.models.prepare import PreparedNetwork
+from har_ros.models.signature import load_onnx
 from har_ros.teach import head as heads
 from har_ros.teach import validate as validation
 from har_ros.teach.dataset import Dataset
@@ -40,7 +42,6 @@ from har_ros.teach.model import (
 )
 from har_ros.teach.report import write_report
 from har_ros.teach.samples import Samples, gather
-from har_ros.teach.validate import Validation
 
 ENOUGH_GROUPS = 5
 """Groups of a class below which its figures hang on few sources."""
@@ -59,6 +60,24 @@ class Settings:
     background: bool = True
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What there is to teach with: samples whose near-duplicates are in one group.
+
+    base: card of the network whose embeddings they have. prepared: that network, without its last layer.
+    backend: what computed them. duplicates: see pair_in_words. left_out: a sentence for each recording.
+    """
+
+    dataset: Dataset
+    settings: Settings
+    base: ModelCard
+    prepared: PreparedNetwork
+    backend: str
+    samples: Samples
+    duplicates: list[dict[str, Any]]
+    left_out: list[str]
+
+
 def teach(
     dataset: Dataset, folder: Path, settings: Settings, backend: BackendSettings, overwrite: bool, console: Console
 ) -> dict[str, Any]:
@@ -68,57 +87,88 @@ def teach(
     """
     check_output(folder, overwrite)
     with Embedder(find_model(settings.model), backend, settings.frames, settings.mirror) as embedder:
-        windows, left_out = read(embedder, dataset, console)
-        samples = gather(dataset.materials, windows, settings.background)
-        pairs = near_duplicates(samples)
-        samples, given = joined(samples, pairs), samples
-        if not heads.folds(samples.classes, samples.groups):
-            raise ConfigurationError(
-                f"near-duplicates make one group of all clips of a class, such as: {pair_in_words(given, pairs[0])}"
-            )
-        with told(console) as tell:
-            checked = validation.validate(samples, tell)
-            measured = _measured(samples, checked, tell)
-            tell("the network")
-            strength = heads.choose_strength(samples, np.arange(len(samples.examples)))
-            fitted = heads.fit(samples, np.arange(len(samples.examples)), strength)
-            head = heads.head_of(fitted).cooled(checked.temperature)
-        frames, backend_name = embedder.network.length, embedder.network.backend.name
-        network = taught_network(embedder.prepared, head.weights.astype(np.float32), head.bias.astype(np.float32))
-        base, input_blob = embedder.card, embedder.prepared.input_blob
+        lesson = learn_from(embedder, dataset, settings, console)
+    samples, everything = lesson.samples, np.arange(len(lesson.samples.examples))
+    with told(console) as tell:
+        checked = validation.validate(samples, tell)
+        measured = {
+            "validation": f"{len(checked.folds)}-fold cross-validation",
+            "figures": validation.figures(samples, checked.probabilities),
+            "calibration": validation.calibration(samples, checked.probabilities),
+            "uncalibrated_error": validation.calibration(samples, checked.raw)["error"],
+            "learning_curve": validation.learning_curve(samples, checked, tell),
+            "gains": validation.gains(samples, checked, tell),
+        }
+        tell("the network")
+        strength = heads.choose_strength(samples, everything)
+        head = heads.head_of(heads.fit(samples, everything, strength)).cooled(checked.temperature)
+    network = taught_network(load_onnx(lesson.prepared.path), *head.rounded())
+    measured["advice"] = advice(measured)
+    measured["chosen"] = {
+        "regularisation (C)": strength,
+        "C in the folds": ", ".join(f"{one:g}" for one in checked.strengths),
+        "temperature": round(checked.temperature, 4),
+    }
+    return write(folder, lesson, network, measured, samples, checked.probabilities)
+
+
+def learn_from(embedder: Embedder, dataset: Dataset, settings: Settings, console: Console) -> Lesson:
+    """Look at the recordings, give their windows labels, find near-duplicates. Raises HarError."""
+    windows, left_out = read(embedder, dataset, console)
+    given = gather(dataset.materials, windows, settings.background)
+    pairs = near_duplicates(given)
+    samples = joined(given, pairs)
+    if not heads.folds(samples.classes, samples.groups):
+        why = f"; {pair_in_words(given, pairs[0])}" if pairs else ""
+        raise ConfigurationError(
+            f"the groups of {dataset.path} cannot be divided so that every class is on both sides; add clips of other "
+            f"sources or people{why}"
+        )
+    duplicates = [_told(given, pair) for pair in pairs]
+    backend = embedder.network.backend.name
+    return Lesson(dataset, settings, embedder.card, embedder.prepared, backend, samples, duplicates, left_out)
+
+
+def write(
+    folder: Path,
+    lesson: Lesson,
+    network: bytes,
+    measured: Mapping[str, Any],
+    tested: Samples,
+    probabilities: Floats,
+) -> dict[str, Any]:
+    """Write the network's folder; returns what is in metrics.json. Raises HarError.
+
+    measured: validation, figures, calibration and what else there is. tested: what the probabilities speak of.
+    """
+    samples, base, prepared = lesson.samples, lesson.base, lesson.prepared
     description = f"{', '.join(samples.labels)}: taught on top of {base.name} with {len(samples.examples)} clips"
-    file = NetworkFile(NETWORK, input_blob, LOGITS, embedding=base.network.embedding if base.network else None)
-    card = taught_card(base, folder.name, samples.labels, frames, file, description)
+    embedding = base.network.embedding if base.network else None
+    file = NetworkFile(NETWORK, prepared.input_blob, LOGITS, embedding=embedding)
+    card = taught_card(base, folder.name, samples.labels, prepared.shape[0], file, description)
     metrics = {
         "name": card.name,
         "base": base.name,
-        "backend": backend_name,
+        "backend": lesson.backend,
         "labels": samples.labels,
-        "frames": frames,
+        "frames": prepared.shape[0],
         "clips": len(samples.examples),
         "windows": len(samples.example),
         "groups": len(np.unique(samples.groups)),
-        "grouping": dataset.grouping,
-        "folds": len(checked.folds),
+        "grouping": lesson.dataset.grouping,
+        "advice": [],
         **measured,
-        "advice": advice(measured),
-        "duplicates": [_told(given, pair) for pair in pairs],
-        "left_out": left_out,
-        "settings": {
-            "regularisation (C)": strength,
-            "C in the folds": ", ".join(f"{one:g}" for one in checked.strengths),
-            "temperature": round(checked.temperature, 4),
-            **asdict(settings),
-            "dataset": str(dataset.path),
-        },
+        "duplicates": lesson.duplicates,
+        "left_out": lesson.left_out,
+        "settings": {**measured["chosen"], **asdict(lesson.settings), "dataset": str(lesson.dataset.path)},
         "versions": {name: version_of(name) for name in ("har_ros", "numpy", "scikit-learn", "onnx", "openvino")},
     }
 
     def fill(place: Path) -> None:
         write_network(place, card, network, samples.labels)
         results.write_json(place / METRICS, metrics)
-        _write_clips(place / CLIPS, samples, checked.probabilities)
-        write_report(place / REPORT, metrics, samples, checked.probabilities)
+        _write_clips(place / CLIPS, tested, probabilities)
+        write_report(place / REPORT, metrics, tested, probabilities)
 
     write_model(folder, fill)
     return metrics
@@ -149,16 +199,6 @@ def told(console: Console) -> Iterator[validation.Tell]:
     """Lend what shows the work that is being done."""
     with console.status("cross-validation") as status:
         yield lambda what: status.update(what)
-
-
-def _measured(samples: Samples, checked: Validation, tell: validation.Tell) -> dict[str, Any]:
-    return {
-        "figures": validation.figures(samples, checked.probabilities),
-        "calibration": validation.calibration(samples, checked.probabilities),
-        "uncalibrated_error": validation.calibration(samples, checked.raw)["error"],
-        "learning_curve": validation.learning_curve(samples, checked, tell),
-        "gains": validation.gains(samples, checked, tell),
-    }
 
 
 def advice(measured: Mapping[str, Any]) -> list[str]:

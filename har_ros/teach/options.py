@@ -46,3 +46,8 @@ def dataset_of(options: argparse.Namespace) -> Dataset:
     """Return the dataset that the options name. Raises HarError."""
     label_map = load_label_map(options.label_map) if options.label_map else {}
     return load_dataset(options.dataset.expanduser(), options.group_pattern, options.group_column, label_map)
+
+
+def interrupt(*_: object) -> None:
+    """Let SIGTERM do what Ctrl-C does."""
+    raise KeyboardInterrupt

@@ -29,7 +29,11 @@ def write_report(path: Path, metrics: Mapping[str, Any], samples: Samples, proba
         .render(
             title=f"{measured['name']}: {len(samples.labels)} classes, taught with {len(samples.examples)} clips",
             m=measured,
-            curves={"learning": learning_curve(measured["learning_curve"]), "reliability": charts.reliability_of(rows)},
+            curves={
+                "learning": learning_curve(measured["learning_curve"]) if "learning_curve" in measured else "",
+                "losses": loss_curve(measured["losses"]) if measured.get("losses") else "",
+                "reliability": charts.reliability_of(rows),
+            },
             mistakes=_mistakes(samples, probabilities),
             most_classes=MOST_CLASSES,
         )
@@ -49,6 +53,14 @@ def learning_curve(rows: Sequence[Mapping[str, Any]]) -> str:
     values, low, high = ([row["accuracy"][name] for row in rows] for name in ("value", "low", "high"))
     axes.fill_between(sizes, low, high, color=charts.PALETTE[0], alpha=0.2, linewidth=0)
     axes.plot(sizes, values, color=charts.PALETTE[0], marker="o")
+    return charts.as_svg(figure)
+
+
+def loss_curve(losses: Sequence[float]) -> str:
+    """Draw the loss over the steps of a training, as SVG."""
+    figure, axes = charts.new_axes("step", "loss")
+    axes.set(xlim=(0.5, len(losses) + 0.5), ylim=(0, max(losses) * 1.05))
+    axes.plot(range(1, len(losses) + 1), losses, color=charts.PALETTE[0])
     return charts.as_svg(figure)
 
 

@@ -115,6 +115,18 @@ def gather(materials: Iterable[Material], windows: Mapping[Path, Sequence[Window
     )
 
 
+def only(samples: Samples, examples: NDArray[np.int64]) -> Samples:
+    """Return the samples of these examples, whose numbers ascend."""
+    kept = np.isin(samples.example, examples)
+    return Samples(
+        samples.labels,
+        tuple(samples.examples[number] for number in examples),
+        np.searchsorted(examples, samples.example[kept]),
+        samples.embeddings[kept],
+        samples.looks[kept],
+    )
+
+
 def _whole(material: Material, seen: Windows) -> list[_Found]:
     end = int(seen.end.max(initial=seen.first)) - seen.first
     return [_Found(material.name, str(material.label), 0, end, list(range(len(seen.start))))]

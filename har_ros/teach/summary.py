@@ -1,0 +1,43 @@
+"""What the terminal shows of a taught network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from har_ros.evaluate.batch import PLAIN
+from har_ros.teach.model import REPORT
+
+MOST_PAIRS = 5
+"""Near-duplicates that are printed."""
+
+
+def show(metrics: Mapping[str, Any], folder: Path) -> None:
+    """Print the figures, and what to do next."""
+    console = Console()
+    figures = metrics["figures"]
+    table = Table("class", "clips", "groups", "precision", "recall", "F1 (95 %)", box=None)
+    for row in figures["classes"]:
+        f1 = row["f1"]
+        counts = (str(row["clips"]), str(row["groups"]))
+        values = (f"{row['precision']['value']:.3f}", f"{row['recall']['value']:.3f}")
+        table.add_row(row["label"], *counts, *values, f"{f1['value']:.3f} ({f1['low']:.3f} … {f1['high']:.3f})")
+    console.print(table)
+    accuracy = figures["accuracy"]
+    console.print(
+        f"clips recognised: {accuracy['value']:.3f} ({accuracy['low']:.3f} … {accuracy['high']:.3f}), "
+        f"{metrics['validation']}, groups: {metrics['grouping']}",
+        **PLAIN,
+    )
+    for pair in metrics["duplicates"][:MOST_PAIRS]:
+        console.print(pair["text"], **PLAIN)
+    if (more := len(metrics["duplicates"]) - MOST_PAIRS) > 0:
+        console.print(f"{more} more pairs of near-duplicates are in the report", **PLAIN)
+    for text in metrics["advice"]:
+        console.print(f"would help: {text}", **PLAIN)
+    console.print(f"report:  {folder / REPORT}", **PLAIN)
+    console.print(f"network: {folder}; run: ros2 launch har_ros actionnet.launch.py model:={folder}", **PLAIN)
