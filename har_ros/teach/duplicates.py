@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from har_ros.teach.samples import Samples
 
-MOTION_STEP = 4
+MOTION_STEP = 8
 """Looks from one to that from which it is subtracted: a third of a second with I3D's 25 Hz."""
 ALIKE, MOVE_ALIKE = 0.95, 0.8
 """Correlation of two looks of the same moment, and of what moves in them; a camera's view at rest is no moment."""
 STILL = 1.0
 """Standard deviation of a look's motion, in grey levels of 256, below which nothing moves."""
 MOMENTS = 3
-"""Looks that two clips share when they are duplicates, at least."""
+"""Looks that two clips share when they are duplicates, at least, of every STRIDE-th."""
+STRIDE = 4
 CHUNK = 2048
 Looks = NDArray[np.float32]
 
@@ -91,9 +92,9 @@ def _unit(rows: Looks) -> Looks:
 
 
 def _matches(one: _Described, other: _Described, owner: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return the pairs of examples that share MOMENTS looks. Every other look of `one` is enough."""
+    """Return the pairs of examples that share MOMENTS looks. Some of `one` are enough, compared with all others."""
     shared: Counter[tuple[int, int]] = Counter()
-    chosen = np.flatnonzero(one.moves)[::2]
+    chosen = np.flatnonzero(one.moves)[::STRIDE]
     for rows in np.array_split(chosen, max(1, len(chosen) // CHUNK)):
         i, j = np.nonzero((one.look[rows] @ other.look.T > ALIKE) & other.moves[None])
         keep = owner[rows[i]] < owner[j]

@@ -26,15 +26,13 @@ from har_ros.teach.graph import embedding_network
 from har_ros.teach.windows import windows
 from har_ros.window import Clip
 
-VERSION = 1  # of what is kept
+VERSION = 2  # of what is kept
 KEPT = 10_000
-"""Recordings in the cache, at most; one of a single window takes 16 kB."""
+"""Recordings in the cache, at most; one of a single window takes 25 kB."""
 OVERLAP = 2
 """A window begins when the one before is through by 1/OVERLAP."""
 LOOK = 16
 """Pixels of the sides of a frame's look, by which near-duplicates are found."""
-LOOK_STEP = 2
-"""Frames from one look to the next."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Windows:
 
     embeddings: float32 n×views×D; views: as it is and, unless that was not wanted, mirrored. start, end: stamps of the
     first and last frame, int64 nanoseconds. first: stamp of the recording's first image.
-    looks: uint8 n×frames/LOOK_STEP×LOOK×LOOK, grey.
+    looks: uint8 n×frames×LOOK×LOOK, grey.
     """
 
     camera: str
@@ -117,10 +115,10 @@ def hop_of(length: int) -> int:
 
 
 def looks(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return small grey pictures of every LOOK_STEP-th frame. frames: T×H×W×3 RGB."""
+    """Return small grey pictures of the frames. frames: T×H×W×3 RGB."""
     small = [
         cv2.cvtColor(cv2.resize(frame, (LOOK, LOOK), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-        for frame in frames[::LOOK_STEP]
+        for frame in frames
     ]
     return np.asarray(small, np.uint8)
 
