@@ -107,8 +107,9 @@ def pieces(
     at = start
     for begin, stop in [*sorted((piece.start, piece.end) for piece in own), (end, end)]:
         while begin - at >= max(1, wanted):
-            yield Piece(NONE, camera, at, min(begin, at + LONGEST_BACKGROUND))
-            at += LONGEST_BACKGROUND
+            until = min(begin, at + LONGEST_BACKGROUND)
+            yield Piece(NONE, camera, at, until)
+            at = until
         at = max(at, stop)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from har_ros.teach.samples import Samples
 
 MOTION_STEP = 8
-"""Looks from one to that from which it is subtracted: a third of a second with I3D's 25 Hz."""
+"""Looks from one to that from which it is subtracted: a third of a second with I3D's 25 Hz; less in short windows."""
 ALIKE, MOVE_ALIKE = 0.95, 0.8
 """Correlation of two looks of the same moment, and of what moves in them; a camera's view at rest is no moment."""
 STILL = 1.0
@@ -77,7 +77,7 @@ class _Described:
 def _described(looks: NDArray[np.uint8], example: NDArray[np.int64]) -> tuple[_Described, NDArray[np.int64]]:
     count, frames = looks.shape[:2]
     flat = looks.reshape(count, frames, -1).astype(np.float32)
-    step = min(MOTION_STEP, frames - 1)
+    step = max(1, min(MOTION_STEP, frames // 4))
     motion = flat[:, step:] - flat[:, : frames - step]
     look = flat[:, : frames - step].reshape(-1, flat.shape[-1])
     motion = motion.reshape(look.shape)

@@ -1,0 +1,306 @@
+"""`actionnet teach` from end to end, with a small network and with I3D."""
+
+import csv
+import errno
+import importlib.util
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from clips import COLOURS, moving, teachable, write_dataset, write_video
+
+from har_ros.backends import BackendSettings, load_backend
+from har_ros.card import load_card
+from har_ros.cli import main as actionnet
+from har_ros.evaluate import results
+from har_ros.evaluate.bag import open_recording
+from har_ros.models.locate import find_model
+from har_ros.models.prepare import merged
+from har_ros.models.signature import load_onnx
+from har_ros.pixels import CameraImage
+from har_ros.recognizer import Recognizer
+from har_ros.teach import embed, lesson
+from har_ros.teach import head as heads
+from har_ros.teach.dataset import Material
+from har_ros.teach.graph import embedding_network, taught_network
+from har_ros.teach.samples import gather
+from har_ros.teach.windows import windows as find_windows
+
+CPU = BackendSettings("openvino", "f32")
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory):
+    return teachable(tmp_path_factory.mktemp("network"))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("dataset") / "set")
+
+
+@pytest.fixture
+def teach(card, dataset, tmp_path, module_cache):
+    def run(*options, status=0, dataset=dataset, output="taught"):
+        given = ["--model", str(card), "--backend", "openvino", "--precision", "f32"]
+        assert actionnet(["teach", str(dataset), "-o", str(tmp_path / output), *given, *map(str, options)]) == status
+        return tmp_path / output
+
+    return run
+
+
+def test_the_folder_is_a_model_that_recognises_the_classes(teach, dataset):
+    folder = teach()
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "card.yaml",
+        "clips.csv",
+        "labels.txt",
+        "metrics.json",
+        "network.onnx",
+        "report.html",
+    ]
+    with Recognizer.open(str(folder), CPU) as recognizer:
+        assert recognizer.labels == ("blue", "red", "none")
+        for label, colour in COLOURS.items():
+            stream = recognizer.stream()
+            for number, pixels in enumerate(moving(colour, frames=8, seed=99)):
+                stream.push(CameraImage.of_array(pixels, 1 + number * 125_000_000))
+            [result] = recognizer.recognize([stream])
+            assert result.prediction.hypotheses[0].label == label
+    measured = json.loads((folder / "metrics.json").read_text())
+    assert measured["figures"]["accuracy"]["value"] > 0.9
+    assert measured["clips"] == 24
+    assert measured["groups"] == 4
+    assert measured["validation"] == "4-fold cross-validation"
+
+
+def test_clips_are_listed_with_what_was_said_without_them(teach):
+    folder = teach()
+    rows = list(csv.DictReader((folder / "clips.csv").open()))
+    assert len(rows) == 24
+    right = np.mean([row["label"] == row["said"] for row in rows])
+    assert right == pytest.approx(results.read_json(folder / "metrics.json")["figures"]["accuracy"]["value"])
+    for row in rows:
+        probabilities = {label: float(row[label]) for label in ("blue", "red", "none")}
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-3)
+        assert row["said"] == max(probabilities, key=probabilities.get)
+
+
+def test_the_report_shows_charts_and_mistakes(teach, dataset, tmp_path):
+    mixed = tmp_path / "mixed"
+    shutil.copytree(dataset, mixed)
+    shutil.move(mixed / "red/g0/0.avi", mixed / "blue/g0/wrong.avi")
+    text = (teach(dataset=mixed) / "report.html").read_text()
+    assert text.count("<svg") == 2
+    assert "blue/g0/wrong.avi" in text
+    assert "data:image/jpeg;base64," in text
+    assert "http" not in text.replace("http://www.w3.org", "")
+    assert "temperature" in text
+
+
+def test_it_is_streamed_where_its_base_can_be(teach):
+    with Recognizer.open(str(teach()), CPU, continual=True) as recognizer:
+        stream, answers = recognizer.stream(), []
+        for number, pixels in enumerate(moving(COLOURS["red"], frames=40, seed=99)):
+            if stream.push(CameraImage.of_array(pixels, 1 + number * 125_000_000)):
+                answers += recognizer.recognize([stream])
+        assert answers[-1].prediction.hypotheses[0].label == "red"
+
+
+def test_it_can_be_taught_again(teach, dataset, tmp_path):
+    first = teach()
+    again = tmp_path / "again"
+    given = ["--model", str(first), "--backend", "openvino", "--precision", "f32"]
+    assert actionnet(["teach", str(dataset), "-o", str(again), *given]) == 0
+    one, two = (json.loads((folder / "metrics.json").read_text())["figures"] for folder in (first, again))
+    assert one["confusion"] == two["confusion"]
+
+
+def test_the_same_dataset_gives_the_same_network(teach):
+    first = {path.name: path.read_bytes() for path in teach().iterdir()}
+    second = {path.name: path.read_bytes() for path in teach("--overwrite").iterdir()}
+    assert first == second
+
+
+@pytest.mark.parametrize("outputs", [2, 3])
+def test_scikit_learn_openvino_and_onnx_runtime_agree(card, dataset, module_cache, tmp_path, outputs):
+    """The same probabilities of the same frames to 1e-4, from embedding and pipeline, and from the one graph."""
+    model = find_model(str(card))
+    agree(model, sorted(dataset.rglob("*.avi")), outputs, tmp_path)
+
+
+def test_they_agree_with_i3d(module_cache, tmp_path):
+    demo = Path(importlib.util.find_spec("Pose2Sim").submodule_search_locations[0])
+    videos = sorted((demo / "Demo_SinglePerson/videos").glob("cam0[12].mp4"))
+    agree(find_model("i3d-kinetics-400"), videos, 2, tmp_path, frames=16)
+
+
+def agree(model, videos, outputs, folder, frames=0):
+    prepared = embedding_network(model, frames)
+    with embed.Embedder(model, CPU, frames) as embedder:
+        windows = {path: embedder.look_at(path) for path in videos}
+    materials = [Material(f"{i}", path, f"g{i}", f"l{i % outputs}") for i, path in enumerate(videos * outputs * 2)]
+    samples = gather(materials, {m.path: windows[m.path] for m in materials}, False)
+    pipeline = heads.fit(samples, np.arange(len(samples.examples)), 0.1)
+    path = folder / "network.onnx"
+    path.write_bytes(taught_network(load_onnx(prepared.path), *heads.head_of(pipeline).rounded()))
+    network = replace(prepared, path=path, output_blob="taught_logits", output="logits")
+    backend = load_backend(network, CPU)
+    session = onnxruntime.InferenceSession(merged(network))
+    for video in videos[:4]:
+        recording = open_recording(video)
+        _, cameras = find_windows(recording, model.card, prepared.shape[0], 10_000, lambda clip: clip.frames.copy())
+        clips = [window.seen for window in cameras["/video"]]
+        expected = pipeline.predict_proba(windows[video][0].embeddings[:1, 0])
+        np.testing.assert_allclose(backend.infer(clips[:1]), expected, atol=1e-4)
+        np.testing.assert_allclose(session.run(None, {"frames": clips[0][None]})[0], expected, atol=1e-4)
+    backend.close()
+
+
+def test_segments_of_a_recording_teach_too_and_the_evaluator_takes_the_same_file(teach, tmp_path, capsys):
+    rows = ["video,start,end,label"]
+    for number in range(4):
+        parts = [
+            moving(COLOURS[label], frames=32, seed=number * 10 + i) for i, label in enumerate(("none", "red", "blue"))
+        ]
+        write_video(tmp_path / f"v{number}.avi", np.concatenate(parts))
+        rows += [f"v{number}.avi,4,8,Red one", f"v{number}.avi,8,12,blue"]
+    truth = tmp_path / "segments.csv"
+    truth.write_text("\n".join(rows) + "\n")
+    (tmp_path / "map.yaml").write_text("Red one: red\n")
+    folder = teach("--label-map", tmp_path / "map.yaml", dataset=truth)
+    measured = json.loads((folder / "metrics.json").read_text())
+    assert measured["labels"] == ["blue", "red", "none"]
+    assert measured["figures"]["accuracy"]["value"] > 0.9
+    videos = [str(tmp_path / f"v{number}.avi") for number in range(4)]
+    given = [
+        "-p",
+        f"model:={folder}",
+        "-p",
+        "backend:=openvino",
+        "--truth",
+        str(truth),
+        "--label-map",
+        str(tmp_path / "map.yaml"),
+    ]
+    assert actionnet(["evaluate", *videos, *given, "-o", str(tmp_path / "results")]) == 0
+    assert results.read_json(tmp_path / "results/metrics.json")["overall"]["top1"]["value"] > 0.9
+
+
+# --- what goes wrong ---
+
+
+def test_what_cannot_be_read_is_left_out_and_named(teach, dataset, tmp_path, capfd):
+    folder = tmp_path / "set"
+    shutil.copytree(dataset, folder)
+    (folder / "red/g0/broken.avi").write_bytes(b"RIFF" + bytes(300))
+    (folder / "red/g1/empty.avi").write_bytes(b"")
+    write_video(folder / "blue/g1/single.avi", moving(frames=1))
+    left_out = json.loads((teach(dataset=folder) / "metrics.json").read_text())["left_out"]
+    said = capfd.readouterr().err
+    for name in ("broken.avi", "empty.avi", "single.avi"):
+        assert sum(name in text for text in left_out) == 1
+        assert f"left out: {next(text for text in left_out if name in text)}" in said
+
+
+@pytest.mark.parametrize("change", ["file", "folder", "model"])
+def test_what_is_there_is_not_overwritten(teach, tmp_path, capfd, change):
+    place = tmp_path / "taught"
+    if change == "file":
+        place.write_text("mine")
+    elif change == "folder":
+        place.mkdir()
+        (place / "mine.txt").write_text("mine")
+    else:
+        teach()
+    before = {path: path.read_bytes() for path in [place, *place.rglob("*")] if path.is_file()}
+    teach(status=1)
+    assert {path: path.read_bytes() for path in [place, *place.rglob("*")] if path.is_file()} == before
+    assert str(place) in capfd.readouterr().err
+    if change == "folder":
+        teach("--overwrite", status=1)
+
+
+def test_a_full_disk_leaves_nothing_and_keeps_the_embeddings(teach, tmp_path, monkeypatch, capfd):
+    before = {path.name: path.read_bytes() for path in teach().iterdir()}
+    write = Path.write_bytes
+
+    def full(path, data):
+        if path.name == "network.onnx":
+            write(path, data[:1000])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        folder = teach("--overwrite", status=1)
+    said = capfd.readouterr().err
+    assert str(folder) in said
+    assert "No space left" in said
+    assert "make room" in said
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["taught"]
+
+
+def test_an_interrupted_run_leaves_nothing_and_goes_on(teach, tmp_path, monkeypatch, own_cache, capfd):
+    looked_at = []
+    compute = embed.Embedder._computed
+
+    def counted(self, recording):
+        if len(looked_at) == 10:
+            raise KeyboardInterrupt
+        looked_at.append(recording.path)
+        return compute(self, recording)
+
+    monkeypatch.setattr(embed.Embedder, "_computed", counted)
+    teach(status=130)
+    assert list(tmp_path.glob("taught*")) == []
+    assert "goes on from here" in capfd.readouterr().err
+    monkeypatch.setattr(embed.Embedder, "_computed", lambda self, r: looked_at.append(r.path) or compute(self, r))
+    teach()
+    assert len(looked_at) == len(set(looked_at)) == 24
+
+
+def test_near_duplicates_join_groups_and_are_told(teach, tmp_path, capfd):
+    folder = tmp_path / "set"
+    for number, label in enumerate(("red", "blue")):
+        for clip in range(6):
+            pictures = moving(COLOURS[label], frames=24, seed=40 * number + clip, size=64)
+            write_video(folder / label / f"g{clip}" / "clip.avi", pictures)
+    copied = [picture[:, ::-1] for picture in moving(COLOURS["red"], frames=24, seed=0, size=64)]
+    write_video(folder / "red/g5/copy.avi", copied)
+    measured = json.loads((teach(dataset=folder) / "metrics.json").read_text())
+    [pair] = measured["duplicates"]
+    assert pair["across_groups"]
+    assert not pair["across_classes"]
+    assert "red/g0/clip.avi and red/g5/copy.avi are near-duplicates, mirrored in two groups" in capfd.readouterr().out
+    assert measured["groups"] == 5
+
+
+def test_advice_names_what_is_missing():
+    interval = {"value": 0.5, "low": 0.4, "high": 0.6}
+    measured = {
+        "gains": [{"label": "b", "cost_of_half": 0.1}, {"label": "a", "cost_of_half": 0.0}],
+        "learning_curve": [
+            {"clips_per_class": n, "accuracy": {**interval, "value": v}} for n, v in ((5, 0.5), (9, 0.6))
+        ],
+        "figures": {"classes": [{"label": "a", "groups": 7}, {"label": "b", "groups": 3}]},
+    }
+    texts = lesson.advice(measured)
+    assert [text.split(":")[0].split(",")[0] for text in texts] == [
+        "More clips of b",
+        "More clips of all classes",
+        "Clips of other sources or people",
+        "A class none with anything else",
+    ]
+
+
+def test_the_card_is_that_of_its_base_but_for_the_classes(teach, card):
+    base, found = load_card(card), load_card(teach() / "card.yaml")
+    assert found.input == base.input
+    assert found.window == base.window
+    assert (found.name, found.labels, found.outputs) == ("taught", "labels.txt", "logits")
