@@ -1,3 +1,4 @@
+import importlib.util
 import os
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from har_ros.cli import main as actionnet
 from har_ros.evaluate.bag import CLASSIFICATION
 
 SHARED_DATA = Path(os.environ.get("HAR_ROS_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+FINETUNE = all(importlib.util.find_spec(name) for name in ("torch", "lightning", "tensorboard"))
 
 settings.register_profile("default", deadline=None)  # CI's machines are sometimes slow
 settings.register_profile("nightly", deadline=None, max_examples=10_000)  # pytest --hypothesis-profile nightly
@@ -84,6 +87,8 @@ def evaluate(bags, brightness_card, tmp_path, truth):
 
 
 def pytest_runtest_setup(item):
-    """Skip what needs a GPU, with the reason."""
+    """Skip what needs a GPU or PyTorch, with the reason."""
     if item.get_closest_marker("gpu") and (reason := gpu_missing()):
         pytest.skip(reason)
+    if item.get_closest_marker("finetune") and not FINETUNE:
+        pytest.skip("PyTorch and Lightning are not installed: make test-finetune")

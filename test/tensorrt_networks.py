@@ -1,11 +1,16 @@
 """What TensorRT's tests build: each kind of network, prepared."""
 
+from dataclasses import replace
+
+import numpy as np
 import onnx
 from small_networks import convolutional_network, encoder_decoder, write_card
 from streamable_networks import ARCHITECTURES
 
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
+from har_ros.models.signature import load_onnx
+from har_ros.teach.graph import LOGITS, embedding_network, taught_network
 
 
 def small_clip(folder):
@@ -22,6 +27,16 @@ def i3d(folder):
     return prepare(find_model("i3d-kinetics-400"), 16)
 
 
+def taught_i3d(folder):
+    """I3D with a last layer of three classes, as actionnet teach writes it."""
+    network = embedding_network(find_model("i3d-kinetics-400"), 16)
+    rng = np.random.default_rng(0)
+    path = folder / "taught.onnx"
+    weights, bias = rng.normal(size=(1024, 3)).astype(np.float32), rng.normal(size=3).astype(np.float32)
+    path.write_bytes(taught_network(load_onnx(network.path), weights, bias))
+    return (replace(network, path=path, output_blob=LOGITS, output="logits"),)
+
+
 def small_continual(folder):
     onnx.save(ARCHITECTURES["r3d_18"](), folder / "small.onnx")
     fields = {"layout": "NCTHW", "range": [0, 1], "height": 16, "width": 16}
@@ -33,4 +48,4 @@ def continual_i3d(folder):
 
 
 CONTINUAL = {"continual": small_continual, "continual i3d": continual_i3d}
-NETWORKS = {"clip": small_clip, "encoder-decoder": small_pair, "i3d": i3d}
+NETWORKS = {"clip": small_clip, "encoder-decoder": small_pair, "i3d": i3d, "taught i3d": taught_i3d}

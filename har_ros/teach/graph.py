@@ -37,7 +37,7 @@ def embedding_network(model: Model, frames: int = 0) -> PreparedNetwork:
             f"{card.name} names no embedding; add network.embedding to its card: the tensor before the last layer"
         )
     tensor = card.network.embedding
-    cut = _embedding(load_onnx(network.path), tensor)
+    cut = cut_before_the_end(load_onnx(network.path), tensor)
     key = hashlib.sha256(f"{digest(network.path, 'sha256')} {tensor} {VERSION}".encode()).hexdigest()[:12]
     path = cached(f"{card.name}-{key}-embedding.onnx", cut.SerializeToString)
     return replace(
@@ -68,7 +68,7 @@ def taught_network(embedding: onnx.ModelProto, weights: NDArray[np.float32], bia
     return bytes(model.SerializeToString())
 
 
-def _embedding(model: onnx.ModelProto, tensor: str) -> onnx.ModelProto:
+def cut_before_the_end(model: onnx.ModelProto, tensor: str) -> onnx.ModelProto:
     """Return what leads to the tensor, averaged over all axes behind the second. Raises ModelError."""
     graph = model.graph
     makers = {output: node for node in graph.node for output in node.output}

@@ -1,0 +1,184 @@
+"""Recording an action from running cameras, teaching it, and putting it to work, as one does on a robot."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+
+import cv2
+import pytest
+import rclpy
+from ament_index_python.packages import get_package_prefix
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image
+
+from har_ros.errors import ConfigurationError
+from har_ros.nodes import record_action
+from har_ros.nodes.record_action import RecordAction
+from har_ros.teach.dataset import load_dataset
+
+
+def installed(name):
+    return str(Path(get_package_prefix("har_ros"), "lib", "har_ros", name))
+
+
+@pytest.fixture
+def recorder(ros, monkeypatch, tmp_path):
+    """The node in the test's own executor. `recorder.over`: whether it has ended its program."""
+    nodes = []
+    monkeypatch.setattr(record_action, "try_shutdown", lambda context: setattr(nodes[0], "over", True))
+
+    def start(*topics, **parameters):
+        values = {"label": "waving", "takes": 1, "countdown": 0, "seconds": 0.5, **parameters}
+        values |= {"dataset": str(tmp_path / "actions"), "image_topics": list(topics)}
+        overrides = [rclpy.Parameter(name, value=value) for name, value in values.items()]
+        node = ros.add(RecordAction(parameter_overrides=overrides))
+        node.over = False
+        nodes.append(node)
+        node.start()
+        return node
+
+    yield start
+    for node in nodes:
+        node.stop()
+        node.destroy_node()
+
+
+@pytest.fixture
+def film(ros):
+    """Returns what publishes images on a topic, twenty a second, until the test ends."""
+    timers = []
+
+    def begin(topic, brightness=100, **fields):
+        publisher, sent = ros.node.create_publisher(Image, topic, qos_profile_sensor_data), []
+
+        def show():
+            sent.append(1)
+            stamp = ros.node.get_clock().now().to_msg()
+            message = Image(height=48, width=64, encoding="mono8", step=64, data=bytes([brightness] * 64 * 48))
+            message.header.stamp = stamp
+            for name, value in fields.items():
+                setattr(message, name, value)
+            publisher.publish(message)
+
+        timers.append(ros.node.create_timer(0.05, show))
+
+    yield begin
+    for timer in timers:
+        timer.cancel()
+
+
+def clips(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_each_take_has_a_clip_of_each_camera_and_is_a_group(ros, recorder, film, tmp_path):
+    film("/left/image_raw", 60)
+    film("/right/image_raw", 180)
+    node = recorder("/left/image_raw", "/right/image_raw", takes=2)
+    ros.until(lambda: node.over, "the end of the takes")
+    found = list((tmp_path / "actions/waving").iterdir())
+    assert len(found) == 2
+    for take in found:
+        assert clips(take) == ["left.mp4", "right.mp4"]
+        for name, brightness in (("left", 60), ("right", 180)):
+            video, count = cv2.VideoCapture(str(take / f"{name}.mp4")), 0
+            while (picture := video.read()[1]) is not None:
+                count += 1
+                assert abs(float(picture.mean()) - brightness) < 8
+            assert 5 <= count <= 14
+            assert count / video.get(cv2.CAP_PROP_FPS) == pytest.approx(0.5, abs=0.2)
+
+
+def test_takes_of_a_group_are_in_its_folder_and_large_images_become_smaller(ros, recorder, film, tmp_path):
+    film("/left/image_raw")
+    node = recorder("/left/image_raw", group="alice", max_side=32)
+    ros.until(lambda: node.over, "the end of the take")
+    [name] = clips(tmp_path / "actions")
+    assert name.startswith("waving/alice/")
+    video = cv2.VideoCapture(str(tmp_path / "actions" / name))
+    assert (video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (32, 24)
+
+
+def test_the_countdown_begins_when_all_cameras_are_there(ros, recorder, film, tmp_path, capfd):
+    film("/left/image_raw")
+    node = recorder("/left/image_raw", "/right/image_raw", countdown=2)
+    ros.until(lambda: not node._silent - {"right"}, "images of the left camera")
+    assert "waving in" not in capfd.readouterr().err
+    film("/right/image_raw")
+    ros.until(lambda: node.over, "the end of the take")
+    said = capfd.readouterr().err
+    places = [said.index(text) for text in ("waving in 2", "waving in 1", "NOW", "1 takes; record 4 more")]
+    assert places == sorted(places)
+
+
+def test_broken_images_are_told_and_left_out(ros, recorder, film, tmp_path, capfd):
+    film("/left/image_raw")
+    film("/left/image_raw", encoding="no such thing")
+    node = recorder("/left/image_raw")
+    ros.until(lambda: node.over, "the end of the take")
+    assert len(clips(tmp_path / "actions")) == 1
+    assert "no such thing" in capfd.readouterr().err
+
+
+def test_a_take_that_is_cut_short_leaves_nothing(ros, recorder, film, tmp_path):
+    film("/left/image_raw")
+    node = recorder("/left/image_raw", seconds=30.0)
+    ros.until(lambda: node._take is not None and node._take._clips, "the first image of the take")
+    node.stop()
+    assert not (tmp_path / "actions").exists() or list((tmp_path / "actions").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "part"),
+    [
+        ({"label": ""}, "label is empty"),
+        ({"label": "a/b"}, "'a/b'"),
+        ({"label": "Waving"}, "'waving'"),
+        ({"group": ".x"}, "'.x'"),
+        ({"seconds": 0.1}, "seconds"),
+    ],
+)
+def test_what_cannot_be_recorded_is_refused_at_start(recorder, tmp_path, parameters, part):
+    (tmp_path / "actions/waving").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match=part):
+        recorder("/left/image_raw", **parameters)
+
+
+def test_record_teach_and_put_to_work(ros, robot, tmp_path):
+    """The demo's cameras are recorded as two actions; what is taught with them then runs in the node."""
+    place = importlib.util.find_spec("Pose2Sim").submodule_search_locations[0]
+    videos = [f"{place}/Demo_SinglePerson/videos/cam0{number}.mp4" for number in (1, 2, 3, 4)]
+    env = {**os.environ, "ROS_DOMAIN_ID": os.environ["ROS_DOMAIN_ID"]}
+    topics = [f"/cam0{number}/image_raw" for number in (1, 2, 3, 4)]
+    dataset, taught = tmp_path / "actions", tmp_path / "mine"
+    with ExitStack() as stack:
+        cameras = [installed("video_source"), "--ros-args", "-p", f"videos:=[{', '.join(videos)}]"]
+        cameras += ["-p", "max_side:=320", "-p", "rate:=15.0"]
+        source = stack.enter_context(subprocess.Popen(cameras, env=env))
+        stack.callback(source.send_signal, signal.SIGINT)
+        for topic, label in zip(topics, ("stretching", "stretching", "none", "none"), strict=True):
+            command = [installed("record_action"), "--label", label, "--dataset", str(dataset)]
+            command += ["--image-topics", topic, "--takes", "1", "--seconds", "1.5", "--countdown", "0"]
+            done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done.stderr
+        assert "none: 2 takes; record 3 more" in done.stderr
+        assert len(load_dataset(dataset).materials) == 4
+        command = [installed("teach"), str(dataset), "-o", str(taught), "--frames", "16", "--backend", "openvino"]
+        done = subprocess.run([*command, "--ros-args"], env=env, capture_output=True, text=True, timeout=100)
+        assert done.returncode == 0, done.stderr
+        assert f"model:={taught}" in done.stdout.replace("\n", "")
+        machine = robot(image_topics=[topics[0], topics[2]])
+        for transition in ("deactivate", "cleanup"):
+            assert machine.change(transition)[0]
+        assert machine.set(model=str(taught), frames=16, backend="openvino") == ""
+        for transition in ("configure", "activate"):
+            assert machine.change(transition)[0]
+        best = {}
+        while len(best) < 2:
+            message = ros.receive(machine.actions, "an action")
+            if len(message.results) == 2:
+                best[message.header.frame_id] = message.results[0].class_id
+        assert best == {"cam01": "stretching", "cam03": "none"}
