@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from har_ros.teach.embed import LOOK
 from har_ros.teach.samples import Samples
 
 MOTION_STEP = 8
@@ -24,7 +26,8 @@ STILL = 1.0
 MOMENTS = 3
 """Looks that two clips share when they are duplicates, at least, of every STRIDE-th."""
 STRIDE = 4
-CHUNK = 2048
+CHUNK = 1 << 25
+"""Pairs of looks that are compared at a time, at most."""
 Looks = NDArray[np.float32]
 
 
@@ -39,11 +42,11 @@ class Pair:
 
 def near_duplicates(samples: Samples) -> list[Pair]:
     """Return all pairs of examples of different recordings that show the same moments."""
-    still, owner = _described(samples.looks, samples.example)
-    mirrored, _ = _described(samples.looks[..., ::-1], samples.example)
+    plain = _described(samples.looks, samples.example)
+    mirrored = _described(samples.looks[..., ::-1], samples.example)
     pairs: dict[tuple[int, int], bool] = {}
-    for described, flipped in ((still, False), (mirrored, True)):
-        for pair in _matches(still, described, owner):
+    for described, flipped in ((plain, False), (mirrored, True)):
+        for pair in _matches(plain, described):
             pairs.setdefault(pair, flipped)
     found = [Pair(one, other, flipped) for (one, other), flipped in sorted(pairs.items())]
     examples = samples.examples
@@ -67,39 +70,40 @@ def joined(samples: Samples, pairs: Sequence[Pair]) -> Samples:
 
 @dataclass(frozen=True)
 class _Described:
-    """Looks and their motion, of unit length; moves: whether anything does."""
+    """The looks in which something moves, and their motion, of unit length; example: whose they are."""
 
     look: Looks
     motion: Looks
-    moves: NDArray[np.bool_]
+    example: NDArray[np.int64]
 
 
-def _described(looks: NDArray[np.uint8], example: NDArray[np.int64]) -> tuple[_Described, NDArray[np.int64]]:
+def _described(looks: NDArray[np.uint8], example: NDArray[np.int64]) -> _Described:
     count, frames = looks.shape[:2]
-    flat = looks.reshape(count, frames, -1).astype(np.float32)
     step = max(1, min(MOTION_STEP, frames // 4))
-    motion = flat[:, step:] - flat[:, : frames - step]
-    look = flat[:, : frames - step].reshape(-1, flat.shape[-1])
-    motion = motion.reshape(look.shape)
-    moves = motion.std(axis=1) > STILL
-    return _Described(_unit(look), _unit(motion), moves), np.repeat(example, frames - step)
+    motion = looks[:, step:].astype(np.int16) - looks[:, : frames - step]
+    moves = motion.reshape(count, frames - step, -1).std(axis=2) > STILL
+    goes_on = np.flatnonzero(example[1:] == example[:-1]) + 1  # begins with what the window before ends with
+    moves[goes_on, : (frames - step) // 2] = False
+    look = looks[:, : frames - step][moves]
+    owner = np.broadcast_to(example[:, None], moves.shape)[moves]
+    return _Described(_unit(look), _unit(motion[moves]), owner)
 
 
-def _unit(rows: Looks) -> Looks:
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    return np.asarray(np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-3))
+def _unit(rows: NDArray[Any]) -> Looks:
+    flat = rows.reshape(len(rows), LOOK * LOOK).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-3))
 
 
-def _matches(one: _Described, other: _Described, owner: NDArray[np.int64]) -> list[tuple[int, int]]:
+def _matches(one: _Described, other: _Described) -> list[tuple[int, int]]:
     """Return the pairs of examples that share MOMENTS looks. Some of `one` are enough, compared with all others."""
     shared: Counter[tuple[int, int]] = Counter()
-    chosen = np.flatnonzero(one.moves)[::STRIDE]
-    for rows in np.array_split(chosen, max(1, len(chosen) // CHUNK)):
-        i, j = np.nonzero((one.look[rows] @ other.look.T > ALIKE) & other.moves[None])
-        keep = owner[rows[i]] < owner[j]
+    chosen = np.arange(0, len(one.look), STRIDE)
+    for rows in np.array_split(chosen, max(1, len(chosen) * len(other.look) // CHUNK)):
+        i, j = np.nonzero(one.look[rows] @ other.look.T > ALIKE)
+        keep = one.example[rows[i]] < other.example[j]
         look, j = rows[i[keep]], j[keep]
         same = np.einsum("nd,nd->n", one.motion[look], other.motion[j]) > MOVE_ALIKE
-        found = {(int(owner[a]), int(owner[b]), int(a)) for a, b in zip(look[same], j[same], strict=True)}
-        shared.update((first, second) for first, second, _ in found)
+        pairs = zip(one.example[look[same]].tolist(), other.example[j[same]].tolist(), look[same].tolist(), strict=True)
+        shared.update((first, second) for first, second, _ in set(pairs))
     return [pair for pair, moments in shared.items() if moments >= MOMENTS]

@@ -16,12 +16,12 @@ from har_ros.teach.samples import Samples
 
 SIZES = (5, 10, 20, 50, 100, 200, 500)
 """Clips per class of the learning curve."""
-REPEATS = 5
-"""Draws of so many clips in each fold."""
+REPEATS, DRAWN = 5, 50
+"""Draws of so many clips in each fold: REPEATS, or fewer where they come to more than DRAWN clips of a class."""
 BOOTSTRAP = 1000
 LEVEL = 95
-MOST_CLASSES = 30
-"""For which it is tried what half of the clips would do."""
+MOST_CLASSES, FEW_CLASSES = 10, 3
+"""For which it is tried what half of the clips would do; REPEATS times only for few, since it takes time."""
 Tell = Callable[[str], None]
 """Called with what is being done."""
 
@@ -113,7 +113,7 @@ def learning_curve(samples: Samples, validation: Validation, tell: Tell = lambda
     for size in (*(size for size in SIZES if size < most), most):
         tell(f"learning curve, {size} clips per class")
         chosen = np.random.default_rng(size)
-        repeats = 1 if size == most else REPEATS
+        repeats = 1 if size == most else max(1, min(REPEATS, DRAWN // size))
         right = np.zeros(len(samples.examples))
         for _ in range(repeats):
             taught = [(_some(samples, train, size, chosen), test) for train, test in validation.folds]
@@ -135,7 +135,7 @@ def gains(samples: Samples, validation: Validation, tell: Tell = lambda what: No
         tell(f"what more clips of {samples.labels[label]!r} would help")
         chosen = np.random.default_rng(label)
         cost = []
-        for _ in range(REPEATS):
+        for _ in range(REPEATS if count <= FEW_CLASSES else 1):
             taught = [(_halved(samples, train, label, chosen), test) for train, test in validation.folds]
             cost.append(whole - _macro_f1(samples, _said(samples, validation, taught)))
         rows.append({"label": samples.labels[label], "cost_of_half": float(np.mean(cost))})
