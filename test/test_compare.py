@@ -18,7 +18,7 @@ def measured(shares, label="run", **values):
     return {"overall": figures, "segments": [segment(i, share, label) for i, share in enumerate(shares)]}
 
 
-@given(st.lists(st.integers(-20, 20).map(lambda n: n / 20), min_size=2, max_size=9))
+@given(st.lists(st.integers(-20, 20).map(float), min_size=2, max_size=9))
 def test_the_sign_flip_test_is_scipys(differences):
     values = np.array(differences)
     theirs = permutation_test((values,), np.mean, permutation_type="samples", n_resamples=np.inf)

@@ -75,6 +75,13 @@ def test_segments_beside_their_recordings(tmp_path):
     assert found.materials[0].path == tmp_path / "one.mp4"
 
 
+def test_a_recording_under_two_names_is_one(tmp_path):
+    touch(tmp_path, "one.mp4")
+    (tmp_path / "set.csv").write_text('video,start,end,label\none,0,1,Wave\none.mp4,2,3,"sit\n down"\n')
+    [material] = load_dataset(tmp_path / "set.csv").materials
+    assert [segment.label for segment in material.segments] == ["Wave", "sit down"]
+
+
 def refused(call, *parts):
     with pytest.raises(ConfigurationError) as error:
         call()

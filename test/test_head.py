@@ -109,6 +109,12 @@ def test_the_temperature_undoes_a_factor(factor):
     assert grid[int(np.argmin(loss))] == pytest.approx(found, rel=0.011)
 
 
+def test_a_few_clips_that_are_all_right_do_not_make_it_certain():
+    logits, weights = np.array([[3.0, -3.0], [-3.0, 3.0]] * 3), np.ones(6)
+    found = heads.temperature(logits, np.array([0, 1] * 3), weights)
+    assert 0.4 < found < 1
+
+
 def test_a_group_that_can_be_told_does_not_help():
     """Labels are random, but each group's clips are alike: only a split through groups would look good."""
     rng = np.random.default_rng(1)
@@ -189,3 +195,14 @@ def test_calibration_is_judged_on_folds_that_the_temperature_has_not_seen():
     cooled = checked.logits[np.isin(samples.example, test)] / heads.temperature_of(samples, checked.logits, train)
     np.testing.assert_allclose(checked.probabilities[test], softmax(cooled, axis=1))
     assert np.isfinite(checked.logits).all()
+
+
+def test_nothing_is_chosen_with_what_it_is_tested_on(monkeypatch):
+    samples = balanced(2, 5, 2)
+    choose, seen = heads.choose_strength, []
+    monkeypatch.setattr(heads, "choose_strength", lambda given, chosen: seen.append(chosen) or choose(given, chosen))
+    checked = validation.validate(samples)
+    assert len(seen) == len(checked.folds) == 5
+    for chosen, (train, test) in zip(seen, checked.folds, strict=True):
+        assert chosen.tolist() == train.tolist()
+        assert not set(chosen) & set(test)

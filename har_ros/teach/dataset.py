@@ -122,15 +122,17 @@ def _of_segments(path: Path, column: str) -> tuple[list[Material], str]:
         if segment.bag == ANY:
             raise ConfigurationError(f"{path}: segment {segment.label!r} names no recording; name it in a column bag")
         of_bag[segment.bag].append(segment)
-    found = []
+    found: dict[Path, Material] = {}
     for bag, own in of_bag.items():
         recording = _beside(path, bag)
         if column and bag not in groups:
             raise ConfigurationError(f"{path}: {bag} has nothing in the column {column}; fill it in")
-        found.append(Material(bag, recording, groups.get(bag, bag), None, tuple(own)))
+        known = found.get(recording)  # under another name, with or without its suffix
+        segments = (*(known.segments if known else ()), *own)
+        found[recording] = Material(bag, recording, groups.get(bag, bag), None, segments)
     if not found:
         raise ConfigurationError(f"{path} has no segments; add some")
-    return found, f"the column {column}" if column else "the recordings"
+    return list(found.values()), f"the column {column}" if column else "the recordings"
 
 
 def _beside(path: Path, bag: str) -> Path:
@@ -184,7 +186,7 @@ def class_of(label: str, label_map: Mapping[str, object]) -> str:
     value = label_map.get(label, label)
     if isinstance(value, list):
         raise ConfigurationError(f"the label map gives {label!r} several classes; give one, or {NONE}")
-    return NONE if value is None else str(value)
+    return NONE if value is None else " ".join(str(value).split())  # one line of the label file
 
 
 def labels_of(materials: Iterable[Material]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.teach.embed import LOOK
+from har_ros.teach.embed import LOOK, hop_of
 from har_ros.teach.samples import Samples
 
 MOTION_STEP = 8
@@ -24,8 +24,7 @@ ALIKE, MOVE_ALIKE = 0.95, 0.8
 STILL = 1.0
 """Standard deviation of a look's motion, in grey levels of 256, below which nothing moves."""
 MOMENTS = 3
-"""Looks that two clips share when they are duplicates, at least, of every STRIDE-th."""
-STRIDE = 4
+"""Looks that two clips share when they are duplicates, at least, of those that are half of a motion apart."""
 CHUNK = 1 << 25
 """Pairs of looks that are compared at a time, at most."""
 Looks = NDArray[np.float32]
@@ -70,11 +69,15 @@ def joined(samples: Samples, pairs: Sequence[Pair]) -> Samples:
 
 @dataclass(frozen=True)
 class _Described:
-    """The looks in which something moves, and their motion, of unit length; example: whose they are."""
+    """The looks in which something moves, and their motion, of unit length.
+
+    example: whose they are. step: looks from one to that from which it is subtracted.
+    """
 
     look: Looks
     motion: Looks
     example: NDArray[np.int64]
+    step: int
 
 
 def _described(looks: NDArray[np.uint8], example: NDArray[np.int64]) -> _Described:
@@ -83,10 +86,10 @@ def _described(looks: NDArray[np.uint8], example: NDArray[np.int64]) -> _Describ
     motion = looks[:, step:].astype(np.int16) - looks[:, : frames - step]
     moves = motion.reshape(count, frames - step, -1).std(axis=2) > STILL
     goes_on = np.flatnonzero(example[1:] == example[:-1]) + 1  # begins with what the window before ends with
-    moves[goes_on, : (frames - step) // 2] = False
+    moves[goes_on, : max(0, frames - hop_of(frames) - step)] = False
     look = looks[:, : frames - step][moves]
     owner = np.broadcast_to(example[:, None], moves.shape)[moves]
-    return _Described(_unit(look), _unit(motion[moves]), owner)
+    return _Described(_unit(look), _unit(motion[moves]), owner, step)
 
 
 def _unit(rows: NDArray[Any]) -> Looks:
@@ -98,7 +101,7 @@ def _unit(rows: NDArray[Any]) -> Looks:
 def _matches(one: _Described, other: _Described) -> list[tuple[int, int]]:
     """Return the pairs of examples that share MOMENTS looks. Some of `one` are enough, compared with all others."""
     shared: Counter[tuple[int, int]] = Counter()
-    chosen = np.arange(0, len(one.look), STRIDE)
+    chosen = np.arange(0, len(one.look), max(1, one.step // 2))
     for rows in np.array_split(chosen, max(1, len(chosen) * len(other.look) // CHUNK)):
         i, j = np.nonzero(one.look[rows] @ other.look.T > ALIKE)
         keep = one.example[rows[i]] < other.example[j]
