@@ -81,6 +81,12 @@ def test_groups_of_duplicates_become_one():
     assert joined(given, near_duplicates(given)).groups.tolist() == ["1", "1", "1", "1", "5", "1"]
 
 
+def test_a_group_that_was_joined_is_joined_on():
+    clip = moving(frames=64, seed=0, size=96)
+    given = samples(clip, encoded(clip), encoded(clip, 60), groups=["3", "4", "1"])
+    assert joined(given, near_duplicates(given)).groups.tolist() == ["1", "1", "1"]
+
+
 def test_windows_of_one_recording_are_not_its_duplicates():
     given = samples(moving(frames=64, seed=1), moving(frames=64, seed=1))
     examples = tuple(Example(one.name, Path("same"), "", one.label, one.group, 0, 1) for one in given.examples)

@@ -38,12 +38,12 @@ TWO = [
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 36), st.integers(1, 12), st.sampled_from(["wave", "sit", "none"])), max_size=5),
+    st.lists(st.tuples(st.integers(0, 72), st.integers(1, 24), st.sampled_from(["wave", "sit", "none"])), max_size=5),
     st.booleans(),
 )
 def test_windows_have_the_labels_of_the_rule(drawn, background):
     """Against the rule by brute force: half of the shorter is shared; two actions or a touch teach nothing."""
-    segments = [(start / 2, (start + length) / 2, label) for start, length, label in drawn]
+    segments = [(start / 4, (start + length) / 4, label) for start, length, label in drawn]
     materials = [material("a", *segments), *(material(name, *own) for name, *own in TWO)]
     samples = taught(materials, background=background)
     labels = [samples.labels[label] for label in samples.classes[samples.example]]

@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from clips import COLOURS, moving, teachable, write_dataset, write_video
+from onnx import numpy_helper
 
 from har_ros.backends import BackendSettings, load_backend
 from har_ros.card import load_card
@@ -25,7 +26,7 @@ from har_ros.pixels import CameraImage
 from har_ros.recognizer import Recognizer
 from har_ros.teach import embed, lesson
 from har_ros.teach import head as heads
-from har_ros.teach.dataset import Material
+from har_ros.teach.dataset import Material, load_dataset
 from har_ros.teach.graph import embedding_network, taught_network
 from har_ros.teach.samples import gather
 from har_ros.teach.windows import windows as find_windows
@@ -88,6 +89,20 @@ def test_clips_are_listed_with_what_was_said_without_them(teach):
         probabilities = {label: float(row[label]) for label in ("blue", "red", "none")}
         assert sum(probabilities.values()) == pytest.approx(1, abs=1e-3)
         assert row["said"] == max(probabilities, key=probabilities.get)
+
+
+def test_the_network_is_the_fit_to_all_clips_divided_by_the_temperature(teach, card, dataset):
+    folder = teach()
+    settings = results.read_json(folder / "metrics.json")["settings"]
+    materials = load_dataset(dataset).materials
+    with embed.Embedder(find_model(str(card)), CPU) as embedder:
+        samples = gather(materials, dict(embed.embed(embedder, [m.path for m in materials])), True)
+    pipeline = heads.fit(samples, np.arange(len(samples.examples)), settings["regularisation (C)"])
+    assert settings["temperature"] != pytest.approx(1, abs=0.01)
+    expected = heads.head_of(pipeline).cooled(settings["temperature"])
+    constants = {one.name: numpy_helper.to_array(one) for one in load_onnx(folder / "network.onnx").graph.initializer}
+    np.testing.assert_allclose(constants["taught/weights"], expected.weights, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(constants["taught/bias"], expected.bias, rtol=1e-3, atol=1e-3)
 
 
 def test_the_report_shows_charts_and_mistakes(teach, dataset, tmp_path):

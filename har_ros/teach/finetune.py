@@ -36,7 +36,7 @@ from har_ros.teach.options import add_dataset_options, add_teaching_options, dat
 from har_ros.teach.samples import only
 from har_ros.teach.summary import show
 from har_ros.teach.torch_graph import OnnxModule
-from har_ros.teach.training import ClipSource, Finetuning, Network, TrainSettings, train
+from har_ros.teach.training import ClipSource, Finetuning, Network, TrainSettings, is_first, rank, train
 from har_ros.teach.windows import windows
 
 AGREEMENT = 1e-3
@@ -53,8 +53,10 @@ def finetune(
     *,
     overwrite: bool,
     cross_validate: bool,
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Write the trained network and its report. Returns what is in metrics.json. Raises HarError.
+
+    None in the other processes where several train together.
 
     cross_validate: train once for each fold, and once with all clips; else one fold is held out of one training.
     A training that was interrupted goes on behind its last epoch.
@@ -96,6 +98,8 @@ def finetune(
         "chosen": {**asdict(training), "temperature": round(temperature, 4)},
     }
     network = taught_network(trained.backbone, *trained.head.cooled(temperature).rounded())
+    if not is_first():  # of the processes that trained together, one writes
+        return None
     metrics = write(folder, lesson, network, measured, part, probabilities)
     console.print(f"training: tensorboard --logdir {workshop}", **PLAIN)
     return metrics
@@ -122,7 +126,8 @@ def _workshop(folder: Path, dataset: Dataset, settings: Settings, training: Trai
         workshop.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HarError(f"cannot write {workshop} ({error.strerror}); give another folder (-o)") from None
-    results.write_json(note, wanted)
+    if is_first():
+        results.write_json(note, wanted)
     return workshop
 
 
@@ -157,7 +162,7 @@ def _train(lesson: Lesson, taught: Ints, test: Ints | None, folder: Path, traini
 
 def _runnable(trained: Trained, prepared: PreparedNetwork, folder: Path) -> PreparedNetwork:
     """Write the network into the folder, and return it as backends take it."""
-    path = folder / "network.onnx"
+    path = folder / f"network{rank()}.onnx"
     path.write_bytes(taught_network(trained.backbone, *trained.head.rounded()))
     return replace(prepared, name=f"{prepared.name}-trained", path=path, output_blob=LOGITS, output="logits")
 
@@ -243,5 +248,6 @@ def run_finetune(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         console.print("interrupted; the same command goes on behind the last epoch")
         raise
-    show(metrics, folder)
+    if metrics is not None:
+        show(metrics, folder)
     return 0

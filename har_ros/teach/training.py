@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -195,7 +196,7 @@ class Finetuning(lightning.LightningModule):
         )
         right = (logits.argmax(dim=1) == classes).float().mean()
         values = {f"{stage} loss": loss, f"{stage} accuracy": right}
-        self.log_dict(values, prog_bar=True, on_epoch=True, batch_size=len(classes), sync_dist=stage != "train")
+        self.log_dict(values, prog_bar=True, on_epoch=True, batch_size=len(classes), sync_dist=True)
         return loss
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -252,6 +253,16 @@ def train(
         trainer.fit(module, batches, checks, ckpt_path=last if last.is_file() else None, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C
         raise KeyboardInterrupt from None
+
+
+def rank() -> int:
+    """Return the number of this process among those that train together."""
+    return int(getattr(rank_zero_only, "rank", 0) or 0)
+
+
+def is_first() -> bool:
+    """Return whether this process is the one that writes."""
+    return rank() == 0
 
 
 def _begin_worker(_: int) -> None:
