@@ -9,6 +9,7 @@ from har_ros.cli import main as actionnet
 from har_ros.evaluate.truth import Segment
 from har_ros.teach.cut import Piece, pieces
 from har_ros.teach.dataset import load_dataset
+from har_ros.teach.pictures import pictures
 
 SECOND = 1_000_000_000
 TIMES = st.integers(0, 60).map(lambda n: n / 4)
@@ -102,6 +103,19 @@ def test_pieces_are_of_their_camera_only():
     assert list(pieces(given, "v", "/right", 0, 0, 10 * SECOND, 1.0, False)) == [
         Piece("b", "/right", 5 * SECOND, 8 * SECOND)
     ]
+
+
+def test_pictures_are_of_their_camera_and_moment(tmp_path):
+    values = [(number, 200 - number) for number in range(0, 160, 2)]
+    items = [
+        *series([left for left, _ in values], period=0.125),
+        *series([right for _, right in values], "/cam02/image_raw", period=0.125),
+    ]
+    bag = write_bag(tmp_path / "bag", items)
+    for camera, side in ((TOPIC, 0), ("/cam02/image_raw", 1)):
+        found = pictures(bag, camera, 2 * SECOND, 4 * SECOND, 3)
+        assert [int(picture[0, 0, 0]) for picture in found] == [values[number][side] for number in (16, 24, 32)]
+    assert pictures(tmp_path / "nowhere", TOPIC, 0, SECOND) == []
 
 
 # --- dataset check and show ---

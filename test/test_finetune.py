@@ -8,6 +8,7 @@ import onnx
 import onnxruntime
 import pytest
 from clips import COLOURS, moving, teachable, write_dataset, write_video
+from small_networks import linear_network, write_card
 from streamable_networks import ARCHITECTURES
 
 from har_ros.backends import BackendSettings
@@ -21,6 +22,7 @@ if importlib.util.find_spec("torch") and importlib.util.find_spec("lightning"):
     import torch
 
     from har_ros.card import load_card
+    from har_ros.models.check import prepare
     from har_ros.models.locate import find_model
     from har_ros.teach import finetune, training
     from har_ros.teach.graph import cut_before_the_end, embedding_network
@@ -76,6 +78,66 @@ def test_torch_computes_i3d_and_scales_frames_as_the_card_says(module_cache):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
+def alone(node, shapes):
+    """Return a network of one operator; its further inputs are constants with random numbers."""
+    rng = np.random.default_rng(0)
+    first, *others = shapes
+    value = onnx.helper.make_tensor_value_info
+    node.input[:] = [f"x{i}" for i in range(len(shapes))]
+    graph = onnx.helper.make_graph(
+        [node],
+        "one",
+        [value("x0", 1, first)],
+        [value("y", 1, None)],
+        [
+            onnx.numpy_helper.from_array(rng.uniform(0.5, 2, s).astype(np.float32), f"x{i}")
+            for i, s in enumerate(others, 1)
+        ],
+    )
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+
+
+@pytest.mark.parametrize(
+    ("operator", "attributes", "shapes"),
+    [
+        ("MaxPool", {"kernel_shape": [2, 3], "pads": [0, 1, 1, 2], "strides": [1, 2]}, [(2, 3, 5, 6)]),
+        ("AveragePool", {"kernel_shape": [2, 1, 3], "strides": [2, 1, 1]}, [(2, 3, 5, 6, 7)]),
+        ("Conv", {"pads": [1, 0, 2, 1], "dilations": [2, 1], "group": 2}, [(2, 4, 7, 6), (6, 2, 2, 3), (6,)]),
+        ("Conv", {"strides": [2]}, [(2, 4, 9), (5, 4, 3)]),
+        ("Gemm", {"transB": 1, "alpha": 0.5, "beta": 2.0}, [(3, 4), (5, 4), (5,)]),
+        ("Gemm", {"transA": 1}, [(4, 3), (4, 5)]),
+        ("BatchNormalization", {"epsilon": 0.1}, [(2, 3, 4, 5), (3,), (3,), (3,), (3,)]),
+        ("Flatten", {"axis": 2}, [(2, 3, 4, 5)]),
+        ("Concat", {"axis": 1}, [(2, 3, 4), (2, 5, 4)]),
+        ("Transpose", {"perm": [0, 2, 1]}, [(2, 3, 4)]),
+        ("Mul", {}, [(2, 3, 4), (3, 1)]),
+        ("Add", {}, [(2, 3, 4), (4,)]),
+        ("Sigmoid", {}, [(2, 3)]),
+    ],
+)
+def test_each_operator_is_onnx_runtimes(operator, attributes, shapes):
+    node = onnx.helper.make_node(operator, ["x0"], ["y"], **attributes)
+    model = alone(node, shapes)
+    given = -np.random.default_rng(1).uniform(0.1, 2, shapes[0]).astype(np.float32)  # no padding of 0 is the largest
+    expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x0": given})[0]
+    found = OnnxModule(model)(torch.from_numpy(given)).detach().numpy()
+    np.testing.assert_allclose(found, expected.reshape(found.shape) if operator == "Flatten" else expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("layout", ["NCTHW", "NTCHW", "NTHWC"])
+@pytest.mark.parametrize("colour", ["rgb", "bgr"])
+def test_frames_are_scaled_as_by_every_backend(tmp_path, layout, colour):
+    sizes = dict(zip("NTHWC", (None, 2, 6, 5, 3), strict=True))
+    linear_network(tmp_path / "small.onnx", tuple(sizes[axis] for axis in layout[1:]))
+    spec = {"layout": layout, "colour": colour, "height": 6, "width": 5, "range": [-1, 2]}
+    spec |= {"mean": [0.1, 0.2, 0.3], "std": [0.5, 0.6, 0.7]}
+    [prepared] = prepare(find_model(str(write_card(tmp_path, input=spec, window={"frames": 2}))))
+    frames = np.random.default_rng(0).integers(0, 256, (3, 2, 6, 5, 3), np.uint8)
+    session = onnxruntime.InferenceSession(prepared.before().SerializeToString())
+    expected = session.run(None, {"frames": frames})[0]
+    np.testing.assert_allclose(training.scaled(torch.from_numpy(frames), prepared.spec).numpy(), expected, atol=1e-5)
+
+
 def test_operators_that_cannot_be_trained_are_refused():
     model = ARCHITECTURES["r3d_18"]()
     model.graph.node[2].op_type = "Einsum"
@@ -127,7 +189,15 @@ def test_a_resumed_training_comes_to_the_same_numbers(run, tmp_path, monkeypatch
         patch.setattr(finetune, "Finetuning", Interrupted)
         run("--epochs", "4", output="resumed", status=130)
     assert not (tmp_path / "resumed").exists()
+    epochs = []
+
+    class Watched(training.Finetuning):
+        def on_train_epoch_start(self):
+            epochs.append(self.current_epoch)
+
+    monkeypatch.setattr(finetune, "Finetuning", Watched)
     resumed = run("--epochs", "4", output="resumed")
+    assert epochs == [2, 3]
     one, two = (json.loads((folder / "metrics.json").read_text()) for folder in (whole, resumed))
     assert one["losses"] == two["losses"]
     assert (whole / "network.onnx").read_bytes() == (resumed / "network.onnx").read_bytes()
@@ -147,9 +217,28 @@ def test_every_fold_is_trained_where_that_is_wanted(run):
     assert len((folder / "clips.csv").read_text().splitlines()) == 19
 
 
-def test_gradients_are_accumulated(run):
-    measured = json.loads((run("--epochs", "1", "--accumulate", "3") / "metrics.json").read_text())
-    assert len(measured["losses"]) == 3
+def test_gradients_are_accumulated(run, monkeypatch):
+    steps = []
+
+    class Watched(training.Finetuning):
+        def on_train_end(self):
+            steps.append(self.trainer.global_step)
+
+    monkeypatch.setattr(finetune, "Finetuning", Watched)
+    run("--epochs", "2", "--accumulate", "3")
+    assert steps == [2]
+
+
+def test_frozen_layers_are_written_as_they_were(run, card):
+    folder = run("--epochs", "2", "--frozen", "1")
+    before, after = (
+        {one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(path).graph.initializer}
+        for path in (card.with_name("small.onnx"), folder / "network.onnx")
+    )
+    np.testing.assert_array_equal(before["first"], after["first"])
+    tuned = run("--epochs", "2", "--frozen", "0", output="other")
+    other = {one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(tuned / "network.onnx").graph.initializer}
+    assert np.abs(other["first"] - before["first"]).max() > 1e-4
 
 
 def test_an_export_that_differs_is_refused(run, monkeypatch, capfd):

@@ -4,6 +4,7 @@ import csv
 import errno
 import importlib.util
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -111,7 +112,7 @@ def test_the_report_shows_charts_and_mistakes(teach, dataset, tmp_path):
     shutil.move(mixed / "red/g0/0.avi", mixed / "blue/g0/wrong.avi")
     text = (teach(dataset=mixed) / "report.html").read_text()
     assert text.count("<svg") == 2
-    assert "blue/g0/wrong.avi" in text
+    assert re.search(r'<b class="bad">red</b> [\d.]+<br>truth: blue<br>\s*<span class="faint">blue/g0/wrong.avi', text)
     assert "data:image/jpeg;base64," in text
     assert "http" not in text.replace("http://www.w3.org", "")
     assert "temperature" in text

@@ -15,6 +15,7 @@ EXPORT = """# Exported using VGG Image Annotator (http://www.robots.ox.ac.uk/~vg
 # ATTRIBUTE = {"1":{"aname":"activity","type":4,"options":{"0":"waving","1":"sitting down"},"default_option_id":""}}
 # CSV_HEADER = metadata_id,file_list,flags,temporal_coordinates,spatial_coordinates,metadata
 "1_a","[""one.mp4""]",0,"[1.25,3.5]","[]","{""1"":""0""}"
+"1_z","[""one.mp4""]",0,"[5,5]","[]","{""1"":""0""}"
 "1_b","[""one.mp4""]",0,"[4]","[]","{""1"":""1""}"
 "2_c","[""https://somewhere/videos/my%20two.mp4""]",0,"[0,2]","[]","{""1"":""0,1""}"
 "3_d","[""three.mp4""]",0,"[0.5,1]","[2,1,1,5,5]","{""1"":""a, b""}"

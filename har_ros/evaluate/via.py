@@ -50,8 +50,8 @@ def csv_rows(path: Path, text: str) -> list[tuple[str, Row]]:
             else:
                 times = [float(record["temporal_segment_start"]), float(record["temporal_segment_end"])]
             rows += _row(where, files, times, values, attributes)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigurationError(f"{where} is no annotation of VIA ({error}); export it anew") from None
+        except (KeyError, TypeError, ValueError, AttributeError, StopIteration, csv.Error) as error:
+            raise ConfigurationError(f"{where} is no annotation of VIA ({error!r}); export it anew") from None
     return rows
 
 

@@ -19,7 +19,7 @@ Attributes = dict[str, Any]
 class OnnxModule(nn.Module):
     """Computes an ONNX graph with one input and one output, operator by operator.
 
-    Its float constants are parameters, those of each layer under the layer's number; the others are kept as they are.
+    Its float constants are parameters, but for the statistics of normalisations; what is none is kept as it is.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -34,20 +34,23 @@ class OnnxModule(nn.Module):
                 )
         self._nodes = [(node, _attributes(node)) for node in graph.node]
         self._input, self._output = graph.input[0].name, graph.output[0].name
+        statistics = {name for node in graph.node if node.op_type == "BatchNormalization" for name in node.input[3:]}
         self.weights = nn.ParameterDict()
         self._names: dict[str, str] = {}
-        self._constants: dict[str, Tensor] = {}
+        self._kept: dict[str, str] = {}
         for number, constant in enumerate(graph.initializer):
             value = torch.from_numpy(numpy_helper.to_array(constant).copy())
-            if value.is_floating_point():
+            if value.is_floating_point() and constant.name not in statistics:
                 self._names[constant.name] = f"w{number}"
                 self.weights[f"w{number}"] = nn.Parameter(value)
             else:
-                self._constants[constant.name] = value
+                self._kept[constant.name] = f"kept{number}"
+                self.register_buffer(f"kept{number}", value)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Return the graph's output."""
-        values: dict[str, Any] = {self._input: clips, **self._constants}
+        values: dict[str, Any] = {self._input: clips}
+        values.update({name: self.get_buffer(key) for name, key in self._kept.items()})
         values.update({name: self.weights[key] for name, key in self._names.items()})
         for node, attributes in self._nodes:
             inputs = [values[name] if name else None for name in node.input]

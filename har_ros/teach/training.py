@@ -224,7 +224,8 @@ def train(
     Raises KeyboardInterrupt when that ended it.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    callbacks: list[Any] = [ModelCheckpoint(folder, save_last=True, save_top_k=0), RichProgressBar()]
+    checkpoint = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    callbacks: list[Any] = [checkpoint, RichProgressBar()]
     on_gpu = settings.accelerator != "cpu" and torch.cuda.is_available()
     usual = "16-mixed" if on_gpu else "32-true"
     precision: Any = usual if settings.training_precision == "auto" else settings.training_precision
