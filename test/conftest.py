@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from bags import SECOND, T0, action, series, values_of, write_bag
+from clips import teachable
 from gpu import gpu_missing
 from hypothesis import settings
 from small_networks import brightness
@@ -32,6 +33,12 @@ def shared_data():
 def brightness_card(tmp_path_factory):
     """The card of a network whose class k scores the brightness of frame k."""
     return brightness(tmp_path_factory.mktemp("brightness"))
+
+
+@pytest.fixture(scope="session")
+def teachable_card(tmp_path_factory):
+    """The card of a small network that can be taught."""
+    return teachable(tmp_path_factory.mktemp("teachable"))
 
 
 @pytest.fixture

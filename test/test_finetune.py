@@ -2,12 +2,14 @@
 
 import importlib.util
 import json
+import shutil
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from clips import COLOURS, moving, teachable, write_dataset, write_video
+from clips import COLOURS, moving, write_dataset, write_video
+from sklearn.utils.class_weight import compute_class_weight
 from small_networks import linear_network, write_card
 from streamable_networks import ARCHITECTURES
 
@@ -24,16 +26,11 @@ if importlib.util.find_spec("torch") and importlib.util.find_spec("lightning"):
     from har_ros.card import load_card
     from har_ros.models.check import prepare
     from har_ros.models.locate import find_model
-    from har_ros.teach import finetune, training
+    from har_ros.teach import finetune, training, training_clips
     from har_ros.teach.graph import cut_before_the_end, embedding_network
     from har_ros.teach.torch_graph import OnnxModule
 
 CPU = BackendSettings("openvino", "f32")
-
-
-@pytest.fixture(scope="module")
-def card(tmp_path_factory):
-    return teachable(tmp_path_factory.mktemp("network"))
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +39,9 @@ def dataset(tmp_path_factory):
 
 
 @pytest.fixture
-def run(card, dataset, tmp_path, module_cache):
+def run(teachable_card, dataset, tmp_path, module_cache):
     def run(*options, status=0, output="tuned", dataset=dataset):
-        given = ["--model", str(card), "--backend", "openvino", "--precision", "f32", "--accelerator", "cpu"]
+        given = ["--model", str(teachable_card), "--backend", "openvino", "--precision", "f32", "--accelerator", "cpu"]
         given += ["--workers", "0", "--batch-size", "4", "--rate", "0.01", "--frozen", "0"]
         assert actionnet(["finetune", str(dataset), "-o", str(tmp_path / output), *given, *options]) == status
         return tmp_path / output
@@ -148,8 +145,8 @@ def test_operators_that_cannot_be_trained_are_refused():
         OnnxModule(same)(torch.zeros(1, 3, 16, 16, 16))
 
 
-def test_frozen_layers_stay_and_the_others_learn(card):
-    module = OnnxModule(onnx.load(card.with_name("small.onnx")))
+def test_frozen_layers_stay_and_the_others_learn(teachable_card):
+    module = OnnxModule(onnx.load(teachable_card.with_name("small.onnx")))
     assert module.freeze(0.5) == 1
     before = {key: value.detach().clone() for key, value in module.weights.items()}
     optimizer = torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=0.1)
@@ -217,6 +214,23 @@ def test_every_fold_is_trained_where_that_is_wanted(run):
     assert len((folder / "clips.csv").read_text().splitlines()) == 19
 
 
+def test_all_classes_weigh_the_same(run, dataset, tmp_path, monkeypatch):
+    folder = tmp_path / "few"
+    shutil.copytree(dataset, folder)
+    for group in range(3):
+        (folder / f"red/g{group}/1.avi").unlink()
+    seen = []
+
+    class Watched(training.Finetuning):
+        def on_train_start(self):
+            seen.extend(self.class_weights.tolist())
+
+    monkeypatch.setattr(finetune, "Finetuning", Watched)
+    run("--epochs", "1", dataset=folder)
+    classes = [0] * 4 + [1] * 2 + [2] * 4  # blue, red, none, without the fold that is held out
+    assert seen == pytest.approx(compute_class_weight("balanced", classes=np.arange(3), y=classes))
+
+
 def test_gradients_are_accumulated(run, monkeypatch):
     steps = []
 
@@ -229,11 +243,11 @@ def test_gradients_are_accumulated(run, monkeypatch):
     assert steps == [2]
 
 
-def test_frozen_layers_are_written_as_they_were(run, card):
+def test_frozen_layers_are_written_as_they_were(run, teachable_card):
     folder = run("--epochs", "2", "--frozen", "1")
     before, after = (
         {one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(path).graph.initializer}
-        for path in (card.with_name("small.onnx"), folder / "network.onnx")
+        for path in (teachable_card.with_name("small.onnx"), folder / "network.onnx")
     )
     np.testing.assert_array_equal(before["first"], after["first"])
     tuned = run("--epochs", "2", "--frozen", "0", output="other")
@@ -265,13 +279,13 @@ def test_what_cannot_be_tuned_is_refused(run, tmp_path, dataset, capfd):
     assert "actionnet clips" in capfd.readouterr().err
 
 
-def test_classes_in_which_sides_matter_are_never_mirrored(tmp_path, card):
+def test_classes_in_which_sides_matter_are_never_mirrored(tmp_path, teachable_card):
     path = write_video(tmp_path / "a.avi", moving(frames=12, seed=1))
-    loaded = load_card(card)
-    source = training.ClipSource([path, path], [0, 1], loaded, 8, frozenset([1]))
-    clips = training.RandomClips(source)
+    loaded = load_card(teachable_card)
+    source = training_clips.ClipSource([path, path], [0, 1], loaded, 8, frozenset([1]))
+    clips = training_clips.RandomClips(source)
     left = {number: set() for number in (0, 1)}
-    plain = training.FixedClips(source)[0][0].numpy().astype(int)
+    plain = training_clips.FixedClips(source)[0][0].numpy().astype(int)
     for number in (0, 1):
         for epoch in range(30):
             frames, label = clips[epoch, number]
@@ -281,15 +295,15 @@ def test_classes_in_which_sides_matter_are_never_mirrored(tmp_path, card):
     assert left == {0: {0, 1}, 1: {0}}
 
 
-def test_clips_are_the_same_for_the_same_epoch_and_others_for_another(tmp_path, card):
+def test_clips_are_the_same_for_the_same_epoch_and_others_for_another(tmp_path, teachable_card):
     path = write_video(tmp_path / "a.avi", moving(frames=30, seed=1))
-    clips = training.RandomClips(training.ClipSource([path], [0], load_card(card), 8))
+    clips = training_clips.RandomClips(training_clips.ClipSource([path], [0], load_card(teachable_card), 8))
     assert torch.equal(clips[3, 0][0], clips[3, 0][0])
     assert any(not torch.equal(clips[3, 0][0], clips[epoch, 0][0]) for epoch in range(4, 9))
 
 
 def test_the_order_is_the_epochs():
-    sampler = training.EpochSampler(10)
+    sampler = training_clips.EpochSampler(10)
     first = list(sampler)
     sampler.set_epoch(1)
     second = list(sampler)

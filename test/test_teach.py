@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from clips import COLOURS, moving, teachable, write_dataset, write_video
+from clips import COLOURS, moving, write_dataset, write_video
 from onnx import numpy_helper
 
 from har_ros.backends import BackendSettings, load_backend
@@ -36,19 +36,14 @@ CPU = BackendSettings("openvino", "f32")
 
 
 @pytest.fixture(scope="module")
-def card(tmp_path_factory):
-    return teachable(tmp_path_factory.mktemp("network"))
-
-
-@pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     return write_dataset(tmp_path_factory.mktemp("dataset") / "set")
 
 
 @pytest.fixture
-def teach(card, dataset, tmp_path, module_cache):
+def teach(teachable_card, dataset, tmp_path, module_cache):
     def run(*options, status=0, dataset=dataset, output="taught"):
-        given = ["--model", str(card), "--backend", "openvino", "--precision", "f32"]
+        given = ["--model", str(teachable_card), "--backend", "openvino", "--precision", "f32"]
         assert actionnet(["teach", str(dataset), "-o", str(tmp_path / output), *given, *map(str, options)]) == status
         return tmp_path / output
 
@@ -92,11 +87,11 @@ def test_clips_are_listed_with_what_was_said_without_them(teach):
         assert row["said"] == max(probabilities, key=probabilities.get)
 
 
-def test_the_network_is_the_fit_to_all_clips_divided_by_the_temperature(teach, card, dataset):
+def test_the_network_is_the_fit_to_all_clips_divided_by_the_temperature(teach, teachable_card, dataset):
     folder = teach()
     settings = results.read_json(folder / "metrics.json")["settings"]
     materials = load_dataset(dataset).materials
-    with embed.Embedder(find_model(str(card)), CPU) as embedder:
+    with embed.Embedder(find_model(str(teachable_card)), CPU) as embedder:
         samples = gather(materials, dict(embed.embed(embedder, [m.path for m in materials])), True)
     pipeline = heads.fit(samples, np.arange(len(samples.examples)), settings["regularisation (C)"])
     assert settings["temperature"] != pytest.approx(1, abs=0.01)
@@ -143,9 +138,9 @@ def test_the_same_dataset_gives_the_same_network(teach):
 
 
 @pytest.mark.parametrize("outputs", [2, 3])
-def test_scikit_learn_openvino_and_onnx_runtime_agree(card, dataset, module_cache, tmp_path, outputs):
+def test_scikit_learn_openvino_and_onnx_runtime_agree(teachable_card, dataset, module_cache, tmp_path, outputs):
     """The same probabilities of the same frames to 1e-4, from embedding and pipeline, and from the one graph."""
-    model = find_model(str(card))
+    model = find_model(str(teachable_card))
     agree(model, sorted(dataset.rglob("*.avi")), outputs, tmp_path)
 
 
@@ -315,8 +310,8 @@ def test_advice_names_what_is_missing():
     ]
 
 
-def test_the_card_is_that_of_its_base_but_for_the_classes(teach, card):
-    base, found = load_card(card), load_card(teach() / "card.yaml")
+def test_the_card_is_that_of_its_base_but_for_the_classes(teach, teachable_card):
+    base, found = load_card(teachable_card), load_card(teach() / "card.yaml")
     assert found.input == base.input
     assert found.window == base.window
     assert (found.name, found.labels, found.outputs) == ("taught", "labels.txt", "logits")

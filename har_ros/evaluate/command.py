@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import signal
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from har_ros.errors import ConfigurationError, HarError
+from har_ros.errors import ConfigurationError
 from har_ros.evaluate import batch, results
 from har_ros.evaluate.assess import Assessment, Truth, assess, value_of
 from har_ros.evaluate.compare import compare, load_metrics
@@ -22,7 +21,15 @@ from har_ros.evaluate.part import annotated_bag
 from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.report import write_report
 from har_ros.evaluate.settings import node_parameters
-from har_ros.evaluate.tools import add_parameters, changes_table, jobs_of, run_compare, run_record, run_truth
+from har_ros.evaluate.tools import (
+    add_parameters,
+    as_program,
+    changes_table,
+    jobs_of,
+    run_compare,
+    run_record,
+    run_truth,
+)
 from har_ros.evaluate.truth import load_label_map, load_truth
 from har_ros.options import at_least, between
 from har_ros.parameters import named_model
@@ -182,12 +189,5 @@ COMMANDS = {"evaluate": run_evaluate, "compare": run_compare, "truth": run_truth
 
 
 def main() -> int:
-    """`ros2 run har_ros evaluate`, also with --ros-args. Returns the exit status."""
-    console = Console(stderr=True)
-    try:
-        return run_evaluate([argument for argument in sys.argv[1:] if argument != "--ros-args"])
-    except HarError as error:
-        console.print(f"evaluate: {error}", **batch.PLAIN)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    """`ros2 run har_ros evaluate`. Returns the exit status."""
+    return as_program("evaluate", run_evaluate)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import results
 from har_ros.evaluate.bag import open_recording
 from har_ros.evaluate.batch import PLAIN
@@ -91,6 +92,17 @@ def run_record(arguments: list[str]) -> int:
     )
     Console().print(f"bag: {options.output}", **PLAIN)
     return 0
+
+
+def as_program(name: str, run: Callable[[list[str]], int]) -> int:
+    """Run a command as an executable of the package, also with --ros-args. Returns the exit status."""
+    try:
+        return run([argument for argument in sys.argv[1:] if argument != "--ros-args"])
+    except HarError as error:
+        Console(stderr=True).print(f"{name}: {error}", **PLAIN)
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def add_parameters(parser: argparse.ArgumentParser) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 
 from rich.console import Console
 
 from har_ros.errors import HarError
-from har_ros.evaluate.batch import PLAIN
+from har_ros.evaluate.tools import as_program
 from har_ros.options import add_backend_options, backend_settings
 from har_ros.teach.lesson import Settings, teach
 from har_ros.teach.options import add_dataset_options, add_teaching_options, dataset_of, interrupt
@@ -52,12 +51,5 @@ COMMANDS = {"teach": run_teach, "finetune": run_finetune, "clips": run_clips, "d
 
 
 def main() -> int:
-    """`ros2 run har_ros teach`, also with --ros-args. Returns the exit status."""
-    console = Console(stderr=True)
-    try:
-        return run_teach([argument for argument in sys.argv[1:] if argument != "--ros-args"])
-    except HarError as error:
-        console.print(f"teach: {error}", **PLAIN)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    """`ros2 run har_ros teach`. Returns the exit status."""
+    return as_program("teach", run_teach)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,42 +29,35 @@ class Piece:
     end: int
 
 
-def cut(
-    path: Path,
-    segments: Sequence[Segment],
-    dataset: Path,
-    *,
-    least: float,
-    background: bool,
-    tell: Callable[[int, int], None] = lambda images, total: None,
-) -> list[Path]:
+def cut(path: Path, segments: Sequence[Segment], dataset: Path, *, least: float, background: bool) -> list[Path]:
     """Write a clip for each segment that concerns the recording. Returns the files. Raises HarError.
 
     least: seconds that a clip has: shorter segments are widened on both sides, not into those with another label.
-    background: let what lies between segments be clips of the class "none". tell: called with images read, and of how
-    many.
+    background: let what lies between segments be clips of the class "none".
     """
     recording = open_recording(path)
     spans, rate = _spans(recording)
     first = min(start for start, _ in spans.values())
-    written: list[Path] = []
+    found = [
+        piece
+        for camera, (start, end) in spans.items()
+        for piece in pieces(segments, path.name, camera, first, start - first, end - first, least, background)
+    ]
+    places = {piece: _place(dataset, path, piece, len(spans) > 1) for piece in found}
+    return _write(recording, first, places, rate)
+
+
+def _write(recording: Recording, first: int, places: dict[Piece, Path], rate: float) -> list[Path]:
+    """Write all pieces in one go through the recording. Returns the files."""
+    waiting = sorted(places, key=lambda piece: piece.start, reverse=True)
     open_clips: dict[Piece, ClipFile] = {}
-    waiting = sorted(
-        (
-            piece
-            for camera, (start, end) in spans.items()
-            for piece in pieces(segments, path.name, camera, first, start - first, end - first, least, background)
-        ),
-        key=lambda piece: piece.start,
-        reverse=True,
-    )
+    written: list[Path] = []
     try:
-        for number, (camera, image) in enumerate(images(recording)):
-            tell(number, recording.count)
+        for camera, image in images(recording):
             now = image.stamp - first
             while waiting and waiting[-1].start <= now:
                 piece = waiting.pop()
-                open_clips[piece] = ClipFile(_place(dataset, path, piece, len(spans) > 1), rate)
+                open_clips[piece] = ClipFile(places[piece], rate)
             for piece in [piece for piece in open_clips if piece.end < now]:
                 written += _closed(open_clips.pop(piece))
             for piece, clip in open_clips.items():

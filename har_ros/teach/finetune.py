@@ -29,14 +29,15 @@ from har_ros.teach import validate as validation
 from har_ros.teach.dataset import Dataset, labels_of
 from har_ros.teach.embed import Embedder, hop_of
 from har_ros.teach.graph import LOGITS, taught_network
-from har_ros.teach.head import Floats, Head, Ints
+from har_ros.teach.head import Floats, Fold, Head, Ints
 from har_ros.teach.lesson import Lesson, Settings, learn_from, write
 from har_ros.teach.model import check_output
 from har_ros.teach.options import add_dataset_options, add_teaching_options, dataset_of, interrupt
 from har_ros.teach.samples import only
 from har_ros.teach.summary import show
 from har_ros.teach.torch_graph import OnnxModule
-from har_ros.teach.training import ClipSource, Finetuning, Network, TrainSettings, is_first, rank, train
+from har_ros.teach.training import Finetuning, Network, TrainSettings, is_first, rank, train
+from har_ros.teach.training_clips import ClipSource
 from har_ros.teach.windows import windows
 
 AGREEMENT = 1e-3
@@ -69,28 +70,23 @@ def finetune(
         raise ConfigurationError(f"there is no class {min(unknown)!r}; mend --unmirrored")
     with Embedder(find_model(settings.model), backend, settings.frames, settings.mirror) as embedder:
         lesson = learn_from(embedder, dataset, settings, console)
-    samples = lesson.samples
     workshop = _workshop(folder, dataset, settings, training)
-    divided = heads.folds(samples.classes, samples.groups)
+    divided = heads.folds(lesson.samples.classes, lesson.samples.groups)
     tested = divided if cross_validate else divided[:1]
-    logits = np.full((len(samples.example), len(samples.labels)), np.nan)
-    for number, (taught, test) in enumerate(tested, 1):
-        console.print(f"training without fold {number} of {len(divided)}, with {len(taught)} clips", **PLAIN)
-        place = workshop / f"fold{number}"
-        trained = _train(lesson, taught, test, place, training)
-        logits[np.isin(samples.example, test)] = _logits(trained, lesson, test, place, backend)
+    trained, logits = _train_folds(lesson, tested, workshop, training, backend, console)
     if cross_validate:
-        everything = np.arange(len(samples.examples))
+        everything = np.arange(len(lesson.samples.examples))
         console.print(f"training with all {len(everything)} clips", **PLAIN)
         trained = _train(lesson, everything, None, workshop / "all", training)
+    if not is_first():  # of the processes that trained together, one writes
+        return None
     shown = np.sort(np.concatenate([test for _, test in tested]))
-    temperature = heads.temperature_of(samples, logits, shown)
-    part, held_out = only(samples, shown), logits[np.isin(samples.example, shown)]
+    temperature = heads.temperature_of(lesson.samples, logits, shown)
+    part, held_out = only(lesson.samples, shown), logits[np.isin(lesson.samples.example, shown)]
     probabilities = heads.by_example(part, held_out / temperature)
+    count = len(divided)
     measured = {
-        "validation": f"{len(divided)}-fold cross-validation"
-        if cross_validate
-        else f"1 of {len(divided)} folds held out",
+        "validation": f"{count}-fold cross-validation" if cross_validate else f"1 of {count} folds held out",
         "figures": validation.figures(part, probabilities),
         "calibration": validation.calibration(part, probabilities),
         "uncalibrated_error": validation.calibration(part, heads.by_example(part, held_out))["error"],
@@ -98,8 +94,6 @@ def finetune(
         "chosen": {**asdict(training), "temperature": round(temperature, 4)},
     }
     network = taught_network(trained.backbone, *trained.head.cooled(temperature).rounded())
-    if not is_first():  # of the processes that trained together, one writes
-        return None
     metrics = write(folder, lesson, network, measured, part, probabilities)
     console.print(f"training: tensorboard --logdir {workshop}", **PLAIN)
     return metrics
@@ -129,6 +123,25 @@ def _workshop(folder: Path, dataset: Dataset, settings: Settings, training: Trai
     if is_first():
         results.write_json(note, wanted)
     return workshop
+
+
+def _train_folds(
+    lesson: Lesson,
+    divided: list[Fold],
+    workshop: Path,
+    training: TrainSettings,
+    settings: BackendSettings,
+    console: Console,
+) -> tuple[Trained, Floats]:
+    """Train without each fold. Returns the last network, and the logits of all windows that were held out."""
+    samples = lesson.samples
+    logits = np.full((len(samples.example), len(samples.labels)), np.nan)
+    for number, (taught, test) in enumerate(divided, 1):
+        console.print(f"training without fold {number}, with {len(taught)} clips", **PLAIN)
+        place = workshop / f"fold{number}"
+        trained = _train(lesson, taught, test, place, training)
+        logits[np.isin(samples.example, test)] = _logits(trained, lesson, test, place, settings)
+    return trained, logits
 
 
 def _train(lesson: Lesson, taught: Ints, test: Ints | None, folder: Path, training: TrainSettings) -> Trained:
@@ -203,26 +216,7 @@ def run_finetune(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="actionnet finetune", description=__doc__)
     add_dataset_options(parser)
     add_teaching_options(parser)
-    usual = TrainSettings()
-    parser.add_argument("--epochs", type=at_least(1), default=usual.epochs, help=f"({usual.epochs})")
-    parser.add_argument("--batch-size", type=at_least(1), default=usual.batch_size, help=f"clips ({usual.batch_size})")
-    parser.add_argument("--accumulate", type=at_least(1), default=usual.accumulate, help="batches for each step (1)")
-    parser.add_argument("--rate", type=between(0, 1), default=usual.rate, help=f"largest learning rate ({usual.rate})")
-    parser.add_argument("--weight-decay", type=between(0, 1), default=usual.weight_decay, help="of AdamW (1e-4)")
-    parser.add_argument(
-        "--frozen", type=between(0, 1), default=usual.frozen, help="share of the layers that stay as they are (0.5)"
-    )
-    parser.add_argument("--label-smoothing", type=between(0, 0.9), default=usual.label_smoothing, help="(0.1)")
-    parser.add_argument("--workers", type=at_least(0), default=usual.workers, help="processes that read clips (2)")
-    parser.add_argument(
-        "--unmirrored", action="append", default=[], metavar="CLASS", help="left and right matter in this class"
-    )
-    parser.add_argument("--cross-validate", action="store_true", help="train for each fold, and once with all clips")
-    parser.add_argument("--accelerator", default="auto", help="Lightning's: auto, cpu, gpu (auto)")
-    parser.add_argument("--strategy", default="auto", help="Lightning's, such as ddp (auto)")
-    parser.add_argument("--devices", default="auto", help="number of GPUs on each machine (auto)")
-    parser.add_argument("--nodes", type=at_least(1), default=1, help="machines (1)")
-    parser.add_argument("--mixed-precision", default="auto", help="Lightning's precision: 16-mixed on a GPU (auto)")
+    _add_training_options(parser)
     add_backend_options(parser)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, interrupt)
@@ -251,3 +245,26 @@ def run_finetune(arguments: list[str]) -> int:
     if metrics is not None:
         show(metrics, folder)
     return 0
+
+
+def _add_training_options(parser: argparse.ArgumentParser) -> None:
+    usual = TrainSettings()
+    parser.add_argument("--epochs", type=at_least(1), default=usual.epochs, help=f"({usual.epochs})")
+    parser.add_argument("--batch-size", type=at_least(1), default=usual.batch_size, help=f"clips ({usual.batch_size})")
+    parser.add_argument("--accumulate", type=at_least(1), default=usual.accumulate, help="batches for each step (1)")
+    parser.add_argument("--rate", type=between(0, 1), default=usual.rate, help=f"largest learning rate ({usual.rate})")
+    parser.add_argument("--weight-decay", type=between(0, 1), default=usual.weight_decay, help="of AdamW (1e-4)")
+    parser.add_argument(
+        "--frozen", type=between(0, 1), default=usual.frozen, help="share of the layers that stay as they are (0.5)"
+    )
+    parser.add_argument("--label-smoothing", type=between(0, 0.9), default=usual.label_smoothing, help="(0.1)")
+    parser.add_argument("--workers", type=at_least(0), default=usual.workers, help="processes that read clips (2)")
+    parser.add_argument(
+        "--unmirrored", action="append", default=[], metavar="CLASS", help="left and right matter in this class"
+    )
+    parser.add_argument("--cross-validate", action="store_true", help="train for each fold, and once with all clips")
+    parser.add_argument("--accelerator", default="auto", help="Lightning's: auto, cpu, gpu (auto)")
+    parser.add_argument("--strategy", default="auto", help="Lightning's, such as ddp (auto)")
+    parser.add_argument("--devices", default="auto", help="number of GPUs on each machine (auto)")
+    parser.add_argument("--nodes", type=at_least(1), default=1, help="machines (1)")
+    parser.add_argument("--mixed-precision", default="auto", help="Lightning's precision: 16-mixed on a GPU (auto)")

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import lightning
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
-from har_ros.card import InputSpec, ModelCard
-from har_ros.evaluate.bag import open_recording
-from har_ros.teach.augment import Augmentation
+from har_ros.card import InputSpec
 from har_ros.teach.head import Head
 from har_ros.teach.torch_graph import OnnxModule
-from har_ros.teach.windows import windows
-
-SEED = 1
+from har_ros.teach.training_clips import ClipSource, EpochSampler, FixedClips, RandomClips
 
 
 @dataclass(frozen=True)
@@ -53,90 +47,6 @@ class TrainSettings:
     devices: str = "auto"
     nodes: int = 1
     training_precision: str = "auto"
-
-
-@dataclass(frozen=True)
-class ClipSource:
-    """The clips that are drawn from. paths, classes: of each. length: frames of a window."""
-
-    paths: Sequence[Path]
-    classes: Sequence[int]
-    card: ModelCard
-    length: int
-    unmirrored: frozenset[int] = field(default_factory=frozenset)
-    mirror: bool = True
-
-
-class RandomClips(Dataset[tuple[Tensor, int]]):
-    """A random window of each clip, cropped and mirrored at random; the same for the same epoch and number."""
-
-    def __init__(self, source: ClipSource) -> None:
-        self._source = source
-
-    def __len__(self) -> int:
-        return len(self._source.paths)
-
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
-        """Return frames, uint8 T×H×W×3 RGB, and the class. key: epoch and number of the clip."""
-        epoch, number = key
-        source, label = self._source, self._source.classes[number]
-        augmentation = Augmentation(mirror=source.mirror and label not in source.unmirrored)
-        rng = np.random.default_rng([SEED, epoch, number])
-        found = _windows(source.paths[number], augmentation.wide(source.card), augmentation.long(source.length))
-        frames = found[int(rng.integers(len(found)))]
-        size = (source.card.input.height, source.card.input.width)
-        return torch.from_numpy(augmentation.draw(frames, source.length, size, rng)), label
-
-
-class FixedClips(Dataset[tuple[Tensor, int]]):
-    """The first window of each clip, as the network sees it when it runs."""
-
-    def __init__(self, source: ClipSource) -> None:
-        self._source = source
-
-    def __len__(self) -> int:
-        return len(self._source.paths)
-
-    def __getitem__(self, number: int) -> tuple[Tensor, int]:
-        """Return frames, uint8 T×H×W×3 RGB, and the class."""
-        source = self._source
-        return torch.from_numpy(_windows(source.paths[number], source.card, source.length)[0]), source.classes[number]
-
-
-def _windows(path: Path, card: ModelCard, length: int) -> list[NDArray[np.uint8]]:
-    _, cameras = windows(open_recording(path), card, length, max(1, length // 2), lambda clip: clip.frames.copy())
-    return [window.seen for found in cameras.values() for window in found]
-
-
-class EpochSampler(Sampler[tuple[int, int]]):
-    """All clips in an order of the epoch's own, divided among the processes that train together."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning at the beginning of each epoch, also of one that is resumed."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return len(range(self._rank, self._count, self._world))
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = np.random.default_rng([SEED, self._epoch]).permutation(self._count)
-        return iter([(self._epoch, int(number)) for number in order[self._rank :: self._world]])
-
-    @property
-    def _rank(self) -> int:
-        return torch.distributed.get_rank() if self._together else 0
-
-    @property
-    def _world(self) -> int:
-        return torch.distributed.get_world_size() if self._together else 1
-
-    @property
-    def _together(self) -> bool:
-        return bool(torch.distributed.is_available() and torch.distributed.is_initialized())
 
 
 class Network(nn.Module):
@@ -224,6 +134,7 @@ def train(
     Raises KeyboardInterrupt when that ended it.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"lightning\.")  # of what it does itself
     checkpoint = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     callbacks: list[Any] = [checkpoint, RichProgressBar()]
     on_gpu = settings.accelerator != "cpu" and torch.cuda.is_available()
