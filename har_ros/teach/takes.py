@@ -93,7 +93,8 @@ def verdict(dataset: Path, label: str) -> str:
     """Say whether there is enough to teach with, and what is missing."""
     groups = {place.name: _takes(place) for place in sorted(dataset.iterdir()) if place.is_dir()}
     few = {name: ENOUGH - len(found) for name, found in groups.items() if len(found) < ENOUGH}
-    have = f"{label}: {len(groups.get(label, ()))} takes"
+    count = len(groups.get(label, ()))
+    have = f"{label}: {count} take{'s' if count != 1 else ''}"
     if few.get(label):
         return f"{have}; record {few[label]} more, {ENOUGH} at least"
     if len(groups) < 2:

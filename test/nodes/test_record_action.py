@@ -110,7 +110,7 @@ def test_the_countdown_begins_when_all_cameras_are_there(ros, recorder, film, tm
     film("/right/image_raw")
     ros.until(lambda: node.over, "the end of the take")
     said = capfd.readouterr().err
-    places = [said.index(text) for text in ("waving in 2", "waving in 1", "NOW", "1 takes; record 4 more")]
+    places = [said.index(text) for text in ("waving in 2", "waving in 1", "NOW", "1 take; record 4 more")]
     assert places == sorted(places)
 
 
