@@ -1,4 +1,5 @@
 import cv2
+import numpy as np
 import pytest
 from bags import TOPIC, series, values_of, write_bag
 from clips import COLOURS, moving, teachable, write_dataset, write_video
@@ -7,6 +8,8 @@ from hypothesis import strategies as st
 
 from har_ros.cli import main as actionnet
 from har_ros.evaluate.truth import Segment
+from har_ros.pixels import CameraImage
+from har_ros.teach.clip_file import ClipFile
 from har_ros.teach.cut import Piece, pieces
 from har_ros.teach.dataset import load_dataset
 from har_ros.teach.pictures import pictures
@@ -103,6 +106,18 @@ def test_pieces_are_of_their_camera_only():
     assert list(pieces(given, "v", "/right", 0, 0, 10 * SECOND, 1.0, False)) == [
         Piece("b", "/right", 5 * SECOND, 8 * SECOND)
     ]
+
+
+def test_a_camera_that_changes_its_size_has_clips_of_the_first(tmp_path):
+    clip = ClipFile(tmp_path / "a.mp4", 8.0, max_side=40)
+    for number in range(20):
+        size = (60, 81) if number < 5 else (50, 50)
+        pixels = np.full((*size, 3), 100, np.uint8)
+        clip.take(CameraImage.of_array(pixels, 1 + number * 125_000_000))
+    clip.close()
+    assert frames_of(tmp_path / "a.mp4") == (20, 8.0)
+    video = cv2.VideoCapture(str(tmp_path / "a.mp4"))
+    assert (video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (40, 30)
 
 
 def test_pictures_are_of_their_camera_and_moment(tmp_path):

@@ -90,6 +90,11 @@ def test_background_of_one_recording_only_is_no_class():
     assert taught(materials, background=False).labels == ("sit", "wave")
 
 
+def test_a_class_without_a_window_is_refused():
+    with pytest.raises(ConfigurationError, match=r"no window shows 'jump'.*outside"):
+        taught([material(name, (0, 4, "wave"), (30, 40, "jump")) for name in "ab"])
+
+
 @pytest.mark.parametrize(
     ("materials", "parts"),
     [

@@ -218,7 +218,7 @@ def test_what_cannot_be_read_is_left_out_and_named(teach, dataset, tmp_path, cap
         assert f"left out: {next(text for text in left_out if name in text)}" in said
 
 
-@pytest.mark.parametrize("change", ["file", "folder", "model"])
+@pytest.mark.parametrize("change", ["file", "folder", "model", "notes"])
 def test_what_is_there_is_not_overwritten(teach, tmp_path, capfd, change):
     place = tmp_path / "taught"
     if change == "file":
@@ -228,12 +228,15 @@ def test_what_is_there_is_not_overwritten(teach, tmp_path, capfd, change):
         (place / "mine.txt").write_text("mine")
     else:
         teach()
+    if change == "notes":
+        (place / "notes.txt").write_text("mine")
     before = {path: path.read_bytes() for path in [place, *place.rglob("*")] if path.is_file()}
     teach(status=1)
     assert {path: path.read_bytes() for path in [place, *place.rglob("*")] if path.is_file()} == before
     assert str(place) in capfd.readouterr().err
-    if change == "folder":
+    if change in ("folder", "notes"):
         teach("--overwrite", status=1)
+        assert (place / "mine.txt").exists() or (place / "notes.txt").exists()
 
 
 def test_a_full_disk_leaves_nothing_and_keeps_the_embeddings(teach, tmp_path, monkeypatch, capfd):

@@ -16,7 +16,7 @@ from har_ros.sink import VideoFile
 
 
 class ClipFile:
-    """A clip at a constant rate: images are repeated or left out as their stamps ask for."""
+    """A clip at a constant rate and size: images are repeated, left out and scaled as the first one asks for."""
 
     def __init__(self, path: Path, rate: float, max_side: int = 0) -> None:
         """rate: frames per second. max_side: pixels of the longer side, at most; 0: as the images are.
@@ -28,6 +28,7 @@ class ClipFile:
         self._part = path.with_name(f".{path.stem}.part{path.suffix}")
         self._grid = TimeGrid(rate)
         self._max_side = max_side
+        self._size = (0, 0)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -45,10 +46,15 @@ class ClipFile:
             pixels = np.ascontiguousarray(to_rgb(decode_all(image))[..., ::-1])
         except ImageError:
             return
-        scale = self._max_side / max(pixels.shape[:2]) if self._max_side else 1.0
-        if scale < 1:  # even sizes, which all codecs take
-            height, width = (max(2, round(side * scale / 2) * 2) for side in pixels.shape[:2])
-            pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        if not self.frames:
+            # even sizes, which all codecs take
+            scale = min(1.0, self._max_side / max(pixels.shape[:2])) if self._max_side else 1.0
+            width, height = (
+                max(2, round(side * scale / 2) * 2) for side in pixels.shape[1::-1]
+            )
+            self._size = width, height
+        if pixels.shape[1::-1] != self._size:
+            pixels = np.asarray(cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA), np.uint8)
         self._grid.take(places)
         for _ in range(places):
             self._video.show(pixels)

@@ -15,15 +15,16 @@ from har_ros.errors import ConfigurationError, HarError
 from har_ros.models.locate import CARD
 
 NETWORK, LABELS, METRICS, REPORT, CLIPS = "network.onnx", "labels.txt", "metrics.json", "report.html", "clips.csv"
+FILES = (CARD, NETWORK, LABELS, METRICS, REPORT, CLIPS)
 
 
 def check_output(folder: Path, overwrite: bool) -> None:
     """Raise ConfigurationError when the folder cannot be written at the end, before anything is computed."""
     if folder.exists() and not folder.is_dir():
         raise ConfigurationError(f"{folder} is a file; give a folder for the network (-o)")
-    there = list(folder.iterdir()) if folder.is_dir() else []
-    if there and not (folder / CARD).is_file():
-        raise ConfigurationError(f"{folder} holds other things than a network; give another folder (-o)")
+    there = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if others := [name for name in there if name not in FILES]:
+        raise ConfigurationError(f"{folder} holds {others[0]}, which is no part of a network; give another folder (-o)")
     if there and not overwrite:
         raise ConfigurationError(f"{folder} holds a network already; give another folder (-o), or --overwrite")
     with written(folder):

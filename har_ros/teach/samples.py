@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate.recording import SECOND
 from har_ros.evaluate.truth import NONE, Segment
-from har_ros.teach.dataset import Material
+from har_ros.teach.dataset import Material, labels_of
 from har_ros.teach.embed import Windows
 
 COVERAGE = 0.5
@@ -82,6 +82,7 @@ def gather(materials: Iterable[Material], windows: Mapping[Path, Sequence[Window
     background: let what lies between segments be a class of its own, where it is found in two groups at least.
     """
     found: list[tuple[Material, Windows, _Found]] = []
+    materials = list(materials)
     for material in materials:
         for seen in windows.get(material.path, ()):
             whole = material.label is not None
@@ -91,6 +92,12 @@ def gather(materials: Iterable[Material], windows: Mapping[Path, Sequence[Window
     if NONE not in named and len({m.group for m, _, one in found if one.label == NONE and m.label is None}) == 1:
         found = [item for item in found if item[2].label != NONE]
     names = {one.label for _, _, one in found}
+    for label in labels_of(materials):
+        if label not in names | {NONE}:
+            raise ConfigurationError(
+                f"no window shows {label!r}: its clips cannot be read, or its segments lie outside of their recordings "
+                "or within others; mend or remove them"
+            )
     labels = tuple(sorted(names - {NONE}) + [NONE] * (NONE in names))
     cameras = {path: len(seen) for path, seen in windows.items()}
     examples = tuple(
