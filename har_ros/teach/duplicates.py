@@ -1,7 +1,8 @@
 """Near-duplicates: clips that show the same moments, however they were encoded, cut or mirrored.
 
 The numbers are measured: of 20 clips of the Surveillance Camera Fight Dataset, the copies at half the size, mirrored
-and with half of the images were found, and 18 of the second halves; among all 200 clips no pair that is none.
+and with half of the images were found, and 18 of the second halves; among all 200 clips one pair that is none, of the
+same camera eleven seconds later.
 """
 
 from __future__ import annotations
