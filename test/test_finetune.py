@@ -171,7 +171,11 @@ def test_the_loss_falls_and_the_network_runs_in_the_recognizer(run, tmp_path, da
             [result] = recognizer.recognize([stream])
             assert result.prediction.hypotheses[0].label == label
     assert list((tmp_path / "tuned.training/fold1/logs").glob("events*"))
-    assert (folder / "report.html").read_text().count("<svg") == 2
+    report = (folder / "report.html").read_text()
+    assert report.count("<svg") == 2
+    assert "taught with 18 clips" in report
+    assert "there are no intervals" in report  # one group is held out
+    assert measured["figures"]["accuracy"]["low"] is None
 
 
 def test_a_resumed_training_comes_to_the_same_numbers(run, tmp_path, monkeypatch):

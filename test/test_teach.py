@@ -295,6 +295,17 @@ def test_near_duplicates_join_groups_and_are_told(teach, tmp_path, capfd):
     assert measured["groups"] == 5
 
 
+def test_any_name_can_be_a_class(teach, tmp_path, capfd):
+    names = {"[red] <b>": COLOURS["red"], '日本 é, "x"': COLOURS["blue"], "none": COLOURS["none"]}
+    folder = teach(dataset=write_dataset(tmp_path / "set", names))
+    said = capfd.readouterr().out
+    with Recognizer.open(str(folder), CPU) as recognizer:
+        assert set(recognizer.labels) == set(names)
+    assert all(name in said for name in names)
+    assert "&lt;b&gt;" in (folder / "report.html").read_text()
+    assert [row["label"] for row in csv.DictReader((folder / "clips.csv").open())].count("[red] <b>") == 8
+
+
 def test_advice_names_what_is_missing():
     interval = {"value": 0.5, "low": 0.4, "high": 0.6}
     measured = {

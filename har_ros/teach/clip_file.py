@@ -49,9 +49,7 @@ class ClipFile:
         if not self.frames:
             # even sizes, which all codecs take
             scale = min(1.0, self._max_side / max(pixels.shape[:2])) if self._max_side else 1.0
-            width, height = (
-                max(2, round(side * scale / 2) * 2) for side in pixels.shape[1::-1]
-            )
+            width, height = (max(2, round(side * scale / 2) * 2) for side in pixels.shape[1::-1])
             self._size = width, height
         if pixels.shape[1::-1] != self._size:
             pixels = np.asarray(cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA), np.uint8)

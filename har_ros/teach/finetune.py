@@ -71,7 +71,8 @@ def finetune(
     with Embedder(find_model(settings.model), backend, settings.frames, settings.mirror) as embedder:
         lesson = learn_from(embedder, dataset, settings, console)
     workshop = _workshop(folder, dataset, settings, training)
-    divided = heads.folds(lesson.samples.classes, lesson.samples.groups)
+    most = heads.FOLDS if cross_validate else heads.INNER_FOLDS  # a fifth is held out of one training
+    divided = heads.folds(lesson.samples.classes, lesson.samples.groups, most)
     tested = divided if cross_validate else divided[:1]
     trained, logits = _train_folds(lesson, tested, workshop, training, backend, console)
     if cross_validate:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har_ros.backends import BackendSettings
@@ -155,6 +156,7 @@ def write(
         "clips": len(samples.examples),
         "windows": len(samples.example),
         "groups": len(np.unique(samples.groups)),
+        "groups_tested": len(np.unique(tested.groups)),
         "grouping": lesson.dataset.grouping,
         "advice": [],
         **measured,
@@ -198,7 +200,7 @@ def read(embedder: Embedder, dataset: Dataset, console: Console) -> tuple[dict[P
 def told(console: Console) -> Iterator[validation.Tell]:
     """Lend what shows the work that is being done."""
     with console.status("cross-validation") as status:
-        yield lambda what: status.update(what)
+        yield lambda what: status.update(escape(what))
 
 
 def advice(measured: Mapping[str, Any]) -> list[str]:

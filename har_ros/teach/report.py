@@ -27,7 +27,7 @@ def write_report(path: Path, metrics: Mapping[str, Any], samples: Samples, proba
         environment(Path(__file__).parent)
         .get_template("teach.html")
         .render(
-            title=f"{measured['name']}: {len(samples.labels)} classes, taught with {len(samples.examples)} clips",
+            title=f"{measured['name']}: {len(samples.labels)} classes, taught with {measured['clips']} clips",
             m=measured,
             curves={
                 "learning": learning_curve(measured["learning_curve"]) if "learning_curve" in measured else "",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from har_ros.evaluate.batch import PLAIN
@@ -22,15 +24,13 @@ def show(metrics: Mapping[str, Any], folder: Path) -> None:
     figures = metrics["figures"]
     table = Table("class", "clips", "groups", "precision", "recall", "F1 (95 %)", box=None)
     for row in figures["classes"]:
-        f1 = row["f1"]
         counts = (str(row["clips"]), str(row["groups"]))
         values = (f"{row['precision']['value']:.3f}", f"{row['recall']['value']:.3f}")
-        table.add_row(row["label"], *counts, *values, f"{f1['value']:.3f} ({f1['low']:.3f} … {f1['high']:.3f})")
+        table.add_row(escape(row["label"]), *counts, *values, _with_interval(row["f1"]))
     console.print(table)
-    accuracy = figures["accuracy"]
+    accuracy = _with_interval(figures["accuracy"])
     console.print(
-        f"clips recognised: {accuracy['value']:.3f} ({accuracy['low']:.3f} … {accuracy['high']:.3f}), "
-        f"{metrics['validation']}, groups: {metrics['grouping']}",
+        f"clips recognised: {accuracy}, {metrics['validation']}, groups: {metrics['grouping']}",
         **PLAIN,
     )
     for pair in metrics["duplicates"][:MOST_PAIRS]:
@@ -41,3 +41,8 @@ def show(metrics: Mapping[str, Any], folder: Path) -> None:
         console.print(f"would help: {text}", **PLAIN)
     console.print(f"report:  {folder / REPORT}", **PLAIN)
     console.print(f"network: {folder}; run: ros2 launch har_ros actionnet.launch.py model:={folder}", **PLAIN)
+
+
+def _with_interval(figure: Mapping[str, float]) -> str:
+    interval = f" ({figure['low']:.3f} … {figure['high']:.3f})" if math.isfinite(figure["low"]) else ""
+    return f"{figure['value']:.3f}{interval}"

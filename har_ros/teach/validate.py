@@ -143,12 +143,12 @@ def gains(samples: Samples, validation: Validation, tell: Tell = lambda what: No
 
 
 class Draws:
-    """Bootstrap samples of the groups, the same for all figures of the same groups."""
+    """Bootstrap samples of the groups, the same for all figures of the same groups; none of a single group."""
 
     def __init__(self, groups: NDArray[np.str_]) -> None:
         names, self._group = np.unique(groups, return_inverse=True)
         rng = np.random.default_rng(0)
-        drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), BOOTSTRAP)
+        drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), BOOTSTRAP * (len(names) > 1))
         self._weights = np.concatenate([np.ones((1, len(names))), drawn])
 
     def sums(self, values: Any) -> Floats:
@@ -160,8 +160,13 @@ class Draws:
 
 
 def interval(values: Floats) -> dict[str, float]:
-    """Return a figure of all and the ends of its LEVEL % interval; values: of all, then of each sample."""
-    low, high = np.nanpercentile(values[1:], ((100 - LEVEL) / 2, (100 + LEVEL) / 2))
+    """Return a figure of all and the ends of its LEVEL % interval, NaN without samples.
+
+    values: of all, then of each sample.
+    """
+    low = high = np.nan
+    if len(values) > 1:
+        low, high = np.nanpercentile(values[1:], ((100 - LEVEL) / 2, (100 + LEVEL) / 2))
     return {"value": float(values[0]), "low": float(low), "high": float(high)}
 
 
