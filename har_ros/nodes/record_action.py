@@ -33,11 +33,9 @@ class RecordAction(Program):
     def __init__(self, **options: Any) -> None:
         """Options go to rclpy's Node."""
         super().__init__("record_action", **options)
-        self.done = False
         self._take: Take | None = None
         self._paces: dict[str, Pace] = {}
         self._takes = 0
-        self._missing_logged = 0.0
 
     def start(self) -> None:
         """See Program."""
@@ -126,7 +124,6 @@ class RecordAction(Program):
         if self._takes < self._values["takes"]:
             self._begin_countdown()
         else:
-            self.done = True
             self._logger.info(verdict(self._dataset, self._values["label"]))
             try_shutdown(context=self.context)
 

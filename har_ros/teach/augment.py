@@ -41,8 +41,3 @@ class Augmentation:
         taken = frames[start : start + length, top : top + size[0], left : left + size[1]]
         mirrored = self.mirror and rng.random() < 0.5
         return np.ascontiguousarray(taken[:, :, ::-1] if mirrored else taken)
-
-    def middle(self, frames: Frames, length: int, size: tuple[int, int]) -> Frames:
-        """Return the first `length` frames' centre: what the network sees without any of this."""
-        top, left = ((have - want) // 2 for have, want in zip(frames.shape[1:], size, strict=False))
-        return np.ascontiguousarray(frames[:length, top : top + size[0], left : left + size[1]])

@@ -191,6 +191,7 @@ def read(embedder: Embedder, dataset: Dataset, console: Console) -> tuple[dict[P
                 console.print(f"left out: {found}", **PLAIN)
             else:
                 windows[path] = found
+    console.print(f"{len(windows)} recordings, of which {embedder.computed} were not in the cache", **PLAIN)
     if not windows:
         raise ConfigurationError(f"no recording of {dataset.path} can be used; see above")
     return windows, left_out
