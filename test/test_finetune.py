@@ -208,6 +208,8 @@ def test_another_training_is_not_gone_on_with(run, tmp_path, capfd):
     run("--epochs", "1")
     run("--epochs", "2", "--overwrite", status=1)
     assert "tuned.training has the training of other settings" in capfd.readouterr().err
+    run("--epochs", "1", "--overwrite", "--cross-validate", status=1)  # whose folds are others
+    assert "tuned.training has the training of other settings" in capfd.readouterr().err
 
 
 def test_every_fold_is_trained_where_that_is_wanted(run):

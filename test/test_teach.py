@@ -25,8 +25,9 @@ from har_ros.models.prepare import merged
 from har_ros.models.signature import load_onnx
 from har_ros.pixels import CameraImage
 from har_ros.recognizer import Recognizer
-from har_ros.teach import embed, lesson
+from har_ros.teach import embed
 from har_ros.teach import head as heads
+from har_ros.teach.advice import advice
 from har_ros.teach.dataset import Material, load_dataset
 from har_ros.teach.graph import embedding_network, taught_network
 from har_ros.teach.samples import gather
@@ -315,7 +316,7 @@ def test_advice_names_what_is_missing():
         ],
         "figures": {"classes": [{"label": "a", "groups": 7}, {"label": "b", "groups": 3}]},
     }
-    texts = lesson.advice(measured)
+    texts = advice(measured)
     assert [text.split(":")[0].split(",")[0] for text in texts] == [
         "More clips of b",
         "More clips of all classes",

@@ -40,10 +40,10 @@ def run_teach(arguments: list[str]) -> int:
 def run_finetune(arguments: list[str]) -> int:
     """`actionnet finetune`, which needs PyTorch. Returns the exit status. Raises HarError."""
     try:
-        from har_ros.teach import finetune
+        from har_ros.teach import finetune_command
     except ImportError as error:
         raise HarError(f"actionnet finetune needs {error.name}; run: pip install torch lightning tensorboard") from None
-    return finetune.run_finetune(arguments)
+    return finetune_command.run_finetune(arguments)
 
 
 COMMANDS = {"teach": run_teach, "finetune": run_finetune, "clips": run_clips, "dataset": run_dataset}

@@ -1,11 +1,9 @@
-"""Train a network end to end on classes of your own, from where `actionnet teach` ends; needs PyTorch, best a GPU."""
+"""Training end to end, from where `teach` ends: folds, the export, its comparison with PyTorch, the folder."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import signal
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,6 @@ from har_ros.evaluate.batch import PLAIN
 from har_ros.models.locate import find_model
 from har_ros.models.prepare import PreparedNetwork
 from har_ros.models.signature import load_onnx
-from har_ros.options import add_backend_options, at_least, backend_settings, between
 from har_ros.teach import head as heads
 from har_ros.teach import validate as validation
 from har_ros.teach.dataset import Dataset, labels_of
@@ -32,9 +29,7 @@ from har_ros.teach.graph import LOGITS, taught_network
 from har_ros.teach.head import Floats, Fold, Head, Ints
 from har_ros.teach.lesson import Lesson, Settings, learn_from, write
 from har_ros.teach.model import check_output
-from har_ros.teach.options import add_dataset_options, add_teaching_options, dataset_of, interrupt
 from har_ros.teach.samples import only
-from har_ros.teach.summary import show
 from har_ros.teach.torch_graph import OnnxModule
 from har_ros.teach.training import Finetuning, Network, TrainSettings, is_first, rank, train
 from har_ros.teach.training_clips import ClipSource
@@ -70,8 +65,8 @@ def finetune(
         raise ConfigurationError(f"there is no class {min(unknown)!r}; mend --unmirrored")
     with Embedder(find_model(settings.model), backend, settings.frames, settings.mirror) as embedder:
         lesson = learn_from(embedder, dataset, settings, console)
-    workshop = _workshop(folder, dataset, settings, training)
     most = heads.FOLDS if cross_validate else heads.INNER_FOLDS  # a fifth is held out of one training
+    workshop = _workshop(folder, dataset, settings=asdict(settings), training=asdict(training), folds=most)
     divided = heads.folds(lesson.samples.classes, lesson.samples.groups, most)
     tested = divided if cross_validate else divided[:1]
     trained, logits = _train_folds(lesson, tested, workshop, training, backend, console)
@@ -81,23 +76,30 @@ def finetune(
         trained = _train(lesson, everything, None, workshop / "all", training)
     if not is_first():  # of the processes that trained together, one writes
         return None
+    how = f"{len(divided)}-fold cross-validation" if cross_validate else f"1 of {len(divided)} folds held out"
     shown = np.sort(np.concatenate([test for _, test in tested]))
+    metrics = _finish(folder, lesson, trained, shown, logits, {"validation": how, "chosen": asdict(training)})
+    console.print(f"training: tensorboard --logdir {workshop}", **PLAIN)
+    return metrics
+
+
+def _finish(
+    folder: Path, lesson: Lesson, trained: Trained, shown: Ints, logits: Floats, chosen: dict[str, Any]
+) -> dict[str, Any]:
+    """Put the temperature into the network and write its folder. shown: the examples that the logits speak of."""
     temperature = heads.temperature_of(lesson.samples, logits, shown)
     part, held_out = only(lesson.samples, shown), logits[np.isin(lesson.samples.example, shown)]
     probabilities = heads.by_example(part, held_out / temperature)
-    count = len(divided)
     measured = {
-        "validation": f"{count}-fold cross-validation" if cross_validate else f"1 of {count} folds held out",
+        **chosen,
         "figures": validation.figures(part, probabilities),
         "calibration": validation.calibration(part, probabilities),
         "uncalibrated_error": validation.calibration(part, heads.by_example(part, held_out))["error"],
         "losses": trained.losses,
-        "chosen": {**asdict(training), "temperature": round(temperature, 4)},
+        "temperature": temperature,
     }
     network = taught_network(trained.backbone, *trained.head.cooled(temperature).rounded())
-    metrics = write(folder, lesson, network, measured, part, probabilities)
-    console.print(f"training: tensorboard --logdir {workshop}", **PLAIN)
-    return metrics
+    return write(folder, lesson, network, measured, part, probabilities)
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,14 @@ class Trained:
     losses: list[float]
 
 
-def _workshop(folder: Path, dataset: Dataset, settings: Settings, training: TrainSettings) -> Path:
-    """Return where checkpoints and logs go. Raises ConfigurationError when another training's are there."""
+def _workshop(folder: Path, dataset: Dataset, **given: Any) -> Path:
+    """Return where checkpoints and logs go. Raises ConfigurationError when another training's are there.
+
+    given: what makes it another training, besides the clips and their groups.
+    """
     workshop = folder.with_name(f"{folder.name}.training")
     clips = [[material.name, material.group] for material in dataset.materials]
-    wanted = json.loads(json.dumps({"clips": clips, "settings": asdict(settings), "training": asdict(training)}))
+    wanted = json.loads(json.dumps({"clips": clips, **given}))
     note = workshop / "settings.json"
     if note.is_file() and results.read_json(note) != wanted:
         raise ConfigurationError(f"{workshop} has the training of other settings or clips; remove it, or change -o")
@@ -210,62 +215,3 @@ def _logits(trained: Trained, lesson: Lesson, test: Ints, folder: Path, settings
         rows += [window.seen for window in cameras[samples.examples[number].camera]]
     backend.close()
     return np.asarray(np.log(np.maximum(np.array(rows, np.float64), 1e-12)))
-
-
-def run_finetune(arguments: list[str]) -> int:
-    """`actionnet finetune`. Returns the exit status. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet finetune", description=__doc__)
-    add_dataset_options(parser)
-    add_teaching_options(parser)
-    _add_training_options(parser)
-    add_backend_options(parser)
-    options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, interrupt)
-    names = {field.name for field in fields(TrainSettings)} - {"unmirrored", "training_precision"}
-    training = TrainSettings(
-        unmirrored=tuple(options.unmirrored),
-        training_precision=options.mixed_precision,
-        **{name: getattr(options, name) for name in names},
-    )
-    console = Console(stderr=True)
-    folder = options.output.expanduser().absolute()
-    try:
-        metrics = finetune(
-            dataset_of(options),
-            folder,
-            Settings(options.model, options.frames, options.mirror, options.background),
-            training,
-            backend_settings(options),
-            console,
-            overwrite=options.overwrite,
-            cross_validate=options.cross_validate,
-        )
-    except KeyboardInterrupt:
-        console.print("interrupted; the same command goes on behind the last epoch")
-        raise
-    if metrics is not None:
-        show(metrics, folder)
-    return 0
-
-
-def _add_training_options(parser: argparse.ArgumentParser) -> None:
-    usual = TrainSettings()
-    parser.add_argument("--epochs", type=at_least(1), default=usual.epochs, help=f"({usual.epochs})")
-    parser.add_argument("--batch-size", type=at_least(1), default=usual.batch_size, help=f"clips ({usual.batch_size})")
-    parser.add_argument("--accumulate", type=at_least(1), default=usual.accumulate, help="batches for each step (1)")
-    parser.add_argument("--rate", type=between(0, 1), default=usual.rate, help=f"largest learning rate ({usual.rate})")
-    parser.add_argument("--weight-decay", type=between(0, 1), default=usual.weight_decay, help="of AdamW (1e-4)")
-    parser.add_argument(
-        "--frozen", type=between(0, 1), default=usual.frozen, help="share of the layers that stay as they are (0.5)"
-    )
-    parser.add_argument("--label-smoothing", type=between(0, 0.9), default=usual.label_smoothing, help="(0.1)")
-    parser.add_argument("--workers", type=at_least(0), default=usual.workers, help="processes that read clips (2)")
-    parser.add_argument(
-        "--unmirrored", action="append", default=[], metavar="CLASS", help="left and right matter in this class"
-    )
-    parser.add_argument("--cross-validate", action="store_true", help="train for each fold, and once with all clips")
-    parser.add_argument("--accelerator", default="auto", help="Lightning's: auto, cpu, gpu (auto)")
-    parser.add_argument("--strategy", default="auto", help="Lightning's, such as ddp (auto)")
-    parser.add_argument("--devices", default="auto", help="number of GPUs on each machine (auto)")
-    parser.add_argument("--nodes", type=at_least(1), default=1, help="machines (1)")
-    parser.add_argument("--mixed-precision", default="auto", help="Lightning's precision: 16-mixed on a GPU (auto)")

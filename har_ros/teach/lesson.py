@@ -20,14 +20,14 @@ from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import results
 from har_ros.evaluate.batch import PLAIN
 from har_ros.evaluate.job import version_of
-from har_ros.evaluate.truth import NONE
 from har_ros.models.locate import find_model
 from har_ros.models.prepare import PreparedNetwork
 from har_ros.models.signature import load_onnx
 from har_ros.teach import head as heads
 from har_ros.teach import validate as validation
+from har_ros.teach.advice import advice, pair_in_words, pair_told
 from har_ros.teach.dataset import Dataset
-from har_ros.teach.duplicates import Pair, joined, near_duplicates
+from har_ros.teach.duplicates import joined, near_duplicates
 from har_ros.teach.embed import Embedder, Windows, embed
 from har_ros.teach.graph import LOGITS, taught_network
 from har_ros.teach.head import Floats
@@ -43,9 +43,6 @@ from har_ros.teach.model import (
 )
 from har_ros.teach.report import write_report
 from har_ros.teach.samples import Samples, gather
-
-ENOUGH_GROUPS = 5
-"""Groups of a class below which its figures hang on few sources."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +102,10 @@ def teach(
         head = heads.head_of(heads.fit(samples, everything, strength)).cooled(checked.temperature)
     network = taught_network(load_onnx(lesson.prepared.path), *head.rounded())
     measured["advice"] = advice(measured)
+    measured["temperature"] = checked.temperature
     measured["chosen"] = {
         "regularisation (C)": strength,
         "C in the folds": ", ".join(f"{one:g}" for one in checked.strengths),
-        "temperature": round(checked.temperature, 4),
     }
     return write(folder, lesson, network, measured, samples, checked.probabilities)
 
@@ -125,7 +122,7 @@ def learn_from(embedder: Embedder, dataset: Dataset, settings: Settings, console
             f"the groups of {dataset.path} cannot be divided so that every class is on both sides; add clips of other "
             f"sources or people{why}"
         )
-    duplicates = [_told(given, pair) for pair in pairs]
+    duplicates = [pair_told(given, pair) for pair in pairs]
     backend = embedder.network.backend.name
     return Lesson(dataset, settings, embedder.card, embedder.prepared, backend, samples, duplicates, left_out)
 
@@ -140,31 +137,15 @@ def write(
 ) -> dict[str, Any]:
     """Write the network's folder; returns what is in metrics.json. Raises HarError.
 
-    measured: validation, figures, calibration and what else there is. tested: what the probabilities speak of.
+    measured: validation, figures, calibration, temperature, what was chosen, and what else there is. tested: what the
+    probabilities speak of.
     """
     samples, base, prepared = lesson.samples, lesson.base, lesson.prepared
     description = f"{', '.join(samples.labels)}: taught on top of {base.name} with {len(samples.examples)} clips"
     embedding = base.network.embedding if base.network else None
     file = NetworkFile(NETWORK, prepared.input_blob, LOGITS, embedding=embedding)
     card = taught_card(base, folder.name, samples.labels, prepared.shape[0], file, description)
-    metrics = {
-        "name": card.name,
-        "base": base.name,
-        "backend": lesson.backend,
-        "labels": samples.labels,
-        "frames": prepared.shape[0],
-        "clips": len(samples.examples),
-        "windows": len(samples.example),
-        "groups": len(np.unique(samples.groups)),
-        "groups_tested": len(np.unique(tested.groups)),
-        "grouping": lesson.dataset.grouping,
-        "advice": [],
-        **measured,
-        "duplicates": lesson.duplicates,
-        "left_out": lesson.left_out,
-        "settings": {**measured["chosen"], **asdict(lesson.settings), "dataset": str(lesson.dataset.path)},
-        "versions": {name: version_of(name) for name in ("har_ros", "numpy", "scikit-learn", "onnx", "openvino")},
-    }
+    metrics = _metrics(card.name, lesson, measured, tested)
 
     def fill(place: Path) -> None:
         write_network(place, card, network, samples.labels)
@@ -174,6 +155,34 @@ def write(
 
     write_model(folder, fill)
     return metrics
+
+
+def _metrics(name: str, lesson: Lesson, measured: Mapping[str, Any], tested: Samples) -> dict[str, Any]:
+    """Return what is in metrics.json."""
+    samples = lesson.samples
+    return {
+        "name": name,
+        "base": lesson.base.name,
+        "backend": lesson.backend,
+        "labels": samples.labels,
+        "frames": lesson.prepared.shape[0],
+        "clips": len(samples.examples),
+        "windows": len(samples.example),
+        "groups": len(np.unique(samples.groups)),
+        "groups_tested": len(np.unique(tested.groups)),
+        "grouping": lesson.dataset.grouping,
+        "advice": [],
+        **measured,
+        "duplicates": lesson.duplicates,
+        "left_out": lesson.left_out,
+        "settings": {
+            **measured["chosen"],
+            "temperature": round(measured["temperature"], 4),
+            **asdict(lesson.settings),
+            "dataset": str(lesson.dataset.path),
+        },
+        "versions": {name: version_of(name) for name in ("har_ros", "numpy", "scikit-learn", "onnx", "openvino")},
+    }
 
 
 def read(embedder: Embedder, dataset: Dataset, console: Console) -> tuple[dict[Path, list[Windows]], list[str]]:
@@ -202,49 +211,6 @@ def told(console: Console) -> Iterator[validation.Tell]:
     """Lend what shows the work that is being done."""
     with console.status("cross-validation") as status:
         yield lambda what: status.update(escape(what))
-
-
-def advice(measured: Mapping[str, Any]) -> list[str]:
-    """Return what would help most, in sentences."""
-    texts = []
-    for row in measured["gains"][:2]:
-        if row["cost_of_half"] > 0.005:
-            texts.append(
-                f"More clips of {row['label']}: half of those that there are cost {row['cost_of_half']:.3f} of F1."
-            )
-    curve = measured["learning_curve"]
-    if len(curve) > 1:
-        gain = curve[-1]["accuracy"]["value"] - curve[-2]["accuracy"]["value"]
-        sizes = f"from {curve[-2]['clips_per_class']} to {curve[-1]['clips_per_class']} clips per class"
-        if gain > 0.01:
-            texts.append(f"More clips of all classes: {sizes}, accuracy rose by {gain:.3f}, and may rise further.")
-    few = [row["label"] for row in measured["figures"]["classes"] if row["groups"] < ENOUGH_GROUPS]
-    if few:
-        texts.append(f"Clips of other sources or people, for {', '.join(few)}: there are fewer than {ENOUGH_GROUPS}.")
-    if NONE not in [row["label"] for row in measured["figures"]["classes"]]:
-        texts.append(f"A class {NONE} with anything else, or every window is one of these classes.")
-    return texts
-
-
-def pair_in_words(samples: Samples, pair: Pair) -> str:
-    """Say in a sentence what two near-duplicates mean."""
-    one, other = samples.examples[pair.one], samples.examples[pair.other]
-    text = f"{one.name} and {other.name} are near-duplicates" + (", mirrored" if pair.mirrored else "")
-    if one.label != other.label:
-        names = f"{samples.labels[one.label]} and {samples.labels[other.label]}"
-        return f"{text} in two classes, {names}; remove one of them"
-    if one.group != other.group:
-        return f"{text} in two groups, {one.group} and {other.group}, which are taken as one; remove one of them"
-    return f"{text}; remove one of them"
-
-
-def _told(samples: Samples, pair: Pair) -> dict[str, Any]:
-    one, other = samples.examples[pair.one], samples.examples[pair.other]
-    return {
-        "across_groups": one.group != other.group,
-        "across_classes": one.label != other.label,
-        "text": pair_in_words(samples, pair),
-    }
 
 
 def _write_clips(path: Path, samples: Samples, probabilities: Floats) -> None:

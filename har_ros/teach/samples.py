@@ -99,19 +99,7 @@ def gather(materials: Iterable[Material], windows: Mapping[Path, Sequence[Window
                 "or within others; mend or remove them"
             )
     labels = tuple(sorted(names - {NONE}) + [NONE] * (NONE in names))
-    cameras = {path: len(seen) for path, seen in windows.items()}
-    examples = tuple(
-        Example(
-            one.name + (f" {seen.camera}" if cameras[material.path] > 1 else ""),
-            material.path,
-            seen.camera,
-            labels.index(one.label),
-            material.group,
-            one.start,
-            one.end,
-        )
-        for material, seen, one in found
-    )
+    examples = tuple(_example(*item, labels, several=len(windows[item[0].path]) > 1) for item in found)
     _refuse_few(labels, examples)
     return Samples(
         labels,
@@ -120,6 +108,12 @@ def gather(materials: Iterable[Material], windows: Mapping[Path, Sequence[Window
         np.concatenate([seen.embeddings[one.windows] for _, seen, one in found]),
         np.concatenate([seen.looks[one.windows] for _, seen, one in found]),
     )
+
+
+def _example(material: Material, seen: Windows, one: _Found, labels: tuple[str, ...], several: bool) -> Example:
+    """several: whether the recording has other cameras, so that the name tells which."""
+    name = f"{one.name} {seen.camera}" if several else one.name
+    return Example(name, material.path, seen.camera, labels.index(one.label), material.group, one.start, one.end)
 
 
 def only(samples: Samples, examples: NDArray[np.int64]) -> Samples:

@@ -20,12 +20,13 @@ from har_ros.evaluate.batch import PLAIN
 from har_ros.evaluate.truth import load_label_map, load_truth
 from har_ros.models.locate import find_model
 from har_ros.options import add_backend_options, at_least, backend_settings, between
+from har_ros.teach.advice import ENOUGH_GROUPS, pair_in_words
 from har_ros.teach.augment import Augmentation
 from har_ros.teach.cut import cut
 from har_ros.teach.dataset import VIDEOS, Dataset, Material, by_class, classed
 from har_ros.teach.duplicates import near_duplicates
 from har_ros.teach.embed import Embedder
-from har_ros.teach.lesson import ENOUGH_GROUPS, pair_in_words, read
+from har_ros.teach.lesson import read
 from har_ros.teach.options import add_dataset_options, dataset_of
 from har_ros.teach.pictures import pictures
 from har_ros.teach.samples import Example, Samples, gather
