@@ -36,7 +36,7 @@ class TrainSettings:
     epochs: int = 20
     batch_size: int = 8
     accumulate: int = 1
-    rate: float = 1e-3
+    rate: float = 1e-4
     weight_decay: float = 1e-4
     frozen: float = 0.5
     label_smoothing: float = 0.1
