@@ -93,6 +93,20 @@ def test_a_video_and_a_bag_become_a_dataset(tmp_path, capsys):
     assert {material.group for material in dataset.materials} == {"one", "two"}
 
 
+def test_a_recording_whose_clock_jumps_is_refused(tmp_path, capsys):
+    items = [*series(values_of(1, 20), period=0.125)]
+    jumped = [
+        (topic, kind, arrival + 3 * SECOND, message)
+        for topic, kind, arrival, message in series(values_of(1, 20), period=0.125)
+    ]
+    for _, _, _, message in jumped:
+        message.header.stamp.sec += 10**8
+    bag = write_bag(tmp_path / "bag", [*items, *jumped])
+    (tmp_path / "truth.csv").write_text("bag,start,end,label\nbag,0,1,a\n")
+    assert actionnet(["clips", str(bag), "--truth", str(tmp_path / "truth.csv"), "-o", str(tmp_path / "set")]) == 1
+    assert "lasts 5 s, but the stamps of /cam01/image_raw span 100000002 s" in capsys.readouterr().err
+
+
 def test_a_recording_that_nothing_is_said_of_is_refused(tmp_path, capsys):
     video = write_video(tmp_path / "one.avi", moving())
     (tmp_path / "truth.csv").write_text("bag,start,end,label\ntwo.avi,0,1,a\n")
@@ -118,6 +132,15 @@ def test_a_camera_that_changes_its_size_has_clips_of_the_first(tmp_path):
     assert frames_of(tmp_path / "a.mp4") == (20, 8.0)
     video = cv2.VideoCapture(str(tmp_path / "a.mp4"))
     assert (video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (40, 30)
+
+
+def test_a_clock_that_jumps_does_not_fill_the_disk(tmp_path):
+    clip = ClipFile(tmp_path / "a.mp4", 8.0)
+    stamps = [0, 1, 2, 10**9, 10**9 + 1, 10**9 + 2, 5, 4.5, 6, 7]  # eighths of a second; 4.5 is overtaken
+    for number in stamps:
+        clip.take(CameraImage.of_array(np.full((32, 32, 3), 100, np.uint8), 1 + round(number * 125_000_000)))
+    clip.close()
+    assert frames_of(tmp_path / "a.mp4") == (9, 8.0)
 
 
 def test_pictures_are_of_their_camera_and_moment(tmp_path):

@@ -11,8 +11,12 @@ import numpy as np
 from har_ros.compressed import AnyImage, decode_all
 from har_ros.errors import HarError, ImageError
 from har_ros.pixels import to_rgb
+from har_ros.recognizer import LATE
 from har_ros.sampling import TimeGrid
 from har_ros.sink import VideoFile
+
+JUMP = 2_000_000_000
+"""Nanoseconds without an image, or by which the clock jumps, from which on the clip goes on as if they were none."""
 
 
 class ClipFile:
@@ -29,6 +33,7 @@ class ClipFile:
         self._grid = TimeGrid(rate)
         self._max_side = max_side
         self._size = (0, 0)
+        self._last = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -37,10 +42,10 @@ class ClipFile:
 
     def take(self, image: AnyImage) -> None:
         """Take the next image; one that cannot be decoded is left out. Raises HarError."""
-        if not self.frames:
-            self._grid.start(image.stamp)
-        places = self._grid.due(image.stamp) if self.frames else 1
-        if not places:
+        step = image.stamp - self._last
+        anew = not self.frames or step > JUMP or step < -LATE
+        places = 1 if anew else self._grid.due(image.stamp)
+        if not places or (step < 0 and not anew):
             return
         try:
             pixels = np.ascontiguousarray(to_rgb(decode_all(image))[..., ::-1])
@@ -53,7 +58,10 @@ class ClipFile:
             self._size = width, height
         if pixels.shape[1::-1] != self._size:
             pixels = np.asarray(cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA), np.uint8)
+        if anew:
+            self._grid.start(image.stamp)
         self._grid.take(places)
+        self._last = image.stamp
         for _ in range(places):
             self._video.show(pixels)
         self.frames += places

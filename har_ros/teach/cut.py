@@ -17,6 +17,8 @@ from har_ros.teach.windows import SHORTEST, images
 
 LONGEST_BACKGROUND = 10 * SECOND
 """Of a clip of background; the rest becomes further clips."""
+JUMPS = 2
+"""Times its duration that a recording's stamps may span."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,12 @@ def _spans(recording: Recording) -> tuple[dict[str, tuple[int, int]], float]:
         counts[camera] = counts.get(camera, 0) + 1
     if not spans:
         raise ConfigurationError(f"{recording.path} has no image that can be read; remove it or mend it")
+    for camera, (start, end) in spans.items():
+        if (seconds := (end - start) / SECOND) > JUMPS * recording.duration + 1:
+            raise ConfigurationError(
+                f"{recording.path} lasts {recording.duration:.0f} s, but the stamps of {camera} span {seconds:.0f} s; "
+                "cut the recording where its clock jumps"
+            )
     rates = [(counts[c] - 1) * SECOND / (end - start) for c, (start, end) in spans.items() if end > start]
     return spans, round(sensible_rate(max(rates, default=DEFAULT_RATE)), 3)
 
