@@ -42,8 +42,8 @@ def csv_rows(path: Path, text: str) -> list[tuple[str, Row]]:
         if not line.strip() or line.startswith("#"):
             continue
         where = f"{path} line {number}"
-        record = dict(zip(names, next(csv.reader(io.StringIO(line))), strict=False))
         try:
+            record = dict(zip(names, next(csv.reader(io.StringIO(line))), strict=False))
             files, values = _json(record["file_list"], where), _json(record["metadata"], where)
             if "temporal_coordinates" in record:
                 times = _json(record["temporal_coordinates"], where)
