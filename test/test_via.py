@@ -64,6 +64,7 @@ def test_a_project_is_read(tmp_path):
         ("a.json", "{", "no JSON"),
         ("a.json", "[]", "no project of VIA"),
         ("a.json", json.dumps({**PROJECT, "view": {}}), "no project of VIA"),
+        ("a.json", json.dumps(PROJECT).replace("[0.5, 2]", '["x", "y"]'), "no project of VIA"),
         ("a.csv", EXPORT.replace("[1.25,3.5]", "[1.25,3.5"), "line 7"),
         ("a.csv", EXPORT.replace('"{""1"":""0""}"', '"{}"'), "no label"),
         ("a.csv", OLD.replace("2.5,", "x,"), "line 3"),

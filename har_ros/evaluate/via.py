@@ -64,8 +64,8 @@ def json_rows(path: Path, text: str) -> list[tuple[str, Row]]:
             files = [project["file"][str(fid)] for fid in project["view"][str(entry["vid"])]["fid_list"]]
             named = [file.get("fname") or file["src"] for file in files]
             rows += _row(f"{path}: {name}", named, entry["z"], entry["av"], project["attribute"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ConfigurationError(f"{path} is no project of VIA 3 ({error!r} is missing); save it anew") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigurationError(f"{path} is no project of VIA 3 ({error!r}); save it anew") from None
     return rows
 
 
