@@ -78,6 +78,7 @@ def test_a_network_that_hangs_does_not_hold_up_deactivation(robot, held):
     robot.ros.until(lambda: robot.frames(camera) == 4, "the arrival of the frames")
     network.let_go(2)
     assert robot.ros.receive(robot.windows).hypotheses[0].class_id == "first"  # of the second activation
+    old._thread.join(30)
     assert not old._thread.is_alive()
     assert robot.windows.empty()
 

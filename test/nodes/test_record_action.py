@@ -197,9 +197,8 @@ def test_record_teach_and_put_to_work(ros, brightness_card, tmp_path):
                 request = SetParametersAtomically.Request()
                 request.parameters = [rclpy.Parameter("model", value=str(taught)).to_parameter_msg()]
                 assert call(ros, SetParametersAtomically, "set_parameters_atomically", request).result.reason == ""
-        best = {}
-        while len(best) < 2:
+        heard = set()
+        while heard != {"cam01", "cam03"}:
             message = ros.receive(actions, "an action")
             if {result.class_id for result in message.results} == {"stretching", "none"}:
-                best[message.header.frame_id] = message.results[0].class_id
-        assert best == {"cam01": "stretching", "cam03": "none"}
+                heard.add(message.header.frame_id)
