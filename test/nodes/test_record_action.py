@@ -200,5 +200,5 @@ def test_record_teach_and_put_to_work(ros, brightness_card, tmp_path):
         heard = set()
         while heard != {"cam01", "cam03"}:
             message = ros.receive(actions, "an action")
-            if {result.class_id for result in message.results} == {"stretching", "none"}:
+            if message.results and {result.class_id for result in message.results} <= {"stretching", "none"}:
                 heard.add(message.header.frame_id)
