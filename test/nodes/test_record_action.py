@@ -173,13 +173,13 @@ def test_record_teach_and_put_to_work(ros, brightness_card, tmp_path):
     dataset, taught = tmp_path / "actions", tmp_path / "mine"
     actions = ros.inbox(Classification, "/actions")
     with ExitStack() as stack:
-        played = ["-p", f"videos:=[{', '.join(videos)}]", "-p", "max_side:=320", "-p", "rate:=15.0"]
+        played = ["-p", f"videos:=[{', '.join(videos)}]", "-p", "max_side:=128", "-p", "rate:=15.0"]
         started(stack, "video_source", "--ros-args", *played)
         watched = ["-p", f"image_topics:=[{topics[0]}, {topics[2]}]", "-p", f"model:={brightness_card}"]
         started(stack, "actionnet", "--ros-args", *watched)
         for topic, label in zip(topics, ("stretching", "stretching", "none", "none"), strict=True):
             command = [installed("record_action"), "--label", label, "--dataset", str(dataset)]
-            command += ["--image-topics", topic, "--takes", "1", "--seconds", "1.5", "--countdown", "0"]
+            command += ["--image-topics", topic, "--takes", "1", "--seconds", "2.0", "--countdown", "0"]
             done = subprocess.run(command, capture_output=True, text=True, timeout=60)
             assert done.returncode == 0, done.stderr
         assert "none: 2 takes; record 3 more" in done.stderr
