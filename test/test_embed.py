@@ -3,11 +3,12 @@ import shutil
 import numpy as np
 import onnxruntime
 import pytest
-from bags import TOPIC, series, values_of, write_bag
+from bags import SECOND, TOPIC, series, values_of, write_bag
 from clips import moving, teachable, write_video
 
 from har_ros.backends import BackendSettings
 from har_ros.errors import ConfigurationError, HarError, ModelError
+from har_ros.evaluate.recording import VideoRecording
 from har_ros.models.locate import find_model
 from har_ros.pixels import CameraImage, write_rgb
 from har_ros.source import open_source
@@ -66,6 +67,29 @@ def test_a_short_clip_is_played_again(tmp_path, card, embedder):
     frames = seen(path, card)
     np.testing.assert_allclose(found.embeddings[:, 0], expected([frames[[0, 1, 2, 3, 4, 0, 1, 2]]], card), atol=1e-5)
     assert found.end[0] == 4 * 125_000_000
+
+
+def test_a_short_clip_is_decoded_no_further_than_needed(tmp_path, embedder, monkeypatch):
+    decoded, read = [], VideoRecording.images
+
+    def counted(self, *arguments):
+        for recorded in read(self, *arguments):
+            decoded.append(recorded)
+            yield recorded
+
+    monkeypatch.setattr(VideoRecording, "images", counted)
+    embedder.look_at(write_video(tmp_path / "a.avi", moving(frames=5)))
+    assert len(decoded) == 8
+
+
+def test_a_bag_that_is_all_gaps_is_refused(tmp_path, embedder):
+    items = [*series(values_of(1, 4), period=0.125), *series(values_of(1, 4), period=0.125)]
+    for _, _, _, message in items[4:]:
+        message.header.stamp.sec += 60
+    later = [(topic, kind, arrival + 60 * SECOND, message) for topic, kind, arrival, message in items[4:]]
+    bag = write_bag(tmp_path / "bag", [*items[:4], *later])
+    with pytest.raises(ConfigurationError, match=r"bag has gaps that leave no 0.88 s of /cam01/image_raw"):
+        embedder.look_at(bag)
 
 
 def test_all_cameras_of_a_bag_are_looked_at(tmp_path, embedder):

@@ -119,7 +119,19 @@ class _Camera(Generic[T]):
         start, end = self._stamps
         period = (end - start) // (self._count - 1) + (end - start)
         for again in range(1, SHORTEST + 1):
-            for camera, image in images(recording):
-                if camera == name and not self.found:
-                    self.take(dataclasses.replace(image, stamp=image.stamp + again * period))
+            if not self.found:
+                self._play(recording, name, again * period)
+        if not self.found:
+            raise ConfigurationError(
+                f"{recording.path} has gaps that leave no {self._stream.extent} of {name} in one piece; remove it or "
+                "record it again"
+            )
         self.found = [Window(start, end, window.seen) for window in self.found]
+
+    def _play(self, recording: Recording, name: str, later: int) -> None:
+        """Take the images once more, so much later, until there is a window."""
+        for camera, image in images(recording):
+            if camera == name:
+                self.take(dataclasses.replace(image, stamp=image.stamp + later))
+            if self.found:
+                return
