@@ -16,13 +16,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har_ros.errors import ConfigurationError, HarError, VideoError
 from har_ros.models import command
-from har_ros.models.locate import card_names
 from har_ros.options import add_network_options, at_least, backend_settings, between
 from har_ros.overlay import annotate, announce
 from har_ros.pixels import CameraImage
 from har_ros.recognizer import Recognizer, Result, Stream
 from har_ros.sampling import StreamSettings
 from har_ros.scores import Prediction, ScoreSettings, check_allowed
+from har_ros.settings import card_names
 from har_ros.sink import Pixels, VideoFile, Window, has_screen
 from har_ros.source import Frame, Source, open_source
 

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import get_args
 
-from har_ros.backends import BACKENDS, BackendSettings, Device, Precision
+from har_ros.backends import BackendSettings
+from har_ros.settings import BACKENDS, Device, Precision
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:

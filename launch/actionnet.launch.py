@@ -11,7 +11,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironment
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from har_ros.parameters import ACTIONNET, Parameter
+from har_ros.settings import ACTIONNET, Parameter
 
 CONFIG = Path(get_package_share_directory("har_ros")) / "config"
 PARAMS_FILE = CONFIG / "actionnet.yaml"

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from har_ros.card import load_card
 from har_ros.errors import ConfigurationError
-from har_ros.models.locate import CARDS, card_names, find_model
+from har_ros.models.locate import find_model
 from har_ros.schema import shown
+from har_ros.settings import CARDS, card_names
 
 
 def content(card):

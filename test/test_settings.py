@@ -1,4 +1,6 @@
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate.settings import checked, node_parameters
-from har_ros.parameters import ACTIONNET
+from har_ros.settings import ACTIONNET
 
 CONFIG = Path(__file__).parents[1] / "config" / "actionnet.yaml"
 DEFAULTS = {row.name: row.default for row in ACTIONNET}
@@ -17,6 +19,12 @@ ROWS = {row.name: row for row in ACTIONNET}
 def written(path, text):
     path.write_text(text)
     return str(path)
+
+
+def test_the_table_needs_the_standard_library_only():
+    """A launch file reads it in the system's Python, which has nothing of ours."""
+    code = "import sys; sys.path.append(sys.argv[1]); import har_ros.settings"
+    subprocess.run([sys.executable, "-I", "-S", "-c", code, Path(__file__).parents[1]], check=True)
 
 
 def test_the_configuration_file_is_taken_as_it_is():

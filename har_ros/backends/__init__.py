@@ -1,4 +1,4 @@
-"""What runs a network. A backend is a module here with `load`; the dict says which there are."""
+"""What runs a network. A backend is a module here with `load`, imported only when used; BACKENDS names them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,23 @@ import importlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.errors import BackendMissingError, ConfigurationError, ModelError
 from har_ros.models.prepare import PreparedNetwork
+from har_ros.settings import BACKENDS, Device, Precision
 
 logger = logging.getLogger(__name__)
-
-BACKENDS = {"tensorrt": "har_ros.backends.tensorrt", "openvino": "har_ros.backends.openvino"}
-"""Name → module, imported only when used; `auto` takes the first that works."""
-
-Precision = Literal["auto", "f32", "bf16", "f16"]
-Device = Literal["CPU", "GPU", "NPU"]
 
 
 @dataclass(frozen=True)
 class BackendSettings:
     """What runs a network, and how.
 
-    backend: a key of BACKENDS, or "auto". precision: of the arithmetic; "auto" is what is fastest on this machine.
+    backend: one of BACKENDS, or "auto". precision: of the arithmetic; "auto" is what is fastest on this machine.
     device: OpenVINO's. max_batch: how many windows TensorRT runs at once, at most.
     cpu_while_building: let OpenVINO serve while TensorRT builds an engine.
     """
@@ -77,8 +72,7 @@ def load_backend(network: PreparedNetwork, settings: BackendSettings) -> Backend
         return _first_that_works(network, settings)
     if settings.backend not in BACKENDS:
         raise ConfigurationError(f"backend {settings.backend!r} is unknown; use auto or one of {', '.join(BACKENDS)}")
-    backend: Backend = importlib.import_module(BACKENDS[settings.backend]).load(network, settings)
-    return backend
+    return _load(settings.backend, network, settings)
 
 
 def _first_that_works(network: PreparedNetwork, settings: BackendSettings) -> Backend:
@@ -86,8 +80,13 @@ def _first_that_works(network: PreparedNetwork, settings: BackendSettings) -> Ba
     *names, last = BACKENDS
     for name in names if settings.device == "CPU" else ():
         try:
-            return importlib.import_module(BACKENDS[name]).load(network, settings)  # type: ignore[no-any-return]
+            return _load(name, network, settings)
         except ModelError as error:
             level = logging.INFO if isinstance(error, BackendMissingError) else logging.WARNING
             logger.log(level, "%s runs %s, because: %s", last, network.name, error)
-    return importlib.import_module(BACKENDS[last]).load(network, settings)  # type: ignore[no-any-return]
+    return _load(last, network, settings)
+
+
+def _load(name: str, network: PreparedNetwork, settings: BackendSettings) -> Backend:
+    backend: Backend = importlib.import_module(f"{__name__}.{name}").load(network, settings)
+    return backend

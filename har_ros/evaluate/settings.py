@@ -12,8 +12,8 @@ import yaml
 
 from har_ros.card import read_text
 from har_ros.errors import ConfigurationError, one_line
-from har_ros.parameters import ACTIONNET, Parameter
 from har_ros.schema import shown
+from har_ros.settings import ACTIONNET, Parameter
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,10 @@ from har_ros.card import ModelCard
 from har_ros.errors import HarError
 from har_ros.models.check import examine, prepare
 from har_ros.models.fetch import fetch
-from har_ros.models.locate import Model, card_names, find_model
+from har_ros.models.locate import Model, find_model
 from har_ros.options import add_network_options, at_least, backend_settings
 from har_ros.recognizer import Recognizer
+from har_ros.settings import card_names
 
 MODEL = "a card's name, or the path of a card, of its folder, or of a network file"
 

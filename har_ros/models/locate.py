@@ -13,10 +13,10 @@ from har_ros.errors import ConfigurationError, ModelError
 from har_ros.models.cache import cache_folder, cached, digest
 from har_ros.models.signature import SUFFIXES, card_of_a_file
 from har_ros.scores import unique_labels
+from har_ros.settings import CARDS, card_names
 
 logger = logging.getLogger(__name__)
 
-CARDS = Path(__file__).parent
 CARD = "card.yaml"
 """A folder with such a file is a model."""
 CONVERTERS = {"i3d": "har_ros.models.i3d"}
@@ -87,11 +87,6 @@ class Model:
 
     def _source(self, name: str) -> SourceFile | None:
         return next((file for file in self.card.files if file.name == name), None)
-
-
-def card_names() -> list[str]:
-    """Return the names of the cards that come with har_ros."""
-    return sorted(path.stem for path in CARDS.glob("*.yaml"))
 
 
 def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: str = "") -> Model:

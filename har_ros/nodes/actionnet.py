@@ -21,8 +21,9 @@ from har_ros.nodes.output import Output
 from har_ros.nodes.parameters import declare, resolved_topics
 from har_ros.nodes.run import Program, interruptible, run
 from har_ros.nodes.worker import Worker
-from har_ros.parameters import ACTIONNET, changed, open_recognizer, score_settings, stream_settings
+from har_ros.parameters import open_recognizer, score_settings, stream_settings
 from har_ros.recognizer import Recognizer
+from har_ros.settings import ACTIONNET, changed
 
 PATIENCE = 1.0
 """Seconds that a running inference has to end when the node is deactivated or stopped."""

@@ -15,35 +15,7 @@ from rclpy.node import Node
 from rclpy.validate_topic_name import validate_topic_name
 
 from har_ros.errors import ConfigurationError
-from har_ros.parameters import Parameter
-
-VIDEO_SOURCE = (
-    Parameter("videos", [""], "Video files; each becomes a camera."),
-    Parameter(
-        "image_topics",
-        [""],
-        "A topic for each video; when empty they are /cam01/image_raw, /cam02/image_raw and so on.",
-    ),
-    Parameter("rate", 0.0, "Images per second of each camera; 0: the fastest video's own rate.", 0.0, 240.0),
-    Parameter("max_side", 0, "Scale the images so that the longer side has this many pixels; 0: as they are.", 0, 8192),
-)
-
-RECORD_ACTION = (
-    Parameter("label", "", "The action that is recorded: the name of its class; none: anything else."),
-    Parameter("dataset", "actions", "Folder in which each class has a folder of clips."),
-    Parameter("image_topics", ["image_raw"], "Camera topics; each take has a clip of each."),
-    Parameter(
-        "image_transport",
-        "raw",
-        "raw: sensor_msgs/Image; compressed: JPEG or PNG in sensor_msgs/CompressedImage on <image topic>/compressed.",
-        choices=("raw", "compressed"),
-    ),
-    Parameter("takes", 5, "How often the action is recorded.", 1, 1000),
-    Parameter("seconds", 3.0, "Length of a take.", 0.5, 60.0),
-    Parameter("countdown", 3, "Seconds before each take.", 0, 60),
-    Parameter("group", "", "Whom the takes show, such as alice; empty: each take is a group of its own."),
-    Parameter("max_side", 640, "Scale down so that the longer side has this many pixels; 0: as they are.", 0, 8192),
-)
+from har_ros.settings import Parameter
 
 
 def declare(node: Node, table: tuple[Parameter, ...], read_only: bool = True) -> dict[str, Any]:

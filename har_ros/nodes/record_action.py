@@ -19,8 +19,9 @@ from sensor_msgs.msg import CompressedImage, Image
 from har_ros.errors import told
 from har_ros.nodes import topics
 from har_ros.nodes.camera import LOG_PERIOD, TRANSPORTS
-from har_ros.nodes.parameters import RECORD_ACTION, declare, resolved_topics
+from har_ros.nodes.parameters import declare, resolved_topics
 from har_ros.nodes.run import Program, run
+from har_ros.settings import RECORD_ACTION
 from har_ros.teach.takes import Pace, Take, check_names, verdict
 
 TICK = 0.1

@@ -12,6 +12,7 @@ from har_ros.errors import ConfigurationError
 from har_ros.nodes import parameters
 from har_ros.nodes.conversions import image_message
 from har_ros.nodes.run import Program, run
+from har_ros.settings import VIDEO_SOURCE
 from har_ros.video import Video, default_topics
 
 
@@ -24,7 +25,7 @@ class VideoSource(Program):
 
     def start(self) -> None:
         """See Program."""
-        values = parameters.declare(self, parameters.VIDEO_SOURCE)
+        values = parameters.declare(self, VIDEO_SOURCE)
         videos = [path for path in values["videos"] or [] if path]
         if not videos:
             raise ConfigurationError("parameter videos is empty; name one video file or more, such as [a.mp4, b.mp4]")

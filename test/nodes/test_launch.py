@@ -37,7 +37,7 @@ def test_a_parameter_file_replaces_the_defaults(domain, tmp_path):
 
 
 def test_every_parameter_is_an_argument(domain):
-    from har_ros.parameters import ACTIONNET
+    from har_ros.settings import ACTIONNET
 
     shown = launch("--show-args")
     for name in [

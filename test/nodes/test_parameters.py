@@ -4,7 +4,7 @@ from pathlib import Path
 import yaml
 from ament_index_python.packages import get_package_share_directory
 
-from har_ros.parameters import ACTIONNET
+from har_ros.settings import ACTIONNET
 
 CONFIG = Path(get_package_share_directory("har_ros"), "config", "actionnet.yaml")
 README = Path(__file__).parents[2] / "README.md"

@@ -123,7 +123,7 @@ def test_wrong_values_are_refused_with_the_reason_and_change_nothing(robot, valu
 
 
 def test_what_can_change_says_so(robot):
-    from har_ros.parameters import ACTIONNET
+    from har_ros.settings import ACTIONNET
 
     robot = robot()
     for row in ACTIONNET:

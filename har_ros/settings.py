@@ -1,0 +1,203 @@
+"""Every parameter of the nodes, in one table each. Imports nothing heavy: a launch file reads it, too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from har_ros.errors import ConfigurationError
+
+Value = str | int | float | bool | list[str]
+Precision = Literal["auto", "f32", "bf16", "f16"]
+Device = Literal["CPU", "GPU", "NPU"]
+BACKENDS = ("tensorrt", "openvino")
+"""Modules in har_ros.backends; `auto` takes the first that works."""
+CARDS = Path(__file__).parent / "models"
+"""The folder with the model cards that come with har_ros."""
+
+
+def card_names() -> list[str]:
+    """Return the names of the cards that come with har_ros."""
+    return sorted(path.stem for path in CARDS.glob("*.yaml"))
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One row of a table. `low` and `high` bound a number, both included; `choices` a string.
+
+    at_run_time: it can change while the node is configured. Where "true" and "false" are choices, true and false mean
+    these.
+    """
+
+    name: str
+    default: Value
+    description: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    at_run_time: bool = False
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        kinds = {bool: "true or false", int: "a whole number", float: "a number with a decimal point", str: "a string"}
+        text = kinds.get(type(self.default), "a list of strings, such as [/cam01/image_raw]")
+        if self.choices:
+            text = f"one of {', '.join(self.choices)}"
+        return text if self.low is None else f"{text} from {self.low} to {self.high}"
+
+    @property
+    def any_type(self) -> bool:
+        """Whether its values are not all of one type."""
+        return "true" in self.choices
+
+    def read(self, value: Any) -> Any:
+        """Return the value as it is to be used. Raises ConfigurationError for what rclpy lets pass."""
+        if self.any_type and isinstance(value, bool):
+            value = str(value).lower()
+        if self.choices and value not in self.choices:
+            raise ConfigurationError(f"parameter {self.name} is {value!r}; give {self.expected}")
+        return value
+
+
+ACTIONNET = (
+    Parameter("image_topics", ["image_raw"], "Camera topics; each has a window of its own.", at_run_time=True),
+    Parameter(
+        "image_transport",
+        "raw",
+        "raw: sensor_msgs/Image; compressed: JPEG or PNG in sensor_msgs/CompressedImage on <image topic>/compressed.",
+        choices=("raw", "compressed"),
+    ),
+    Parameter(
+        "model",
+        "i3d-kinetics-400",
+        f"The network: a model card's name ({', '.join(card_names())}), or the path of a card, of its folder, "
+        "or of a network file.",
+    ),
+    Parameter("labels", "", "A file with a class name per line; empty: the card's. A network without card needs it."),
+    Parameter("input_blob", "", "Name of the network's input tensor; empty: the card's, or the only one."),
+    Parameter("output_blob", "", "Name of the network's output tensor; empty: the card's, or the only one."),
+    Parameter(
+        "backend",
+        "auto",
+        "What runs the network; auto: TensorRT where there is a GPU for it, else OpenVINO.",
+        choices=("auto", *BACKENDS),
+    ),
+    Parameter(
+        "precision",
+        "auto",
+        "Of the arithmetic; auto: what is fast here (TensorRT f16, OpenVINO what the device has).",
+        choices=get_args(Precision),
+    ),
+    Parameter("device", "CPU", "What OpenVINO runs on.", choices=get_args(Device)),
+    Parameter("max_batch", 4, "Number of cameras' windows that TensorRT runs at once, at most.", 1, 64),
+    Parameter("cpu_while_building", False, "Let OpenVINO serve while TensorRT builds an engine, which takes minutes."),
+    Parameter("frames", 0, "Number of frames in a window; 0: what the model's card says.", 0, 1024),
+    Parameter(
+        "continual",
+        "auto",
+        "Let a clip network take each frame once, in steps, in place of whole windows; auto: as its card says.",
+        choices=("auto", "true", "false"),
+    ),
+    Parameter(
+        "memory",
+        0.0,
+        "Seconds over which a continual network's answers are averaged; 0.0: as over a window.",
+        0.0,
+        60.0,
+        at_run_time=True,
+    ),
+    Parameter(
+        "sample_rate",
+        0.0,
+        "Frames per second in a window, chosen by their stamps; 0.0: what the card says.",
+        0.0,
+        1000.0,
+        at_run_time=True,
+    ),
+    Parameter(
+        "skip_frames",
+        -1,
+        "Frames left out between two that enter the window, whatever their stamps; -1: sample_rate decides.",
+        -1,
+        1000,
+        at_run_time=True,
+    ),
+    Parameter(
+        "max_gap",
+        2.0,
+        "Seconds without a frame after which a camera's window starts anew; 0.0: never.",
+        0.0,
+        3600.0,
+        at_run_time=True,
+    ),
+    Parameter(
+        "threshold",
+        0.01,
+        "Classes whose probability is below it are left out of /actions.",
+        0.0,
+        1.0,
+        at_run_time=True,
+    ),
+    Parameter("top_k", 5, "Number of classes in a message, at most.", 1, 1000, at_run_time=True),
+    Parameter(
+        "smoothing",
+        0.0,
+        "Time constant in seconds of the average of a camera's probabilities; 0.0: each window stands for itself.",
+        0.0,
+        60.0,
+        at_run_time=True,
+    ),
+    Parameter(
+        "hysteresis",
+        0.0,
+        "By how much a class's probability must exceed that of the class that leads before it comes first.",
+        0.0,
+        1.0,
+        at_run_time=True,
+    ),
+    Parameter("allowed_labels", [""], "The only classes that are reported; none given: all.", at_run_time=True),
+    Parameter("overlay", True, "Draw the actions into the images for whoever subscribes to them.", at_run_time=True),
+    Parameter("autostart", True, "Configure and activate the node at start; else a lifecycle manager does it."),
+)
+
+VIDEO_SOURCE = (
+    Parameter("videos", [""], "Video files; each becomes a camera."),
+    Parameter(
+        "image_topics",
+        [""],
+        "A topic for each video; when empty they are /cam01/image_raw, /cam02/image_raw and so on.",
+    ),
+    Parameter("rate", 0.0, "Images per second of each camera; 0: the fastest video's own rate.", 0.0, 240.0),
+    Parameter("max_side", 0, "Scale the images so that the longer side has this many pixels; 0: as they are.", 0, 8192),
+)
+
+RECORD_ACTION = (
+    Parameter("label", "", "The action that is recorded: the name of its class; none: anything else."),
+    Parameter("dataset", "actions", "Folder in which each class has a folder of clips."),
+    Parameter("image_topics", ["image_raw"], "Camera topics; each take has a clip of each."),
+    Parameter(
+        "image_transport",
+        "raw",
+        "raw: sensor_msgs/Image; compressed: JPEG or PNG in sensor_msgs/CompressedImage on <image topic>/compressed.",
+        choices=("raw", "compressed"),
+    ),
+    Parameter("takes", 5, "How often the action is recorded.", 1, 1000),
+    Parameter("seconds", 3.0, "Length of a take.", 0.5, 60.0),
+    Parameter("countdown", 3, "Seconds before each take.", 0, 60),
+    Parameter("group", "", "Whom the takes show, such as alice; empty: each take is a group of its own."),
+    Parameter("max_side", 640, "Scale down so that the longer side has this many pixels; 0: as they are.", 0, 8192),
+)
+
+
+def changed(values: dict[str, Any], changes: dict[str, Any], configured: bool) -> dict[str, Any]:
+    """Return the values of ACTIONNET with some of them changed. Raises ConfigurationError when they may not change."""
+    read = {row.name: row.read(changes[row.name]) for row in ACTIONNET if row.name in changes}
+    for name, row in ((row.name, row) for row in ACTIONNET if row.name in read):
+        if configured and not row.at_run_time and read[name] != values[name]:
+            raise ConfigurationError(
+                f"parameter {name} is read-only while the node is configured; deactivate it and clean it up "
+                "(ros2 lifecycle set), set the parameter, and configure it again"
+            )
+    return {**values, **read}
