@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from har_ros.options import add_network_options, at_least, backend_settings, bet
 from har_ros.overlay import annotate, announce
 from har_ros.pixels import CameraImage
 from har_ros.recognizer import Recognizer, Result, Stream
+from har_ros.repeat import ShortClip
 from har_ros.sampling import StreamSettings
 from har_ros.scores import Prediction, ScoreSettings, check_allowed
 from har_ros.settings import card_names
@@ -137,10 +139,11 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         scores = score_settings(options, recognizer.labels)
         stream = recognizer.stream(settings)
         _say(messages, recognizer.summary(settings))
-        report = Report(as_json=options.json)
+        report, clip = Report(as_json=options.json), ShortClip()
         try:
             for frame in _shown(source, messages):
                 ready = stream.push(CameraImage.of_array(frame.pixels, frame.stamp))
+                clip.take(frame.stamp)
                 if ready and not (source.live and source.waiting):
                     [result] = recognizer.recognize([stream], scores)
                     report.take(frame, result)
@@ -151,11 +154,42 @@ def run(options: argparse.Namespace, messages: Console) -> int:
                 sink.close()
             if source.dropped:
                 _say(messages, f"{source.dropped} frames were left out, because the network was too slow for them")
-    if not report.windows:
-        raise VideoError(
-            f"{source.name} is too short: a window spans {stream.extent}; set --frames, --sample-rate or --skip-frames"
-        )
+        if not report.windows and source.live:
+            raise VideoError(
+                f"{source.name} ended before its first window, which spans {stream.extent}; set --frames, "
+                "--sample-rate or --skip-frames"
+            )
+        if not report.windows:
+            _say(messages, f"{source.name} is shorter than a window ({stream.extent}), and played again to fill one")
+            report.take(frame, played_again(options.input, clip, recognizer, stream, scores))
+            if options.output:
+                draw_all(options.input, VideoFile(options.output, source.rate), report.prediction)
     return 0
+
+
+def played_again(
+    uri: str, clip: ShortClip, recognizer: Recognizer, stream: Stream, settings: ScoreSettings
+) -> Result | None:
+    """Return what the network says of a clip shorter than a window, as it is taught with such. Raises HarError."""
+
+    def images() -> Iterator[CameraImage]:
+        return (CameraImage.of_array(frame.pixels, frame.stamp) for frame in open_source(uri))
+
+    for image in clip.again(images, stream, uri):
+        if stream.push(image) and (result := recognizer.recognize([stream], settings)[0]):
+            return replace(result, start=clip.start, end=clip.end)
+    return None
+
+
+def draw_all(uri: str, sink: VideoFile, prediction: Prediction | None) -> None:
+    """Write all frames with the same answer. Raises HarError."""
+    try:
+        for frame in open_source(uri):
+            if prediction is not None:
+                annotate(frame.pixels, prediction)
+            sink.show(frame.pixels)
+    finally:
+        sink.close()
 
 
 def score_settings(options: argparse.Namespace, labels: tuple[str, ...]) -> ScoreSettings:

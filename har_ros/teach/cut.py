@@ -11,9 +11,10 @@ from har_ros.errors import ConfigurationError
 from har_ros.evaluate.bag import open_recording
 from har_ros.evaluate.recording import SECOND, Recording
 from har_ros.evaluate.truth import NONE, Segment
+from har_ros.repeat import SHORTEST
 from har_ros.source import DEFAULT_RATE, sensible_rate
 from har_ros.teach.clip_file import ClipFile
-from har_ros.teach.windows import SHORTEST, images
+from har_ros.teach.windows import images
 
 LONGEST_BACKGROUND = 10 * SECOND
 """Of a clip of background; the rest becomes further clips."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -12,11 +13,10 @@ from har_ros.compressed import AnyImage
 from har_ros.errors import ConfigurationError, ImageError
 from har_ros.evaluate.recording import Recording
 from har_ros.recognizer import Stream
+from har_ros.repeat import ShortClip
 from har_ros.sampling import StreamSettings
 from har_ros.window import Clip, FrameWindow
 
-SHORTEST = 8
-"""A recording needs 1/SHORTEST of a window, at least."""
 T = TypeVar("T")
 
 
@@ -89,49 +89,35 @@ class _Camera(Generic[T]):
         self._see = see
         self._stream = Stream(card, ("",), _Gathering(length), StreamSettings())
         self._next = (0, 0)  # restarts and number of the next window
-        self._stamps: list[int] = []  # of the first image and of the last
-        self._count = 0
+        self._clip = ShortClip()
 
     def take(self, image: AnyImage) -> None:
         """Take the next image; one that cannot be decoded is left out, as in the node."""
-        try:
-            ready = self._stream.push(image)
-        except ImageError:
+        with suppress(ImageError):
+            self._push(image)
+            self._clip.take(image.stamp)
+
+    def fill_up(self, recording: Recording, name: str) -> None:
+        """Play a recording that is shorter than a window again, until there is one. Raises ConfigurationError."""
+        if self.found or not self._clip.count:
             return
-        self._count += 1
-        self._stamps = [*self._stamps[:1], image.stamp]
-        if not ready:
+
+        def own() -> Iterator[AnyImage]:
+            return (image for camera, image in images(recording) if camera == name)
+
+        called = f"{recording.path} ({name})" if len(recording.cameras) > 1 else str(recording.path)
+        for image in self._clip.again(own, self._stream, called):
+            with suppress(ImageError):
+                self._push(image)
+            if self.found:
+                break
+        self.found = [Window(self._clip.start, self._clip.end, window.seen) for window in self.found]
+
+    def _push(self, image: AnyImage) -> None:
+        """Raises ImageError."""
+        if not self._stream.push(image):
             return
         with self._stream.window() as clip:
             if clip is not None and (clip.restarts != self._next[0] or clip.number >= self._next[1]):
                 self._next = clip.restarts, clip.number + self._hop
                 self.found.append(Window(clip.start, clip.end, self._see(clip)))
-
-    def fill_up(self, recording: Recording, name: str) -> None:
-        """Play a recording that is shorter than a window again, until there is one. Raises ConfigurationError."""
-        if self.found or not self._count:
-            return
-        if self._count < 2 or self._stream.fill * SHORTEST < self._length:
-            raise ConfigurationError(
-                f"{recording.path} has {self._count} image{'s' if self._count > 1 else ''}, which is less than "
-                f"{self._stream.extent} / {SHORTEST}; remove it or give a longer one"
-            )
-        start, end = self._stamps
-        period = (end - start) // (self._count - 1) + (end - start)
-        for again in range(1, SHORTEST + 1):
-            if not self.found:
-                self._play(recording, name, again * period)
-        if not self.found:
-            raise ConfigurationError(
-                f"{recording.path} has gaps that leave no {self._stream.extent} of {name} in one piece; remove it or "
-                "record it again"
-            )
-        self.found = [Window(start, end, window.seen) for window in self.found]
-
-    def _play(self, recording: Recording, name: str, later: int) -> None:
-        """Take the images once more, so much later, until there is a window."""
-        for camera, image in images(recording):
-            if camera == name:
-                self.take(dataclasses.replace(image, stamp=image.stamp + later))
-            if self.found:
-                return
