@@ -1,51 +1,17 @@
 """From a file of predictions to figures, compared with scikit-learn's on the same windows."""
 
-import json
 import math
 
 import numpy as np
 import pytest
-from bags import SECOND
 from hypothesis import given
 from hypothesis import strategies as st
+from predictions import LABELS, predictions
 from sklearn.metrics import average_precision_score, f1_score
 
-from har_ros.evaluate import results
 from har_ros.evaluate.assess import Truth, assess
 from har_ros.evaluate.figures import FIGURES
-from har_ros.evaluate.replay import Counts, Seen
 from har_ros.evaluate.truth import Segment
-from har_ros.recognizer import Result
-from har_ros.scores import Hypothesis, Prediction
-
-LABELS = ("run", "walk", "fall", "fly")
-NUMBERS = {label: number for number, label in enumerate(LABELS)}
-
-
-def predictions(folder, windows, threshold=0.3, cameras=("/a",)):
-    """Write predictions as a job does. windows: camera, end in seconds and probabilities. Returns path and header."""
-    counts = Counts(first=0, windows=len(windows)).__dict__
-    header = {
-        "format": results.FORMAT,
-        "versions": {},
-        "backend": "none",
-        "card": {"name": "test"},
-        "labels": list(LABELS),
-        "parameters": {"threshold": threshold},
-        "inference_time": 0.0,
-        "realtime_factor": 1.0,
-        "recordings": [{"name": "bag", "sha256": "1", "error": "", "cameras": dict.fromkeys(cameras, counts)}],
-    }
-    path = folder / "predictions.jsonl"
-    with path.open("w") as file:
-        file.write(json.dumps(header) + "\n")
-        for camera, end, probabilities in windows:
-            ranked = sorted(zip(LABELS, probabilities, strict=True), key=lambda pair: -pair[1])
-            prediction = Prediction(tuple(Hypothesis(*pair) for pair in ranked), threshold)
-            stamp = round(end * SECOND)
-            result = Result(prediction, stamp - SECOND, stamp, "a", 4, 0.1)
-            file.write(results.line("bag", Seen(camera, result, stamp, stamp, 0), NUMBERS, 4))
-    return path, header
 
 
 def measured(folder, windows, segments, **options):

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from bags import SECOND, TOPIC, contents, lines, values_of
 from mcap_ros2.reader import read_ros2_messages
+from predictions import predictions
 
 from har_ros.evaluate import report, results
 from har_ros.evaluate.assess import Truth, assess
+from har_ros.evaluate.charts import PALETTE
 from har_ros.evaluate.mistakes import worst
 from har_ros.evaluate.plan import Job
 from har_ros.evaluate.truth import Segment
@@ -90,6 +92,45 @@ def test_of_many_classes_the_report_shows_what_is_confused_most(evaluate, monkey
     shown = text.partition("What was most often said")[2]
     cells = [re.escape(f'<td class="label">{name}</td>') for name in (true, said)]
     assert re.search(r"</th></tr>\s*<tr>" + "".join(cells), shown)
+
+
+def test_of_many_classes_the_most_frequent_have_colours_of_their_own(tmp_path):
+    """Of twelve, the first four have one window each and the others two."""
+    labels = [f"class {number}" for number in range(12)]
+    true = [*range(12), *range(4, 12)]
+    windows = [("/a", 10 * i + 1, np.eye(12)[number]) for i, number in enumerate(true)]
+    segments = [Segment(10 * i, 10 * i + 1, labels[number]) for i, number in enumerate(true)]
+    path, header = predictions(tmp_path, windows, labels=labels)
+    report.write_report(tmp_path / "report.html", assess(path, header, segments, Truth(tuple(segments))), [], None)
+    text = (tmp_path / "report.html").read_text()
+    legend = re.search(r'<div class="legend">.*?</div>', text, re.DOTALL)[0]
+    assert re.findall(r'background:(#\w+)"></i>([^<]*)<', legend) == list(zip(PALETTE, labels[4:], strict=True))
+    assert "4 more classes" in legend
+    curves = text.partition("<h2>Curves</h2>")[2].partition("<figcaption>")[0]
+    assert [label for label in labels if f">{label}</text>" in curves] == labels[4:]
+
+
+@pytest.mark.parametrize("named", ["charts.reliability", "Environment.get_template"])
+def test_what_cannot_be_drawn_costs_no_figures(evaluate, monkeypatch, capsys, named):
+    expected = contents(evaluate(output="whole"))
+    folder = evaluate()
+    capsys.readouterr()
+
+    def fail(*_):
+        raise ValueError("no such colour")
+
+    monkeypatch.setattr(f"har_ros.evaluate.report.{named}", fail)
+    evaluate(status=1)
+    shown = capsys.readouterr()
+    said = [line for line in shown.err.splitlines() if "cannot be drawn" in line]
+    assert said == [
+        f"actionnet: {folder / results.REPORT} cannot be drawn (ValueError: no such colour); the figures are in "
+        f"{results.METRICS}"
+    ]
+    assert "windows right at first" in shown.out
+    assert not (folder / results.REPORT).exists()  # nor one of another truth
+    for name in (results.PREDICTIONS, results.METRICS):
+        assert (folder / name).read_bytes() == expected[name]
 
 
 def test_timelines_are_as_long_as_the_longest_recording_and_unfold(evaluate, monkeypatch):

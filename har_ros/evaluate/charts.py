@@ -26,25 +26,28 @@ PIECES = 1500
 """Of a ribbon, at most."""
 
 
-def colour(index: int) -> str:
-    """Return the colour of a class."""
-    return PALETTE[index] if 0 <= index < len(PALETTE) else OTHER_COLOUR
+def colours_of(windows: Sequence[float]) -> tuple[str, ...]:
+    """Return the colour of each class: the palette's for the most frequent ones, OTHER_COLOUR for the rest.
+
+    windows: how many each class has.
+    """
+    frequent = np.sort(np.argsort(-np.asarray(windows, np.float64), kind="stable")[: len(PALETTE)]).tolist()
+    shades = dict(zip(frequent, PALETTE, strict=False))
+    return tuple(shades.get(index, OTHER_COLOUR) for index in range(len(windows)))
 
 
-def precision_recall(assessment: Assessment) -> str:
-    """Draw precision over recall of the classes that are most frequent, as SVG."""
+def precision_recall(assessment: Assessment, colours: Sequence[str]) -> str:
+    """Draw precision over recall of the classes that have a colour of their own, as SVG."""
     pool = Pool(assessment.judged, len(assessment.classes.names))
     judged = pool.labelled | pool.background
     figure, axes = new_axes("recall", "precision")
-    frequent = np.argsort(-pool.truth[judged].sum(axis=0), kind="stable")[: len(PALETTE)]
-    for index in frequent.tolist():
+    for index, (name, colour) in enumerate(zip(assessment.classes.names, colours, strict=True)):
         relevant = pool.truth[judged, index]
-        if not relevant.any():
+        if colour == OTHER_COLOUR or not relevant.any():
             continue
         weights = np.ones(len(relevant))
         precision, recall = metrics.precision_recall_curve(relevant, pool.scores[judged, index], weights)
-        name = assessment.classes.names[index]
-        axes.step([0, *recall], [precision[0], *precision], where="pre", color=colour(index), label=_short(name))
+        axes.step([0, *recall], [precision[0], *precision], where="pre", color=colour, label=_short(name))
     return as_svg(figure)
 
 
@@ -110,8 +113,11 @@ def as_svg(figure: Figure) -> str:
     return re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
 
 
-def ribbon(track: Judged, classes: Classes, seconds: float) -> dict[str, Any]:
-    """Return the pieces of a camera's truth and predictions; x and width in percent of `seconds`."""
+def ribbon(track: Judged, classes: Classes, colours: Sequence[str], seconds: float) -> dict[str, Any]:
+    """Return the pieces of a camera's truth and predictions; x and width in percent of `seconds`.
+
+    colours: of each class.
+    """
 
     def place(start: float, end: float) -> dict[str, float]:
         left, right = (min(max(100 * t / seconds, 0.0), 100.0) if seconds else 0.0 for t in (start, end))
@@ -132,7 +138,7 @@ def ribbon(track: Judged, classes: Classes, seconds: float) -> dict[str, Any]:
         truth.append(
             {
                 **place(start_s, end_s),
-                "colour": colour(-1 if index is None else index),
+                "colour": OTHER_COLOUR if index is None else colours[index],
                 "title": title,
                 "lane": lane,
                 "label": label,
@@ -141,7 +147,7 @@ def ribbon(track: Judged, classes: Classes, seconds: float) -> dict[str, Any]:
     pieces: list[dict[str, Any]] = []
     for at, until, index, text in _merged(begin, stop, said, texts):
         title = f"{text or 'nothing'}, {at:.2f} to {until:.2f} s"
-        shade = colour(index) if text else "none"
+        shade = (colours[index] if index >= 0 else OTHER_COLOUR) if text else "none"
         pieces.append({**place(at, until), "colour": shade, "title": title, "label": text})
     right = metrics.hits(track.truth, track.predicted[:, None], 1)
     verdicts = np.where(track.kind == LABELLED, np.where(right, 1, 2), 0).tolist()

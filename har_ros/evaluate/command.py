@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import batch, results
 from har_ros.evaluate.assess import Assessment, Truth, assess, value_of
 from har_ros.evaluate.compare import compare, load_metrics
@@ -59,16 +59,19 @@ def run_evaluate(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         console.print("interrupted; the same command goes on from here")
         raise
-    change = compare(earlier, results.finite(assessment.metrics)) if earlier else None
     results.write_json(plan.folder / results.METRICS, assessment.metrics)
-    write_report(plan.folder / results.REPORT, assessment, jobs, change)
     shown = Console()
     shown.print(_summary(assessment, results.read_json(plan.folder / results.TIMING)))
+    change = compare(earlier, results.finite(assessment.metrics)) if earlier else None
     if change:
         shown.print(changes_table(change))
+    failures = [recording["error"] for recording in header["recordings"] if recording["error"]]
+    try:
+        write_report(plan.folder / results.REPORT, assessment, jobs, change)
+    except HarError as error:
+        failures.append(str(error))
     _say_where(shown, plan, jobs)
-    errors = [recording["error"] for recording in header["recordings"] if recording["error"]]
-    failures = [*errors, *_beyond(assessment, options)]
+    failures += _beyond(assessment, options)
     for text in failures:
         console.print(f"actionnet: {text}", **batch.PLAIN)
     return 1 if failures else 0
@@ -181,7 +184,8 @@ def _say_where(console: Console, plan: Plan, jobs: Sequence[Job]) -> None:
     if plan.annotate:
         places["annotated bags"] = annotated_bag(plan.folder, jobs[0].name).parent
     for name, path in places.items():
-        console.print(f"{name + ':':16}{path}", **batch.PLAIN)
+        if path.exists():
+            console.print(f"{name + ':':16}{path}", **batch.PLAIN)
 
 
 COMMANDS = {"evaluate": run_evaluate, "compare": run_compare, "truth": run_truth, "record": run_record}

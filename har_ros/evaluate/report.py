@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from har_ros.errors import HarError, told
 from har_ros.evaluate import charts, results
 from har_ros.evaluate.assess import Assessment
 from har_ros.evaluate.figures import FIGURES
@@ -23,18 +25,34 @@ TEMPLATES = Path(__file__).parent
 
 def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, Any] | None) -> None:
     """Write the report. change: what compare.compare returned, None without. Raises HarError."""
+    with drawing(path):
+        text = _rendered(assessment, jobs, change)
+    with results.atomic(path) as file:
+        file.write(text)
+
+
+@contextmanager
+def drawing(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong while a report is drawn into one sentence, and leave no older report in its place.
+
+    Raises HarError.
+    """
+    try:
+        yield
+    except Exception as error:  # matplotlib's and Jinja's: a report must not cost the figures
+        path.unlink(missing_ok=True)
+        raise HarError(f"{path} cannot be drawn ({told(error)}); the figures are in {results.METRICS}") from error
+
+
+def _rendered(assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, Any] | None) -> str:
     measured = results.finite(assessment.metrics)
     last = max((_seconds(summary["cameras"].values()) for summary in assessment.header["recordings"]), default=0.0)
-    tracks = [charts.ribbon(track, assessment.classes, last) for track in assessment.judged]
     classes = assessment.classes.names
-    curves = {
-        "precision_recall": charts.precision_recall,
-        "reliability": charts.reliability,
-        "thresholds": charts.thresholds,
-    }
+    colours = charts.colours_of([row["windows"] for row in measured["classes"]])
+    tracks = [charts.ribbon(track, assessment.classes, colours, last) for track in assessment.judged]
     names = ", ".join(recording["name"] for recording in measured["recordings"][:3])
     more = len(measured["recordings"]) - 3
-    text = (
+    return (
         environment()
         .get_template("report.html")
         .render(
@@ -43,18 +61,28 @@ def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change
             figures=FIGURES,
             names=dict(FIGURES),
             classes=classes,
+            shades=list(zip(classes, colours, strict=True)),
+            other=charts.OTHER_COLOUR,
+            more_classes=colours.count(charts.OTHER_COLOUR),
             most_classes=MOST_CLASSES,
             most_tracks=MOST_TRACKS,
             confused=_confused(measured["confusion"]),
             tracks=tracks,
             ticks=_ticks(last),
-            curves={name: draw(assessment) for name, draw in curves.items()} if classes else {},
+            curves=_curves(assessment, colours) if classes else {},
             mistakes=worst(assessment, jobs) if classes else [],
             change=results.finite(change) if change else None,
         )
     )
-    with results.atomic(path) as file:
-        file.write(text)
+
+
+def _curves(assessment: Assessment, colours: Sequence[str]) -> dict[str, str]:
+    """Return the report's drawings as SVG."""
+    return {
+        "precision_recall": charts.precision_recall(assessment, colours),
+        "reliability": charts.reliability(assessment),
+        "thresholds": charts.thresholds(assessment),
+    }
 
 
 def environment(*folders: Path) -> Environment:
@@ -65,9 +93,8 @@ def environment(*folders: Path) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.loopcontrols"],
     )
-    environment.filters.update(number=_number, count=_count, colour=charts.colour, short=_short)
+    environment.filters.update(number=_number, count=_count, short=_short)
     return environment
 
 
