@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from har_ros.errors import ConfigurationError
+from har_ros.evaluate.assess import Truth
 from har_ros.evaluate.bag import CLASSIFICATION, open_recording
 from har_ros.evaluate.check import Span, problems, span_of
-from har_ros.evaluate.recording import BagError
+from har_ros.evaluate.plan import Job
+from har_ros.evaluate.recording import Announced, BagError
 from har_ros.evaluate.truth import ANY, Segment, join, load_label_map, load_truth, segments_of_topic
 
 LABELS = ("run", "walk", "read book", "read paper", "fall")
@@ -179,7 +181,7 @@ def test_segments_of_a_topic(tmp_path):
     said += [(4, "fall", ""), (5, "run", "cam01"), (6, "run", "cam01")]
     items = [("/truth", CLASSIFICATION, T0 + s * SECOND, action(label, s, frame)) for s, label, frame in said]
     recording = open_recording(write_bag(tmp_path / "bag", [*items, *series([1])]))
-    segments = segments_of_topic(recording.classifications("/truth"), "bag", {"cam01": TOPIC})
+    segments = segments_of_topic(recording.classifications("/truth"), "bag", {TOPIC: "cam01"})
     times = sorted((s.stamps(0)[0] - T0, s.stamps(0)[1] - T0, s.label, s.camera) for s in segments)
     assert [(start // SECOND, end // SECOND, label, camera) for start, end, label, camera in times] == [
         (0, 2, "run", TOPIC),
@@ -189,3 +191,27 @@ def test_segments_of_a_topic(tmp_path):
     ]
     with pytest.raises(BagError, match="has no vision_msgs/msg/Classification on /other"):
         list(recording.classifications("/other"))
+
+
+@pytest.mark.parametrize(
+    ("frame_ids", "spoken_to", "expected"),
+    [
+        ({"/a": "", "/b": ""}, "", [ANY]),
+        ({"/a": "", "/b": "right"}, "", [ANY]),
+        ({"/a": "rig", "/b": "rig", "/c": "right"}, "rig", ["/a", "/b"]),
+        ({"/a": "left", "/b": "right"}, "map", [ANY]),
+    ],
+)
+def test_a_message_speaks_of_all_cameras_with_its_frame_id(tmp_path, frame_ids, spoken_to, expected):
+    said = [("/truth", CLASSIFICATION, T0 + s * SECOND, action(label, s, spoken_to)) for s, label in enumerate("ab")]
+    cameras = [item for topic, frame_id in frame_ids.items() for item in series([1], topic, frame_id=frame_id)]
+    job = Job("bag", write_bag(tmp_path / "bag", [*said, *cameras]))
+    header = {"recordings": [{"cameras": {topic: {"frame_id": frame_id} for topic, frame_id in frame_ids.items()}}]}
+    assert [segment.camera for segment in Truth(topic="/truth").of([job], header)] == expected
+
+
+def test_frame_ids_of_no_camera_are_kept_apart():
+    """Each message holds until the next of its frame_id."""
+    said = [Announced(T0, "", ("run",)), Announced(T0 + SECOND, "map", ()), Announced(T0 + 2 * SECOND, "", ())]
+    [segment] = segments_of_topic(said, "bag", {"/a": "left"})
+    assert segment.end - segment.start == 2

@@ -53,7 +53,7 @@ class Truth:
         """Return the segments that concern these recordings, with those of the bags' topics. Raises HarError."""
         segments = self._concerning(jobs)
         for job, bag, summary in zip(jobs, self._bags(jobs), header["recordings"], strict=False):
-            frame_ids = {counts["frame_id"]: name for name, counts in summary["cameras"].items()}
+            frame_ids = {name: counts["frame_id"] for name, counts in summary["cameras"].items()}
             segments += segments_of_topic(bag.classifications(self.topic), job.name, frame_ids)
         return segments
 

@@ -139,30 +139,34 @@ def parse_yaml(path: Path, text: str) -> Any:
         raise ConfigurationError(f"{path} is no YAML ({one_line(error)}); mend it") from None
 
 
-def segments_of_topic(announced: Iterable[Announced], bag: str, cameras: Mapping[str, str]) -> list[Segment]:
+def segments_of_topic(announced: Iterable[Announced], bag: str, frame_ids: Mapping[str, str]) -> list[Segment]:
     """Return the segments that a topic of Classification tells: each message holds until the next of its frame_id.
 
-    cameras: frame_id → camera. An empty frame_id, or one of no camera, speaks of all of them.
+    frame_ids: camera → frame_id of its images. A message speaks of all cameras that have its frame_id; with an empty
+    one, or one of no camera, of all cameras.
     """
     open_since: dict[str, tuple[int, tuple[str, ...]]] = {}
     last: dict[str, int] = {}
     segments: list[Segment] = []
 
-    def close(camera: str, end: int) -> None:
-        start, labels = open_since[camera]
-        if end > start:
-            segments.extend(Segment(start / SECOND, end / SECOND, label, camera, bag, True) for label in labels)
+    def close(frame_id: str, end: int) -> None:
+        start, labels = open_since[frame_id]
+        if end <= start:
+            return
+        cameras = [camera for camera, its in frame_ids.items() if frame_id and its == frame_id] or [ANY]
+        for label in labels:
+            segments.extend(Segment(start / SECOND, end / SECOND, label, camera, bag, True) for camera in cameras)
 
     for message in announced:
-        camera = cameras.get(message.frame_id, ANY)
-        last[camera] = message.stamp
-        if camera in open_since:
-            if open_since[camera][1] == message.labels:
+        frame_id = message.frame_id
+        last[frame_id] = message.stamp
+        if frame_id in open_since:
+            if open_since[frame_id][1] == message.labels:
                 continue
-            close(camera, message.stamp)
-        open_since[camera] = (message.stamp, message.labels)
-    for camera in open_since:
-        close(camera, last[camera])
+            close(frame_id, message.stamp)
+        open_since[frame_id] = (message.stamp, message.labels)
+    for frame_id in open_since:
+        close(frame_id, last[frame_id])
     return segments
 
 
