@@ -7,8 +7,11 @@ from typing import Any, Literal
 
 import yaml
 
-from har_ros.errors import ConfigurationError, one_line
-from har_ros.schema import build, shown
+from har_ros.errors import ConfigurationError
+from har_ros.schema import build, load_yaml, shown
+
+LARGEST_TEXT = 20_000_000
+"""Characters of a card, of labels, of segments."""
 
 
 @dataclass(frozen=True)
@@ -145,12 +148,7 @@ class ModelCard:
 
 def load_card(path: Path) -> ModelCard:
     """Read and check a card. Raises ConfigurationError, which names the file and the field."""
-    content = read_text(path)
-    try:
-        mapping = yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist, for one
-        raise ConfigurationError(f"{path} is not YAML ({one_line(error)}); mend it") from None
-    card = build(ModelCard, mapping, str(path))
+    card = build(ModelCard, load_yaml(read_text(path), str(path)), str(path))
     for wrong in _impossible(card):
         raise ConfigurationError(f"{path}: {wrong}")
     return card
@@ -172,15 +170,19 @@ def _fields(value: Any) -> Any:
 
 
 def read_text(path: Path) -> str:
-    """Return a UTF-8 file's text without byte order mark. Raises ConfigurationError."""
+    """Return a UTF-8 file's text without byte order mark. Raises ConfigurationError, also beyond LARGEST_TEXT."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(LARGEST_TEXT + 1)
     except OSError as error:
         raise ConfigurationError(f"cannot read {path} ({error.strerror}); check the path") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} is not UTF-8 text; save it as such") from None
     except ValueError as error:  # a null byte in the name
         raise ConfigurationError(f"cannot read {str(path)!r} ({error}); check the path") from None
+    if len(text) > LARGEST_TEXT:
+        raise ConfigurationError(f"{path} has more than {LARGEST_TEXT} characters; divide it into several files")
+    return text
 
 
 def read_labels(path: Path) -> tuple[str, ...]:

@@ -1,14 +1,43 @@
-"""Mappings → dataclasses, strictly: the type hints are the schema."""
+"""YAML → mappings → dataclasses, strictly: the type hints are the schema."""
 
 import reprlib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from har_ros.errors import ConfigurationError
+import yaml
+
+from har_ros.errors import ConfigurationError, one_line
 
 T = TypeVar("T")
+MOST_EVENTS = 1_000_000
+"""Of a YAML text: scalars, and beginnings and ends of lists and mappings. They take about 1 GB."""
+DEEPEST = 100
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, which is ten times faster, may be missing
+_Start, _End = yaml.CollectionStartEvent, yaml.CollectionEndEvent
+
+
+def load_yaml(text: str, where: str) -> Any:
+    """Return what a YAML text holds. Raises ConfigurationError, also for what would take too much memory.
+
+    Aliases are refused, as ROS does in parameter files: a few lines of them can stand for billions of values.
+    where: what the text is, for messages.
+    """
+    depth = 0
+    try:
+        for number, event in enumerate(yaml.parse(text, Loader=_LOADER)):
+            depth += isinstance(event, _Start) - isinstance(event, _End)
+            line = event.start_mark.line + 1
+            if isinstance(event, yaml.AliasEvent):
+                raise ConfigurationError(f"{where}: line {line} has the alias *{event.anchor}; write out what it means")
+            if depth > DEEPEST or number == MOST_EVENTS:
+                much = f"is nested more than {DEEPEST} deep" if depth > DEEPEST else f"has over {MOST_EVENTS} values"
+                raise ConfigurationError(f"{where} {much} at line {line}; make it simpler, or several files")
+        return yaml.load(text, Loader=_LOADER)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{where} is not YAML ({one_line(error)}); mend it") from None
 
 
 def build(kind: type[T], value: object, where: str) -> T:
@@ -18,7 +47,7 @@ def build(kind: type[T], value: object, where: str) -> T:
     """
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"{where} holds {shown(value)}; give a mapping with the fields of a {kind.__name__}")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     for name in value:
         if name not in hints:
             raise ConfigurationError(f"{where}: field {shown(name)} is unknown; use {', '.join(hints)}")
@@ -29,6 +58,11 @@ def build(kind: type[T], value: object, where: str) -> T:
         elif field.default is MISSING:
             raise ConfigurationError(f"{where}: field {field.name!r} is missing; add it")
     return kind(**given)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _converted(hint: Any, value: object, where: str) -> object:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from har_ros import schema
 from har_ros.card import load_card
 from har_ros.errors import ConfigurationError
 from har_ros.models.locate import find_model
@@ -106,7 +108,7 @@ def test_a_card_that_unfolds_to_billions_is_refused_at_once(tmp_path):
     lists = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]" for i in range(1, 12)]
     path = tmp_path / "card.yaml"
     path.write_text("\n".join(["l0: &l0 [x]", *lists, "name: *l11"]))
-    with pytest.raises(ConfigurationError, match="field 'l0' is unknown"):
+    with pytest.raises(ConfigurationError, match=r"card\.yaml: line 2 has the alias \*l0"):
         load_card(path)
     mapping = yaml.safe_load(path.read_text())
     assert len(shown(mapping["name"])) <= 60
@@ -157,3 +159,19 @@ def test_unknown_models_are_refused_with_what_there_is(model):
         ConfigurationError, match=r"is unknown; use one of action-recognition-0001, .*, or the path of a model card"
     ):
         find_model(model)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 101 + "]" * 101, "card.yaml is nested more than 100 deep at line 1"),
+        ("[" * 1_000_000, "card.yaml is nested more than 100 deep at line 1"),
+        ("[" + "[],\n" * 1000 + "]", "card.yaml has over 1000 values at line 499"),
+    ],
+)
+def test_yaml_that_takes_all_memory_is_refused(tmp_path, monkeypatch, text, said):
+    monkeypatch.setattr(schema, "MOST_EVENTS", 1000)
+    path = tmp_path / "card.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        load_card(path)

@@ -66,7 +66,7 @@ def test_parameters_of_others_are_left_out_and_unknown_ones_told(tmp_path, caplo
         ("backend:=magic", "parameter backend is 'magic'; give one of auto"),
         ("image_topics:=/a", "give a list of strings"),
         ("image_topics:=[1]", "give a list of strings"),
-        ("model:={", "is no YAML"),
+        ("model:={", "is not YAML"),
     ],
 )
 def test_wrong_parameters_are_refused(given, said):
@@ -81,7 +81,7 @@ def test_wrong_parameters_are_refused(given, said):
         ("a: {ros__parameters: {}}", "says nothing to a node called actionnet"),
         ("actionnet: 7", "has no ros__parameters"),
         ("/**: {ros__parameters: {top_k: x}}", "parameter top_k is 'x'"),
-        ("{", "is no YAML"),
+        ("{", "is not YAML"),
     ],
 )
 def test_wrong_parameter_files_are_refused(tmp_path, text, said):

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from har_ros.errors import ConfigurationError
+from har_ros.evaluate import truth
 from har_ros.evaluate.assess import Truth
 from har_ros.evaluate.bag import CLASSIFICATION, open_recording
 from har_ros.evaluate.check import Span, problems, span_of
@@ -48,7 +49,7 @@ def test_yaml_with_several_labels_at_a_time(tmp_path):
         ("t.csv", "start,end,label\n-1,1,run\n", "lasts from -1"),
         ("t.csv", "start,end,label\n0,1,\n", "label is empty"),
         ("t.csv", "start,end,label\n0\n", "'end' is missing"),
-        ("t.yaml", "{", "is no YAML"),
+        ("t.yaml", "{", "is not YAML"),
         ("t.yaml", "start: 1", "give a list of segments"),
         ("t.yaml", "- {start: 0, end: 1}", "segment 1: field 'label' is missing"),
         ("t.yaml", "- {start: 0, end: 1, label: run, who: me}", "field 'who' is unknown"),
@@ -148,7 +149,7 @@ def test_what_does_not_fit_is_reported():
         Segment(6, 7, "run", "/a", "one"),
         Segment(6, 7, "walk", "/a", "one"),
     ]
-    found = problems(segments, SPANS, LABELS)
+    found = list(problems(segments, SPANS, LABELS))
     expected = [
         "truth name 'flying'",
         "'walk' from 0 to 12 s of one /b is outside one, which lasts 10.00 s",
@@ -161,11 +162,12 @@ def test_what_does_not_fit_is_reported():
     assert len(found) == len(expected)
     for text, begin in zip(found, expected, strict=True):
         assert text.startswith(begin)
-    assert not problems([segments[0], Segment(1, 3, "walk", "/a", "one")], SPANS, LABELS)
+    assert not list(problems([segments[0], Segment(1, 3, "walk", "/a", "one")], SPANS, LABELS))
 
 
 def test_labels_that_only_together_do_not_fit_are_reported():
-    found = problems([Segment(0, 1, "a"), Segment(2, 3, "b")], SPANS, LABELS, {"a": ["run", "walk"], "b": "walk"})
+    label_map = {"a": ["run", "walk"], "b": "walk"}
+    found = list(problems([Segment(0, 1, "a"), Segment(2, 3, "b")], SPANS, LABELS, label_map))
     assert len(found) == 1
     assert "gives 'walk' to 'a'" in found[0]
 
@@ -215,3 +217,28 @@ def test_frame_ids_of_no_camera_are_kept_apart():
     said = [Announced(T0, "", ("run",)), Announced(T0 + SECOND, "map", ()), Announced(T0 + 2 * SECOND, "", ())]
     [segment] = segments_of_topic(said, "bag", {"/a": "left"})
     assert segment.end - segment.start == 2
+
+
+@pytest.mark.parametrize("name", ["truth.csv", "truth.yaml"])
+def test_more_segments_than_memory_has_room_for_are_refused(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(truth, "MOST_SEGMENTS", 3)
+    rows = ["start,end,label", *["0,1,run"] * 4] if name.endswith(".csv") else ["- {start: 0, end: 1, label: run}"] * 4
+    assert len(load_truth(written(tmp_path / name, "\n".join(rows[:-1])))) == 3
+    with pytest.raises(ConfigurationError, match=r"(line 5|segment 4): that is segment 4; divide the file"):
+        load_truth(written(tmp_path / name, "\n".join(rows)))
+
+
+def test_a_file_that_is_too_long_is_refused_unread(tmp_path):
+    path = tmp_path / "truth.csv"
+    with path.open("w") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ConfigurationError, match="more than 20000000 characters; divide it"):
+        load_truth(path)
+
+
+def test_a_map_that_unfolds_to_billions_is_refused(tmp_path):
+    """Each mapping merges the one before ten times: ten lines take hours and all memory."""
+    rows = [f"m{i}: &m{i} {{<<: [{', '.join([f'*m{i - 1}'] * 10)}]}}" for i in range(1, 11)]
+    path = written(tmp_path / "map.yaml", "\n".join(["m0: &m0 {run: walk}", *rows]))
+    with pytest.raises(ConfigurationError, match=r"map\.yaml: line 2 has the alias \*m0; write out what it means"):
+        load_label_map(path)

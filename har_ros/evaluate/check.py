@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate.recording import SECOND, Recording
-from har_ros.evaluate.truth import ANY, NONE, Segment, join
+from har_ros.evaluate.truth import ANY, NONE, Segment, join, meant
 
 TOLERANCE = 0.1
 """Seconds by which a segment may reach beyond its recording."""
@@ -36,22 +36,24 @@ def problems(
     spans: Sequence[Span],
     labels: Sequence[str],
     label_map: Mapping[str, object] | None = None,
-) -> list[str]:
-    """Return a sentence for each thing that does not fit."""
-    found = []
-    for name in dict.fromkeys(segment.label for segment in segments):
+) -> Iterator[str]:
+    """Yield a sentence for each thing that does not fit."""
+    label_map, fits = label_map or {}, True
+    names = dict.fromkeys(segment.label for segment in segments)
+    for name in dict.fromkeys([*names, *label_map]):
         try:
-            join([name], labels, label_map)
+            meant(name, labels, label_map)
         except ConfigurationError as error:
-            found.append(str(error))
-    if not found:
+            fits = False
+            yield str(error)
+    if fits:
         try:
-            join([segment.label for segment in segments], labels, label_map)
+            join(names, labels, label_map)
         except ConfigurationError as error:
-            found.append(str(error))
+            yield str(error)
     for segment in segments:
-        found += _misplaced(segment, spans)
-    return [*found, *_contradictions(segments, spans)]
+        yield from _misplaced(segment, spans)
+    yield from _contradictions(segments, spans)
 
 
 def told(segment: Segment) -> str:
@@ -76,21 +78,28 @@ def _misplaced(segment: Segment, spans: Sequence[Span]) -> list[str]:
     return found
 
 
-def _contradictions(segments: Sequence[Segment], spans: Sequence[Span]) -> list[str]:
-    """Find overlaps of something with nothing, and of a label with itself."""
-    found: dict[str, None] = {}
+def _contradictions(segments: Sequence[Segment], spans: Sequence[Span]) -> Iterator[str]:
+    """Yield overlaps of something with nothing, and of a label with itself; each once, of however many cameras."""
+    found: set[str] = set()
     for span in spans:
         for camera in span.cameras:
-            here = sorted(
-                ((*segment.stamps(span.first), segment) for segment in segments if segment.concerns(span.name, camera)),
-                key=lambda item: item[:2],
-            )
-            for number, (_, end, one) in enumerate(here):
-                for start, _, other in here[number + 1 :]:
-                    if start >= end:
-                        break
-                    if one.label == other.label:
-                        found[f"{told(one)} overlaps {told(other)}: the same label twice; make one of them"] = None
-                    elif NONE in (one.label, other.label):
-                        found[f"{told(one)} overlaps {told(other)}, but one says that nothing happens"] = None
-    return list(found)
+            for one, other in _overlaps([s for s in segments if s.concerns(span.name, camera)], span.first):
+                if one.label == other.label:
+                    said = f"{told(one)} overlaps {told(other)}: the same label twice; make one of them"
+                elif NONE in (one.label, other.label):
+                    said = f"{told(one)} overlaps {told(other)}, but one says that nothing happens"
+                else:
+                    continue
+                if said not in found:
+                    found.add(said)
+                    yield said
+
+
+def _overlaps(segments: Sequence[Segment], first: int) -> Iterator[tuple[Segment, Segment]]:
+    """Yield the pairs of one camera's segments that share some time. first: see Segment.stamps."""
+    here = sorted(((*segment.stamps(first), segment) for segment in segments), key=lambda item: item[:2])
+    for number, (_, end, one) in enumerate(here):
+        for start, _, other in (here[behind] for behind in range(number + 1, len(here))):
+            if start >= end:
+                break
+            yield one, other

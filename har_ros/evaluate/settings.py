@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from har_ros.card import read_text
-from har_ros.errors import ConfigurationError, one_line
-from har_ros.schema import shown
+from har_ros.errors import ConfigurationError
+from har_ros.schema import load_yaml, shown
 from har_ros.settings import ACTIONNET, Parameter
 
 logger = logging.getLogger(__name__)
@@ -35,7 +33,7 @@ def node_parameters(params_file: str = "", given: Sequence[str] = ()) -> dict[st
         name, separator, value = text.partition(":=")
         if not separator:
             raise ConfigurationError(f"parameter {text!r} is not understood; write it as threshold:=0.3")
-        values[name] = _yaml(value, f"parameter {text!r}")
+        values[name] = load_yaml(value, f"parameter {text!r}")
         if name not in _ROWS:
             similar = ", ".join(difflib.get_close_matches(name, _ROWS, 3) or list(_ROWS))
             raise ConfigurationError(f"parameter {name!r} is unknown; some are {similar}")
@@ -66,7 +64,7 @@ def checked(row: Parameter, value: object) -> Any:
 
 def _of_file(path: Path) -> dict[str, Any]:
     """Return what a parameter file says to a node called actionnet, in whatever namespace."""
-    content = _yaml(read_text(path), str(path))
+    content = load_yaml(read_text(path), str(path))
     if not isinstance(content, Mapping):
         raise ConfigurationError(f"{path} holds {shown(content)}; give a ROS parameter file, as config/actionnet.yaml")
     values: dict[str, Any] = {}
@@ -82,10 +80,3 @@ def _of_file(path: Path) -> dict[str, Any]:
     if not found:
         raise ConfigurationError(f"{path} says nothing to a node called {NODE}; put it below /** or /{NODE}")
     return values
-
-
-def _yaml(text: str, where: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{where} is no YAML ({one_line(error)}); mend it") from None

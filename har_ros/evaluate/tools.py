@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from har_ros.evaluate.settings import node_parameters
 from har_ros.evaluate.truth import load_label_map, load_truth
 from har_ros.options import at_least, between
 from har_ros.parameters import named_model
+
+MOST_PROBLEMS = 100
+"""That `truth check` prints."""
 
 
 def run_compare(arguments: list[str]) -> int:
@@ -59,10 +63,12 @@ def run_truth(arguments: list[str]) -> int:
     segments = load_truth(options.truth)
     jobs = jobs_of(options.recordings, values)
     spans = [span_of(job.name, open_recording(job.path, job.topics, job.transport)) for job in jobs]
-    found = problems(segments, spans, named_model(values).labels(), label_map)
+    found = list(islice(problems(segments, spans, named_model(values).labels(), label_map), MOST_PROBLEMS + 1))
     console = Console()
-    for text in found:
+    for text in found[:MOST_PROBLEMS]:
         console.print(text, **PLAIN)
+    if len(found) > MOST_PROBLEMS:
+        console.print(f"and more; these are the first {MOST_PROBLEMS}", **PLAIN)
     if not found:
         names = len({segment.label for segment in segments})
         console.print(f"{len(segments)} segments with {names} labels fit {len(spans)} recordings")

@@ -6,22 +6,23 @@ import csv
 import difflib
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from har_ros.card import read_text
 from har_ros.errors import ConfigurationError, one_line
 from har_ros.evaluate import via
 from har_ros.evaluate.recording import SECOND, Announced
-from har_ros.schema import build, shown
+from har_ros.schema import build, load_yaml, shown
 
 ABSOLUTE = 1e8
 """Seconds from which on a time is a stamp, below it counts from the recording's start (1e8 s are three years)."""
 ANY = "*"
+MOST_SEGMENTS = 100_000
+"""Of a file of truth."""
 NONE = "none"
 """What a truth name is mapped to when it is no class of the network: nothing that counts happens."""
 
@@ -42,7 +43,7 @@ class Segment:
 
     def speaks_of(self, bag: str) -> bool:
         """Return whether it speaks of this recording; its name may lack folder and suffix."""
-        return self.bag in (ANY, bag, Path(bag).name, Path(bag).stem)
+        return self.bag in _names_of(bag)
 
     def concerns(self, bag: str, camera: str) -> bool:
         """Return whether it speaks of this camera in this recording."""
@@ -52,6 +53,11 @@ class Segment:
         """Return start and end in nanoseconds; first: stamp of the recording's first image."""
         origin = 0 if self.absolute else first
         return origin + _nanoseconds(self.start), origin + _nanoseconds(self.end)
+
+
+@lru_cache(10_000)
+def _names_of(bag: str) -> frozenset[str]:
+    return frozenset((ANY, bag, Path(bag).name, Path(bag).stem))
 
 
 def _nanoseconds(seconds: float) -> int:
@@ -74,13 +80,19 @@ def load_truth(path: Path) -> tuple[Segment, ...]:
     Raises ConfigurationError, which names the line.
     """
     text, suffix = read_text(path), path.suffix.lower()
+    rows: Iterable[tuple[str, Any]]
     if suffix == ".json":
         rows = via.json_rows(path, text)
     elif suffix == ".csv":
         rows = via.csv_rows(path, text) if via.is_via(text) else _csv_rows(path, text)
     else:
         rows = _yaml_rows(path, text)
-    return tuple(segment for where, row in rows for segment in _segments(build(_Row, row, where), where))
+    segments: list[Segment] = []
+    for where, row in rows:
+        segments += _segments(build(_Row, row, where), where)
+        if len(segments) > MOST_SEGMENTS:
+            raise ConfigurationError(f"{where}: that is segment {MOST_SEGMENTS + 1}; divide the file into several")
+    return tuple(segments)
 
 
 def _segments(row: _Row, where: str) -> list[Segment]:
@@ -93,7 +105,7 @@ def _segments(row: _Row, where: str) -> list[Segment]:
     return [Segment(row.start, row.end, label.strip(), *where_it_is) for label in labels]
 
 
-def _csv_rows(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
     try:
         names = {name: "bag" if name == "video" else name for name in reader.fieldnames or ()}
@@ -101,14 +113,12 @@ def _csv_rows(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
             raise ConfigurationError(
                 f"{path} has no column {min(missing)}; its first line names bag, camera, {_NEEDED}"
             )
-        rows = []
         for record in reader:
             where = f"{path} line {reader.line_num}"
             row = {names[k]: v for k, v in record.items() if names.get(k) in _COLUMNS and v is not None}
-            rows.append((where, {k: _number(v, where) if k in ("start", "end") else v for k, v in row.items()}))
+            yield where, {k: _number(v, where) if k in ("start", "end") else v for k, v in row.items()}
     except csv.Error as error:
         raise ConfigurationError(f"{path} is no CSV ({one_line(error)}); mend it") from None
-    return rows
 
 
 _COLUMNS = tuple(_Row.__dataclass_fields__)
@@ -123,20 +133,12 @@ def _number(text: str, where: str) -> float:
 
 
 def _yaml_rows(path: Path, text: str) -> list[tuple[str, Any]]:
-    content = parse_yaml(path, text)
+    content = load_yaml(text, str(path))
     if isinstance(content, Mapping):
         content = content.get("segments")
     if not isinstance(content, list):
         raise ConfigurationError(f"{path} holds {shown(content)}; give a list of segments, each with {_NEEDED}")
     return [(f"{path} segment {number}", row) for number, row in enumerate(content, 1)]
-
-
-def parse_yaml(path: Path, text: str) -> Any:
-    """Return what a YAML file holds. Raises ConfigurationError."""
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{path} is no YAML ({one_line(error)}); mend it") from None
 
 
 def segments_of_topic(announced: Iterable[Announced], bag: str, frame_ids: Mapping[str, str]) -> list[Segment]:
@@ -189,16 +191,16 @@ def join(truth: Iterable[str], labels: Sequence[str], label_map: Mapping[str, ob
     label_map: truth name → a class of the network, a list of these, or "none"; a name that it lacks is a class itself.
     Names that are mapped to the same classes are one. Raises ConfigurationError for unknown and contradicting ones.
     """
-    meant: dict[str, tuple[str, ...]] = {}
+    outputs_of: dict[str, tuple[str, ...]] = {}
     for name in dict.fromkeys([*truth, *(label_map or {})]):
-        meant[name] = _meant(name, labels, label_map or {})
+        outputs_of[name] = meant(name, labels, label_map or {})
     groups: dict[tuple[str, ...], list[str]] = {}
     for name in dict.fromkeys(truth):
-        if meant[name]:
-            groups.setdefault(meant[name], []).append(name)
+        if outputs_of[name]:
+            groups.setdefault(outputs_of[name], []).append(name)
     taken: dict[str, str] = {}
     names = []
-    of_label: dict[str, int | None] = {name: None for name in meant if not meant[name]}
+    of_label: dict[str, int | None] = {name: None for name, outputs in outputs_of.items() if not outputs}
     of_output: dict[str, int] = {}
     for index, (outputs, members) in enumerate(groups.items()):
         names.append(outputs[0] if len(outputs) == 1 else " / ".join(members))
@@ -214,7 +216,8 @@ def join(truth: Iterable[str], labels: Sequence[str], label_map: Mapping[str, ob
     return Classes(tuple(names), of_label, of_output)
 
 
-def _meant(name: str, labels: Sequence[str], label_map: Mapping[str, object]) -> tuple[str, ...]:
+def meant(name: str, labels: Sequence[str], label_map: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the network's classes that a truth name stands for, none for "none". Raises ConfigurationError."""
     value = label_map.get(name, NONE if name == NONE else name)
     if value is None or value == NONE:
         return ()
@@ -233,7 +236,7 @@ def _meant(name: str, labels: Sequence[str], label_map: Mapping[str, object]) ->
 
 def load_label_map(path: Path) -> dict[str, object]:
     """Read truth name → class, list of classes, or none, from YAML. Raises ConfigurationError."""
-    content = parse_yaml(path, read_text(path))
+    content = load_yaml(read_text(path), str(path))
     if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
         raise ConfigurationError(f"{path} holds {shown(content)}; give a mapping from truth names to classes or none")
     for name, value in content.items():
