@@ -21,6 +21,8 @@ from har_ros.evaluate.metrics import Floats
 FLIPS = 10_000
 EXACT = 13
 """Pairs up to which all sign flips are tried."""
+CHUNK = 1_000_000
+"""Values that are drawn at a time, at most."""
 SIGNIFICANT = 0.05
 
 
@@ -85,8 +87,8 @@ def _tested(label: str, pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
     differences = values[:, 1] - values[:, 0]
     low, high = np.nan, np.nan
     if len(differences) > 1:
-        rng = np.random.default_rng(0)
-        means = rng.choice(differences, (FLIPS // 10, len(differences))).mean(axis=1)
+        rng, sizes = np.random.default_rng(0), _chunks(FLIPS // 10, len(differences))
+        means = np.concatenate([rng.choice(differences, size).mean(axis=1) for size in sizes])
         low, high = np.percentile(means, (2.5, 97.5)).tolist()
     before, after = values.mean(axis=0).tolist() if len(values) else (np.nan, np.nan)
     return {
@@ -106,14 +108,21 @@ def sign_flip_p(differences: Floats) -> float:
     if not n:
         return 1.0
     if n <= EXACT:
-        signs = 1 - 2 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
+        flipped = (np.arange(2**n)[:, None] >> np.arange(n) & 1) @ differences
         drawn = 0
     else:
-        signs = np.random.default_rng(0).choice((-1, 1), (FLIPS, n))
+        rng = np.random.default_rng(0)
+        flipped = np.concatenate([rng.integers(0, 2, size, np.uint8) @ differences for size in _chunks(FLIPS, n)])
         drawn = 1  # the differences as they are count as one of the samples
-    sums = np.abs(signs @ differences)
+    sums = np.abs(differences.sum() - 2 * flipped)
     extreme = int((sums >= abs(differences.sum()) - 1e-12).sum())
-    return (extreme + drawn) / (len(signs) + drawn)
+    return (extreme + drawn) / (len(sums) + drawn)
+
+
+def _chunks(rows: int, n: int) -> list[tuple[int, int]]:
+    """Return shapes of n columns that have so many rows together, and CHUNK values each where a row has no more."""
+    each = max(1, CHUNK // n)
+    return [(min(each, rows - done), n) for done in range(0, rows, each)]
 
 
 def _correct(classes: list[dict[str, Any]]) -> None:
