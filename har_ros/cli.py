@@ -34,8 +34,10 @@ EPILOG = (
     "actionnet evaluate --help tells how well a network does on bags and videos; compare, truth and record go with it."
 )
 EXTRAS = {
-    **dict.fromkeys(("evaluate", "compare", "truth", "record"), ("evaluate", "rosbags matplotlib jinja2")),
-    **dict.fromkeys(("teach", "finetune", "clips", "dataset"), ("teach", "rosbags matplotlib jinja2 scikit-learn")),
+    **dict.fromkeys(("evaluate", "compare", "truth", "record"), ("evaluate", "rosbags matplotlib scipy jinja2")),
+    **dict.fromkeys(
+        ("teach", "finetune", "clips", "dataset"), ("teach", "rosbags matplotlib scipy jinja2 scikit-learn")
+    ),
 }
 """Command → the folder with its COMMANDS, and what it needs more than the others."""
 

@@ -31,6 +31,7 @@ def test_an_evaluation(evaluate, capsys, bags):
     assert measured["overall"]["segments"] == 6
     shown = capsys.readouterr()
     assert "windows expected, run" in shown.out
+    assert re.search(r"false_alarms_per_hour +\d+\.\d+ +\d+\.\d+ … \d+\.\d+", shown.out)
     assert f"{folder / results.REPORT}" in shown.out.replace("\n", "")
 
 

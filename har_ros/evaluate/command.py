@@ -16,7 +16,7 @@ from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import batch, results
 from har_ros.evaluate.assess import Assessment, Truth, assess, value_of
 from har_ros.evaluate.compare import compare, load_metrics
-from har_ros.evaluate.figures import FIGURES
+from har_ros.evaluate.figures import FIGURES, HOUR
 from har_ros.evaluate.part import annotated_bag
 from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.report import write_report
@@ -170,6 +170,8 @@ def _summary(assessment: Assessment, timing: Mapping[str, Any]) -> Table:
     dropped = counts["windows_dropped_busy"], counts["windows_dropped_restart"], counts["windows_failed"]
     table.add_row("dropped: network busy, window began anew; failed", ", ".join(map(str, dropped)), "")
     table.add_row("windows with a label, background", f"{windows['labelled']}, {windows['background']}", "")
+    background = f"{overall['false_alarms']}, {overall['background_hours'] * HOUR:.1f}"
+    table.add_row("false alarms, seconds of background", background, "")
     if times := [took["median"] for took in timing.values() if took["median"] is not None]:
         table.add_row("inference time here, median (s)", f"{statistics.median(times):.3f}", "")
     return table

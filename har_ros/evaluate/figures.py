@@ -1,7 +1,8 @@
 """Figures of judged windows, with confidence intervals by bootstrap over segments.
 
 Samples are drawn of clusters: overlapping segments with their windows, and pieces of background. Windows of one segment
-are not independent, so they are drawn together (a cluster bootstrap; Field and Welsh, JRSS B 69, 2007).
+are not independent, so they are drawn together (a cluster bootstrap; Field and Welsh, JRSS B 69, 2007). False alarms
+are few, often none, of which nothing can be drawn: their rate has its exact interval.
 """
 
 from __future__ import annotations
@@ -151,6 +152,7 @@ def figures(pool: Pool) -> dict[str, Any]:
     aps = pool.average_precisions
     error = metrics.calibration_error(pool.score[labelled], pool.first_is_right[labelled])
     seconds = pool.tally(pool.duration * ~pool.accepted)
+    alarms, hours = int(pool.alarms(pool.predicted).sum()), float((pool.duration * pool.background).sum() / HOUR)
     return {
         "top1": pool.interval(metrics.ratio, pool.tally(labelled & pool.first_is_right), count),
         "top5": pool.interval(metrics.ratio, pool.tally(labelled & metrics.hits(pool.truth, pool.ranked, 5)), count),
@@ -161,11 +163,7 @@ def figures(pool: Pool) -> dict[str, Any]:
         "segment_accuracy": pool.interval(metrics.ratio, pool.by_segment([s.vote for s in pool.segments]), segments),
         "delay": pool.drawn(metrics.weighted_median(delays[found], weights)),
         "never_right": pool.interval(metrics.ratio, pool.by_segment(~found), segments),
-        "false_alarms_per_hour": pool.interval(
-            lambda alarms, seconds: metrics.ratio(alarms * HOUR, seconds),
-            pool.tally(pool.alarms(pool.predicted)),
-            pool.tally(pool.duration * pool.background),
-        ),
+        "false_alarms_per_hour": metrics.rate(alarms, hours, LEVEL),
         "time_below_threshold": pool.interval(metrics.ratio, seconds, pool.tally(pool.duration)),
         "calibration_error": pool.drawn(np.array([error])),
         "windows": {
@@ -176,7 +174,8 @@ def figures(pool: Pool) -> dict[str, Any]:
         },
         "segments": len(pool.segments),
         "segments_without_window": sum(not len(segment.windows) for segment in pool.segments),
-        "background_hours": float((pool.duration * pool.background).sum() / HOUR),
+        "false_alarms": alarms,
+        "background_hours": hours,
     }
 
 
