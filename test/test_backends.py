@@ -1,8 +1,12 @@
 """OpenVINO's settings and cache; one backend serving while another is made."""
 
 import logging
+import os
+import subprocess
+import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +84,22 @@ def test_an_unwritable_cache_is_done_without(network, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert load_backend(network, BackendSettings("openvino")).infer([clip(network)]).shape == (1, 5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it stands between a program and glibc")
+def test_the_thread_that_ran_a_network_may_end_while_another_frees_it(tmp_path):
+    """In a process of its own: the library that counts must be there before the others."""
+    folder, library = Path(__file__).with_name("stand_in"), tmp_path / "thread_exit.so"
+    command = ["g++", "-x", "c", "-shared", "-fPIC", "-o", library, folder / "thread_exit.c", "-ldl"]
+    subprocess.run(command, check=True, capture_output=True)
+    result = subprocess.run(
+        [Path(sys.executable).with_name("pytest"), "-q", folder / "run_openvino.py"],
+        env={**os.environ, "LD_PRELOAD": str(library)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stdout
 
 
 class Fixed:

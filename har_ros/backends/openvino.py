@@ -45,7 +45,7 @@ class OpenVinoBackend:
         requests = [state.request for state in states if isinstance(state, RequestState)]
         try:
             rows = [
-                request.infer([one[None]], share_inputs=True)[0]
+                _run(request, one[None])
                 for one, request in zip(inputs, requests or repeat(self._request), strict=False)
             ]
         except RuntimeError as error:
@@ -59,6 +59,18 @@ class OpenVinoBackend:
     def close(self) -> None:
         """See Backend."""
         del self._request, self._compiled
+
+
+def _run(request: openvino.InferRequest, one: NDArray[Any]) -> NDArray[Any]:
+    """Run one request on OpenVINO's own threads; returns its first output, a copy.
+
+    `infer` would run it on the calling thread and leave a thread-local object there, whose destructor crashes when it
+    runs while another thread frees the network. Python up to 3.12 cannot wait for it: Thread.join returns earlier.
+    """
+    request.start_async([one], share_inputs=True)
+    request.wait()
+    row: NDArray[Any] = request.results[0]
+    return row
 
 
 class RequestState:
