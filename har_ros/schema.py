@@ -29,7 +29,7 @@ def load_yaml(text: str, where: str) -> Any:
     try:
         for number, event in enumerate(yaml.parse(text, Loader=_LOADER)):
             depth += isinstance(event, _Start) - isinstance(event, _End)
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else 0
             if isinstance(event, yaml.AliasEvent):
                 raise ConfigurationError(f"{where}: line {line} has the alias *{event.anchor}; write out what it means")
             if depth > DEEPEST or number == MOST_EVENTS:
@@ -47,7 +47,7 @@ def build(kind: type[T], value: object, where: str) -> T:
     """
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"{where} holds {shown(value)}; give a mapping with the fields of a {kind.__name__}")
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]
     for name in value:
         if name not in hints:
             raise ConfigurationError(f"{where}: field {shown(name)} is unknown; use {', '.join(hints)}")

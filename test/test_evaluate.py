@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from bags import SECOND, T0, TOPIC, contents, damaged_bag, lines, series, values_of, write_bag
+from bags import SECOND, T0, TOPIC, contents, damaged_bag, grey, lines, series, values_of, write_bag
+from clips import write_video
 
 from har_ros.cli import main
 from har_ros.evaluate import job, results
@@ -167,6 +168,47 @@ def test_truth_check(bags, brightness_card, tmp_path, truth, capsys):
     assert "4 segments with 4 labels fit 3 recordings" in capsys.readouterr().out
     assert main(command) == 1
     assert "truth name 'second one'" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_a_video_shorter_than_a_window_is_judged_as_teaching_pads_it(evaluate, tmp_path, truth, capsys):
+    """Two pictures for windows of four: played twice, the first is brightest, which is class one."""
+    clips = [write_video(tmp_path / name, [grey(value) for value in (200, 20)]) for name in ("a.avi", "b.avi")]
+    Path(truth[1]).write_text("start,end,label\n0,9,first\n")
+    folder = evaluate(recordings=clips)
+    windows = lines(folder)[1:]
+    assert [(w["start"], w["end"], w["padded"]) for w in windows] == [(0, SECOND // 8, True)] * 2
+    measured = json.loads((folder / results.METRICS).read_text())
+    assert measured["overall"]["windows"]["padded"] == measured["overall"]["windows"]["labelled"] == 2
+    assert measured["overall"]["top1"]["value"] == measured["overall"]["segment_accuracy"]["value"] == 1
+    assert re.search("clips shorter than a window, played again +2", capsys.readouterr().out)
+    assert "2 of the windows are of clips that are shorter" in (folder / results.REPORT).read_text()
+    assert contents(evaluate(recordings=clips, output="again")) == contents(folder)
+
+
+def test_a_video_too_short_to_be_played_again_is_told(evaluate, tmp_path, truth, capsys):
+    clip = write_video(tmp_path / "one.avi", [grey(200)])
+    Path(truth[1]).write_text("start,end,label\n0,9,first\n")
+    folder = evaluate(recordings=[clip], status=1)
+    said = capsys.readouterr().err
+    assert f"{clip} is too short, with 1 image" in said
+    assert "too few images" not in said
+    assert json.loads((folder / results.METRICS).read_text())["overall"]["counts"]["cameras_too_short"] == 1
+
+
+def test_of_a_bag_shorter_than_a_window_a_node_says_nothing(evaluate, bags, tmp_path, truth, capsys):
+    Path(truth[1]).write_text("start,end,label\n0,9,first\n")
+    bag = write_bag(tmp_path / "short", series(values_of(1, 3)))
+    folder = evaluate(recordings=[bag, bags[1]])
+    measured = json.loads((folder / results.METRICS).read_text())
+    assert [row["counts"]["cameras_too_short"] for row in measured["per_bag"]] == [1, 0]
+    assert measured["overall"]["windows"]["padded"] == 0
+    shown = capsys.readouterr()
+    assert f"1 of 2 cameras have too few images for a window, such as short {TOPIC}" in shown.err
+    assert re.search("cameras with too few images for a window +1", shown.out)
+    assert "1 of 2 cameras have too few images" in (folder / results.REPORT).read_text()
+    capsys.readouterr()
+    evaluate(recordings=[bag], output="alone", status=1)
+    assert "1 of 1 cameras have too few images for a window" in capsys.readouterr().err
 
 
 def test_the_real_network_on_a_real_video(shared_data, tmp_path):

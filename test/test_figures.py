@@ -68,7 +68,8 @@ def test_without_windows_and_without_truth_there_are_no_figures(tmp_path):
     assert unknown["classes"] == []
     assert math.isnan(unknown["overall"]["top1"]["value"])
     assert unknown["overall"]["time_below_threshold"]["value"] == 0
-    assert unknown["overall"]["windows"] == {"run": 1, "labelled": 0, "background": 0, "edge_or_without_truth": 1}
+    windows = {"run": 1, "labelled": 0, "background": 0, "edge_or_without_truth": 1, "padded": 0}
+    assert unknown["overall"]["windows"] == windows
 
 
 def test_false_alarms_per_hour(tmp_path):

@@ -180,7 +180,12 @@ def _counts(cameras: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return what became of images and windows, added up."""
     names = [name for name, value in (cameras[0] if cameras else {}).items() if type(value) is int]
     sums = {name: sum(camera[name] for camera in cameras) for name in names if name not in ("first", "last")}
-    return {"windows_expected": sum(Counts(**camera).windows_expected for camera in cameras), **sums}
+    counts = [Counts(**camera) for camera in cameras]
+    return {
+        "windows_expected": sum(one.windows_expected for one in counts),
+        "cameras_too_short": sum(one.too_short for one in counts),
+        **sums,
+    }
 
 
 def value_of(measured: Mapping[str, Any], name: str) -> float:

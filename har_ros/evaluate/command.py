@@ -72,9 +72,11 @@ def run_evaluate(arguments: list[str]) -> int:
         failures.append(str(error))
     _say_where(shown, plan, jobs)
     failures += _beyond(assessment, options)
-    for text in failures:
+    short = _too_short(assessment)
+    for text in (*short, *failures):
         console.print(f"actionnet: {text}", **batch.PLAIN)
-    return 1 if failures else 0
+    nothing = short and not assessment.metrics["overall"]["windows"]["run"]
+    return 1 if failures or nothing else 0
 
 
 def _window_period(values: dict[str, Any]) -> float:
@@ -157,6 +159,19 @@ def _beyond(assessment: Assessment, options: argparse.Namespace) -> list[str]:
     return found
 
 
+def _too_short(assessment: Assessment) -> list[str]:
+    """Say of how many cameras there are too few images for a window, unless another sentence says why."""
+    said = {recording["name"] for recording in assessment.metrics["recordings"] if recording["error"]}
+    cameras = [row for row in assessment.metrics["per_camera"] if row["counts"]["cameras_too_short"]]
+    names = [f"{row['bag']} {row['camera']}" for row in cameras if row["bag"] not in said]
+    if not names:
+        return []
+    return [
+        f"{len(names)} of {len(assessment.judged)} cameras have too few images for a window, such as {names[0]}, and a "
+        "node would say nothing of them; set frames, sample_rate or skip_frames, or give videos, which are played again"
+    ]
+
+
 def _summary(assessment: Assessment, timing: Mapping[str, Any]) -> Table:
     overall = assessment.metrics["overall"]
     counts, windows = overall["counts"], overall["windows"]
@@ -172,6 +187,10 @@ def _summary(assessment: Assessment, timing: Mapping[str, Any]) -> Table:
     table.add_row("windows with a label, background", f"{windows['labelled']}, {windows['background']}", "")
     background = f"{overall['false_alarms']}, {overall['background_hours'] * HOUR:.1f}"
     table.add_row("false alarms, seconds of background", background, "")
+    if windows["padded"]:
+        table.add_row("clips shorter than a window, played again", str(windows["padded"]), "")
+    if counts["cameras_too_short"]:
+        table.add_row("cameras with too few images for a window", str(counts["cameras_too_short"]), "")
     if times := [took["median"] for took in timing.values() if took["median"] is not None]:
         table.add_row("inference time here, median (s)", f"{statistics.median(times):.3f}", "")
     return table

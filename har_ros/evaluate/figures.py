@@ -34,6 +34,7 @@ class Pool:
     def __init__(self, judged: Sequence[Judged], count: int) -> None:
         """`count`: the number of classes."""
         self.count = count
+        self.padded = sum(track.padded for track in judged)
         self.segments: list[JudgedSegment] = [segment for track in judged for segment in track.segments]
         self.truth: Bools = _joined([t.truth for t in judged], (0, count), bool)
         self.kind: Ints = _joined([t.kind for t in judged], (0,), np.int64)
@@ -171,6 +172,7 @@ def figures(pool: Pool) -> dict[str, Any]:
             "labelled": int(labelled.sum()),
             "background": int(pool.background.sum()),
             "edge_or_without_truth": int((~labelled & ~pool.background).sum()),
+            "padded": pool.padded,
         },
         "segments": len(pool.segments),
         "segments_without_window": sum(not len(segment.windows) for segment in pool.segments),

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from har_ros.errors import HarError, one_line
+from har_ros.errors import ConfigurationError, HarError, one_line
 from har_ros.evaluate import results
 from har_ros.evaluate.bag import open_recording
 from har_ros.evaluate.part import Part, annotated_bag
 from har_ros.evaluate.plan import Job, Plan, Progress
-from har_ros.evaluate.recording import BagError
+from har_ros.evaluate.recording import BagError, VideoRecording
 from har_ros.evaluate.replay import Replay
 from har_ros.models.cache import digest
 from har_ros.parameters import named_model, stream_settings
@@ -91,7 +91,9 @@ def run(
             )
             try:
                 replay.play(recording.images())
-            except BagError as error:
+                if isinstance(recording, VideoRecording):  # of so short a bag a node would say nothing
+                    replay.fill_up(recording.images, str(recording.path))
+            except (BagError, ConfigurationError) as error:
                 summary["error"] = str(error)
         summary["cameras"] = {name: dataclasses.asdict(counts) for name, counts in replay.counts().items()}
         times = list(replay.inference_times)[writer.replayed :]

@@ -37,6 +37,7 @@ class Track:
         self.score = array("d")
         self.ranked = array("q")  # RANKED for each window
         self.scores = array("d")  # one for each window and class
+        self.padded = 0
 
     def append(self, window: Window, classes: Classes, outputs: Sequence[Sequence[int]]) -> None:
         """Take a window. outputs: for each class the numbers of the network's classes that it joins."""
@@ -51,6 +52,7 @@ class Track:
         self.score.append(best.score)
         ranked = [classes.of_output.get(hypothesis.label, OTHER) for hypothesis in window.hypotheses[:RANKED]]
         self.ranked.extend(ranked + [NOTHING] * (RANKED - len(ranked)))
+        self.padded += window.padded
         self.scores.extend(float(window.probabilities[list(numbers)].sum(dtype=np.float64)) for numbers in outputs)
 
 
@@ -91,6 +93,7 @@ class Judged:
     segments: tuple[JudgedSegment, ...]
     spans: tuple[tuple[int, int, str], ...]  # the truth as it was given, ns
     offset: int  # of the recorder's clock to the stamps, ns
+    padded: int  # windows of clips that were played again to fill them
 
     @property
     def predicted(self) -> Ints:
@@ -153,6 +156,7 @@ def judge(
         segments=found,
         spans=tuple(spans),
         offset=track.offset,
+        padded=track.padded,
     )
 
 

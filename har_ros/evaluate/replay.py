@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from har_ros.compressed import AnyImage
-from har_ros.errors import HarError, ModelError, told
+from har_ros.errors import HarError, ImageError, ModelError, told
 from har_ros.evaluate.recording import Recorded
 from har_ros.recognizer import Recognizer, Result, Stream
+from har_ros.repeat import ShortClip
 from har_ros.sampling import StreamSettings
 from har_ros.scheduler import turn
 from har_ros.scores import Prediction, ScoreSettings
@@ -46,6 +48,11 @@ class Counts:
         """Number of windows that became ready."""
         return self.windows + self.windows_dropped_busy + self.windows_dropped_restart + self.windows_failed
 
+    @property
+    def too_short(self) -> bool:
+        """Whether there were images, and too few for a window."""
+        return self.frames > self.frames_broken and not self.windows_expected
+
 
 class Camera:
     """One camera: its stream, and what it said last."""
@@ -53,6 +60,7 @@ class Camera:
     def __init__(self, name: str, stream: Stream) -> None:
         self.name = name
         self.stream = stream
+        self.clip = ShortClip()
         self.counts = Counts()
         self.prediction: Prediction | None = None
 
@@ -61,6 +69,7 @@ class Camera:
         stream, counts = self.stream, self.counts
         before, restarts = stream.windows_dropped, self.restarts
         ready = stream.push(image)
+        self.clip.take(image.stamp)
         if counts.first is None:
             counts.first, counts.frame_id = image.stamp, image.frame_id
         counts.first = min(counts.first, image.stamp)
@@ -87,13 +96,17 @@ class Camera:
 
 @dataclass(frozen=True)
 class Seen:
-    """A result. started, published: when, nanoseconds on the recorder's clock. restarts: of its camera's window."""
+    """A result. started, published: when, nanoseconds on the recorder's clock. restarts: of its camera's window.
+
+    padded: the clip is shorter than a window and was played again to fill it.
+    """
 
     camera: str
     result: Result
     started: int
     published: int
     restarts: int
+    padded: bool = False
 
 
 class Replay:
@@ -145,6 +158,36 @@ class Replay:
         self._advance(None)
         return self.counts()
 
+    def fill_up(self, images: Callable[[], Iterable[Recorded]], name: str) -> None:
+        """Play a clip that is shorter than a window again, until there is one; it has the stamps of the whole clip.
+
+        images: reads the clip from its beginning. name: what an error calls it. Raises ConfigurationError when it is
+        too short for that, and BagError.
+        """
+        for camera in self.cameras.values():
+            if camera.clip.count and not camera.counts.windows_expected:
+                self._fill_up(camera, images, name)
+
+    def _fill_up(self, camera: Camera, images: Callable[[], Iterable[Recorded]], name: str) -> None:
+        def own() -> Iterator[AnyImage]:
+            for recorded in images():
+                if recorded.camera == camera.name and not isinstance(recorded.image, ImageError):
+                    yield recorded.image
+
+        clip = camera.clip
+        for image in clip.again(own, camera.stream, name):
+            ready = False
+            with suppress(ImageError):
+                ready = camera.stream.push(image)
+            if not ready:
+                continue
+            seen = self._answers([camera], clip.end)
+            if seen:
+                result = dataclasses.replace(seen[0].result, start=clip.start, end=clip.end)
+                self._publish([dataclasses.replace(seen[0], result=result, padded=True)])
+            if camera.counts.windows_expected:
+                return
+
     def counts(self) -> dict[str, Counts]:
         """Return the counts of each camera so far."""
         return {name: camera.settle() for name, camera in self.cameras.items()}
@@ -180,6 +223,10 @@ class Replay:
         for camera in cameras:
             del self._ready[camera]
             self._history[camera] = self._turns
+        return self._answers(cameras, start)
+
+    def _answers(self, cameras: Sequence[Camera], start: int) -> list[Seen]:
+        """Run the network on what is ready of these cameras. Returns the results, which wait to be published."""
         self._free_at = start + self._busy
         failed: dict[Stream, ModelError] = {}
         try:

@@ -30,7 +30,8 @@ class Window:
     """One line. start, end: stamps of its frames; started, published: of its answer on the recorder's clock; all in ns.
 
     restarts: how often the camera's window had begun anew. hypotheses: best first. probabilities: of all classes, in
-    the order of the header's labels; in the file they are little-endian float16 in base64.
+    the order of the header's labels; in the file they are little-endian float16 in base64. padded: see replay.Seen; in
+    the file only where it is true.
     """
 
     bag: str
@@ -44,6 +45,7 @@ class Window:
     frames: int
     hypotheses: tuple[Hypothesis, ...]
     probabilities: NDArray[np.float16]
+    padded: bool = False
 
 
 def line(bag: str, seen: Seen, numbers: Mapping[str, int], top_k: int) -> str:
@@ -64,6 +66,7 @@ def line(bag: str, seen: Seen, numbers: Mapping[str, int], top_k: int) -> str:
         "frames": result.frames,
         "hypotheses": [[h.label, h.score] for h in ranked[: max(top_k, RANKED)]],
         "probabilities": base64.b64encode(probabilities.tobytes()).decode(),
+        **({"padded": True} if seen.padded else {}),
     }
     return json.dumps(record, ensure_ascii=False) + "\n"
 
