@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from scipy.stats import norm, permutation_test
 
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate.compare import compare, load_metrics, sign_flip_p
 from har_ros.evaluate.figures import FIGURES
+from har_ros.evaluate.tools import changes_table
 
 
 def segment(number, right, label="run"):
@@ -64,6 +66,13 @@ def test_what_got_better_and_what_worse():
     assert run["p_corrected"] == pytest.approx(4 / 2**12)  # Holm: the smaller of two counts twice
     assert (walk["label"], walk["significant"], walk["p_corrected"]) == ("walk", False, pytest.approx(2 / 2**4))
     assert change["overall"]["segments"] == 16
+
+
+def test_a_label_that_looks_like_markup_is_shown_as_it_is():
+    change = compare(measured([1.0], "[/b] [red]"), measured([0.5], "[/b] [red]"))
+    console = Console(record=True, width=200)
+    console.print(changes_table(change))
+    assert "[/b] [red]" in console.export_text()
 
 
 def test_a_segment_without_windows_is_a_wrong_one():

@@ -3,14 +3,17 @@
 import base64
 import json
 import re
+import shutil
+import subprocess
 from collections import Counter
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from bags import SECOND, TOPIC, contents, lines, values_of
+from bags import SECOND, TOPIC, contents, lines, series, values_of, write_bag
 from mcap_ros2.reader import read_ros2_messages
+from pages import HOSTILE, check_page
 from predictions import predictions
 
 from har_ros.evaluate import report, results
@@ -44,17 +47,53 @@ def test_annotated_bags_may_be_made_later(evaluate, bags):
     assert contents(folder) == before
 
 
-def test_the_report_needs_nothing_else_and_shows_text_as_text(evaluate, bags, truth):
-    Path(truth[1]).write_text('start,end,label\n0,9,"<script>alert(1)</script>"\n')
-    Path(truth[3]).write_text('"<script>alert(1)</script>": [second, third]\n')
-    text = (evaluate() / results.REPORT).read_text()
-    assert "<script" not in text
-    assert "&lt;script&gt;" in text
-    assert not re.search(r"""(src|href)=["'](?!data:|#)""", text)
-    assert not re.search(r"url\((?!#)|@import|https?://(?!www\.w3\.org)", text)
+@pytest.fixture
+def hostile_report(evaluate, tmp_path, truth):
+    """The report of a bag, a topic and classes whose names would like to be markup."""
+    bag = write_bag(tmp_path / HOSTILE.replace("/", "_"), series(values_of(1), "/" + HOSTILE))
+    labels = [HOSTILE, "_$\\frac$</title>", HOSTILE + "2"]
+    rows = [{"start": 10 * i, "end": 10 * i + 9, "label": label} for i, label in enumerate(labels)]
+    path = tmp_path / "truth.yaml"
+    path.write_text(json.dumps(rows))
+    names = dict(zip(labels, (["second", "third"], ["first", "fourth"], "none"), strict=True))
+    Path(truth[3]).write_text(json.dumps(names))
+    truth[1] = str(path)
+    return evaluate(recordings=[bag]) / results.REPORT
+
+
+def test_the_report_needs_nothing_else_and_shows_text_as_text(hostile_report):
+    text = hostile_report.read_text()
+    page = check_page(text)
+    assert page.tags.count("svg") == 4
+    legend = text.partition("<h2>Curves</h2>")[2].partition("<figcaption>")[0]
+    assert legend.count("&lt;/title&gt;") == 2  # also of the class whose name begins with an underscore
+    assert "7 * 7" in text
+    assert not re.search(r"@import|https?://(?!www\.w3\.org)", text)
     assert "prefers-color-scheme: dark" in text
     assert "@media print" in text
     assert text.count("data:image/jpeg") >= 3
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
+def test_a_browser_runs_nothing_in_the_report(hostile_report, tmp_path):
+    title, said = browsed(hostile_report, tmp_path)
+    assert title.startswith("brightness on ")
+    assert "CONSOLE" not in said  # nor does the policy forbid what the report has
+    attack = "<body><script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\">"
+    attack += "<style>body { background: url(http://localhost/) }</style>"
+    hostile_report.write_text(hostile_report.read_text().replace("<body>", attack))
+    title, said = browsed(hostile_report, tmp_path)
+    assert title.startswith("brightness on ")
+    assert said.count("Content Security Policy") >= 4
+
+
+def browsed(path, folder):
+    """Return the page's title behind all that it runs, and what the browser logged."""
+    options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    options += " --disable-component-update --disable-sync --enable-logging=stderr --dump-dom"
+    command = ["chromium", *options.split(), f"--user-data-dir={folder / 'browser'}", path.as_uri()]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return re.search(r"<title>(.*?)</title>", shown.stdout, re.DOTALL)[1], shown.stderr
 
 
 def test_the_worst_mistakes_have_their_own_pictures(evaluate, bags, truth):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -101,16 +102,21 @@ def new_axes(x: str, y: str) -> tuple[Figure, Any]:
 
 def as_svg(figure: Figure) -> str:
     """Return the figure with the page's colours and font, the same for the same figure."""
-    for axes in figure.axes:
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=8, frameon=False, labelcolor=INK)
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "har_ros", "font.family": "sans-serif"}):
+    with mpl.rc_context(_TEXT), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the page has its own fonts, whatever matplotlib's lack
+        for axes in figure.axes:
+            if axes.get_legend_handles_labels()[0]:
+                axes.legend(fontsize=8, frameon=False, labelcolor=INK)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = text.replace(INK, "var(--ink)").replace(FAINT, "var(--faint)")
-    return re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    return re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)  # the page has its style
+
+
+_TEXT = {"svg.fonttype": "none", "svg.hashsalt": "har_ros", "font.family": "sans-serif", "text.parse_math": False}
+"""Text is text, also where it has dollars."""
 
 
 def ribbon(track: Judged, classes: Classes, colours: Sequence[str], seconds: float) -> dict[str, Any]:
@@ -185,4 +191,5 @@ def _merged(
 
 
 def _short(text: str) -> str:
-    return text if len(text) < 28 else text[:26] + "…"
+    """Return a name as it can stand in a legend, from which matplotlib leaves out what begins with an underscore."""
+    return "\u200b" * text.startswith("_") + (text if len(text) < 28 else text[:26] + "…")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from har_ros.errors import ConfigurationError, HarError
@@ -144,5 +145,5 @@ def changes_table(change: dict[str, Any]) -> Table:
         values = [f"{row[name]:.3f}" if row[name] is not None else "" for name in ("before", "after")]
         value = f"{difference['value']:+.3f}{interval}" if difference["value"] is not None else ""
         p = row.get("p_corrected", row["p"])
-        table.add_row(row["label"], str(row["segments"]), *values, value, f"{p:.3f}", said)
+        table.add_row(escape(row["label"]), str(row["segments"]), *values, value, f"{p:.3f}", said)
     return table
