@@ -163,7 +163,7 @@ def test_what_cannot_be_drawn_costs_no_figures(evaluate, monkeypatch, capsys, na
     shown = capsys.readouterr()
     said = [line for line in shown.err.splitlines() if "cannot be drawn" in line]
     assert said == [
-        f"actionnet: {folder / results.REPORT} cannot be drawn (ValueError: no such colour); the figures are in "
+        f"actionnet: {results.REPORT} cannot be drawn (ValueError: no such colour); the figures are in "
         f"{results.METRICS}"
     ]
     assert "windows right at first" in shown.out

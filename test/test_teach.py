@@ -14,6 +14,7 @@ import onnxruntime
 import pytest
 from clips import COLOURS, moving, write_dataset, write_video
 from onnx import numpy_helper
+from pages import check_page
 
 from har_ros.backends import BackendSettings, load_backend
 from har_ros.card import load_card
@@ -31,6 +32,7 @@ from har_ros.teach.advice import advice
 from har_ros.teach.dataset import Material, load_dataset
 from har_ros.teach.graph import embedding_network, taught_network
 from har_ros.teach.samples import gather
+from har_ros.teach.table import FORMULA
 from har_ros.teach.windows import windows as find_windows
 
 CPU = BackendSettings("openvino", "f32")
@@ -297,14 +299,27 @@ def test_near_duplicates_join_groups_and_are_told(teach, tmp_path, capfd):
 
 
 def test_any_name_can_be_a_class(teach, tmp_path, capfd):
-    names = {"[red] <b>": COLOURS["red"], '日本 é, "x"': COLOURS["blue"], "none": COLOURS["none"]}
+    """Also one that would like to be markup, or a formula."""
+    names = {"[red] <b>": COLOURS["red"], '=1+日本 é, "x"': COLOURS["blue"], "none": COLOURS["none"]}
     folder = teach(dataset=write_dataset(tmp_path / "set", names))
     said = capfd.readouterr().out
     with Recognizer.open(str(folder), CPU) as recognizer:
         assert set(recognizer.labels) == set(names)
     assert all(name in said for name in names)
-    assert "&lt;b&gt;" in (folder / "report.html").read_text()
-    assert [row["label"] for row in csv.DictReader((folder / "clips.csv").open())].count("[red] <b>") == 8
+    text = (folder / "report.html").read_text()
+    check_page(text)
+    assert "&lt;b&gt;" in text
+    cells = [cell for row in csv.reader((folder / "clips.csv").open()) for cell in row]
+    assert cells.count("[red] <b>") >= 9
+    assert cells.count('\'=1+日本 é, "x"') >= 9
+    assert not [cell for cell in cells if cell.startswith(FORMULA)]
+
+
+def test_what_cannot_be_drawn_costs_no_network(teach, monkeypatch, caplog):
+    monkeypatch.setattr("har_ros.teach.report.charts.reliability_of", lambda rows: 1 / 0)
+    folder = teach()
+    assert "report.html cannot be drawn (ZeroDivisionError" in caplog.text
+    assert {path.name for path in folder.iterdir()} >= {"network.onnx", "metrics.json", "clips.csv"}
 
 
 def test_advice_names_what_is_missing():

@@ -43,7 +43,7 @@ def drawing(path: Path) -> Iterator[None]:
         yield
     except Exception as error:  # matplotlib's and Jinja's: a report must not cost the figures
         path.unlink(missing_ok=True)
-        raise HarError(f"{path} cannot be drawn ({told(error)}); the figures are in {results.METRICS}") from error
+        raise HarError(f"{path.name} cannot be drawn ({told(error)}); the figures are in {results.METRICS}") from error
 
 
 def _rendered(assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, Any] | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -43,6 +43,9 @@ from har_ros.teach.model import (
 )
 from har_ros.teach.report import write_report
 from har_ros.teach.samples import Samples, gather
+from har_ros.teach.table import write_clips
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -150,8 +153,11 @@ def write(
     def fill(place: Path) -> None:
         write_network(place, card, network, samples.labels)
         results.write_json(place / METRICS, metrics)
-        _write_clips(place / CLIPS, tested, probabilities)
-        write_report(place / REPORT, metrics, tested, probabilities)
+        write_clips(place / CLIPS, tested, probabilities)
+        try:
+            write_report(place / REPORT, metrics, tested, probabilities)
+        except HarError as error:  # the network is worth more
+            logger.warning("%s", error)
 
     write_model(folder, fill)
     return metrics
@@ -211,12 +217,3 @@ def told(console: Console) -> Iterator[validation.Tell]:
     """Lend what shows the work that is being done."""
     with console.status("cross-validation") as status:
         yield lambda what: status.update(escape(what))
-
-
-def _write_clips(path: Path, samples: Samples, probabilities: Floats) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["clip", "group", "label", "said", *samples.labels])
-        for example, row in zip(samples.examples, probabilities, strict=True):
-            names = (samples.labels[example.label], samples.labels[int(row.argmax())])
-            writer.writerow([example.name, example.group, *names, *(f"{value:.4f}" for value in row)])

@@ -10,7 +10,7 @@ import numpy as np
 
 from har_ros.evaluate import charts, results
 from har_ros.evaluate.mistakes import MOST, data_url
-from har_ros.evaluate.report import environment
+from har_ros.evaluate.report import drawing, environment
 from har_ros.teach.head import Floats
 from har_ros.teach.pictures import pictures
 from har_ros.teach.samples import Samples
@@ -21,9 +21,16 @@ MOST_CLASSES = 40
 
 def write_report(path: Path, metrics: Mapping[str, Any], samples: Samples, probabilities: Floats) -> None:
     """Write the report. metrics: as in metrics.json. probabilities: held-out, m×C. Raises HarError."""
+    with drawing(path):
+        text = _rendered(metrics, samples, probabilities)
+    with results.atomic(path) as file:
+        file.write(text)
+
+
+def _rendered(metrics: Mapping[str, Any], samples: Samples, probabilities: Floats) -> str:
     measured = results.finite(metrics)
     rows = [(row["clips"], row["confidence"], row["right"]) for row in measured["calibration"]["bins"]]
-    text = (
+    return (
         environment(Path(__file__).parent)
         .get_template("teach.html")
         .render(
@@ -38,8 +45,6 @@ def write_report(path: Path, metrics: Mapping[str, Any], samples: Samples, proba
             most_classes=MOST_CLASSES,
         )
     )
-    with results.atomic(path) as file:
-        file.write(text)
 
 
 def learning_curve(rows: Sequence[Mapping[str, Any]]) -> str:
