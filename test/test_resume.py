@@ -91,6 +91,47 @@ def test_answers_of_a_run_that_was_killed_while_writing(bags, plan):
     assert answers.read_bytes() == given
 
 
+def test_two_evaluations_do_not_write_into_one_folder(evaluate, tmp_path, capsys):
+    folder = tmp_path / "results"
+    with results.reserved(folder):
+        evaluate(status=1)
+    assert f"another evaluation is at work in {folder}; wait for it" in capsys.readouterr().err
+    assert not list(folder.iterdir())
+    evaluate()
+
+
+def test_a_run_that_was_killed_behind_its_last_work_leaves_nothing(evaluate, bags):
+    """The predictions come last: a run that finds them has all that it needs."""
+    folder = evaluate(recordings=bags[:1])
+    (folder / job.PARTS).mkdir()
+    (folder / results.PREDICTIONS).unlink()
+    (folder / results.TIMING).write_text("{}")
+    evaluate(recordings=bags[:1])
+    (folder / job.PARTS).mkdir()
+    evaluate(recordings=bags[:1])
+    assert not (folder / job.PARTS).exists()
+
+
+def test_processes_end_with_one_that_is_killed(brightness_card, tmp_path):
+    """They would write the same files as the next run."""
+    recordings = [write_bag(tmp_path / name, series(values_of(7, 4000))) for name in ("a", "b")]
+    command = [
+        str(Path(sys.executable).with_name("actionnet")),
+        "evaluate",
+        *map(str, recordings),
+        "-o",
+        tmp_path / "o",
+    ]
+    command += ["-p", f"model:={brightness_card}", "-p", "backend:=openvino", "--jobs", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while len([p for p in (tmp_path / "o").glob(f"{job.PARTS}/*.answers") if p.stat().st_size]) < 2:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+        process.kill()
+        process.communicate(timeout=30)  # which ends when the last of them has closed its output
+
+
 @pytest.mark.parametrize(("number", "processes"), [(signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGTERM, 1)])
 def test_ctrl_c_keeps_what_is_done(brightness_card, tmp_path, number, processes):
     """Two cores run this network many thousand times a second, so the bags are long."""

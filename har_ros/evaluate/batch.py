@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import queue
 import shutil
 import signal
@@ -12,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from rich.console import Console
@@ -39,6 +41,9 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
         kept = None if overwrite else _kept(jobs, plan, wanted)
         annotated = all(annotated_bag(plan.folder, job.name).is_dir() for job in jobs)
         if kept is not None and (annotated or not plan.annotate):
+            shutil.rmtree(
+                plan.folder / PARTS, ignore_errors=True
+            )  # of a run that was killed behind the last of its work
             console.print(f"{plan.folder} has the predictions already; the network need not run", **PLAIN)
             return kept
         if (plan.folder / results.PREDICTIONS).exists() and kept is None and not overwrite:
@@ -77,14 +82,14 @@ def _join(folder: Path, header: dict[str, Any], keys: Sequence[str]) -> dict[str
     """Make the predictions of their parts, in the order of the recordings."""
     parts = folder / PARTS
     header = {**header, "recordings": [results.read_json(parts / f"{key}.json") for key in keys]}
+    names = [summary["name"] for summary in header["recordings"]]
     times = [results.read_json(parts / f"{key}.timing.json") for key in keys]
+    results.write_json(folder / results.TIMING, dict(zip(names, times, strict=True)))  # first: predictions end the work
     with results.atomic(folder / results.PREDICTIONS) as file:
         file.write(json.dumps(results.finite(header), ensure_ascii=False) + "\n")
         for key in keys:
             with (parts / f"{key}.jsonl").open(encoding="utf-8") as part:
                 shutil.copyfileobj(part, file)
-    names = [summary["name"] for summary in header["recordings"]]
-    results.write_json(folder / results.TIMING, dict(zip(names, times, strict=True)))
     shutil.rmtree(parts, ignore_errors=True)
     return header
 
@@ -156,7 +161,15 @@ def _pass_on(said: Any, tell: Callable[[Progress], None], wait: float = 0.1) -> 
 
 def _begin(plan: Plan, said: Any, stop: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process tells when to stop
+    Thread(target=_end_with_parent, name="watchdog", daemon=True).start()
     _process.update(said=said, stop=stop)
+
+
+def _end_with_parent() -> None:
+    """End this process when the first one was killed: the next run may write the same files."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(job: Job, plan: Plan) -> str:

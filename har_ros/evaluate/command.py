@@ -51,8 +51,16 @@ def run_evaluate(arguments: list[str]) -> int:
     if options.realtime_factor and not inference_time:
         inference_time = _window_period(values)
     plan = Plan(values, options.output, inference_time, options.realtime_factor or 1.0, options.annotate)
-    console = Console(stderr=True)
     signal.signal(signal.SIGTERM, _interrupt)
+    with results.reserved(plan.folder):
+        return _evaluate(jobs, plan, truth, earlier, options)
+
+
+def _evaluate(
+    jobs: Sequence[Job], plan: Plan, truth: Truth, earlier: Mapping[str, Any] | None, options: argparse.Namespace
+) -> int:
+    """Run, write and show. Returns the exit status. earlier: results to compare with."""
+    console = Console(stderr=True)
     try:
         header = batch.evaluate(jobs, plan, options.jobs, options.overwrite, console)
         assessment = assess(plan.folder / results.PREDICTIONS, header, truth.of(jobs, header), truth)

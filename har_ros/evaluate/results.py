@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -123,6 +124,32 @@ def atomic(path: Path) -> Iterator[IO[str]]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def reserved(folder: Path) -> Iterator[None]:
+    """Make a folder of results and keep other evaluations out of it, for as long as this process lives.
+
+    Raises ConfigurationError when another one is at work in it, and HarError when it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        place = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise HarError(f"cannot write {folder} ({os.strerror(error.errno or 0)}); check folder and disk") from None
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(place)
+        raise ConfigurationError(
+            f"another evaluation is at work in {folder}; wait for it, or give another folder (-o)"
+        ) from None
+    except OSError:  # a file system that has no locks
+        pass
+    try:
+        yield
+    finally:
+        os.close(place)
 
 
 def write_json(path: Path, value: Any) -> None:
