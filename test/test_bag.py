@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -110,6 +111,41 @@ def test_what_is_no_recording_is_refused(tmp_path):
     ]:
         with pytest.raises(HarError, match=text):
             open_recording(tmp_path / name)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(
+    "put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("nowhere")], ids=["a pipe", "a folder", "a broken link"]
+)
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, whole, put):
+    path = write_bag(tmp_path / "bag", series(VALUES))
+    if not whole:
+        (path / "metadata.yaml").unlink()
+    put(path / "part.mcap")
+    with pytest.raises(BagError, match=r"part\.mcap is no file \(a folder, a pipe or a broken link\); mend it"):
+        open_recording(path)
+
+
+def test_a_pipe_is_no_recording(tmp_path):
+    os.mkfifo(tmp_path / "bag.mcap")
+    with pytest.raises(BagError, match=r"bag\.mcap does not exist or is no file"):
+        open_recording(tmp_path / "bag.mcap")
+
+
+def test_a_bag_of_links_is_read(tmp_path):
+    file = write_bag(tmp_path / "bag", series(VALUES)) / "bag.mcap"
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/bag.mcap").symlink_to(file)
+    assert open_recording(tmp_path / "links").count == len(VALUES)
+
+
+def test_metadata_that_unfolds_to_billions_is_refused(tmp_path):
+    path = write_bag(tmp_path / "bag", series(VALUES))
+    rows = [f"m{i}: &m{i} {{<<: [{', '.join([f'*m{i - 1}'] * 10)}]}}" for i in range(1, 11)]
+    metadata = path / "metadata.yaml"
+    metadata.write_text("\n".join(["m0: &m0 {a: 1}", *rows, metadata.read_text()]))
+    with pytest.raises(BagError, match=r"metadata\.yaml: line 2 has the alias \*m0"):
+        open_recording(path)
 
 
 def test_metadata_that_lies_is_refused(tmp_path):

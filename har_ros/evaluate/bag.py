@@ -13,6 +13,7 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag1 import Reader as Reader1
 from rosbags.rosbag2 import Reader as Reader2
 
+from har_ros.card import read_text
 from har_ros.compressed import AnyImage, EncodedImage
 from har_ros.errors import ConfigurationError, ImageError, one_line
 from har_ros.evaluate.messages import ROS1, ROS2
@@ -26,6 +27,7 @@ from har_ros.evaluate.recording import (
     content,
 )
 from har_ros.pixels import CameraImage
+from har_ros.schema import load_yaml
 from har_ros.source import PICTURES
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
@@ -161,8 +163,8 @@ class _Readers(ExitStack):
 
 def open_recording(path: Path, topics: Sequence[str] = (), transport: str = "raw") -> Bag | VideoRecording:
     """Open a bag or a video. Raises HarError; see Bag for topics and transport."""
-    if not path.exists():
-        raise BagError(f"{path} does not exist; give a bag's folder or file, or a video")
+    if not path.is_file() and not path.is_dir():
+        raise BagError(f"{path} does not exist or is no file; give a bag's folder or file, or a video")
     if path.suffix == ".bag" or path.suffix in STORAGE:
         return Bag(path, topics, transport)
     if path.suffix == ".zstd":
@@ -177,8 +179,15 @@ def open_recording(path: Path, topics: Sequence[str] = (), transport: str = "raw
 
 def _storage_files(path: Path) -> list[Path]:
     """Return what is opened: a folder with metadata by itself, one without as the files that are in it."""
-    if path.is_dir() and not (path / "metadata.yaml").is_file():
+    metadata = path / "metadata.yaml"
+    if path.is_dir() and not metadata.is_file():
         return content(path, STORAGE)
+    if path.is_dir():
+        content(path)
+        try:
+            load_yaml(read_text(metadata), str(metadata))  # rosbags reads what unfolds to billions, too
+        except ConfigurationError as error:
+            raise BagError(f"{path} cannot be opened ({error})") from None
     return [path]
 
 

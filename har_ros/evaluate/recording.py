@@ -87,8 +87,14 @@ VIDEO = "/video"
 
 
 def content(path: Path, suffixes: Sequence[str] = ()) -> list[Path]:
-    """Return a file, or the files in a folder, in the order of their names."""
+    """Return a file, or the files in a folder, in the order of their names.
+
+    Raises BagError when one cannot be read as a file: a pipe waits for ever, a broken link leaves a part out.
+    """
     if path.is_file():
         return [path]
     suffixes = suffixes or (*STORAGE, ".zstd", *PICTURES)
-    return sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes)
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes)
+    if others := [file for file in found if not file.is_file()]:
+        raise BagError(f"{others[0]} is no file (a folder, a pipe or a broken link); mend it or remove it")
+    return found
