@@ -108,6 +108,7 @@ class Source:
 
 def open_source(uri: str) -> Source:
     """Open a video file, a folder of pictures, a camera (/dev/video0, 0) or a stream (rtsp://…). Raises VideoError."""
+    check_name(uri)
     camera = re.fullmatch(r"(?:/dev/video)?(\d+)", uri)
     path = Path(uri).expanduser()
     if "://" in uri:
@@ -119,6 +120,14 @@ def open_source(uri: str) -> Source:
     if not path.is_file():
         raise VideoError(f"{uri!r} does not exist; give a video file, a folder of pictures, /dev/video0 or rtsp://…")
     return _of_capture(uri, cv2.VideoCapture(str(path)), live=False)
+
+
+def check_name(name: str) -> None:
+    """Raise VideoError when a file's name is not UTF-8: OpenCV crashes, and no file of results can have it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise VideoError(f"the name {name!a} is not UTF-8; rename it") from None
 
 
 def _of_capture(name: str, capture: cv2.VideoCapture, live: bool) -> Source:
@@ -157,6 +166,7 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 def _pictures(paths: list[Path]) -> Iterator[NDArray[np.uint8]]:
     for path in paths:
+        check_name(path.name)
         picture = cv2.imread(str(path))
         if picture is None:
             raise VideoError(f"{path} is no picture that can be read; remove or mend it")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.errors import VideoError
-from har_ros.source import sensible_rate
+from har_ros.source import check_name, sensible_rate
 
 Frame = NDArray[np.uint8]
 
@@ -25,6 +25,7 @@ class Video:
         """Open the file and read its first frame. Raises VideoError."""
         self._path = path
         self._max_side = max_side
+        check_name(path)
         if not Path(path).is_file():
             raise VideoError(f"video {path!r} does not exist; check the path")
         self._capture = cv2.VideoCapture(path)

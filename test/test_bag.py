@@ -126,6 +126,16 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, whole, put):
         open_recording(path)
 
 
+@pytest.mark.parametrize("name", ["film.avi", "bag.mcap", "pictures/1.png"])
+def test_a_name_that_is_not_utf8_is_refused(tmp_path, name):
+    """OpenCV ends the process when it gets one."""
+    path = tmp_path / name.replace(".", "\udcff.")
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    with pytest.raises(HarError, match=r"the name '.*\\udcff\..*' is not UTF-8; rename it"):
+        list(open_recording(path.parent if "/" in name else path).images())
+
+
 def test_a_pipe_is_no_recording(tmp_path):
     os.mkfifo(tmp_path / "bag.mcap")
     with pytest.raises(BagError, match=r"bag\.mcap does not exist or is no file"):

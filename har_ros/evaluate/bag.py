@@ -28,7 +28,7 @@ from har_ros.evaluate.recording import (
 )
 from har_ros.pixels import CameraImage
 from har_ros.schema import load_yaml
-from har_ros.source import PICTURES
+from har_ros.source import PICTURES, check_name
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CLASSIFICATION = "vision_msgs/msg/Classification"
@@ -163,6 +163,7 @@ class _Readers(ExitStack):
 
 def open_recording(path: Path, topics: Sequence[str] = (), transport: str = "raw") -> Bag | VideoRecording:
     """Open a bag or a video. Raises HarError; see Bag for topics and transport."""
+    check_name(str(path))
     if not path.is_file() and not path.is_dir():
         raise BagError(f"{path} does not exist or is no file; give a bag's folder or file, or a video")
     if path.suffix == ".bag" or path.suffix in STORAGE:
