@@ -35,6 +35,7 @@ from vision_msgs.msg import Classification
 
 from har_ros.msg import ActionWindow
 from har_ros.video import default_topics
+from har_ros.video_file import VideoFile
 
 RATE = 12.5  # images per second of each camera and
 MAX_SIDE = 384  # pixels of their longer side: what two cores carry beside the network
@@ -74,8 +75,7 @@ class Viewer(Node):
         self.cameras = [CameraView(topic) for topic in topics]
         self._by_frame_id = {camera.namespace.strip("/"): camera for camera in self.cameras}
         self._by_topic = {camera.topic: camera for camera in self.cameras}
-        self._video = video
-        self._writer: cv2.VideoWriter | None = None
+        self._video = VideoFile(video, RATE)
         self.create_subscription(Classification, "actions", self._on_action, 10)
         self.create_subscription(ActionWindow, "actions/windows", self._on_window, 10)
         for camera in self.cameras:
@@ -108,9 +108,8 @@ class Viewer(Node):
         return canvas
 
     def close_video(self) -> None:
-        """Finish the file."""
-        if self._writer is not None:
-            self._writer.release()
+        """Finish the file. Raises VideoError."""
+        self._video.close()
 
     def _on_action(self, message: Classification) -> None:
         camera = self._by_frame_id.get(message.header.frame_id)
@@ -134,11 +133,7 @@ class Viewer(Node):
     def _write_frame(self) -> None:
         if not self.started:
             return
-        frame = self.mosaic()
-        if self._writer is None:
-            size = (frame.shape[1], frame.shape[0])
-            self._writer = cv2.VideoWriter(str(self._video), cv2.VideoWriter.fourcc(*"mp4v"), RATE, size)
-        self._writer.write(frame)
+        self._video.show(self.mosaic())
 
 
 @contextmanager

@@ -8,7 +8,9 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,8 +27,9 @@ from har_ros.repeat import ShortClip
 from har_ros.sampling import StreamSettings
 from har_ros.scores import Prediction, ScoreSettings, check_allowed
 from har_ros.settings import card_names
-from har_ros.sink import Pixels, VideoFile, Window, has_screen
+from har_ros.sink import Pixels, Window, has_screen
 from har_ros.source import Frame, Source, open_source
+from har_ros.video_file import VideoFile
 
 SECOND = 1_000_000_000
 EPILOG = (
@@ -128,20 +131,25 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     source = open_source(options.input)
     max_gap = 2.0 if source.live else 0.0
     settings = StreamSettings(options.skip_frames, options.sample_rate, max_gap, options.memory)
-    sink = VideoFile(options.output, source.rate) if options.output else _window(messages)
-    with Recognizer.open(
-        options.model,
-        backend_settings(options),
-        frames=options.frames,
-        labels=options.labels,
-        input_blob=options.input_blob,
-        output_blob=options.output_blob,
-        continual=options.continual,
-    ) as recognizer:
+    sink = VideoFile(Path(options.output), source.rate) if options.output else _window(messages)
+    finished: AbstractContextManager[object] = nullcontext() if sink is None else closing(sink)
+    with (
+        finished,
+        Recognizer.open(
+            options.model,
+            backend_settings(options),
+            frames=options.frames,
+            labels=options.labels,
+            input_blob=options.input_blob,
+            output_blob=options.output_blob,
+            continual=options.continual,
+        ) as recognizer,
+    ):
         scores = score_settings(options, recognizer.labels)
         stream = recognizer.stream(settings)
         _say(messages, recognizer.summary(settings))
-        report, clip = Report(as_json=options.json), ShortClip()
+        start = time.time_ns() if source.live else 0
+        report, clip = Report(options.json, start), ShortClip()
         try:
             for frame in _shown(source, messages):
                 ready = stream.push(CameraImage.of_array(frame.pixels, frame.stamp))
@@ -152,8 +160,6 @@ def run(options: argparse.Namespace, messages: Console) -> int:
                 if sink is not None and not sink.show(_annotated(frame, stream, report.prediction)):
                     return 0
         finally:
-            if sink is not None:
-                sink.close()
             if source.dropped:
                 _say(messages, f"{source.dropped} frames were left out, because the network was too slow for them")
         if not report.windows and source.live:
@@ -164,8 +170,9 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         if not report.windows:
             _say(messages, f"{source.name} is shorter than a window ({stream.extent}), and played again to fill one")
             report.take(frame, played_again(options.input, clip, recognizer, stream, scores))
-            if options.output:
-                draw_all(options.input, VideoFile(options.output, source.rate), report.prediction)
+            if isinstance(sink, VideoFile):
+                sink.discard()  # its frames say "warming up"
+                draw_all(options.input, VideoFile(sink.path, source.rate), report.prediction)
     return 0
 
 
@@ -220,8 +227,10 @@ def _say(console: Console, text: str) -> None:
 class Report:
     """Prints what was recognised: a line for each window, or for each change of the best action."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, start: int) -> None:
+        """start: the stamp from which on lines count their seconds, in nanoseconds."""
         self._as_json = as_json
+        self._start = start
         self._best = ""
         self.windows = 0
         self.prediction: Prediction | None = None
@@ -241,7 +250,8 @@ class Report:
             print(json.dumps(line), flush=True)
         elif best != self._best:
             score = f" {actions[0]['score']:.2f}" if actions else ""
-            print(f"frame {frame.index:6}  {best}{score}", flush=True)
+            seconds = (frame.stamp - self._start) / SECOND
+            print(f"frame {frame.index:6}  {seconds:8.2f} s  {best}{score}", flush=True)
         self._best = best
 
 
@@ -260,6 +270,7 @@ def _shown(source: Source, messages: Console) -> Iterator[Frame]:
 
 def _window(messages: Console) -> Window | None:
     if not has_screen():
+        _say(messages, "nothing is shown, because there is no screen; give a file such as out.mp4 for annotated frames")
         return None
     try:
         return Window()

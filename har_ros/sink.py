@@ -1,18 +1,16 @@
-"""Where the command's annotated frames go: a video file, a window on the screen."""
+"""Where the command's annotated frames go: a video file (VideoFile), a window on the screen."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.errors import ConfigurationError, VideoError
+from har_ros.errors import ConfigurationError
 
-CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".avi": "MJPG", ".mkv": "mp4v"}
 Pixels = NDArray[np.uint8]
 
 
@@ -24,34 +22,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish."""
-
-
-class VideoFile:
-    """Writes a video with the frames of the first one's size."""
-
-    def __init__(self, path: str, rate: float) -> None:
-        """Raises ConfigurationError when there is no codec for the name; rate: frames per second."""
-        self._path, self._rate = Path(path), rate
-        if self._path.suffix.lower() not in CODECS:
-            raise ConfigurationError(f"cannot write {path!r}; give a file that ends in {', '.join(CODECS)}")
-        if not self._path.absolute().parent.is_dir():
-            raise ConfigurationError(f"cannot write {path!r}, its folder does not exist; make it first")
-        self._writer: cv2.VideoWriter | None = None
-
-    def show(self, pixels: Pixels) -> bool:
-        """See Sink."""
-        if self._writer is None:
-            codec = cv2.VideoWriter.fourcc(*CODECS[self._path.suffix.lower()])
-            self._writer = cv2.VideoWriter(str(self._path), codec, self._rate, (pixels.shape[1], pixels.shape[0]))
-            if not self._writer.isOpened():
-                raise VideoError(f"cannot write {self._path}; check its folder's permissions")
-        self._writer.write(pixels)
-        return True
-
-    def close(self) -> None:
-        """See Sink."""
-        if self._writer is not None:
-            self._writer.release()
 
 
 class Window:

@@ -96,7 +96,8 @@ def test_without_json_a_line_for_each_change(brightness_card, tmp_path):
     folder = write_pictures(tmp_path / "frames", [f"{i}.png" for i in range(8)])
     result = actionnet(folder, "--network", brightness_card)
     assert result.returncode == 0, result.stderr
-    assert result.stdout == "frame      3  fourth 0.64\n"  # of logits 1 apart: 1 / (1 + e^-1 + e^-2 + e^-3)
+    assert result.stderr.count("nothing is shown, because there is no screen; give a file such as out.mp4") == 1
+    assert result.stdout == "frame      3      0.12 s  fourth 0.64\n"  # of logits 1 apart: 1 / (1 + e^-1 + e^-2 + e^-3)
 
 
 def test_skipped_frames(brightness_card, video):

@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from har_ros.errors import ConfigurationError, VideoError
-from har_ros.sink import VideoFile
+from har_ros.errors import VideoError
 from har_ros.source import Source, open_source, sensible_rate
 
 
@@ -146,24 +145,3 @@ def test_a_broken_picture_gives_the_frames_before_and_the_reason(tmp_path):
 @pytest.mark.parametrize(("rate", "expected"), [(29.97, 29.97), (0, 25), (float("nan"), 25), (90000, 25)])
 def test_rates_that_cannot_be_are_replaced(rate, expected):
     assert sensible_rate(rate) == expected
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv", ".mov"])
-def test_what_is_written_can_be_read(tmp_path, suffix):
-    path = str(tmp_path / f"out{suffix}")
-    sink = VideoFile(path, 12.5)
-    for i in range(10):
-        assert sink.show(picture(20 * i))
-    sink.close()
-    source = open_source(path)
-    brightness = [frame.pixels.mean() for frame in source]
-    assert source.rate == pytest.approx(12.5)
-    np.testing.assert_allclose(brightness, [20 * i for i in range(10)], atol=4)
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"), [("out.txt", "give a file that ends in .mp4"), ("no/out.mp4", "its folder")]
-)
-def test_what_cannot_be_written_is_refused(tmp_path, name, reason):
-    with pytest.raises(ConfigurationError, match=f"cannot write .*{reason}"):
-        VideoFile(str(tmp_path / name), 25.0)

@@ -1,4 +1,4 @@
-"""Writes clips: video files that take their names when they are complete."""
+"""Writes clips: videos of images that come at any time and in any size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from har_ros.errors import HarError, ImageError
 from har_ros.pixels import to_rgb
 from har_ros.recognizer import LATE
 from har_ros.sampling import TimeGrid
-from har_ros.sink import VideoFile
+from har_ros.video_file import VideoFile
 
 JUMP = 2_000_000_000
 """Nanoseconds without an image, or by which the clock jumps, from which on the clip goes on as if they were none."""
@@ -29,7 +29,6 @@ class ClipFile:
         """
         self.path = path
         self.frames = 0
-        self._part = path.with_name(f".{path.stem}.part{path.suffix}")
         self._grid = TimeGrid(rate)
         self._max_side = max_side
         self._size = (0, 0)
@@ -38,7 +37,7 @@ class ClipFile:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise HarError(f"cannot write {path} ({os.strerror(error.errno or 0)}); check folder and disk") from None
-        self._video = VideoFile(str(self._part), rate)
+        self._video = VideoFile(path, rate)
 
     def take(self, image: AnyImage) -> None:
         """Take the next image; one that cannot be decoded is left out. Raises HarError."""
@@ -69,24 +68,7 @@ class ClipFile:
     def close(self) -> None:
         """Finish the file; one without images does not appear. Raises HarError when the disk has no room for it."""
         self._video.close()
-        try:
-            if not self.frames:
-                self._part.unlink(missing_ok=True)
-                return
-            written = cv2.VideoCapture(str(self._part))
-            count = int(written.get(cv2.CAP_PROP_FRAME_COUNT))
-            written.release()
-            if count < self.frames - 1:  # OpenCV does not tell of a full disk
-                raise HarError(f"cannot write {self.path}, it ends after {count} of {self.frames} frames; make room")
-            self._part.replace(self.path)
-        except OSError as error:
-            raise HarError(
-                f"cannot write {self.path} ({os.strerror(error.errno or 0)}); check folder and disk"
-            ) from None
-        finally:
-            self._part.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Give the clip up."""
-        self._video.close()
-        self._part.unlink(missing_ok=True)
+        """Give the clip up, unless it is finished."""
+        self._video.discard()
