@@ -107,7 +107,7 @@ class Stream:
                 return False
             gap = step is not None and step > self._settings.max_gap * 1e9 > 0
             size = image.size if self._network.step else None
-            resized = step is not None and size is not None and size != self._size
+            resized = step is not None and size not in (None, self._size)
             anew = step is None or step < 0 or gap or resized
             if places := 1 if anew else self._sampler.due(image.stamp):
                 self._write(image)
@@ -117,7 +117,7 @@ class Stream:
                 self.clock_jumps += step is not None and step < 0
                 self.size_changes += resized
             self._sampler.take(places)
-            self._last_stamp, self._size = image.stamp, size
+            self._last_stamp, self._size = image.stamp, size or self._size  # a damaged image may not say its size
             if places:
                 self._window.commit(image.stamp, image.frame_id, places)
             return bool(places) and self._window.ready

@@ -9,6 +9,7 @@ from streamable_networks import ARCHITECTURES
 from test_continual import Player
 
 from har_ros.backends import BackendSettings
+from har_ros.compressed import EncodedImage
 from har_ros.continual import ContinualNetwork
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.models.continual import continual
@@ -147,6 +148,14 @@ def test_after_a_restart_nothing_of_the_old_state_is_left(recognizer, stream, co
     for old, new in said:
         assert probabilities(old) == probabilities(new)
         assert (old.start, old.end) == (new.start, new.end)
+
+
+def test_a_broken_image_that_is_not_due_restarts_nothing(recognizer, stream):
+    """It comes 10 ms behind a frame, is not decoded, and does not say its size."""
+    answers(recognizer, stream, 0, LENGTH)
+    assert not stream.push(EncodedImage(np.zeros(9, np.uint8), round((LENGTH - 0.9) / 10 * SECOND), ""))
+    push(stream, LENGTH, LENGTH + STEP)
+    assert (stream.size_changes, stream.fill) == (0, LENGTH)
 
 
 # --- a network that is too slow, or fails ---
