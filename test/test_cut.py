@@ -10,7 +10,7 @@ from har_ros.cli import main as actionnet
 from har_ros.evaluate.truth import Segment
 from har_ros.pixels import CameraImage
 from har_ros.teach.clip_file import ClipFile
-from har_ros.teach.cut import Piece, pieces
+from har_ros.teach.cut import Piece, actions, backgrounds, cut
 from har_ros.teach.dataset import load_dataset
 from har_ros.teach.pictures import pictures
 
@@ -24,8 +24,9 @@ SEGMENTS = st.lists(
 
 
 def cut_up(segments, least, background=True, end=20):
-    given = [Segment(start, start + length, label) for start, length, label in segments]
-    found = list(pieces(given, "v", "/video", 7, 0, end * SECOND, least, background))
+    own = [Piece(label, "/video", round(s * SECOND), round((s + n) * SECOND)) for s, n, label in segments]
+    seen, wanted = Piece("none", "/video", 0, end * SECOND), round(least * SECOND)
+    found = [*actions(own, seen, wanted), *(backgrounds(own, seen, wanted) if background else [])]
     return [(p.label, p.start / SECOND, p.end / SECOND) for p in found]
 
 
@@ -115,11 +116,29 @@ def test_a_recording_that_nothing_is_said_of_is_refused(tmp_path, capsys):
     assert not (tmp_path / "set").exists()
 
 
-def test_pieces_are_of_their_camera_only():
-    given = [Segment(1, 4, "a", camera="/left"), Segment(5, 8, "b")]
-    assert list(pieces(given, "v", "/right", 0, 0, 10 * SECOND, 1.0, False)) == [
-        Piece("b", "/right", 5 * SECOND, 8 * SECOND)
-    ]
+def test_clips_are_of_their_camera_and_whole_where_it_lags(tmp_path):
+    """The right camera's images arrive a second after their stamps; the left's next images come before them."""
+    left = series(values_of(1, 80), period=0.125)
+    right = series(values_of(2, 80), "/right/image_raw", period=0.125)
+    lagging = [(topic, kind, arrival + SECOND, message) for topic, kind, arrival, message in right]
+    bag = write_bag(tmp_path / "bag", sorted([*left, *lagging], key=lambda item: item[2]))
+    segments = [Segment(2, 4, "a"), Segment(5, 7, "b", camera="/right/image_raw")]
+    written = cut(bag, segments, tmp_path / "set", least=1.0, background=False)
+    assert {str(path.relative_to(tmp_path / "set")): frames_of(path)[0] for path in written} == {
+        "a/bag/cam01_image_raw_2.00-4.00s.mp4": 17,
+        "a/bag/right_image_raw_2.00-4.00s.mp4": 17,
+        "b/bag/right_image_raw_5.00-7.00s.mp4": 17,
+    }
+
+
+def test_recordings_of_one_name_are_kept_apart(tmp_path, capsys):
+    days = [str(write_video(tmp_path / day / "cam.avi", moving(frames=40))) for day in ("day1", "day2")]
+    (tmp_path / "truth.csv").write_text("bag,start,end,label\ncam.avi,1,3,a\n")
+    given = ["--truth", str(tmp_path / "truth.csv"), "--no-background"]
+    assert actionnet(["clips", *days, *given, "-o", str(tmp_path / "set")]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{days[0]} and {days[1]} are both called cam" in said
+    assert not (tmp_path / "set").exists()
 
 
 def test_a_camera_that_changes_its_size_has_clips_of_the_first(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,27 +41,34 @@ def cut(path: Path, segments: Sequence[Segment], dataset: Path, *, least: float,
     recording = open_recording(path)
     spans, rate = _spans(recording)
     first = min(start for start, _ in spans.values())
-    found = [
-        piece
-        for camera, (start, end) in spans.items()
-        for piece in pieces(segments, path.name, camera, first, start - first, end - first, least, background)
-    ]
+    found = []
+    for camera, (start, end) in spans.items():
+        own = [
+            Piece(segment.label, camera, *(stamp - first for stamp in segment.stamps(first)))
+            for segment in segments
+            if segment.concerns(path.name, camera)
+        ]
+        seen = Piece(NONE, camera, start - first, end - first)
+        found += [*actions(own, seen, round(least * SECOND))]
+        found += [*backgrounds(own, seen, round(least * SECOND))] if background else []
     places = {piece: _place(dataset, path, piece, len(spans) > 1) for piece in found}
     return _write(recording, first, places, rate)
 
 
 def _write(recording: Recording, first: int, places: dict[Piece, Path], rate: float) -> list[Path]:
     """Write all pieces in one go through the recording. Returns the files."""
-    waiting = sorted(places, key=lambda piece: piece.start, reverse=True)
+    waiting: dict[str, list[Piece]] = {camera: [] for camera in recording.cameras}
+    for piece in sorted(places, key=lambda piece: piece.start, reverse=True):
+        waiting[piece.camera].append(piece)
     open_clips: dict[Piece, ClipFile] = {}
     written: list[Path] = []
     try:
         for camera, image in images(recording):
             now = image.stamp - first
-            while waiting and waiting[-1].start <= now:
-                piece = waiting.pop()
+            while waiting[camera] and waiting[camera][-1].start <= now:
+                piece = waiting[camera].pop()
                 open_clips[piece] = ClipFile(places[piece], rate)
-            for piece in [piece for piece in open_clips if piece.end < now]:
+            for piece in [piece for piece in open_clips if piece.camera == camera and piece.end < now]:
                 written += _closed(open_clips.pop(piece))
             for piece, clip in open_clips.items():
                 if piece.camera == camera:
@@ -74,37 +81,27 @@ def _write(recording: Recording, first: int, places: dict[Piece, Path], rate: fl
     return written
 
 
-def pieces(
-    segments: Iterable[Segment],
-    bag: str,
-    camera: str,
-    first: int,
-    start: int,
-    end: int,
-    least: float,
-    background: bool,
-) -> Iterator[Piece]:
-    """Yield what becomes clips of one camera, which has images from start to end. first: see Segment.stamps."""
-    own = [
-        Piece(segment.label, camera, *(stamp - first for stamp in segment.stamps(first)))
-        for segment in segments
-        if segment.concerns(bag, camera)
-    ]
-    wanted = round(least * SECOND)
+def actions(own: Sequence[Piece], seen: Piece, wanted: int) -> Iterator[Piece]:
+    """Yield what becomes clips of a camera's segments.
+
+    own: the segments. seen: from the camera's first image to its last. wanted: nanoseconds that a clip has, at least.
+    """
     for piece in own:
         others = [other for other in own if other.label != piece.label]
-        low = max([start, *(min(other.end, piece.start) for other in others if other.start < piece.start)])
-        high = min([end, *(max(other.start, piece.end) for other in others if other.end > piece.end)])
+        low = max([seen.start, *(min(other.end, piece.start) for other in others if other.start < piece.start)])
+        high = min([seen.end, *(max(other.start, piece.end) for other in others if other.end > piece.end)])
         widened = _widened(piece, wanted, low, high)
         if widened.end - widened.start >= max(1, wanted // SHORTEST):
             yield widened
-    if not background:
-        return
-    at = start
-    for begin, stop in [*sorted((piece.start, piece.end) for piece in own), (end, end)]:
+
+
+def backgrounds(own: Sequence[Piece], seen: Piece, wanted: int) -> Iterator[Piece]:
+    """Yield what becomes clips of nothing: what lies between a camera's segments. See actions."""
+    at = seen.start
+    for begin, stop in [*sorted((piece.start, piece.end) for piece in own), (seen.end, seen.end)]:
         while begin - at >= max(1, wanted):
             until = min(begin, at + LONGEST_BACKGROUND)
-            yield Piece(NONE, camera, at, until)
+            yield replace(seen, start=at, end=until)
             at = until
         at = max(at, stop)
 

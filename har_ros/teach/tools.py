@@ -61,6 +61,10 @@ def run_clips(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     label_map = load_label_map(options.label_map) if options.label_map else {}
     segments = classed(load_truth(options.truth), label_map)
+    stems: dict[str, Path] = {}
+    for path in options.recordings:
+        if (other := stems.setdefault(path.stem, path)) is not path:
+            raise HarError(f"{other} and {path} are both called {path.stem}, as their clips' folder is; rename one")
     console = Console(stderr=True)
     written: list[Path] = []
     for path in track(options.recordings, "cutting", console=console, disable=not console.is_terminal):
