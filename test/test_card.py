@@ -153,7 +153,7 @@ def test_window_lengths_that_the_network_cannot_take_are_refused(frames):
         find_model("i3d-kinetics-400").card.window_frames(frames)
 
 
-@pytest.mark.parametrize("model", ["resnet", "", "/nowhere/card.yaml", "/nowhere.onnx", str(CARDS)])
+@pytest.mark.parametrize("model", ["resnet", "", str(CARDS)])
 def test_unknown_models_are_refused_with_what_there_is(model):
     with pytest.raises(
         ConfigurationError, match=r"is unknown; use one of action-recognition-0001, .*, or the path of a model card"
@@ -175,3 +175,9 @@ def test_yaml_that_takes_all_memory_is_refused(tmp_path, monkeypatch, text, said
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=re.escape(said)):
         load_card(path)
+
+
+@pytest.mark.parametrize("model", ["/nowhere/card.yaml", "nowhere.onnx", "~/nowhere.xml", "nowhere.tflite"])
+def test_models_that_do_not_exist_are_called_so(model):
+    with pytest.raises(ConfigurationError, match=f"model '{model}' does not exist; check the path"):
+        find_model(model)

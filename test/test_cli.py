@@ -204,7 +204,9 @@ def index_first(content):
         (["VIDEO", "out.xyz"], 1, "cannot write 'out.xyz'; give a file that ends in .mp4"),
         (["models", "fetch"], 2, "the following arguments are required: NAME"),
         (["models", "fetch", "nothing"], 1, "model 'nothing' is unknown"),
-        (["models", "check", "/nowhere.yaml"], 1, "model '/nowhere.yaml' is unknown"),
+        (["models", "check", "/nowhere.yaml"], 1, "model '/nowhere.yaml' does not exist; check the path"),
+        (["VIDEO", "--network", "own.onnx"], 1, "model 'own.onnx' does not exist; check the path"),
+        (["VIDEO", "--network", "own.xml", "--labels", "l.txt"], 1, "model 'own.xml' does not exist; check the path"),
     ],
 )
 def test_wrong_commands_are_answered_with_a_sentence(video, own_cache, arguments, status, reason):

@@ -102,6 +102,8 @@ def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: 
         found = Model(load_card(CARDS / f"{model}.yaml"), CARDS)
     elif path.suffix in (".yaml", ".yml") and path.is_file():
         found = Model(load_card(path), path.parent)
+    elif path.suffix in (".yaml", ".yml", *SUFFIXES) and not path.exists():
+        raise ConfigurationError(f"model {model!r} does not exist; check the path")
     elif path.suffix in SUFFIXES and path.is_file():
         if not labels:
             raise ConfigurationError(f"{model} comes without labels; give labels, a text file with a class per line")
