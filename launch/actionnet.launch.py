@@ -1,4 +1,9 @@
-"""Starts the actionnet node. `ros2 launch har_ros actionnet.launch.py --show-args` lists the arguments."""
+"""Starts the actionnet node. `ros2 launch har_ros actionnet.launch.py --show-args` lists the arguments.
+
+Launch hands arguments on by their names: what a file is given, all that is included later in the same scope sees, too.
+A file that includes this one beside others therefore puts each include into a group of its own:
+GroupAction([IncludeLaunchDescription(…)], forwarding=False); examples/bringup shows it.
+"""
 
 import os
 from pathlib import Path
@@ -7,14 +12,13 @@ from typing import Any
 import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch import Action, LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
-from launch.substitutions import LaunchConfiguration
+from launch.actions import DeclareLaunchArgument, GroupAction, LogInfo, OpaqueFunction, SetEnvironmentVariable
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
-from har_ros.settings import ACTIONNET, Parameter
+from har_ros.settings import ACTIONNET, Parameter, Value
 
 CONFIG = Path(get_package_share_directory("har_ros")) / "config"
-PARAMS_FILE = CONFIG / "actionnet.yaml"
 FULL_SPEED = {
     "FASTRTPS_DEFAULT_PROFILES_FILE": str(CONFIG / "fastdds.xml"),
     "FASTDDS_DEFAULT_PROFILES_FILE": str(CONFIG / "fastdds.xml"),  # its name from Kilted on
@@ -22,61 +26,74 @@ FULL_SPEED = {
     "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
 }
 """The environment that lets images travel at full speed, for this node and for camera drivers."""
+USE_SIM_TIME = Parameter("use_sim_time", False, "Take the time from /clock, as when a bag is played.")
+ARGUMENTS = (
+    Parameter("params_file", str(CONFIG / "actionnet.yaml"), "Parameter file (YAML)."),
+    Parameter("namespace", "", "Namespace of the node and its topics."),
+    Parameter("log_level", "info", "debug, info, warn, error or fatal."),
+    Parameter(
+        "shared_memory", True, "Images through shared memory, for this node and what is launched after it (see README)."
+    ),
+    USE_SIM_TIME,
+    *ACTIONNET,
+)
+"""The launch file's own, and every parameter of the node."""
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Every parameter of the node is an argument; one that is not given stays as the parameter file has it."""
-    return LaunchDescription(
-        [
-            DeclareLaunchArgument("params_file", default_value=str(PARAMS_FILE), description="Parameter file (YAML)."),
-            DeclareLaunchArgument("namespace", default_value="", description="Namespace of the node and its topics."),
-            DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn, error or fatal."),
-            DeclareLaunchArgument(
-                "use_sim_time", default_value="false", description="Take the time from /clock, as when a bag is played."
-            ),
-            DeclareLaunchArgument(
-                "shared_memory",
-                default_value="true",
-                description="Images through shared memory, for this node and what is launched after it (see README).",
-            ),
-            *[
-                DeclareLaunchArgument(row.name, default_value="", description=f"{row.description} ({row.expected})")
-                for row in ACTIONNET
-            ],
-            OpaqueFunction(function=_node),
-        ]
-    )
+    """An argument that is not given stays as the parameter file has it, and its default goes to no other file."""
+    declared = [
+        DeclareLaunchArgument(row.name, default_value=_text(row), description=f"{row.description} ({row.expected})")
+        for row in ARGUMENTS
+    ]
+    # The node comes first: once they are declared, all arguments look given.
+    return LaunchDescription([OpaqueFunction(function=_node), GroupAction(declared)])
 
 
 def _node(context: LaunchContext) -> list[Action]:
-    def argument(name: str) -> str:
-        return str(LaunchConfiguration(name).perform(context))
-
-    given: dict[str, Any] = {row.name: _typed(row, argument(row.name)) for row in ACTIONNET if argument(row.name)}
-    given["use_sim_time"] = argument("use_sim_time").lower() == "true"
-    wanted = FULL_SPEED if argument("shared_memory").lower() == "true" else {}
+    configurations = context.launch_configurations
+    given = {row.name: configurations[row.name] for row in ARGUMENTS if configurations.get(row.name)}
+    text = {row.name: given.get(row.name, _text(row)) for row in ARGUMENTS}
+    parameters = {row.name: _value(row, given[row.name]) for row in (USE_SIM_TIME, *ACTIONNET) if row.name in given}
+    wanted = FULL_SPEED if text["shared_memory"].lower() == "true" else {}
     missing = {name: value for name, value in wanted.items() if name not in os.environ}
+    shown = " ".join(f"{name}:={value}" for name, value in given.items())
     return [
+        *([LogInfo(msg=f"actionnet.launch.py was given {shown}")] if given else []),
         *[SetEnvironmentVariable(name, value) for name, value in missing.items()],
         Node(
             package="har_ros",
             executable="actionnet",
             name="actionnet",
-            namespace=argument("namespace"),
-            parameters=[argument("params_file"), given],
-            arguments=["--ros-args", "--log-level", argument("log_level")],
+            namespace=text["namespace"],
+            parameters=[text["params_file"], *([parameters] if parameters else [])],
+            arguments=["--ros-args", "--log-level", text["log_level"]],
             output="screen",
             emulate_tty=True,
         ),
     ]
 
 
-def _typed(row: Parameter, text: str) -> Any:
+def _text(row: Parameter) -> str:
+    """Return the default as it would be given."""
+    if isinstance(row.default, list):
+        return f"[{', '.join(row.default)}]"
+    return str(row.default).lower() if isinstance(row.default, bool) else str(row.default)
+
+
+def _value(row: Parameter, text: str) -> Value | ParameterValue:
     """Read the argument as YAML; a whole number may stand for one with a point, the node refuses what does not fit."""
+    as_it_is = ParameterValue(text, value_type=str)
+    if isinstance(row.default, str):
+        return as_it_is
     try:
-        value = text if isinstance(row.default, str) else yaml.safe_load(text)
+        value: Any = yaml.safe_load(text)
     except yaml.YAMLError:
-        return text
+        return as_it_is
     if value == []:
-        return [""]  # launch cannot pass an empty list; the node refuses this one as well
-    return float(value) if isinstance(row.default, float) and type(value) is int else value
+        return [""]  # launch cannot pass an empty list; the node takes this one as empty
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ParameterValue(value, value_type=list[str])  # else launch reads each as YAML: "no" is a label, too
+    if isinstance(row.default, float) and type(value) is int:
+        return float(value)
+    return as_it_is if isinstance(value, str) or value is None else value

@@ -2,8 +2,13 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
+
+from har_ros.settings import ACTIONNET
+
+ROBOTS = Path(__file__).parent / "launch" / "robots.launch.py"
 
 pytestmark = pytest.mark.skipif(
     shutil.which("ros2") is None,
@@ -11,8 +16,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def launch(*arguments):
-    command = ["ros2", "launch", "har_ros", "actionnet.launch.py", *arguments]
+def launch(*arguments, path=("har_ros", "actionnet.launch.py")):
+    command = ["ros2", "launch", *path, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
 
 
@@ -36,16 +41,20 @@ def test_a_parameter_file_replaces_the_defaults(domain, tmp_path):
     assert "model 'other' is unknown" in launch(f"params_file:={path}", "model:=other")
 
 
-def test_every_parameter_is_an_argument(domain):
-    from har_ros.settings import ACTIONNET
-
+def test_every_parameter_is_an_argument_with_its_default(domain):
     shown = launch("--show-args")
-    for name in [
-        *(row.name for row in ACTIONNET),
-        "params_file",
-        "namespace",
-        "log_level",
-        "use_sim_time",
-        "shared_memory",
-    ]:
+    own = ("params_file", "namespace", "log_level", "use_sim_time", "shared_memory")
+    for name in (*own, *(row.name for row in ACTIONNET)):
         assert f"'{name}':" in shown
+    for default in ("config/actionnet.yaml'", "'[image_raw]'", "'i3d-kinetics-400'", "'0.01'", "'true'", "'-1'"):
+        assert f"{default})" in shown
+
+
+def test_robots_beside_another_package_have_what_each_is_given(domain):
+    said = launch(path=[str(ROBOTS)])
+    assert "parameter threshold is 1.5" in said
+    assert "parameter top_k is 0" in said
+    assert "[robot2.actionnet]: loading /nowhere.onnx" in said
+    for namespace in ("/robot1", "/robot2", "/"):
+        assert f"__ns:={namespace} " in said
+    assert "cuda" not in said
