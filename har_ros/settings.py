@@ -48,6 +48,13 @@ class Parameter:
         return text if self.low is None else f"{text} from {self.low} to {self.high}"
 
     @property
+    def default_text(self) -> str:
+        """The default as it would be given on a command line: [image_raw], true, 0.01."""
+        if isinstance(self.default, list):
+            return f"[{', '.join(self.default)}]"
+        return str(self.default).lower() if isinstance(self.default, bool) else str(self.default)
+
+    @property
     def any_type(self) -> bool:
         """Whether its values are not all of one type."""
         return "true" in self.choices

@@ -43,7 +43,9 @@ ARGUMENTS = (
 def generate_launch_description() -> LaunchDescription:
     """An argument that is not given stays as the parameter file has it, and its default goes to no other file."""
     declared = [
-        DeclareLaunchArgument(row.name, default_value=_text(row), description=f"{row.description} ({row.expected})")
+        DeclareLaunchArgument(
+            row.name, default_value=row.default_text, description=f"{row.description} ({row.expected})"
+        )
         for row in ARGUMENTS
     ]
     # The node comes first: once they are declared, all arguments look given.
@@ -53,7 +55,7 @@ def generate_launch_description() -> LaunchDescription:
 def _node(context: LaunchContext) -> list[Action]:
     configurations = context.launch_configurations
     given = {row.name: configurations[row.name] for row in ARGUMENTS if configurations.get(row.name)}
-    text = {row.name: given.get(row.name, _text(row)) for row in ARGUMENTS}
+    text = {row.name: given.get(row.name, row.default_text) for row in ARGUMENTS}
     parameters = {row.name: _value(row, given[row.name]) for row in (USE_SIM_TIME, *ACTIONNET) if row.name in given}
     wanted = FULL_SPEED if text["shared_memory"].lower() == "true" else {}
     missing = {name: value for name, value in wanted.items() if name not in os.environ}
@@ -72,13 +74,6 @@ def _node(context: LaunchContext) -> list[Action]:
             emulate_tty=True,
         ),
     ]
-
-
-def _text(row: Parameter) -> str:
-    """Return the default as it would be given."""
-    if isinstance(row.default, list):
-        return f"[{', '.join(row.default)}]"
-    return str(row.default).lower() if isinstance(row.default, bool) else str(row.default)
 
 
 def _value(row: Parameter, text: str) -> Value | ParameterValue:

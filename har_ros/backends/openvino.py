@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from itertools import repeat
 from pathlib import Path
@@ -130,7 +131,9 @@ def _core() -> openvino.Core:
     try:
         import openvino
     except ImportError as error:
-        raise ModelError(f"OpenVINO cannot be imported ({error}); run: pip install openvino") from None
+        raise ModelError(
+            f"OpenVINO cannot be imported by {sys.executable} ({error}); run: pip install openvino"
+        ) from None
     return openvino.Core()
 
 

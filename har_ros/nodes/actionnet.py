@@ -20,6 +20,7 @@ from har_ros.nodes.cameras import Cameras
 from har_ros.nodes.output import Output
 from har_ros.nodes.parameters import declare, resolved_topics
 from har_ros.nodes.run import Program, interruptible, run
+from har_ros.nodes.usage import check_arguments
 from har_ros.nodes.worker import Worker
 from har_ros.parameters import open_recognizer, score_settings, stream_settings
 from har_ros.recognizer import Recognizer
@@ -192,4 +193,5 @@ class ActionNet(Program, LifecycleNode):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the node; returns the exit status."""
+    check_arguments("actionnet", __doc__, ACTIONNET, arguments)
     return run(ActionNet, arguments)

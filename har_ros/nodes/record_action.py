@@ -13,7 +13,7 @@ import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
-from rclpy.utilities import remove_ros_args, try_shutdown
+from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import CompressedImage, Image
 
 from har_ros.errors import told
@@ -21,6 +21,7 @@ from har_ros.nodes import topics
 from har_ros.nodes.camera import LOG_PERIOD, TRANSPORTS
 from har_ros.nodes.parameters import declare, resolved_topics
 from har_ros.nodes.run import Program, run
+from har_ros.nodes.usage import other_arguments
 from har_ros.settings import RECORD_ACTION
 from har_ros.teach.takes import Pace, Take, check_names, verdict
 
@@ -143,6 +144,6 @@ def main(arguments: list[str] | None = None) -> int:
     for row in RECORD_ACTION:
         several = {"nargs": "+"} if isinstance(row.default, list) else {"type": type(row.default)}
         parser.add_argument(f"--{row.name.replace('_', '-')}", default=None, help=row.description, **several)
-    given = vars(parser.parse_args(remove_ros_args(arguments)[1:]))
+    given = vars(parser.parse_args(other_arguments(arguments)))
     overrides = [rclpy.Parameter(name, value=value) for name, value in given.items() if value is not None]
     return run(lambda: RecordAction(parameter_overrides=overrides), arguments)

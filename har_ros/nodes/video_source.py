@@ -12,6 +12,7 @@ from har_ros.errors import ConfigurationError
 from har_ros.nodes import parameters
 from har_ros.nodes.conversions import image_message
 from har_ros.nodes.run import Program, run
+from har_ros.nodes.usage import check_arguments
 from har_ros.settings import VIDEO_SOURCE
 from har_ros.video import Video, default_topics
 
@@ -60,4 +61,5 @@ class VideoSource(Program):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the node; returns the exit status."""
+    check_arguments("video_source", __doc__, VIDEO_SOURCE, arguments)
     return run(VideoSource, arguments)

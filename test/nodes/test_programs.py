@@ -1,0 +1,50 @@
+"""The installed programs, without a node: their help, and what they say in the wrong Python."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ament_index_python.packages import get_package_prefix
+
+from har_ros.settings import ACTIONNET, VIDEO_SOURCE
+
+PREFIX = Path(get_package_prefix("har_ros"))
+PROGRAMS = ("actionnet", "evaluate", "record_action", "teach", "video_source")
+TABLES = {"actionnet": ACTIONNET, "video_source": VIDEO_SOURCE}
+
+
+def output(*command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("program", TABLES)
+def test_help(program):
+    status, said, errors = output(PREFIX / "lib" / "har_ros" / program, "--help")
+    assert (status, errors) == (0, "")
+    assert said.startswith("usage:")
+    for row in TABLES[program]:
+        assert f"\n  {row.name}:=" in said
+        assert " ".join(row.description.split()) in " ".join(said.split())
+
+
+@pytest.mark.parametrize("program", TABLES)
+def test_what_is_no_ros_argument_is_refused(program):
+    status, _, errors = output(PREFIX / "lib" / "har_ros" / program, "image_topics:=[/a]")
+    assert status == 2
+    assert "'image_topics:=[/a]' is not understood; give a parameter as --ros-args -p NAME:=VALUE" in errors
+
+
+@pytest.mark.parametrize("program", [*(f"lib/har_ros/{name}" for name in PROGRAMS), "bin/actionnet"])
+def test_a_python_without_the_packages_is_named(program):
+    path = PREFIX / program
+    assert path.read_text().startswith(f"#!{sys.prefix}/bin/python")  # the one that built it
+    status, _, errors = output(sys.executable, "-I", "-S", path)
+    assert status == 1
+    assert errors.startswith(f"{path.name}: har_ros cannot be imported by {sys.executable} (No module named 'har_ros')")
+    code = "import runpy, sys; sys.path.append(sys.argv[1]); runpy.run_path(sys.argv[2], run_name='__main__')"
+    status, _, errors = output(sys.executable, "-I", "-S", "-c", code, Path(__file__).parents[2], path)
+    assert status == 1
+    assert errors.count("\n") == 1
+    assert f"cannot be imported by {sys.executable} (No module named" in errors
