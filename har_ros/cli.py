@@ -32,9 +32,19 @@ from har_ros.source import Frame, Source, open_source
 from har_ros.video_file import VideoFile
 
 SECOND = 1_000_000_000
-EPILOG = (
-    "actionnet models --help tells of the networks: what there is, what to download, what a card says wrongly. "
-    "actionnet evaluate --help tells how well a network does on bags and videos; compare, truth and record go with it."
+COMMANDS = {
+    "models": "the networks: which there are, downloading them, checking a card",
+    "evaluate": "how well a network does on bags and videos",
+    "compare": "whether an evaluation is better than an earlier one",
+    "truth": "check a file of truth",
+    "record": "make a bag of videos",
+    "teach": "teach a network classes of your own, from a few clips of each",
+    "finetune": "train more of its layers, with PyTorch",
+    "clips": "cut clips out of long recordings",
+    "dataset": "look at a folder of clips before teaching",
+}
+EPILOG = "\n".join(
+    ["other commands (actionnet COMMAND --help):", *(f"  {name:11}{text}" for name, text in COMMANDS.items())]
 )
 EXTRAS = {
     **dict.fromkeys(("evaluate", "compare", "truth", "record"), ("evaluate", "rosbags matplotlib scipy jinja2")),
@@ -79,7 +89,12 @@ def _extra(name: str) -> Callable[[list[str]], int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="actionnet", description=__doc__, epilog=EPILOG)
+    parser = argparse.ArgumentParser(
+        prog="actionnet",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("input", help="a video file, a folder of pictures, /dev/video0, or a stream such as rtsp://…")
     parser.add_argument("output", nargs="?", help="a video file for the annotated frames; without: the screen")
     names = ", ".join(card_names())

@@ -15,9 +15,11 @@ from streamable_networks import ARCHITECTURES
 from test_source import picture, write_pictures, write_video
 
 from har_ros.card import load_card
+from har_ros.evaluate import command as evaluate
 from har_ros.pixels import CameraImage
 from har_ros.recognizer import Recognizer
 from har_ros.scores import ScoreSettings
+from har_ros.teach import command as teach
 
 ACTIONNET = Path(sys.executable).with_name("actionnet")
 
@@ -43,6 +45,12 @@ def lines(result):
 @pytest.fixture
 def video(tmp_path):
     return write_video(tmp_path / "in.avi", 12)
+
+
+def test_help_names_every_command():
+    said = actionnet("--help").stdout
+    for name in ("models", *evaluate.COMMANDS, *teach.COMMANDS):
+        assert re.search(rf"^  {name} +\w", said, re.MULTILINE), name
 
 
 def test_a_video_gives_a_line_for_each_window_and_an_annotated_video(brightness_card, video, tmp_path):
