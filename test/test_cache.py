@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from har_ros.errors import ModelError
-from har_ros.models.cache import cache_folder, cached
+from har_ros.models.cache import cache_folder, cached, foreign
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -122,3 +122,61 @@ def test_where_no_disk_has_room_it_says_so(own_cache):
     assert result.stdout.startswith("there is no place for i3d-kinetics-400-"), result.stderr
     assert result.stdout.endswith(f"(File too large); make room on the disk of {own_cache}\n")
     assert "Traceback" not in result.stderr
+
+
+def mode(path):
+    return oct(path.stat().st_mode & 0o777)
+
+
+def test_nobody_else_can_enter_the_cache(own_cache):
+    """Engines are code; a folder from an earlier time is closed, too."""
+    cached("engines/a.engine", lambda: b"engine")
+    assert mode(own_cache) == "0o700"
+    own_cache.chmod(0o777)
+    cached("engines/a.engine", lambda: b"engine")
+    assert mode(own_cache) == "0o700"
+
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="gives files to another user, which takes root")
+
+
+@needs_root
+@pytest.mark.parametrize("what", ["", "a.onnx", "a.onnx.sha256"])
+def test_what_another_user_put_into_the_cache_is_not_read(own_cache, caplog, what):
+    calls, make = made()
+    cached("a.onnx", make)
+    os.chown(own_cache / what, 12345, -1)
+    path = cached("a.onnx", make)
+    assert len(calls) == 2
+    if what:
+        assert not foreign(path)
+    else:
+        assert not path.is_relative_to(own_cache)
+        assert "(it belongs to another user, or others can write it), so this start's work is lost" in caplog.text
+
+
+@needs_root
+def test_a_link_of_another_user_is_not_followed(own_cache, tmp_path, caplog):
+    (tmp_path / "mine").mkdir()
+    own_cache.parent.mkdir()
+    own_cache.symlink_to(tmp_path / "mine")
+    os.chown(own_cache, 12345, -1, follow_symlinks=False)
+    assert not cached("a.onnx", lambda: b"network").is_relative_to(own_cache)
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_a_file_that_others_could_write_is_made_again():
+    calls, make = made()
+    cached("a.onnx", make).chmod(0o666)
+    cached("a.onnx", make)
+    assert len(calls) == 2
+
+
+@needs_root
+def test_a_cache_that_root_installed_serves_every_user(own_cache, monkeypatch):
+    calls, make = made()
+    path = cached("a.onnx", make)
+    own_cache.chmod(0o755)
+    monkeypatch.setattr(os, "getuid", lambda: 65534)
+    assert cached("a.onnx", make) == path
+    assert (len(calls), mode(own_cache)) == (1, "0o755")

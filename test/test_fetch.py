@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import tarfile
 import threading
 import zipfile
@@ -16,6 +17,7 @@ from test_cli import actionnet
 
 from har_ros.card import SourceFile
 from har_ros.errors import ModelError
+from har_ros.models.cache import cache_folder
 from har_ros.models.fetch import extract, fetch
 from har_ros.models.locate import find_model
 
@@ -246,3 +248,16 @@ def test_the_command_says_where_the_files_are_and_what_was_not_verified(server, 
     assert result.returncode == 1
     assert "actionnet: c.bin from http" in result.stderr
     assert not (folder / "c.bin").exists()
+
+
+def test_another_users_folder_is_neither_read_nor_written(server, model):
+    server.files = {"a.onnx": CONTENT}
+    model = model(SourceFile("a.onnx", server.url("a.onnx"), sha256(CONTENT)))
+    fetch(model, quiet)
+    cache_folder().chmod(0o755)
+    if os.getuid():
+        pytest.skip("gives files to another user, which takes root")
+    os.chown(cache_folder(), 12345, -1)
+    assert model.find("a.onnx") is None
+    with pytest.raises(ModelError, match=r"cannot write to .* \(it belongs to another user, or others can write it\)"):
+        fetch(model, quiet)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from har_ros.backends import BackendSettings, State
 from har_ros.errors import ConfigurationError, ModelError
-from har_ros.models.cache import cache_folder
+from har_ros.models.cache import foreign, own_folder
 from har_ros.models.prepare import PreparedNetwork
 
 if TYPE_CHECKING:
@@ -170,12 +170,12 @@ def _connect(source: Any, parameter: Any) -> None:
 
 def _cache() -> dict[str, str]:
     """Return the property that lets OpenVINO keep what it compiled; nothing where the folder cannot be written."""
-    folder = cache_folder() / "openvino"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = own_folder("openvino")
         blobs = sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime, reverse=True)
-        for old in blobs[CACHE_LIMIT:]:
-            old.unlink(missing_ok=True)
+        for place, blob in enumerate(blobs):
+            if place >= CACHE_LIMIT or foreign(blob):
+                blob.unlink(missing_ok=True)
     except OSError:
         return {}
     return {"CACHE_DIR": str(folder)} if os.access(folder, os.W_OK) else {}

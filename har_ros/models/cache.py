@@ -1,11 +1,13 @@
 """Files that took work to make: in the user's cache folder, written atomically, checked by checksum, made once."""
 
 import atexit
+import errno
 import fcntl
 import hashlib
 import logging
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -20,6 +22,36 @@ logger = logging.getLogger(__name__)
 def cache_folder() -> Path:
     """Return har_ros's folder below $XDG_CACHE_HOME, ~/.cache when that is not set (XDG base directories)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "har_ros"
+
+
+def own_folder(name: str = "") -> Path:
+    """Return the cache's folder `name`, made where it is missing. Raises OSError.
+
+    Engines are code, and others could lay theirs there: a folder of another user is refused, and one's own is closed
+    to all others. root's, which nobody else can write, is read as an installed file is.
+    """
+    top = cache_folder()
+    top.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if foreign(top):
+        raise PermissionError(errno.EPERM, "it belongs to another user, or others can write it")
+    if top.stat().st_uid == os.getuid():
+        with suppress(OSError):  # a cache that may only be read
+            top.chmod(0o700)
+    folder = top / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def foreign(path: Path) -> bool:
+    """Return whether anybody but this user and root could have written a file, a folder or the link to it.
+
+    A folder of one's own is not foreign: own_folder closes it. Raises OSError when it is not there.
+    """
+    link, target = path.lstat(), path.stat()
+    if not {link.st_uid, target.st_uid} <= {os.getuid(), 0}:
+        return True
+    own_directory = stat.S_ISDIR(target.st_mode) and target.st_uid == os.getuid()
+    return not own_directory and bool(target.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def digest(path: Path, algorithm: str) -> str:
@@ -39,11 +71,11 @@ def cached(name: str, make: Callable[[], bytes], keep: int = 8) -> Path:
     written, a warning says so and the file is made for this process alone.
     """
     path = cache_folder() / name
-    if _intact(path):
-        return _used(path)
     content: bytes | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        own_folder(str(Path(name).parent))
+        if _intact(path):
+            return _used(path)
         with locked(path):
             if _intact(path):  # another process has just made it
                 return _used(path)
@@ -84,6 +116,8 @@ def _checksum_line(digest: str, name: str) -> bytes:
 
 def _intact(path: Path) -> bool:
     try:
+        if foreign(path) or foreign(_checksum_file(path)):
+            return False
         return _checksum_file(path).read_bytes() == _checksum_line(digest(path, "sha256"), path.name)
     except OSError:  # what is not there or cannot be read is made again
         return False

@@ -16,7 +16,7 @@ from urllib.error import HTTPError, URLError
 
 from har_ros.card import SourceFile
 from har_ros.errors import ModelError, one_line
-from har_ros.models.cache import digest, locked
+from har_ros.models.cache import cache_folder, digest, locked, own_folder
 from har_ros.models.locate import Model
 
 TIMEOUT = 30.0
@@ -33,7 +33,7 @@ def fetch(model: Model, progress: Progress) -> list[Path]:
     """Bring the card's files that are missing into its downloads folder. Returns them. Raises ModelError."""
     folder = model.downloads
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        own_folder(str(folder.relative_to(cache_folder())))
         with locked(folder / "fetch"):
             missing = model.missing()  # unless another process has just brought them
             for url in dict.fromkeys(file.url for file in missing):

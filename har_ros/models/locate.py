@@ -10,7 +10,7 @@ from pathlib import Path
 
 from har_ros.card import ModelCard, NetworkFile, Package, SourceFile, load_card, read_labels
 from har_ros.errors import ConfigurationError, ModelError
-from har_ros.models.cache import cache_folder, cached, digest
+from har_ros.models.cache import cache_folder, cached, digest, foreign
 from har_ros.models.signature import SUFFIXES, card_of_a_file
 from har_ros.scores import unique_labels
 from har_ros.settings import CARDS, card_names
@@ -38,7 +38,9 @@ class Model:
     def find(self, name: str) -> Path | None:
         """Return where a file of the card is: beside it, fetched, or in its package; None if nowhere."""
         source = self._source(name)
-        places = [self.folder / Path(name).expanduser(), self.downloads / name]
+        places = [self.folder / Path(name).expanduser()]
+        if self.downloads.is_dir() and not foreign(cache_folder()):
+            places.append(self.downloads / name)
         if source and source.package:
             places += _in_package(source.package)
         return next((place for place in places if place.is_file()), None)
