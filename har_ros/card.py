@@ -12,6 +12,7 @@ from har_ros.schema import build, load_yaml, shown
 
 LARGEST_TEXT = 20_000_000
 """Characters of a card, of labels, of segments."""
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,16 @@ def read_labels(path: Path) -> tuple[str, ...]:
     names = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
     if not names:
         raise ConfigurationError(f"{path} has no labels; give one per line and class")
+    for wrong in _wrong_labels(names):
+        raise ConfigurationError(f"{path}: {wrong}")
     return names
+
+
+def _wrong_labels(labels: tuple[str, ...]) -> list[str]:
+    strange = next((label for label in labels if _CONTROL_CHARACTER.search(label)), None)
+    return (
+        [f"the label {shown(strange)} has control characters, which a terminal obeys; remove them"] if strange else []
+    )
 
 
 def _impossible(card: ModelCard) -> list[str]:
@@ -204,6 +214,8 @@ def _wrong_names(card: ModelCard) -> list[str]:
         wrong.append(f"name is {shown(card.name)}; use letters, digits, '.', '_' and '-' only")
     if not card.labels:
         wrong.append("labels has no names; give one per class")
+    if isinstance(card.labels, tuple):
+        wrong += _wrong_labels(card.labels)
     for i, file in enumerate(card.files):
         if file.name != PurePosixPath(file.name).name or file.name in ("", ".", ".."):
             wrong.append(f"files[{i}].name is {shown(file.name)}; give a file name without folders")

@@ -127,11 +127,13 @@ def unique_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return the labels with a suffix on repeated ones ("run", "run (2)"), so that each names one class."""
     taken = set(labels)
     seen: set[str] = set()
+    numbers: dict[str, int] = {}
     unique = []
     for label in labels:
-        name, number = label, 2
+        name = label
         while name in seen or (name != label and name in taken):
-            name, number = f"{label} ({number})", number + 1
+            numbers[label] = numbers.get(label, 1) + 1
+            name = f"{label} ({numbers[label]})"
         seen.add(name)
         unique.append(name)
     return tuple(unique)

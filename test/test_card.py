@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from har_ros import schema
-from har_ros.card import load_card
+from har_ros.card import card_text, load_card, read_labels
 from har_ros.errors import ConfigurationError
 from har_ros.models.locate import find_model
 from har_ros.schema import shown
@@ -181,3 +182,21 @@ def test_yaml_that_takes_all_memory_is_refused(tmp_path, monkeypatch, text, said
 def test_models_that_do_not_exist_are_called_so(model):
     with pytest.raises(ConfigurationError, match=f"model '{model}' does not exist; check the path"):
         find_model(model)
+
+
+@pytest.mark.parametrize("character", ["\x1b[2J", "\x07", "\x9b1m", "\x00"])
+def test_labels_that_a_terminal_would_obey_are_refused(tmp_path, character):
+    (tmp_path / "labels.txt").write_text(f"run\nwa{character}lk\n")
+    with pytest.raises(ConfigurationError, match=r"labels.txt: the label 'wa\\x.* has control characters.*; remove"):
+        read_labels(tmp_path / "labels.txt")
+    (tmp_path / "card.yaml").write_text(
+        card_text(replace(load_card(CARDS / "i3d-kinetics-400.yaml"), labels=("run", f"wa{character}lk")))
+    )
+    with pytest.raises(ConfigurationError, match=r"card.yaml: the label 'wa\\x.* has control characters.*; remove"):
+        load_card(tmp_path / "card.yaml")
+
+
+def test_labels_keep_quotes_markup_and_every_script(tmp_path):
+    labels = ("it's", '"quoted"', "<b>bold</b>", "[red]", "{x}", "می‌دود", "走る", "=1+1")
+    (tmp_path / "labels.txt").write_text("\n".join(labels), encoding="utf-8")
+    assert read_labels(tmp_path / "labels.txt") == labels

@@ -8,9 +8,11 @@ from onnxconverter_common.float16 import convert_float_to_float16
 from small_networks import encoder_decoder, linear_network, save_onnx, write_card
 
 from har_ros.backends import BackendSettings, load_backend
+from har_ros.backends.openvino import read_network
 from har_ros.errors import ModelError
 from har_ros.models.check import examine, prepare
 from har_ros.models.locate import find_model
+from har_ros.models.signature import load_onnx
 
 
 def wrong(card):
@@ -112,3 +114,22 @@ def test_a_float16_decoder_gets_float16(tmp_path):
     embeddings = np.random.default_rng(0).normal(size=decoder.shape).astype(np.float32)
     scores = load_backend(decoder, BackendSettings("openvino")).infer([embeddings])
     assert scores.sum() == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("place", ["../outside.bin", "link.bin", "/etc/hostname"])
+def test_weights_outside_the_networks_folder_are_not_read(tmp_path, place):
+    """Neither by onnx nor by OpenVINO, which reads the file itself."""
+    folder = tmp_path / "network"
+    folder.mkdir()
+    (tmp_path / "outside.bin").write_bytes(bytes(4096))
+    (folder / "link.bin").symlink_to(tmp_path / "outside.bin")
+    linear_network(folder / "small.onnx", (4, 8, 8, 3))
+    model = onnx.load(folder / "small.onnx")
+    for tensor in model.graph.initializer:
+        onnx.external_data_helper.set_external_data(tensor, place, 0, 4)
+        tensor.ClearField("raw_data")
+    (folder / "small.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=r"is not an ONNX file .*; export it anew"):
+        load_onnx(folder / "small.onnx")
+    with pytest.raises(ModelError, match=r"OpenVINO cannot read .*; check the file"):
+        read_network(folder / "small.onnx")

@@ -1,5 +1,6 @@
 """Downloads from a real HTTP server on this machine."""
 
+import gzip
 import hashlib
 import io
 import os
@@ -130,12 +131,14 @@ def test_a_complete_part_is_not_downloaded_again(server, model):
     assert fetch(model, quiet)[0].read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("changes", [{"checksum": "sha384:" + "0" * 96}, {"size": 1000}])
+@pytest.mark.parametrize("changes", [{"checksum": "sha384:" + "0" * 96}, {"size": 2_000_000}])
 def test_what_does_not_verify_is_not_kept(server, model, changes):
     server.files = {"a.onnx": CONTENT}
     model = model(replace(SourceFile("a.onnx", server.url("a.onnx")), **changes))
     reason = (
-        "has the checksum .*, 000000000000… expected" if "checksum" in changes else "has 1024000 bytes, 1000 expected"
+        "has the checksum .*, 000000000000… expected"
+        if "checksum" in changes
+        else "has 1024000 bytes, 2000000 expected"
     )
     with pytest.raises(ModelError, match=reason):
         fetch(model, quiet)
@@ -162,6 +165,13 @@ def tar(entries, mode="w:gz"):
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def claiming(kind, size):
+    """Return an archive whose first header claims so many bytes."""
+    info = tarfile.TarInfo("a")
+    info.type, info.size = kind, size
+    return gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + bytes(10240))
 
 
 def zipped(entries):
@@ -195,6 +205,9 @@ def test_an_archive_is_downloaded_once_for_its_files(server, model, packed):
         (tar({"b": b"x"}), "holds 0 files a, where one is expected"),
         (tar({"a": b"x", "b/a": b"y"}), "holds 2 files a, where one is expected"),
         (tar({"a": b"x" * 101}), "has more than the 100 bytes expected"),
+        (claiming(tarfile.XHDTYPE, 1 << 33), "is no archive that can be read .a header claims 8589934592 bytes"),
+        (claiming(tarfile.GNUTYPE_LONGNAME, 1 << 30), "a header claims 10737"),
+        (claiming(tarfile.REGTYPE, 9 << 30), "it unpacks to more than 8589934592 bytes"),
         (tar({"a": CONTENT})[:-900], "is no archive that can be read"),
         (zipped({"a": CONTENT})[:-40], "is no archive that can be read"),
         (b"", "is no archive that can be read"),
@@ -261,3 +274,10 @@ def test_another_users_folder_is_neither_read_nor_written(server, model):
     assert model.find("a.onnx") is None
     with pytest.raises(ModelError, match=r"cannot write to .* \(it belongs to another user, or others can write it\)"):
         fetch(model, quiet)
+
+
+def test_a_server_that_sends_more_than_the_card_says_is_cut_off(server, model):
+    server.files = {"a.onnx": bytes(4 << 20)}
+    with pytest.raises(ModelError, match="sends more than the 1000 bytes expected; mend the card"):
+        fetch(model(SourceFile("a.onnx", server.url("a.onnx"), size=1000)), quiet)
+    assert left(model()) == []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import errno
+import gzip
 import http.client
+import lzma
 import tarfile
 import urllib.request
 import zipfile
@@ -11,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, Any, cast
 from urllib.error import HTTPError, URLError
 
 from har_ros.card import SourceFile
@@ -24,6 +27,11 @@ TIMEOUT = 30.0
 BLOCK = 1 << 18
 LIMIT = 8 << 30
 """Bytes that a file may have, unpacked, when its card does not say."""
+
+LARGEST_READ = 1 << 24
+"""Bytes that are read of an archive at once, at most."""
+_PACKED: dict[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open, b"BZh": bz2.open}
+"""What a packed file begins with → what unpacks it."""
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a file's name, the bytes so far and, where known, of how many."""
@@ -48,7 +56,8 @@ def fetch(model: Model, progress: Progress) -> list[Path]:
 def _fetch_url(url: str, files: list[SourceFile], folder: Path, progress: Progress) -> None:
     """Download to a .part, which stays when the connection breaks; verify in a scratch folder, then rename."""
     part = folder / f"{PurePosixPath(url).name}.part"
-    download(url, part, progress)
+    whole = [file.size for file in files if file.member is None and file.size]
+    download(url, part, progress, whole[0] if whole else LIMIT)
     with TemporaryDirectory(dir=folder, prefix=".") as scratch:
         try:
             for file in files:
@@ -66,8 +75,11 @@ def _fetch_url(url: str, files: list[SourceFile], folder: Path, progress: Progre
     part.unlink(missing_ok=True)
 
 
-def download(url: str, part: Path, progress: Progress) -> None:
-    """Download a URL to a file, going on behind what is there of it. Raises ModelError; what came stays."""
+def download(url: str, part: Path, progress: Progress, limit: int = LIMIT) -> None:
+    """Download a URL to a file, going on behind what is there of it. Raises ModelError; what came stays.
+
+    limit: bytes at which it is broken off, a little later.
+    """
     have = part.stat().st_size if part.exists() else 0
     try:
         with _opened(url, have) as response:
@@ -81,6 +93,9 @@ def download(url: str, part: Path, progress: Progress) -> None:
                 while block := response.read(BLOCK):
                     have += file.write(block)
                     progress(part.stem, have, total)
+                    if have > limit:
+                        part.unlink()  # it is not gone on with
+                        raise ModelError(f"{url} sends more than the {limit} bytes expected; mend the card")
     except (URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise ModelError(
@@ -138,7 +153,7 @@ def _contents(archive: Path) -> Iterator[tuple[list[str], Callable[[str], IO[byt
         with zipfile.ZipFile(archive) as zipped:
             yield zipped.namelist(), zipped.open
         return
-    with tarfile.open(archive) as tar:
+    with _unpacked(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
 
         def opened(name: str) -> IO[bytes]:
             file = tar.extractfile(name) if tar.getmember(name).isreg() else None
@@ -147,6 +162,35 @@ def _contents(archive: Path) -> Iterator[tuple[list[str], Callable[[str], IO[byt
             return file
 
         yield tar.getnames(), opened
+
+
+@contextmanager
+def _unpacked(archive: Path) -> Iterator[IO[bytes]]:
+    """Give a tar's content, of which little is read at once: a header may claim gigabytes, which tarfile would read."""
+    with archive.open("rb") as file:
+        opened = next((kind for magic, kind in _PACKED.items() if file.peek(6).startswith(magic)), None)
+        with opened(archive) if opened else archive.open("rb") as stream:
+            yield cast(IO[bytes], _Bounded(stream))
+
+
+class _Bounded:
+    """A file of which a header is read at once, or a block, and LIMIT bytes at most."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.tell, self.close = file.tell, file.close
+
+    def read(self, size: int = -1) -> bytes:
+        """See io.RawIOBase."""
+        if not 0 <= size <= LARGEST_READ:
+            raise ValueError(f"a header claims {size} bytes")
+        return bytes(self._file.read(size))
+
+    def seek(self, place: int) -> int:
+        """See io.RawIOBase."""
+        if place > LIMIT:
+            raise ValueError(f"it unpacks to more than {LIMIT} bytes")
+        return int(self._file.seek(place))
 
 
 def _copy(source: IO[bytes], target: IO[bytes], limit: int, name: str) -> None:
