@@ -71,6 +71,7 @@ def costly_images():
     jpeg = cv2.imencode(".jpg", scene(64, 64), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
     at = jpeg.index(b"\xff\xc2")
     images += [changed(jpeg, at + 5, struct.pack(">HH", size, size)) for size in (0, 5000, 8000, 65535)]
+    images.append(changed(png(64, 64), 33, b"\xf7\xff\xff\xff"))  # the length of its chunk of pixels
     return [*images, many_scans(4096, 4096, 100)]
 
 
