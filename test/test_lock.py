@@ -1,0 +1,53 @@
+"""What make installs is pinned, and each file has a hash."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LOCK = "dev/lock.txt"
+
+
+def names(file):
+    """Return the packages that a requirements file and those that it includes ask for, without comments."""
+    found = set()
+    for line in (ROOT / file).read_text().splitlines():
+        text = line.partition("#")[0].strip()
+        if text.startswith("-r "):
+            found |= names((Path(file).parent / text[3:]).as_posix())
+        elif text:
+            found.add(normal(re.match(r"[\w.-]+", text).group()))
+    return found
+
+
+def normal(name):
+    """Return a package's name as indexes compare them (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def entries(file):
+    """Return package → version and hashes."""
+    text = (ROOT / file).read_text().replace("\\\n", " ")
+    lines = [line.partition("#")[0] for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    found = {}
+    for line in lines:
+        name, version = re.match(r"([\w.-]+)(?:\[\w+\])?==([\w.]+)", line).groups()
+        found[normal(name)] = version, re.findall(r"--hash=sha256:([0-9a-f]{64})\b", line)
+    return found
+
+
+@pytest.mark.parametrize("file", [LOCK, "dev/build.txt", "dev/data.txt"])
+def test_every_package_has_a_version_and_hashes(file):
+    assert entries(file)
+    assert [name for name, (_, hashes) in entries(file).items() if not hashes] == []
+
+
+def test_the_lock_has_what_is_required_in_the_pinned_versions():
+    """After a change of the requirements: make lock."""
+    assert names("dev/requirements.txt") - set(entries(LOCK)) == set()
+    pinned = dict(line.split("==") for line in (ROOT / "dev" / "constraints.txt").read_text().splitlines() if line)
+    versions = {normal(name): version for name, version in pinned.items()}
+    assert {
+        name: version for name, (version, _) in entries(LOCK).items() if versions.get(name, version) != version
+    } == {}
