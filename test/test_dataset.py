@@ -154,3 +154,20 @@ def test_any_segments_are_a_dataset_or_refused_with_a_sentence(tmp_path_factory,
         assert str(error)
     else:
         assert [material.name for material in found.materials] == ["one.avi"]
+
+
+def test_links_to_clips_and_class_folders_are_followed_and_no_others(tmp_path):
+    """A split of a data set is often made of links; one that leads back up must not be walked for ever."""
+    data, store = tmp_path / "data", tmp_path / "store"
+    for folder in (data / "waving", store / "falling", store / "deeper"):
+        folder.mkdir(parents=True)
+    for number in range(3):
+        (store / f"wave{number}.mp4").write_bytes(b"w%d" % number)
+        (data / "waving" / f"wave{number}.mp4").symlink_to(store / f"wave{number}.mp4")
+        (store / "falling" / f"fall{number}.mp4").write_bytes(b"f%d" % number)
+    (store / "deeper" / "more.mp4").write_bytes(b"m")
+    (data / "falling").symlink_to(store / "falling")
+    (data / "waving" / "loop").symlink_to(data)
+    (data / "waving" / "deeper").symlink_to(store / "deeper")
+    names = [material.name for material in load_dataset(data).materials]
+    assert names == [f"falling/fall{n}.mp4" for n in range(3)] + [f"waving/wave{n}.mp4" for n in range(3)]
