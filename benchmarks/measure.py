@@ -19,6 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
 from rclpy.node import Node
 
+from har_ros.middleware import AS_INSTALLED, PROFILES
 from har_ros.msg import ActionWindow
 from har_ros.nodes.conversions import nanoseconds
 from har_ros.video import default_topics
@@ -67,9 +68,8 @@ class Measured:
 def measure(setting: Setting, seconds: float) -> Measured:
     """Run nodes and cameras, and count once every camera had a window."""
     topics = default_topics(setting.cameras)
-    environment = {name: value for name, value in os.environ.items() if name != "FASTRTPS_DEFAULT_PROFILES_FILE"}
-    if setting.shared_memory:
-        environment["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
+    environment = {name: value for name, value in os.environ.items() if name not in PROFILES}
+    environment |= dict.fromkeys(PROFILES, str(PROFILE)) if setting.shared_memory else AS_INSTALLED
     flags = ["--as-installed"] * setting.as_installed + ["--reliable"] * setting.reliable
     sizes = [str(value) for value in (setting.cameras, setting.rate, setting.height, setting.width)]
     code = NODE_AS_INSTALLED if setting.as_installed else NODE
@@ -78,8 +78,6 @@ def measure(setting: Setting, seconds: float) -> Measured:
         for i in range(setting.processes):
             parameters = [f"image_topics:={topics[i :: setting.processes]}", f"model:={setting.model}"]
             parameters.append(f"continual:={json.dumps(setting.continual)}")
-            if setting.reliable:
-                parameters += [f"qos_overrides.{topic}.subscription.reliability:=reliable" for topic in topics]
             options = [option for parameter in parameters for option in ("-p", parameter)]
             remaps = ["-r", f"__node:=actionnet{i}"]
             command = [sys.executable, "-c", code, "--ros-args", *remaps, *options]

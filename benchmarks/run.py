@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
+from har_ros.middleware import shared_memory
 from inputs import make_films, small_network
 from measure import PROFILE
 from plot import draw
@@ -26,7 +27,7 @@ def main() -> None:
     seconds: float = options.seconds
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(PROFILE))
+    os.environ.update(shared_memory(PROFILE))
     table = Table("figure", "measured", "aim", title=cpu())
     with TemporaryDirectory() as name:
         folder = Path(name)

@@ -30,6 +30,7 @@ from rich.progress import track
 from rich.table import Table
 
 from faulty_camera import FaultyCamera
+from har_ros.middleware import shared_memory
 from har_ros.msg import ActionWindow
 from har_ros.nodes.run import keep_freed_memory
 from har_ros.video import default_topics
@@ -109,9 +110,7 @@ def main() -> int:
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     prefix = Path(get_package_prefix("har_ros"))
-    os.environ.setdefault(
-        "FASTRTPS_DEFAULT_PROFILES_FILE", str(prefix / "share" / "har_ros" / "config" / "fastdds.xml")
-    )
+    os.environ.update(shared_memory(prefix / "share" / "har_ros" / "config" / "fastdds.xml"))
     keep_freed_memory()
     rclpy.init()
     node = rclpy.create_node("soak")

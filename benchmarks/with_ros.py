@@ -13,7 +13,7 @@ import rclpy
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
-from har_ros.nodes import camera
+from har_ros.nodes import images
 from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.camera import Camera
 from har_ros.nodes.conversions import camera_image
@@ -132,7 +132,7 @@ def latency(small: Path, seconds: float) -> Row:
     values = {"image_topics": default_topics(1), "model": str(small)}
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     raw = {"raw": (Image, "", noted)}
-    with patch.dict(camera.TRANSPORTS, raw), patch.object(Output, "publish", measured):
+    with patch.dict(images.TRANSPORTS, raw), patch.object(Output, "publish", measured):
         rclpy.init()
         node = ActionNet(parameter_overrides=overrides)
         with program(command, dict(os.environ)):

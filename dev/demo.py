@@ -33,6 +33,7 @@ from rich.table import Table
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Classification
 
+from har_ros.middleware import shared_memory
 from har_ros.msg import ActionWindow
 from har_ros.video import default_topics
 from har_ros.video_file import VideoFile
@@ -203,7 +204,7 @@ def main() -> int:
     domain = os.environ.setdefault("ROS_DOMAIN_ID", str(random.randrange(1, 100)))
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     profile = Path(get_package_prefix("har_ros"), "share", "har_ros", "config", "fastdds.xml")
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profile))
+    os.environ.update(shared_memory(profile))
     console.print(f"cameras: {len(videos)}; ROS_DOMAIN_ID: {domain}; logs: {output}/")
 
     rclpy.init()

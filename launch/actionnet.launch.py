@@ -16,16 +16,10 @@ from launch.actions import DeclareLaunchArgument, GroupAction, LogInfo, OpaqueFu
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from har_ros.middleware import AS_INSTALLED, MALLOC, shared_memory
 from har_ros.settings import ACTIONNET, Parameter, Value
 
 CONFIG = Path(get_package_share_directory("har_ros")) / "config"
-FULL_SPEED = {
-    "FASTRTPS_DEFAULT_PROFILES_FILE": str(CONFIG / "fastdds.xml"),
-    "FASTDDS_DEFAULT_PROFILES_FILE": str(CONFIG / "fastdds.xml"),  # its name from Kilted on
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # glibc: memory of one image is kept for the next
-    "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
-}
-"""The environment that lets images travel at full speed, for this node and for camera drivers."""
 USE_SIM_TIME = Parameter("use_sim_time", False, "Take the time from /clock, as when a bag is played.")
 ARGUMENTS = (
     Parameter("params_file", str(CONFIG / "actionnet.yaml"), "Parameter file (YAML)."),
@@ -57,7 +51,8 @@ def _node(context: LaunchContext) -> list[Action]:
     given = {row.name: configurations[row.name] for row in ARGUMENTS if configurations.get(row.name)}
     text = {row.name: given.get(row.name, row.default_text) for row in ARGUMENTS}
     parameters = {row.name: _value(row, given[row.name]) for row in (USE_SIM_TIME, *ACTIONNET) if row.name in given}
-    wanted = FULL_SPEED if text["shared_memory"].lower() == "true" else {}
+    shared = text["shared_memory"].lower() == "true"
+    wanted = {**MALLOC, **shared_memory(CONFIG / "fastdds.xml")} if shared else AS_INSTALLED
     missing = {name: value for name, value in wanted.items() if name not in os.environ}
     shown = " ".join(f"{name}:={value}" for name, value in given.items())
     return [

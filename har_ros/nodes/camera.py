@@ -5,18 +5,17 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
-from typing import Any
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from rclpy.subscription import Subscription
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
 from har_ros.compressed import AnyImage, decode_all
 from har_ros.errors import told
 from har_ros.nodes import topics
-from har_ros.nodes.conversions import camera_image, encoded_image, image_message
+from har_ros.nodes.conversions import image_message
+from har_ros.nodes.images import ImageSubscription
 from har_ros.overlay import annotate, announce
 from har_ros.pixels import to_rgb
 from har_ros.recognizer import Stream
@@ -24,12 +23,6 @@ from har_ros.scores import Prediction
 
 LOG_PERIOD = 5.0
 """Seconds between two warnings about the same camera."""
-
-TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], AnyImage]]] = {
-    "raw": (Image, "", camera_image),
-    "compressed": (CompressedImage, "/compressed", encoded_image),
-}
-"""image_transport → the message's type, what the topic's name has behind it, and what reads the message."""
 
 
 class Camera:
@@ -49,17 +42,12 @@ class Camera:
         self.age = 0.0  # of the newest frame of the last result at its publication, seconds
         self.last_arrival: float | None = None  # of any image, monotonic seconds
         self.last_error = ""
-        self.topic = topic
+        self.topic = node.resolve_topic_name(topic)
         self._node = node
         self._window_ready = window_ready
         self._next_warning = 0.0
         self._overlay: Publisher | None = None
-        message_type, suffix, self._read = TRANSPORTS[transport]
-        self.subscribed_topic = topic + suffix
-        self.subscribed_type = f"sensor_msgs/msg/{message_type.__name__}"
-        self._subscription: Subscription | None = topics.subscription(
-            node, message_type, self.subscribed_topic, self._on_message, qos_profile_sensor_data
-        )
+        self.subscription = ImageSubscription(node, topic, transport, self._on_message)
 
     @property
     def frames_dropped(self) -> int:
@@ -76,9 +64,7 @@ class Camera:
 
     def close(self) -> None:
         """Unsubscribe."""
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-            self._subscription = None  # else the two hold each other, and the window, until garbage is collected
+        self.subscription.close()
         self.draw_on(None)
 
     def fail(self, text: str) -> None:
@@ -104,7 +90,7 @@ class Camera:
             self.warn(f"{self.frames_broken} broken images so far, the last: {told(error)}")
 
     def _take(self, message: Image | CompressedImage) -> None:
-        image = self._read(message)
+        image = self.subscription.read(message)
         if image.stamp == 0:  # its driver does not stamp; the time of arrival is the best there is
             self.frames_unstamped += 1
             image = dataclasses.replace(image, stamp=self._node.get_clock().now().nanoseconds)

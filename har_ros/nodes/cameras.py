@@ -36,24 +36,24 @@ class Cameras:
     def __getitem__(self, topic: str) -> Camera:
         return self._cameras[topic]
 
-    def set(self, topics: list[str], overlay: bool) -> None:
+    def set(self, topics: dict[str, str], overlay: bool) -> None:
         """Add and remove cameras until these are there; the others go on.
 
-        overlay: whether they publish annotated images. Raises ConfigurationError when a new one cannot be made; then
-        nothing has changed.
+        topics: full names → names as given, which rclpy remaps. overlay: whether they publish annotated images.
+        Raises ConfigurationError when a new one cannot be made; then nothing has changed.
         """
-        overlays = dict(zip(topics, overlay_topics(topics), strict=True)) if overlay else {}
+        overlays = dict(zip(topics, overlay_topics(list(topics)), strict=True)) if overlay else {}
         added: dict[str, Camera] = {}
         try:
-            for topic in topics:
+            for topic, given in topics.items():
                 if topic not in self._cameras:
-                    added[topic] = Camera(self._node, topic, self._transport, self._new_stream(), self._window_ready)
+                    added[topic] = Camera(self._node, given, self._transport, self._new_stream(), self._window_ready)
                     added[topic].draw_on(overlays.get(topic))
         except HarError:
             for camera in added.values():
                 camera.close()
             raise
-        for topic in self._cameras.keys() - set(topics):
+        for topic in self._cameras.keys() - topics.keys():
             self._cameras[topic].close()
             self._gone(self._cameras[topic])
         self._cameras = {topic: self._cameras.get(topic) or added[topic] for topic in topics}

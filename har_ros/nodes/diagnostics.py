@@ -90,6 +90,8 @@ class Diagnostics:
             "frames overtaken": stream.frames_overtaken,
             "frames repeated": stream.frames_repeated,
             "frames without stamp": camera.frames_unstamped,
+            "frames lost on the way": camera.subscription.arrivals.lost,
+            "reliability": camera.subscription.reliability.name.lower(),
             "window": f"{stream.fill}/{stream.length} frames, spanning {stream.extent}",
             "windows": camera.windows,
             "windows dropped (network busy)": stream.windows_dropped,
@@ -106,6 +108,9 @@ class Diagnostics:
 
     def _state(self, camera: Camera, seen: _Seen) -> tuple[bytes, str, str]:
         """Return the level, the state, and what there is to say beyond it."""
+        losses = camera.subscription.losses
+        if losses and not camera.frames:
+            return WARN, "losing images", losses
         if camera.last_arrival is None:
             return WARN, "waiting", self._why_waiting(camera)
         if (silence := time.monotonic() - camera.last_arrival) > STALE_AFTER:
@@ -113,19 +118,19 @@ class Diagnostics:
         broken_only = camera.frames == seen.frames and camera.frames_broken > seen.broken
         if broken_only or camera.windows_failed > seen.failed:
             return ERROR, "failing", camera.last_error
+        if losses:
+            return WARN, "losing images", losses
         if camera.stream.fill < camera.stream.length:
             return OK, "warming up", f"{camera.stream.fill}/{camera.stream.length}"
         return OK, "running", ""
 
     def _why_waiting(self, camera: Camera) -> str:
-        infos = self._node.get_publishers_info_by_topic(camera.subscribed_topic)
-        types = {info.topic_type for info in infos}
-        if not infos:
-            return f"nobody publishes {camera.subscribed_topic}"
-        if camera.subscribed_type not in types:
-            published = ", ".join(sorted(types))
-            return f"{camera.subscribed_topic} is {published}, not {camera.subscribed_type}; check image_transport"
-        return f"{camera.subscribed_topic} has a publisher, but no image has come"
+        topic, wanted, types = camera.subscription.topic, camera.subscription.type, camera.subscription.publishers()
+        if not types:
+            return f"nobody publishes {topic}"
+        if wanted not in types:
+            return f"{topic} is {', '.join(sorted(set(types)))}, not {wanted}; check image_transport"
+        return f"{topic} has a publisher, but no image has come"
 
     def _log_change(self, camera: Camera, seen: _Seen, level: bytes, state: str, more: str) -> None:
         if state == seen.state:

@@ -40,8 +40,11 @@ def descriptor(parameter: Parameter, read_only: bool) -> ParameterDescriptor:
     return descriptor
 
 
-def resolved_topics(node: Node, given: list[str] | None) -> list[str]:
-    """Return the full names of the parameter image_topics. Raises ConfigurationError when it has none or wrong ones."""
+def resolved_topics(node: Node, given: list[str] | None) -> dict[str, str]:
+    """Return the topics of the parameter image_topics: full names, remapped → names as given, for rclpy to remap.
+
+    Raises ConfigurationError when it has none or wrong ones.
+    """
     if not given or not all(given):
         raise ConfigurationError(
             f"parameter image_topics is {given or 'empty'}; name one camera topic or more, such as [/cam01/image_raw]"
@@ -57,7 +60,7 @@ def resolved_topics(node: Node, given: list[str] | None) -> list[str]:
     topics = [node.resolve_topic_name(topic) for topic in given]
     if repeated := [topic for topic, count in Counter(topics).items() if count > 1]:
         raise ConfigurationError(f"parameter image_topics names {repeated[0]} more than once; name it once")
-    return topics
+    return dict(zip(topics, given, strict=True))
 
 
 def _declare(node: Node, parameter: Parameter, read_only: bool) -> Any:

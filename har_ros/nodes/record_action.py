@@ -11,14 +11,13 @@ from typing import Any
 
 import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
 from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import CompressedImage, Image
 
 from har_ros.errors import told
-from har_ros.nodes import topics
-from har_ros.nodes.camera import LOG_PERIOD, TRANSPORTS
+from har_ros.nodes.camera import LOG_PERIOD
+from har_ros.nodes.images import ImageSubscription
 from har_ros.nodes.parameters import declare, resolved_topics
 from har_ros.nodes.run import Program, run
 from har_ros.nodes.usage import other_arguments
@@ -37,6 +36,7 @@ class RecordAction(Program):
         super().__init__("record_action", **options)
         self._take: Take | None = None
         self._paces: dict[str, Pace] = {}
+        self._images: dict[str, ImageSubscription] = {}
         self._takes = 0
 
     def start(self) -> None:
@@ -45,17 +45,11 @@ class RecordAction(Program):
         self._dataset = Path(values["dataset"]).expanduser()
         check_names(self._dataset, values["label"], values["group"])
         cameras = resolved_topics(self, values["image_topics"])
-        names = _short_names(cameras)
-        message_type, suffix, self._read = TRANSPORTS[values["image_transport"]]
-        for topic in cameras:
+        names = _short_names(list(cameras))
+        for topic, given in cameras.items():
             self._paces[names[topic]] = Pace()
-            topics.subscription(
-                self,
-                message_type,
-                topic + suffix,
-                partial(self._on_image, names[topic]),
-                qos_profile_sensor_data,
-            )
+            on_image = partial(self._on_image, names[topic])
+            self._images[names[topic]] = ImageSubscription(self, given, values["image_transport"], on_image)
         self._silent = set(names.values())
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._next = self._said = self._steady.now()
@@ -72,7 +66,7 @@ class RecordAction(Program):
 
     def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
         try:
-            image = self._read(message)
+            image = self._images[camera].read(message)
             if image.stamp == 0:
                 image = dataclasses.replace(image, stamp=self.get_clock().now().nanoseconds)
             self._paces[camera].take(image.stamp)

@@ -9,13 +9,16 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import rclpy
+from ament_index_python.packages import get_package_share_directory
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.utilities import ok, try_shutdown
 
+from har_ros import middleware
 from har_ros.errors import HarError
 
 
@@ -53,6 +56,8 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _on_signal)
     keep_freed_memory()
+    profile = Path(get_package_share_directory("har_ros"), "config", "fastdds.xml")
+    os.environ.update(middleware.shared_memory(profile))  # which the middleware reads when its context is made
     try:
         rclpy.init(args=arguments)
     except RuntimeError as error:  # from rcl's parser: a malformed argument, a parameter file that is not there
@@ -119,12 +124,12 @@ def keep_freed_memory() -> None:
     """Let malloc reuse the memory of one image for the next.
 
     As installed, glibc gives blocks of that size back to the kernel and gets them anew, zeroed page by page:
-    3.6 ms of CPU per 640x480 message instead of 2.0 to 2.5. The constants are those of glibc's malloc.h.
+    3.6 ms of CPU per 640x480 message instead of 2.0 to 2.5. The options' numbers are those of glibc's malloc.h.
     """
     trim_threshold, mmap_threshold = -1, -3
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:  # another C library
         return
-    mallopt(mmap_threshold, 32 << 20)  # the most that every glibc accepts
-    mallopt(trim_threshold, 512 << 20)
+    mallopt(mmap_threshold, middleware.MMAP_THRESHOLD)
+    mallopt(trim_threshold, middleware.TRIM_THRESHOLD)

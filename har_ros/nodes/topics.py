@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from rcl_interfaces.msg import ParameterDescriptor
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
 from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -15,6 +22,8 @@ from rclpy.subscription import Subscription
 
 from har_ros.errors import ConfigurationError, one_line
 
+BEST_AVAILABLE = "best_available"
+"""The reliability that the publishers offer, as ROS calls it."""
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 _NO_POLICIES = ("INVALID", "AVOID_ROS_NAMESPACE_CONVENTIONS")
@@ -26,24 +35,51 @@ def publisher(node: Node, message_type: Any, topic: str, qos: QoSProfile | int) 
 
     Raises ConfigurationError when they cannot work.
     """
-    return _overridden(node.create_publisher, message_type, topic, qos)  # type: ignore[no-any-return]
+    return _overridden(node.create_publisher, message_type, topic, qos, policies=_EVERY_POLICY)  # type: ignore[no-any-return]
 
 
 def subscription(
-    node: Node, message_type: Any, topic: str, callback: Callable[[Any], None], qos: QoSProfile
+    node: Node,
+    message_type: Any,
+    topic: str,
+    callback: Callable[..., None],
+    qos: QoSProfile,
+    **events: Callable[[Any], None],
 ) -> Subscription:
     """Create a subscription; parameters `qos_overrides.<topic>.subscription.<policy>` replace `qos`.
 
-    Raises ConfigurationError when they cannot work.
+    A reliability of BEST_AVAILABLE in these parameters leaves that of `qos`. events: what the middleware calls, such as
+    message_lost. Raises ConfigurationError when they cannot work.
     """
-    return _overridden(node.create_subscription, message_type, topic, callback, qos)  # type: ignore[no-any-return]
+    policies = list(_EVERY_POLICY)
+    if reliability_override(node, topic) == BEST_AVAILABLE:
+        policies.remove(QoSPolicyKind.RELIABILITY)
+    create = partial(node.create_subscription, event_callbacks=SubscriptionEventCallbacks(**events))
+    return _overridden(create, message_type, topic, callback, qos, policies=policies)  # type: ignore[no-any-return]
 
 
-def _overridden(create: Callable[..., Any], message_type: Any, topic: str, *arguments: Any) -> Any:
+def reliability_override(node: Node, topic: str) -> str:
+    """Return the parameter `qos_overrides.<topic>.subscription.reliability`; BEST_AVAILABLE when it is not given.
+
+    Raises ConfigurationError when it is no string.
+    """
+    name = f"qos_overrides.{node.resolve_topic_name(topic)}.subscription.reliability"
+    if not node.has_parameter(name):
+        described = ParameterDescriptor(description=f"Reliability for subscription `{topic}`", read_only=True)
+        try:
+            node.declare_parameter(name, BEST_AVAILABLE, described)
+        except InvalidParameterTypeException as error:
+            raise ConfigurationError(f"{one_line(error)}; give reliable, best_effort or best_available") from None
+    return str(node.get_parameter(name).value).lower()
+
+
+def _overridden(
+    create: Callable[..., Any], message_type: Any, topic: str, *arguments: Any, policies: list[QoSPolicyKind]
+) -> Any:
     *others, qos = arguments
     profile = QoSProfile(depth=qos) if isinstance(qos, int) else copy.copy(qos)  # rclpy writes the overrides into it
     try:
-        overriding = QoSOverridingOptions(_EVERY_POLICY)
+        overriding = QoSOverridingOptions(policies)
         return create(message_type, topic, *others, profile, qos_overriding_options=overriding)
     except (RuntimeError, ValueError, TypeError, AssertionError, InvalidParameterTypeException) as error:
         raise ConfigurationError(

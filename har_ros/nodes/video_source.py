@@ -36,16 +36,17 @@ class VideoSource(Program):
             raise ConfigurationError(
                 f"parameter image_topics names {len(topics)} topics for {len(videos)} videos; name one each, or none"
             )
-        for path, topic in zip(videos, topics, strict=True):
-            self._open(path, topic, values["max_side"])
+        for path, (topic, name) in zip(videos, topics.items(), strict=True):
+            self._open(path, topic, name, values["max_side"])
         rate = values["rate"] or max(video.fps for video, _, _ in self._cameras)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._began = self._steady.now()
         self.create_timer(1 / rate, self._publish, clock=self._steady)
 
-    def _open(self, path: str, topic: str, max_side: int) -> None:
+    def _open(self, path: str, topic: str, name: str, max_side: int) -> None:
+        """topic: its full name. name: as given, which rclpy remaps."""
         video = Video(path, max_side)
-        publisher = self.create_publisher(Image, topic, QoSProfile(depth=2))
+        publisher = self.create_publisher(Image, name, QoSProfile(depth=2))
         height, width = video.size
         frame_id = topic.strip("/").rpartition("/")[0] or "camera"
         self._cameras.append((video, publisher, frame_id))

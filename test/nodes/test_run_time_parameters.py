@@ -143,8 +143,3 @@ def test_qos_can_be_overridden(robot, ros):
     assert robot.node.get_parameter("qos_overrides./actions.publisher.depth").value == 2
     robot.show(robot.cameras[0], 10, 20, 30, 40)
     assert isinstance(ros.receive(robot.actions), Classification)
-
-
-def test_as_delivered_images_come_best_effort(robot):
-    (info,) = robot().ros.node.get_subscriptions_info_by_topic(ONE)
-    assert info.qos_profile.reliability.name == "BEST_EFFORT"

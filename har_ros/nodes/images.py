@@ -1,0 +1,128 @@
+"""Subscriptions to images: reliable where the publishers offer it, a short queue, and a count of what was lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CompressedImage, Image
+
+from har_ros.arrivals import Arrivals
+from har_ros.compressed import AnyImage
+from har_ros.nodes import topics
+from har_ros.nodes.conversions import camera_image, encoded_image
+
+TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], AnyImage]]] = {
+    "raw": (Image, "", camera_image),
+    "compressed": (CompressedImage, "/compressed", encoded_image),
+}
+"""image_transport → the message's type, what the topic's name has behind it, and what reads the message."""
+QUEUE = 5
+"""Images that wait for the node; a newer one takes the place of the oldest."""
+LOOK_PERIOD = 1.0
+"""Seconds between two looks at what the publishers offer."""
+
+RELIABLE, BEST_EFFORT = QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT
+REMEDIES = {
+    BEST_EFFORT: "let their publisher be reliable, or start it with shared memory (README, Images at their full rate)",
+    RELIABLE: "send fewer or smaller ones, or start their publisher with shared memory (README, Images at their full "
+    "rate): this machine or the way to it is too slow",
+}
+"""What helps when images are lost."""
+
+
+class ImageSubscription:
+    """Images of one camera.
+
+    A reliable subscription hears no best-effort publisher, and a best-effort one loses images. So it is reliable as
+    long as all publishers are, or there is none, and subscribes again when that changes. The parameter
+    qos_overrides.<topic>.subscription.reliability settles it.
+    """
+
+    def __init__(self, node: Node, topic: str, transport: str, on_image: Callable[[Any], None]) -> None:
+        """topic: the camera's, which may be remapped. Raises ConfigurationError when QoS overrides cannot work."""
+        self._message_type, suffix, self.read = TRANSPORTS[transport]
+        self.type = f"sensor_msgs/msg/{self._message_type.__name__}"
+        self.arrivals = Arrivals()
+        self._node = node
+        self._on_image = on_image
+        # With a suffix, the name that the camera's topic was remapped to; else rclpy remaps it, which it does once.
+        self._topic = node.resolve_topic_name(topic) + suffix if suffix else topic
+        self._adapts = topics.reliability_override(node, self._topic) == topics.BEST_AVAILABLE
+        self.reliability = self._offered()
+        self._subscription: Subscription | None = self._subscribe()
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
+        self._timer = node.create_timer(LOOK_PERIOD, self._look, clock=steady)
+
+    @property
+    def losses(self) -> str:
+        """What there is to say of images that were lost in the last seconds, with the remedy; empty: none were."""
+        found = self.arrivals.shortfall(time.monotonic())
+        if found is None:
+            return ""
+        return f"{found.arrived:.0f} of {found.sent:.0f} images/s arrive; {REMEDIES[self.reliability]}"
+
+    @property
+    def topic(self) -> str:
+        """Full name of the topic that is subscribed to."""
+        return self._node.resolve_topic_name(self._topic)
+
+    def publishers(self) -> list[str]:
+        """Return the message types of the topic's publishers, such as sensor_msgs/msg/Image."""
+        return [info.topic_type for info in self._node.get_publishers_info_by_topic(self._topic)]
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        if self._subscription is not None:
+            self._node.destroy_timer(self._timer)
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
+            self._on_image = (
+                _ignore  # else it and the camera, with its window, hold each other until garbage is collected
+            )
+
+    def _subscribe(self) -> Subscription:
+        profile = QoSProfile(depth=QUEUE, reliability=self.reliability)
+        numbered = hasattr(Subscription, "CallbackType")  # from Iron on
+        callback = self._on_message if numbered else partial(self._on_message, info={})
+        return topics.subscription(
+            self._node,
+            self._message_type,
+            self._topic,
+            callback,
+            profile,
+            incompatible_qos=self._on_incompatible,
+            message_lost=self._on_lost,
+        )
+
+    def _offered(self) -> QoSReliabilityPolicy:
+        infos = self._node.get_publishers_info_by_topic(self._topic)
+        offered = [info.qos_profile.reliability for info in infos if info.topic_type == self.type]
+        return RELIABLE if all(reliability == RELIABLE for reliability in offered) else BEST_EFFORT
+
+    def _look(self) -> None:
+        if self._subscription is None or not self._adapts or (offered := self._offered()) == self.reliability:
+            return
+        self.reliability = offered
+        self._node.destroy_subscription(self._subscription)
+        self._subscription = self._subscribe()
+
+    def _on_incompatible(self, event: Any) -> None:
+        self._look()
+
+    def _on_message(self, message: Any, info: dict[str, Any]) -> None:
+        self.arrivals.arrive(time.monotonic(), info.get("publication_sequence_number"))
+        self._on_image(message)
+
+    def _on_lost(self, event: Any) -> None:
+        self.arrivals.lose(time.monotonic(), event.total_count_change)
+
+
+def _ignore(_: Any) -> None:
+    """What a closed subscription does with an image that was on its way."""

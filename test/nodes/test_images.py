@@ -1,0 +1,147 @@
+"""That images arrive, whatever reliability their publishers offer, and that it is said when they do not."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from sensor_msgs.msg import Image
+
+from har_ros.middleware import PROFILES
+from har_ros.nodes import images
+from har_ros.nodes.diagnostics import Diagnostics, NetworkInfo
+
+TOPIC = "/cam01/image_raw"
+RELIABLE, BEST_EFFORT = QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT
+
+
+@pytest.fixture
+def camera(robot, monkeypatch):
+    """A started node's only camera whose publishers come and go, none at first. `camera.hears(publisher)` waits."""
+    monkeypatch.setattr(images, "LOOK_PERIOD", 0.02)
+
+    class OnlyCamera:
+        def __init__(self, **options):
+            self.robot = robot(**options)
+            self.ros, (self.driver,) = self.robot.ros, self.robot.cameras
+            self.remove(self.driver.publisher)
+
+        def remove(self, publisher):
+            self.ros.node.destroy_publisher(publisher)
+            self.ros.until(lambda: not self.ros.node.count_publishers(TOPIC), "the end of the publisher")
+
+        def publish(self, reliability, depth=10):
+            return self.ros.node.create_publisher(Image, TOPIC, QoSProfile(depth=depth, reliability=reliability))
+
+        @property
+        def inner(self):
+            return self.robot.inner(self.driver)
+
+        def hears(self, *publishers):
+            for publisher in publishers:
+                self.ros.until(publisher.get_subscription_count, "a subscription that hears the publisher")
+                before = self.inner.frames
+                publisher.publish(self.driver.message(10))
+                self.ros.until(lambda before=before: self.inner.frames > before, "the arrival of an image")
+            return self.inner.subscription.reliability
+
+    return OnlyCamera
+
+
+@pytest.mark.parametrize("reliability", [RELIABLE, BEST_EFFORT])
+def test_a_publisher_may_appear_after_the_node(camera, reliability):
+    camera = camera()
+    assert camera.inner.subscription.reliability == RELIABLE
+    assert camera.hears(camera.publish(reliability)) == reliability
+
+
+def test_a_publisher_may_restart_with_another_reliability(camera):
+    camera = camera()
+    for reliability in (BEST_EFFORT, RELIABLE, BEST_EFFORT):
+        publisher = camera.publish(reliability)
+        camera.hears(publisher)
+        camera.ros.until(lambda wanted=reliability: camera.inner.subscription.reliability == wanted, "the change")
+        assert camera.hears(publisher) == reliability
+        camera.remove(publisher)
+
+
+def test_several_publishers_are_all_heard(camera):
+    camera = camera()
+    reliable, best_effort = camera.publish(RELIABLE), camera.publish(BEST_EFFORT)
+    camera.ros.until(lambda: camera.inner.subscription.reliability == BEST_EFFORT, "the change")
+    assert camera.hears(reliable, best_effort) == BEST_EFFORT
+    camera.ros.node.destroy_publisher(best_effort)
+    camera.ros.until(lambda: camera.inner.subscription.reliability == RELIABLE, "the change back")
+    assert camera.hears(reliable) == RELIABLE
+
+
+def test_what_the_publishers_offer_at_the_start_is_taken(ros, robot):
+    qos = QoSProfile(depth=1, reliability=BEST_EFFORT)
+    ros.node.create_publisher(Image, TOPIC, qos)
+    ros.until(lambda: ros.node.count_publishers(TOPIC), "the discovery of the publisher")
+    robot = robot(autostart=False)
+    ros.until(lambda: len(robot.node.get_publishers_info_by_topic(TOPIC)) == 2, "the discovery by the node")
+    assert robot.change("configure")[0]
+    assert robot.change("activate")[0]
+    assert robot.inner(robot.cameras[0]).subscription.reliability == BEST_EFFORT
+
+
+@pytest.mark.parametrize("given", [RELIABLE, BEST_EFFORT])
+def test_an_override_settles_it(camera, given):
+    override = f"qos_overrides.{TOPIC}.subscription.reliability:={given.name.lower()}"
+    camera = camera(cli_args=["--ros-args", "-p", override])
+    publishers = [camera.publish(RELIABLE), camera.publish(BEST_EFFORT)]
+    camera.ros.until(lambda: len(camera.inner.subscription.publishers()) == 2, "the discovery of both")
+    camera.hears(publishers[0])
+    (info,) = camera.ros.node.get_subscriptions_info_by_topic(TOPIC)
+    assert info.qos_profile.reliability == given
+
+
+@pytest.mark.parametrize(
+    ("reliability", "remedy"),
+    [(RELIABLE, "send fewer or smaller ones"), (BEST_EFFORT, "let their publisher be")],
+)
+def test_images_that_are_lost_are_reported_with_the_remedy(camera, reliability, remedy, capfd):
+    """The node is kept from taking images while twenty are sent: the oldest fifteen make room for the newest five."""
+    camera = camera()
+    publisher = camera.publish(reliability, depth=30)
+    camera.hears(publisher)
+    maker = Diagnostics(camera.robot.node)
+    status = lambda: maker.message(NetworkInfo("", "", ""), camera.robot.node.active.worker, [camera.inner]).status[1]  # noqa: E731
+    assert status().level == DiagnosticStatus.OK
+    for _ in range(20):
+        publisher.publish(camera.driver.message(10))
+    camera.ros.until(lambda: camera.inner.frames == 1 + images.QUEUE, "the newest images")
+    found = status()
+    assert found.level == DiagnosticStatus.WARN
+    arrived, sent = re.match(rf"losing images: (\d+) of (\d+) images/s arrive; {remedy}", found.message).groups()
+    assert int(arrived) < int(sent)
+    assert {value.key: value.value for value in found.values}["frames lost on the way"] == str(20 - images.QUEUE)
+    assert f"losing images ({arrived} of {sent} images/s arrive; {remedy}" in capfd.readouterr().err
+
+
+SAYS_ITS_ENVIRONMENT = f"""
+import os
+from har_ros.nodes.run import Program, run
+class Says(Program):
+    def start(self):
+        print([os.environ.get(name) for name in {PROFILES}])
+        raise KeyboardInterrupt
+raise SystemExit(run(lambda: Says("says")))
+"""
+
+
+@pytest.mark.parametrize("environment", [{}, {PROFILES[0]: "/a.xml"}, {"FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}], ids=str)
+def test_programs_use_shared_memory_unless_the_environment_says_otherwise(domain, monkeypatch, tmp_path, environment):
+    for name in (*PROFILES, "FASTDDS_BUILTIN_TRANSPORTS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    command = [sys.executable, "-c", SAYS_ITS_ENVIRONMENT]
+    said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60).stdout.splitlines()[-1]
+    if environment:
+        assert said == f"{[environment.get(name) for name in PROFILES]}"
+    else:
+        assert said.count("config/fastdds.xml") == 2
