@@ -44,17 +44,19 @@ def subscription(
     topic: str,
     callback: Callable[..., None],
     qos: QoSProfile,
-    **events: Callable[[Any], None],
+    incompatible_qos: Callable[[Any], None],
+    message_lost: Callable[[Any], None],
 ) -> Subscription:
     """Create a subscription; parameters `qos_overrides.<topic>.subscription.<policy>` replace `qos`.
 
-    A reliability of BEST_AVAILABLE in these parameters leaves that of `qos`. events: what the middleware calls, such as
-    message_lost. Raises ConfigurationError when they cannot work.
+    A reliability of BEST_AVAILABLE in these parameters leaves that of `qos`. incompatible_qos, message_lost: what
+    the middleware calls. Raises ConfigurationError when they cannot work.
     """
     policies = list(_EVERY_POLICY)
     if reliability_override(node, topic) == BEST_AVAILABLE:
         policies.remove(QoSPolicyKind.RELIABILITY)
-    create = partial(node.create_subscription, event_callbacks=SubscriptionEventCallbacks(**events))
+    events = SubscriptionEventCallbacks(incompatible_qos=incompatible_qos, message_lost=message_lost)
+    create = partial(node.create_subscription, event_callbacks=events)
     return _overridden(create, message_type, topic, callback, qos, policies=policies)  # type: ignore[no-any-return]
 
 
