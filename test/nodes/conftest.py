@@ -1,11 +1,15 @@
 """The real rclpy over real DDS; every test in a ROS domain of its own, on this machine only."""
 
-import itertools
+import fcntl
 import os
 import queue
+import random
+import tempfile
 import threading
 import time
 from array import array
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import rclpy
@@ -21,14 +25,36 @@ from har_ros.nodes.actionnet import ActionNet
 
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 TIMEOUT = 30.0
-DOMAINS = itertools.count(os.getpid())
+DOMAINS = range(1, 102)  # above them, ports meet those that Linux gives to clients
+LOCKS = Path(tempfile.gettempdir(), f"har_ros-domains-{os.getuid()}")
+
+
+@contextmanager
+def reserved_domain():
+    """A ROS domain that no other test on this machine has, also not that of another test command."""
+    LOCKS.mkdir(exist_ok=True)
+    for number in random.Random().sample(DOMAINS, len(DOMAINS)):
+        with (LOCKS / str(number)).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield number
+            return
+    pytest.fail(f"all ROS domains are taken; see who holds the files in {LOCKS}")
 
 
 @pytest.fixture
 def domain(monkeypatch):
-    number = 1 + next(DOMAINS) % 100
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(number))
-    return number
+    with reserved_domain() as number:
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(number))
+        yield number
+
+
+@pytest.fixture(scope="module")
+def module_domain():
+    with reserved_domain() as number:
+        yield number
 
 
 class Ros:

@@ -39,10 +39,10 @@ STAMPS = st.builds(Time, sec=st.integers(-(2**31), 2**31 - 1), nanosec=st.intege
 
 
 @pytest.fixture(scope="module")
-def node(brightness_card):
+def node(brightness_card, module_domain):
     """A node that gets its images by hand, not over DDS: many at a time."""
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=101)
+    rclpy.init(context=context, domain_id=module_domain)
     values = {"image_topics": [ONE, TWO], "model": str(brightness_card)}
     overrides = [rclpy.Parameter(name, value=value) for name, value in values.items()]
     node = ActionNet(parameter_overrides=overrides, context=context)
