@@ -198,7 +198,7 @@ class Recognizer:
         recognizer = cls(found.card, found.labels(), network)
         try:
             recognizer._try()
-        except ModelError:
+        except BaseException:  # Ctrl-C, too: a backend may have threads, which go on
             recognizer.close()
             raise
         return recognizer

@@ -76,13 +76,16 @@ def load_backend(network: PreparedNetwork, settings: BackendSettings) -> Backend
 
 
 def _first_that_works(network: PreparedNetwork, settings: BackendSettings) -> Backend:
-    """The last one's error is raised, the others' are logged. A device other than the CPU is the last one's, too."""
+    """The last one's error is raised, the others' are logged. A device other than the CPU is the last one's, too.
+
+    What is not on a machine without a GPU is no news; a GPU whose backend fails is.
+    """
     *names, last = BACKENDS
     for name in names if settings.device == "CPU" else ():
         try:
             return _load(name, network, settings)
         except ModelError as error:
-            level = logging.INFO if isinstance(error, BackendMissingError) else logging.WARNING
+            level = logging.DEBUG if isinstance(error, BackendMissingError) else logging.WARNING
             logger.log(level, "%s runs %s, because: %s", last, network.name, error)
     return _load(last, network, settings)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.backends import Backend, State
-from har_ros.errors import HarError
+from har_ros.errors import told
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,8 @@ class Standby:
         self._serving = meanwhile
         self._made: Backend | None = None
         self._closed = False
-        self._thread = Thread(target=self._make, args=[make], name="standby", daemon=True)
+        self._lock = Lock()  # of the last two
+        self._thread = Thread(target=self._make, args=[make], name="standby")
         logger.info("%s serves until the engine is ready", meanwhile.name)
         self._thread.start()
 
@@ -46,26 +47,34 @@ class Standby:
 
     def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
         """See Backend."""
-        if self._made is not None:
-            self._serving.close()
-            self._serving, self._made = self._made, None
-            logger.info("%s serves from now on", self._serving.name)
+        if made := self._taken():
+            before, self._serving = self._serving, made
+            before.close()
+            logger.info("%s serves from now on", made.name)
         return self._serving.infer(inputs, states)
 
     def close(self) -> None:
-        """See Backend. A build that goes on is left to itself."""
-        self._closed = True
-        if self._made is not None:
-            self._made.close()
-        self._serving.close()
+        """See Backend. A build goes on, what it makes is freed, and Python waits for it before it ends."""
+        try:
+            if made := self._taken(last=True):
+                made.close()
+        finally:
+            self._serving.close()
+
+    def _taken(self, last: bool = False) -> Backend | None:
+        """Return what was made, once."""
+        with self._lock:
+            made, self._made, self._closed = self._made, None, last
+        return made
 
     def _make(self, make: Callable[[], Backend]) -> None:
         try:
             made = make()
-        except HarError as error:
-            logger.warning("%s goes on, because: %s", self._serving.name, error)
+        except Exception as error:  # the network goes on, whatever was wrong
+            logger.warning("%s goes on, because: %s", self._serving.name, told(error))
             return
-        if self._closed:
-            made.close()
-        else:
-            self._made = made
+        with self._lock:
+            if not self._closed:
+                self._made = made
+                return
+        made.close()

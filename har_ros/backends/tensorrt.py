@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from har_ros.backends.cuda import Device
 
 
+SEE_LOG = "the log says why; set backend to openvino"
+
+
 class TensorRtBackend:
     """One engine, its buffers and one stream, all allocated once."""
 
@@ -38,15 +42,17 @@ class TensorRtBackend:
         self._context = engine.create_execution_context()
         if self._context is None:
             raise ModelError(f"TensorRT cannot prepare {network.name} (out of memory?); use a smaller max_batch")
-        self._input = Buffer(device, (max_batch, *network.shape), network.type)
-        self._states = States(device, network.states, max_batch)
-        self._set_batch(max_batch)
-        width = self._context.get_tensor_shape(OUTPUT)[1]
-        self._output = Buffer(device, (max_batch, width), np.float32)
-        self._context.set_tensor_address(FRAMES, self._input.address)
-        self._context.set_tensor_address(OUTPUT, self._output.address)
-        for name, address in self._states.addresses.items():
-            self._context.set_tensor_address(name, address)
+        with ExitStack() as held:
+            self._input = held.enter_context(closing(Buffer(device, (max_batch, *network.shape), network.type)))
+            self._states = held.enter_context(closing(States(device, network.states, max_batch)))
+            self._set_batch(max_batch)
+            width = self._context.get_tensor_shape(OUTPUT)[1]
+            self._output = held.enter_context(closing(Buffer(device, (max_batch, width), np.float32)))
+            addresses = {FRAMES: self._input.address, OUTPUT: self._output.address, **self._states.addresses}
+            for name, address in addresses.items():
+                if not self._context.set_tensor_address(name, address):
+                    raise ModelError(f"TensorRT takes no address for {name} of {network.name}; {SEE_LOG}")
+            self._held = held.pop_all()
 
     def new_state(self) -> StreamState:
         """See Backend."""
@@ -60,9 +66,9 @@ class TensorRtBackend:
         return np.concatenate([self._run(inputs[batch], kept[batch]) for batch in batches])
 
     def _set_batch(self, count: int) -> None:
-        self._context.set_input_shape(FRAMES, (count, *self._shape))
-        for name, shape in self._states.shapes.items():
-            self._context.set_input_shape(name, (count, *shape))
+        for name, shape in {FRAMES: self._shape, **self._states.shapes}.items():
+            if not self._context.set_input_shape(name, (count, *shape)):
+                raise ModelError(f"TensorRT takes no {'×'.join(map(str, (count, *shape)))} for {name}; {SEE_LOG}")
 
     def _run(self, batch: Sequence[NDArray[Any]], states: Sequence[StreamState]) -> NDArray[np.float32]:
         count = len(batch)
@@ -72,7 +78,7 @@ class TensorRtBackend:
         self._set_batch(count)
         self._states.gather(states)
         if not self._context.execute_async_v3(int(self._device.stream)):
-            raise ModelError("TensorRT failed to run the network (the log says why); try backend openvino")
+            raise ModelError(f"TensorRT failed to run the network; {SEE_LOG}")
         self._states.scatter(states)
         self._output.to_host(count)
         self._device.wait()
@@ -82,11 +88,11 @@ class TensorRtBackend:
     def close(self) -> None:
         """See Backend."""
         self._device.use()
-        self._input.close()
-        self._output.close()
-        self._states.close()
-        del self._context, self._engine
-        self._device.close()
+        try:
+            self._held.close()
+            del self._context, self._engine
+        finally:
+            self._device.close()
 
 
 @dataclass
@@ -176,7 +182,7 @@ def _load(network: PreparedNetwork, settings: BackendSettings, device: Device) -
         half = settings.precision != "f32"
         engine = _engine(network, device, half, max_batch)
         return TensorRtBackend(engine, network, device, half, max_batch)
-    except ModelError:
+    except BaseException:  # Ctrl-C, too, which may come in the minutes of a build
         device.close()
         raise
 

@@ -117,7 +117,7 @@ class ActionNet(Program, LifecycleNode):
         try:
             scores = score_settings(values, recognizer.labels)
             recognizer.check(settings)
-        except HarError:
+        except BaseException:
             recognizer.close()
             raise
         self.recognizer = recognizer
@@ -145,11 +145,18 @@ class ActionNet(Program, LifecycleNode):
         return active.worker.stop(PATIENCE)
 
     def _cleanup(self) -> bool:
-        if self.recognizer is not None:
-            if not self._network_lock.acquire(timeout=PATIENCE):
-                return False
-            self.recognizer.close()
-            self.recognizer = None
+        """Free the network. One that cannot be freed is given up: the next one may work."""
+        recognizer = self.recognizer
+        if recognizer is None:
+            return True
+        if not self._network_lock.acquire(timeout=PATIENCE):
+            return False
+        self.recognizer = None
+        try:
+            recognizer.close()
+        except Exception as error:
+            self.get_logger().error(f"the network was not freed ({told(error)}); restart the node if memory is short")
+        finally:
             self._network_lock.release()
         return True
 

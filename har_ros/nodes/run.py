@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import sys
+import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ from rclpy.node import Node
 from rclpy.utilities import ok, try_shutdown
 
 from har_ros import middleware
-from har_ros.errors import HarError
+from har_ros.errors import HarError, told
 
 
 class Program(Node):
@@ -37,7 +39,7 @@ class _ToRos(logging.Handler):
     """Passes what the core logs on to the node's log."""
 
     def __init__(self, node: Node) -> None:
-        super().__init__(logging.INFO)
+        super().__init__(logging.DEBUG)
         self._logger = node.get_logger()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -47,8 +49,10 @@ class _ToRos(logging.Handler):
             self._logger.error(text)
         elif record.levelno >= logging.WARNING:
             self._logger.warning(text)
-        else:
+        elif record.levelno >= logging.INFO:
             self._logger.info(text)
+        else:
+            self._logger.debug(text)
 
 
 def run(program: Callable[[], Program], arguments: list[str] | None = None) -> int:
@@ -64,8 +68,9 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
         print(f"wrong ROS arguments: {str(error).splitlines()[0]}", file=sys.stderr)
         return 2
     node: Program | None = None
+    status = 0
     core = logging.getLogger("har_ros")
-    core.setLevel(logging.INFO)
+    core.setLevel(logging.DEBUG)
     before = list(core.handlers)
     try:
         executor = SingleThreadedExecutor()  # before the start: it cannot be made once a signal has come
@@ -76,24 +81,30 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
         rclpy.spin(node, executor)
     except HarError as error:
         get_logger(node.get_name() if node else "har_ros").fatal(str(error))
-        return 1
+        status = 1
     except (ExternalShutdownException, KeyboardInterrupt):
         pass
     except Exception:
-        if ok():
-            raise  # else a signal came during the start, which then failed for want of a context
-    finally:
-        core.handlers = before
-        if node is not None:
-            ended = node.stop()
-            node.destroy_node()
-            try_shutdown()
-            if not ended:  # a thread that computes would crash while Python takes down what it uses
-                os._exit(0)
-        try_shutdown()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # Python's end makes other handlers the default, which kills
-    return 0
+        if ok():  # else a signal came during the start, which then failed for want of a context
+            traceback.print_exc()
+            status = 1
+    core.handlers = before
+    if node is not None:
+        _end(node)
+    try_shutdown()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # Python's end makes other handlers the default, which kills
+    if threading.active_count() > 1:  # a network that hangs, an engine that is built: they would crash while Python
+        os._exit(status)  # takes down what they use
+    return status
+
+
+def _end(node: Program) -> None:
+    try:
+        node.stop()
+    except Exception as error:  # it ends all the same
+        node.get_logger().error(f"the node did not stop in order: {told(error)}")
+    node.destroy_node()
 
 
 _interruptible = False
