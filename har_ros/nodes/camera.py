@@ -41,12 +41,14 @@ class Camera:
         self.windows_failed = 0
         self.age = 0.0  # of the newest frame of the last result at its publication, seconds
         self.last_arrival: float | None = None  # of any image, monotonic seconds
-        self.last_error = ""
+        self.image_error, self.window_error = "", ""  # empty as soon as the next image or window is fine
+        self.subscribed_at = time.monotonic()
         self.topic = node.resolve_topic_name(topic)
         self._node = node
         self._window_ready = window_ready
         self._next_warning = 0.0
         self._overlay: Publisher | None = None
+        self._overlay_topic: str | None = None  # as asked for; the publisher's may be remapped
         self.subscription = ImageSubscription(node, topic, transport, self._on_message)
 
     @property
@@ -56,25 +58,36 @@ class Camera:
 
     def draw_on(self, topic: str | None) -> None:
         """Publish annotated images there, or nowhere. Raises ConfigurationError."""
-        if self._overlay is not None and self._overlay.topic_name != topic:
+        if self._overlay is not None and self._overlay_topic != topic:
             self._node.destroy_publisher(self._overlay)
             self._overlay = None
         if topic is not None and self._overlay is None:
             self._overlay = topics.publisher(self._node, Image, topic, QoSProfile(depth=1))
+            self._overlay_topic = topic
 
     def close(self) -> None:
         """Unsubscribe."""
         self.subscription.close()
         self.draw_on(None)
 
+    @property
+    def last_error(self) -> str:
+        """What is wrong with its windows, or with its images; empty: both are fine."""
+        return self.window_error or self.image_error
+
+    def succeed(self, prediction: Prediction, age: float) -> None:
+        """Take note of a window's answer, which was published `age` seconds after its newest frame's stamp."""
+        self.prediction, self.age, self.window_error = prediction, age, ""
+        self.windows += 1
+
     def fail(self, text: str) -> None:
         """Take note that a window had no answer."""
         self.windows_failed += 1
-        self.warn(f"no action for this window: {text}")
+        self.window_error = f"no action for this window: {text}"
+        self._warn(self.window_error)
 
-    def warn(self, text: str) -> None:
-        """Keep the text as the last error, and log it unless there was a warning just now."""
-        self.last_error = text
+    def _warn(self, text: str) -> None:
+        """Log the text unless there was a warning just now."""
         if (now := time.monotonic()) >= self._next_warning:
             self._next_warning = now + LOG_PERIOD
             self._node.get_logger().warning(f"{self.topic}: {text}")
@@ -87,7 +100,8 @@ class Camera:
             if not self._node.context.ok():
                 return
             self.frames_broken += 1
-            self.warn(f"{self.frames_broken} broken images so far, the last: {told(error)}")
+            self.image_error = f"{self.frames_broken} broken images so far, the last: {told(error)}"
+            self._warn(self.image_error)
 
     def _take(self, message: Image | CompressedImage) -> None:
         image = self.subscription.read(message)
@@ -99,6 +113,7 @@ class Camera:
         if self._overlay is not None and self._overlay.get_subscription_count():
             self._publish_overlay(image, message, self._overlay)
         self.frames += 1
+        self.image_error = ""
 
     def _publish_overlay(self, image: AnyImage, message: Image | CompressedImage, overlay: Publisher) -> None:
         pixels = to_rgb(decode_all(image))

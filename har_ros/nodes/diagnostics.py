@@ -17,6 +17,8 @@ PERIOD = 1.0
 """Seconds between two messages."""
 STALE_AFTER = 2.0
 """Seconds without an image after which a camera counts as stale."""
+DISCOVERY = 5.0
+"""Seconds after a subscription in which it is no fault that its publisher is not found."""
 HANGS_AFTER = 5.0
 """Seconds without an answer after which a network counts as failing."""
 
@@ -39,6 +41,7 @@ class _Seen:
     frames: int = 0
     broken: int = 0
     failed: int = 0
+    level: bytes = OK
     state: str = ""
 
 
@@ -76,7 +79,7 @@ class Diagnostics:
             values["windows"] = windows
             values["inference time (s)"] = f"{worker.inference_time:.4f}"
             values["last error"] = worker.last_error
-        return _status(f"{self._node.get_name()}: network", info.model, level, message, values)
+        return _status(f"{self._node.get_fully_qualified_name()}: network", info.model, level, message, values)
 
     def _camera(self, camera: Camera, elapsed: float) -> DiagnosticStatus:
         seen, stream = self._seen.get(camera, _Seen()), camera.stream
@@ -102,9 +105,9 @@ class Diagnostics:
             "age of the last result (s)": f"{camera.age:.3f}",
             "last error": camera.last_error,
         }
-        self._seen[camera] = _Seen(camera.frames, camera.frames_broken, camera.windows_failed, state)
+        self._seen[camera] = _Seen(camera.frames, camera.frames_broken, camera.windows_failed, level, state)
         message = f"{state}: {more}" if more else state
-        return _status(f"{self._node.get_name()}: {camera.topic}", camera.topic, level, message, values)
+        return _status(f"{self._node.get_fully_qualified_name()}: {camera.topic}", camera.topic, level, message, values)
 
     def _state(self, camera: Camera, seen: _Seen) -> tuple[bytes, str, str]:
         """Return the level, the state, and what there is to say beyond it."""
@@ -112,7 +115,8 @@ class Diagnostics:
         if losses and not camera.frames:
             return WARN, "losing images", losses
         if camera.last_arrival is None:
-            return WARN, "waiting", self._why_waiting(camera)
+            young = time.monotonic() - camera.subscribed_at < DISCOVERY
+            return (OK if young else WARN), "waiting", self._why_waiting(camera)
         if (silence := time.monotonic() - camera.last_arrival) > STALE_AFTER:
             return STALE, "stale", f"no image for {silence:.0f} s"
         broken_only = camera.frames == seen.frames and camera.frames_broken > seen.broken
@@ -133,7 +137,7 @@ class Diagnostics:
         return f"{topic} has a publisher, but no image has come"
 
     def _log_change(self, camera: Camera, seen: _Seen, level: bytes, state: str, more: str) -> None:
-        if state == seen.state:
+        if (level, state) == (seen.level, seen.state):
             return
         text = f"{camera.topic}: {state}" + (f" ({more})" if more else "")
         if level == OK:

@@ -56,5 +56,4 @@ class Output:
                 frames_dropped=camera.frames_dropped,
             )
         )
-        camera.prediction, camera.age = prediction, age / conversions.SECOND
-        camera.windows += 1
+        camera.succeed(prediction, age / conversions.SECOND)

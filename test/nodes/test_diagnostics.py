@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import rclpy
@@ -5,6 +6,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import CompressedImage
 
 from har_ros.nodes import diagnostics
+from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.diagnostics import Diagnostics, NetworkInfo
 
 TWO = ("/cam01/image_raw", "/cam02/image_raw")
@@ -22,6 +24,7 @@ def values(status):
 
 
 def test_diagnostics_tell_each_cameras_state(robot, monkeypatch):
+    monkeypatch.setattr(diagnostics, "DISCOVERY", 0.0)
     robot = robot((*TWO, "/cam03/image_raw", "/cam04/image_raw", "/cam05/image_raw"))
     robot.show(robot.cameras[0], 10, 20, 30, 40)
     robot.show(robot.cameras[1], 10)
@@ -100,10 +103,52 @@ def test_diagnostics_are_published_in_every_state(robot):
     network = robot.ros.receive(inbox, "diagnostics").status[0]
     assert (network.message, values(network)["lifecycle state"]) == ("unconfigured", "unconfigured")
     for transition, names in (
-        ("configure", ["actionnet: network"]),
-        ("activate", ["actionnet: network", "actionnet: /cam01/image_raw", "actionnet: /cam02/image_raw"]),
+        ("configure", ["/actionnet: network"]),
+        ("activate", ["/actionnet: network", "/actionnet: /cam01/image_raw", "/actionnet: /cam02/image_raw"]),
     ):
         assert robot.change(transition)[0]
         while not inbox.empty():
             inbox.get()
         assert [status.name for status in robot.ros.receive(inbox, "diagnostics").status] == names
+
+
+def test_nodes_in_namespaces_have_names_of_their_own(ros, brightness_card):
+    names, topic = [], "/cam01/image_raw"
+    overrides = [rclpy.Parameter("model", value=str(brightness_card)), rclpy.Parameter("image_topics", value=[topic])]
+    for namespace in ("/robot1", "/robot2"):
+        node = ActionNet(parameter_overrides=overrides, namespace=namespace)
+        node.start()
+        names += [status.name for status in statuses(SimpleNamespace(node=node), Diagnostics(node))]
+        node.stop()
+        node.destroy_node()
+    assert names == [f"/{robot}/actionnet: {what}" for robot in ("robot1", "robot2") for what in ("network", topic)]
+
+
+def test_a_publisher_that_is_not_found_is_no_fault_while_discovery_goes_on(robot, monkeypatch, capfd):
+    robot = robot()
+    robot.ros.node.destroy_publisher(robot.cameras[0].publisher)
+    robot.ros.until(lambda: not robot.ros.node.count_publishers("/cam01/image_raw"), "the end of the camera")
+    maker = Diagnostics(robot.node)
+    assert statuses(robot, maker)[1].level == DiagnosticStatus.OK
+    assert "nobody publishes" not in "".join(line for line in capfd.readouterr().err.splitlines() if "WARN" in line)
+    monkeypatch.setattr(diagnostics, "DISCOVERY", 0.0)
+    assert statuses(robot, maker)[1].level == DiagnosticStatus.WARN
+    assert re.search(r"\[WARN\].*nobody publishes /cam01/image_raw", capfd.readouterr().err)
+
+
+def test_the_last_error_is_gone_after_recovery(robot, monkeypatch):
+    robot = robot()
+    (camera,) = robot.cameras
+    maker = Diagnostics(robot.node)
+    error = lambda: values(statuses(robot, maker)[1])["last error"]  # noqa: E731
+    robot.push(camera, 10, width=0)
+    assert "the image is empty" in error()
+    run = robot.node.recognizer.network.run
+    monkeypatch.setattr(robot.node.recognizer.network, "run", lambda *_: 1 / 0)
+    for value in (10, 20, 30, 40):
+        robot.push(camera, value)
+    robot.ros.until(lambda: robot.inner(camera).windows_failed, "the failure of a window")
+    assert "division by zero" in error()
+    monkeypatch.setattr(robot.node.recognizer.network, "run", run)
+    robot.show(camera, 50)
+    assert error() == ""
