@@ -20,7 +20,7 @@ def stream_settings(values: dict[str, Any]) -> StreamSettings:
 def score_settings(values: dict[str, Any], labels: tuple[str, ...]) -> ScoreSettings:
     """Return what becomes of probabilities. Raises ConfigurationError."""
     names = ("top_k", "threshold", "smoothing", "hysteresis")
-    allowed = tuple(label for label in values["allowed_labels"] or [] if label)
+    allowed = tuple(values["allowed_labels"])
     check_allowed(allowed, labels)
     return ScoreSettings(**{name: values[name] for name in names}, allowed_labels=allowed)
 

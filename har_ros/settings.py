@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,6 +15,8 @@ Precision = Literal["auto", "f32", "bf16", "f16"]
 Device = Literal["CPU", "GPU", "NPU"]
 BACKENDS = ("tensorrt", "openvino")
 """Modules in har_ros.backends; `auto` takes the first that works."""
+ROS_OWN = ("use_sim_time", "qos_overrides", "start_type_description_service")
+"""What the names of parameters begin with that rclpy declares for every node."""
 CARDS = Path(__file__).parent / "models"
 """The folder with the model cards that come with har_ros."""
 
@@ -26,8 +30,8 @@ def card_names() -> list[str]:
 class Parameter:
     """One row of a table. `low` and `high` bound a number, both included; `choices` a string.
 
-    at_run_time: it can change while the node is configured. Where "true" and "false" are choices, true and false mean
-    these.
+    at_run_time: it can change while the node is configured. example: of a list, for messages. Where "true" and "false"
+    are choices, true and false mean these.
     """
 
     name: str
@@ -37,12 +41,13 @@ class Parameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
     at_run_time: bool = False
+    example: str = ""
 
     @property
     def expected(self) -> str:
         """What a value must be, in words."""
         kinds = {bool: "true or false", int: "a whole number", float: "a number with a decimal point", str: "a string"}
-        text = kinds.get(type(self.default), "a list of strings, such as [/cam01/image_raw]")
+        text = kinds.get(type(self.default), f"a list of strings, such as {self.example}")
         if self.choices:
             text = f"one of {', '.join(self.choices)}"
         return text if self.low is None else f"{text} from {self.low} to {self.high}"
@@ -56,20 +61,33 @@ class Parameter:
 
     @property
     def any_type(self) -> bool:
-        """Whether its values are not all of one type."""
-        return "true" in self.choices
+        """Whether its values are not all of one type; an empty list has none in ROS."""
+        return "true" in self.choices or isinstance(self.default, list)
 
     def read(self, value: Any) -> Any:
         """Return the value as it is to be used. Raises ConfigurationError for what rclpy lets pass."""
+        if isinstance(self.default, list):
+            return self._read_list([] if value is None else value)  # None: an empty list, as rcl passes it
         if self.any_type and isinstance(value, bool):
             value = str(value).lower()
         if self.choices and value not in self.choices:
             raise ConfigurationError(f"parameter {self.name} is {value!r}; give {self.expected}")
         return value
 
+    def _read_list(self, value: Any) -> list[str]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ConfigurationError(f"parameter {self.name} is {value!r}; give {self.expected}")
+        return [item for item in value if item]
+
 
 ACTIONNET = (
-    Parameter("image_topics", ["image_raw"], "Camera topics; each has a window of its own.", at_run_time=True),
+    Parameter(
+        "image_topics",
+        ["image_raw"],
+        "Camera topics; each has a window of its own.",
+        at_run_time=True,
+        example="[/cam01/image_raw]",
+    ),
     Parameter(
         "image_transport",
         "raw",
@@ -164,17 +182,24 @@ ACTIONNET = (
         1.0,
         at_run_time=True,
     ),
-    Parameter("allowed_labels", [""], "The only classes that are reported; none given: all.", at_run_time=True),
+    Parameter(
+        "allowed_labels",
+        [""],
+        "The only classes that are reported; none given: all.",
+        at_run_time=True,
+        example="[waving, falling]",
+    ),
     Parameter("overlay", True, "Draw the actions into the images for whoever subscribes to them.", at_run_time=True),
     Parameter("autostart", True, "Configure and activate the node at start; else a lifecycle manager does it."),
 )
 
 VIDEO_SOURCE = (
-    Parameter("videos", [""], "Video files; each becomes a camera."),
+    Parameter("videos", [""], "Video files; each becomes a camera.", example="[a.mp4, b.mp4]"),
     Parameter(
         "image_topics",
         [""],
         "A topic for each video; when empty they are /cam01/image_raw, /cam02/image_raw and so on.",
+        example="[/cam01/image_raw]",
     ),
     Parameter("rate", 0.0, "Images per second of each camera; 0: the fastest video's own rate.", 0.0, 240.0),
     Parameter("max_side", 0, "Scale the images so that the longer side has this many pixels; 0: as they are.", 0, 8192),
@@ -183,7 +208,9 @@ VIDEO_SOURCE = (
 RECORD_ACTION = (
     Parameter("label", "", "The action that is recorded: the name of its class; none: anything else."),
     Parameter("dataset", "actions", "Folder in which each class has a folder of clips."),
-    Parameter("image_topics", ["image_raw"], "Camera topics; each take has a clip of each."),
+    Parameter(
+        "image_topics", ["image_raw"], "Camera topics; each take has a clip of each.", example="[/cam01/image_raw]"
+    ),
     Parameter(
         "image_transport",
         "raw",
@@ -196,6 +223,19 @@ RECORD_ACTION = (
     Parameter("group", "", "Whom the takes show, such as alice; empty: each take is a group of its own."),
     Parameter("max_side", 640, "Scale down so that the longer side has this many pixels; 0: as they are.", 0, 8192),
 )
+
+
+def check_names(given: Iterable[str], table: tuple[Parameter, ...]) -> list[str]:
+    """Return the given names that are neither in the table nor ROS's own, such as another node's in a file for all.
+
+    Raises ConfigurationError for one that is nearly a name of the table.
+    """
+    known = [row.name for row in table]
+    unknown = [name for name in given if name not in known and not name.startswith(ROS_OWN)]
+    for name in unknown:
+        if similar := difflib.get_close_matches(name, known):
+            raise ConfigurationError(f"parameter {name!r} is unknown; did you mean {' or '.join(similar)}?")
+    return unknown
 
 
 def changed(values: dict[str, Any], changes: dict[str, Any], configured: bool) -> dict[str, Any]:

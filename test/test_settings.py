@@ -12,7 +12,7 @@ from har_ros.evaluate.settings import checked, node_parameters
 from har_ros.settings import ACTIONNET
 
 CONFIG = Path(__file__).parents[1] / "config" / "actionnet.yaml"
-DEFAULTS = {row.name: row.default for row in ACTIONNET}
+DEFAULTS = {row.name: row.read(row.default) for row in ACTIONNET}
 ROWS = {row.name: row for row in ACTIONNET}
 
 
@@ -46,12 +46,18 @@ def test_what_is_given_comes_after_the_file(tmp_path):
 
 
 def test_parameters_of_others_are_left_out_and_unknown_ones_told(tmp_path, caplog):
-    text = "/**:\n  ros__parameters: {use_sim_time: true, qos_overrides: {/a: 1}, treshold: 0.5}\n"
+    text = "/**:\n  ros__parameters: {use_sim_time: true, qos_overrides: {/a: 1}, wheels: 4}\n"
     with caplog.at_level(logging.WARNING):
         assert node_parameters(written(tmp_path / "p.yaml", text)) == DEFAULTS
     assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
-        "parameter 'treshold' is unknown and left out"
+        "parameter 'wheels' is unknown and left out"
     ]
+
+
+def test_a_misspelt_name_in_a_file_is_refused(tmp_path):
+    path = written(tmp_path / "p.yaml", "/**:\n  ros__parameters: {treshold: 0.5}\n")
+    with pytest.raises(ConfigurationError, match="parameter 'treshold' is unknown; did you mean threshold"):
+        node_parameters(path)
 
 
 @pytest.mark.parametrize(

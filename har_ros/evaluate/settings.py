@@ -11,13 +11,11 @@ from typing import Any
 from har_ros.card import read_text
 from har_ros.errors import ConfigurationError
 from har_ros.schema import load_yaml, shown
-from har_ros.settings import ACTIONNET, Parameter
+from har_ros.settings import ACTIONNET, Parameter, check_names
 
 logger = logging.getLogger(__name__)
 
 NODE = "actionnet"
-NOT_OURS = ("use_sim_time", "qos_overrides", "start_type_description_service")
-"""What rclpy and DDS read; in an evaluation it means nothing."""
 
 
 def node_parameters(params_file: str = "", given: Sequence[str] = ()) -> dict[str, Any]:
@@ -37,10 +35,8 @@ def node_parameters(params_file: str = "", given: Sequence[str] = ()) -> dict[st
         if name not in _ROWS:
             similar = ", ".join(difflib.get_close_matches(name, _ROWS, 3) or list(_ROWS))
             raise ConfigurationError(f"parameter {name!r} is unknown; some are {similar}")
-    for name in [name for name in values if name not in _ROWS]:
-        del values[name]
-        if not name.startswith(NOT_OURS):
-            logger.warning("%s: parameter %r is unknown and left out", params_file, name)
+    for name in check_names(values, ACTIONNET):
+        logger.warning("%s: parameter %r is unknown and left out", params_file, name)
     return {name: checked(row, values.get(name, row.default)) for name, row in _ROWS.items()}
 
 

@@ -53,7 +53,7 @@ class ImageSubscription:
         self._node = node
         self._on_image = on_image
         # With a suffix, the name that the camera's topic was remapped to; else rclpy remaps it, which it does once.
-        self._topic = node.resolve_topic_name(topic) + suffix if suffix else topic
+        self._topic = node.resolve_topic_name(topic, only_expand=not suffix) + suffix
         self._adapts = topics.reliability_override(node, self._topic) == topics.BEST_AVAILABLE
         self.reliability = self._offered()
         self._subscription: Subscription | None = self._subscribe()

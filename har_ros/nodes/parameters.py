@@ -15,11 +15,14 @@ from rclpy.node import Node
 from rclpy.validate_topic_name import validate_topic_name
 
 from har_ros.errors import ConfigurationError
-from har_ros.settings import Parameter
+from har_ros.settings import Parameter, check_names
 
 
 def declare(node: Node, table: tuple[Parameter, ...], read_only: bool = True) -> dict[str, Any]:
     """Declare the table's parameters on the node and return their values. Raises ConfigurationError."""
+    given = getattr(node, "_parameter_overrides", {})  # rclpy has no public list of what is not declared
+    for name in check_names(given, table):
+        node.get_logger().warning(f"parameter {name!r} is unknown and left out")
     return {parameter.name: _declare(node, parameter, read_only) for parameter in table}
 
 
@@ -40,14 +43,14 @@ def descriptor(parameter: Parameter, read_only: bool) -> ParameterDescriptor:
     return descriptor
 
 
-def resolved_topics(node: Node, given: list[str] | None) -> dict[str, str]:
+def resolved_topics(node: Node, given: list[str]) -> dict[str, str]:
     """Return the topics of the parameter image_topics: full names, remapped → names as given, for rclpy to remap.
 
     Raises ConfigurationError when it has none or wrong ones.
     """
-    if not given or not all(given):
+    if not given:
         raise ConfigurationError(
-            f"parameter image_topics is {given or 'empty'}; name one camera topic or more, such as [/cam01/image_raw]"
+            "parameter image_topics is empty; name one camera topic or more, such as [/cam01/image_raw]"
         )
     for topic in given:
         try:

@@ -27,10 +27,10 @@ class VideoSource(Program):
     def start(self) -> None:
         """See Program."""
         values = parameters.declare(self, VIDEO_SOURCE)
-        videos = [path for path in values["videos"] or [] if path]
+        videos = values["videos"]
         if not videos:
             raise ConfigurationError("parameter videos is empty; name one video file or more, such as [a.mp4, b.mp4]")
-        given = [topic for topic in values["image_topics"] or [] if topic] or default_topics(len(videos))
+        given = values["image_topics"] or default_topics(len(videos))
         topics = parameters.resolved_topics(self, given)
         if len(topics) != len(videos):
             raise ConfigurationError(

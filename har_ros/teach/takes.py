@@ -91,10 +91,13 @@ def check_names(dataset: Path, label: str, group: str) -> None:
 
 def verdict(dataset: Path, label: str) -> str:
     """Say whether there is enough to teach with, and what is missing."""
-    groups = {place.name: _takes(place) for place in sorted(dataset.iterdir()) if place.is_dir()}
+    places = sorted(dataset.iterdir()) if dataset.is_dir() else []
+    groups = {place.name: _takes(place) for place in places if place.is_dir()}
     few = {name: ENOUGH - len(found) for name, found in groups.items() if len(found) < ENOUGH}
     count = len(groups.get(label, ()))
     have = f"{label}: {count} take{'s' if count != 1 else ''}"
+    if not count:
+        return f"{have}, since no images came; check the cameras, and record {ENOUGH} at least"
     if few.get(label):
         return f"{have}; record {few[label]} more, {ENOUGH} at least"
     if len(groups) < 2:

@@ -28,7 +28,7 @@ def test_arguments_reach_the_node(domain):
     assert "parameter threshold is True" in launch("threshold:=true")
     assert "parameter skip_frames is -2" in launch("skip_frames:=-2")
     assert "parameter image_topics is '/a'" in launch("image_topics:=/a")
-    assert "parameter image_topics is ['']" in launch("image_topics:=[]")
+    assert "parameter image_topics is empty" in launch("image_topics:=[]")
     assert "parameter image_topics is '[/a'" in launch("image_topics:=[/a")
     assert "[robot.actionnet]" in launch("namespace:=robot", "model:=no_such")
     assert "loading" not in launch("model:=no_such", "log_level:=fatal")

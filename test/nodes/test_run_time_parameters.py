@@ -37,6 +37,12 @@ def test_smoothing_hysteresis_and_allowed_labels(robot):
     assert windows[-1].hypotheses[0].score < 0.3  # of 0.71: a second is little beside sixty
 
 
+def test_an_empty_list_of_labels_means_all(robot):
+    robot = robot(allowed_labels=["first"])
+    assert robot.set(allowed_labels=[]) == ""
+    assert len(robot.show(robot.cameras[0], 10, 20, 30, 40)[0].hypotheses) == 4
+
+
 def test_sampling(robot):
     robot = robot(max_gap=60.0)
     (camera,) = robot.cameras
@@ -99,7 +105,8 @@ def test_the_overlay_can_be_turned_off(robot):
         ({"smoothing": -1.0}, "smoothing"),
         ({"skip_frames": 0, "sample_rate": 25.0}, "skip_frames is 0 and sample_rate 25, but frames are sampled"),
         ({"allowed_labels": ["fift"]}, "allowed label 'fift' is no class of this network; some are 'first'"),
-        ({"image_topics": [""]}, "parameter image_topics is ['']; name one camera topic"),
+        ({"image_topics": [""]}, "parameter image_topics is empty; name one camera topic"),
+        ({"allowed_labels": "first"}, "parameter allowed_labels is 'first'; give a list of strings, such as [waving,"),
         ({"image_topics": [ONE, ONE]}, "names /cam01/image_raw more than once"),
         ({"image_topics": [ONE, "/a b"]}, "has '/a b'; a topic is made of"),
         (
