@@ -25,7 +25,7 @@ def _words(line):
 
 def shell_commands():
     """Return the words of each command in the indented blocks."""
-    blocks = re.findall(r"\n\n((?:    .+\n)+)", _prose())
+    blocks = re.findall(r"(?<=\n\n)(?:    .+\n)+", _prose())
     lines = [line for block in blocks if not block.strip().startswith(NO_SHELL) for line in block.splitlines()]
     return [words for line in lines for words in _words(line) if words]
 
