@@ -3,6 +3,9 @@
 import importlib.util
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -318,3 +321,25 @@ def test_the_order_is_the_epochs():
     assert [number for _, number in first] != [number for _, number in second]
     sampler.set_epoch(0)
     assert list(sampler) == first
+
+
+@pytest.mark.parametrize(("clips", "batch_size"), [(9, 4), (1, 4)])
+def test_processes_that_train_together_take_as_many_steps(tmp_path, clips, batch_size):
+    """A process with a batch less would leave the others waiting for its gradients."""
+    script = Path(__file__).with_name("train_together.py")
+    given = ["2", str(tmp_path / "meeting"), str(clips), str(batch_size)]
+    processes = [
+        subprocess.Popen([sys.executable, script, str(rank), *given], stdout=subprocess.PIPE, text=True)
+        for rank in (0, 1)
+    ]
+    try:
+        told = [process.communicate(timeout=120)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0]
+    first, second = map(json.loads, told)
+    assert [len(batch) for batch in first] == [len(batch) for batch in second]
+    epoch = len(first) // 2
+    for steps in (slice(epoch), slice(epoch, None)):
+        assert {clip for batch in first[steps] + second[steps] for clip in batch} == set(range(clips))

@@ -75,7 +75,11 @@ def _windows(path: Path, card: ModelCard, length: int) -> list[NDArray[np.uint8]
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """All clips in an order of the epoch's own, divided among the processes that train together."""
+    """All clips in an order of the epoch's own, divided among the processes that train together.
+
+    Each process gets as many, some of them twice where they do not divide evenly: it takes as many steps as the
+    others, which wait for its gradients.
+    """
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -86,11 +90,12 @@ class EpochSampler(Sampler[tuple[int, int]]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(range(self._rank, self._count, self._world))
+        return -(-self._count // self._world)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = np.random.default_rng([SEED, self._epoch]).permutation(self._count)
-        return iter([(self._epoch, int(number)) for number in order[self._rank :: self._world]])
+        own = np.resize(order, len(self) * self._world)[self._rank :: self._world]
+        return iter([(self._epoch, int(number)) for number in own])
 
     @property
     def _rank(self) -> int:
