@@ -5,26 +5,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from har_ros.teach import head as heads
 from har_ros.teach import validate as validation
+from har_ros.teach.advice import doubt
 from har_ros.teach.samples import Example, Samples
 
 
-def made(classes, groups, embeddings=None, windows=1, seed=0):
-    """Return samples of examples with random embeddings, 12 numbers, that lie around a centre of their class."""
+def made(classes, groups, embeddings=None, windows=1, seed=0, width=12):
+    """Return samples of examples with random embeddings, `width` numbers, that lie around a centre of their class."""
     rng = np.random.default_rng(seed)
     classes = np.asarray(classes)
     labels = tuple(f"class {i}" for i in range(classes.max() + 1))
     if embeddings is None:
-        embeddings = rng.normal(size=(len(labels), 12))[classes] * 1.2 + rng.normal(size=(len(classes), 12))
+        embeddings = rng.normal(size=(len(labels), width))[classes] * 1.2 + rng.normal(size=(len(classes), width))
     examples = tuple(
         Example(f"e{i}", Path(f"e{i}"), "", int(c), str(g), 0, 1)
         for i, (c, g) in enumerate(zip(classes, groups, strict=True))
     )
     owner = np.repeat(np.arange(len(classes)), windows)
-    rows = np.asarray(embeddings, np.float32)[owner] + rng.normal(scale=0.1, size=(len(owner), 12)).astype(np.float32)
+    rows = np.asarray(embeddings, np.float32)[owner]
+    rows = rows + rng.normal(scale=0.1, size=rows.shape).astype(np.float32)
     views = np.stack([rows, rows + rng.normal(scale=0.05, size=rows.shape)], axis=1).astype(np.float32)
     return Samples(labels, examples, owner, views, np.zeros((len(owner), 2, 16, 16), np.uint8))
 
@@ -35,35 +40,48 @@ def balanced(classes=3, groups=6, each=3, **options):
     )
 
 
+def of_scikit_learn(samples, examples, strength):
+    """Return scikit-learn's own pipeline, fitted to so many examples of one window and two views, closely."""
+    rows = samples.embeddings[examples].reshape(-1, samples.embeddings.shape[-1]).astype(float)
+    classes = samples.classes[examples]
+    weight = np.repeat(len(classes) / len(samples.labels) / np.bincount(classes)[classes] / 2, 2)
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=10_000, tol=1e-8))
+    return pipeline.fit(
+        rows, np.repeat(classes, 2), standardscaler__sample_weight=weight, logisticregression__sample_weight=weight
+    )
+
+
+@pytest.mark.parametrize("width", [12, 400])
 @pytest.mark.parametrize("classes", [2, 3, 7])
-def test_the_layer_says_what_scikit_learn_says(classes):
-    samples = balanced(classes)
-    pipeline = heads.fit(samples, np.arange(0, len(samples.examples), 2), 0.1)
-    rows = samples.embeddings[:, 0]
-    found = softmax(heads.head_of(pipeline).logits(rows), axis=1)
-    np.testing.assert_allclose(found, pipeline.predict_proba(rows), atol=1e-6)
-    weights, bias = heads.head_of(pipeline).cooled(2).rounded()
-    np.testing.assert_allclose(rows @ weights + bias, heads.head_of(pipeline).logits(rows) / 2, atol=1e-4)
+def test_the_layer_says_what_scikit_learn_says(classes, width):
+    """With more numbers than rows, too, of which only the rows' own space is looked at."""
+    samples = balanced(classes, width=width)
+    taught, strengths = np.arange(0, len(samples.examples), 2), (1e-3, 1e-1, 1.0)
+    for strength, head in zip(strengths, heads.fits(samples, taught, strengths), strict=True):
+        pipeline, rows = of_scikit_learn(samples, taught, strength), samples.embeddings[:, 0]
+        np.testing.assert_allclose(softmax(head.logits(rows), axis=1), pipeline.predict_proba(rows), atol=2e-3)
+    weights, bias = head.cooled(2).rounded()
+    np.testing.assert_allclose(rows @ weights + bias, head.logits(rows) / 2, atol=1e-4)
 
 
 def test_classes_examples_and_windows_weigh_the_same():
     """Twice the windows of an example, or twice the examples of a class, change nothing."""
     few = made([0] * 6 + [1] * 6, list("abcdef") * 2)
-    head = heads.head_of(heads.fit(few, np.arange(12), 0.1))
+    head = heads.fits(few, np.arange(12), [0.1])[0]
 
     def repeated(numbers):
         return few.embeddings[numbers]
 
     doubled = np.repeat(np.arange(12), [3] * 2 + [1] * 10)
     more = Samples(few.labels, few.examples, doubled, repeated(doubled), few.looks[doubled])
-    other = heads.head_of(heads.fit(more, np.arange(12), 0.1))
+    other = heads.fits(more, np.arange(12), [0.1])[0]
     np.testing.assert_allclose(head.weights, other.weights, atol=1e-4)
 
     twice = np.concatenate([np.arange(12), np.arange(6)])  # the first class has 12 examples now
     crowded = Samples(
         few.labels, tuple(few.examples[i] for i in twice), np.arange(18), repeated(twice), few.looks[twice]
     )
-    other = heads.head_of(heads.fit(crowded, np.arange(18), 0.1 * 12 / 18))
+    other = heads.fits(crowded, np.arange(18), [0.1 * 12 / 18])[0]
     np.testing.assert_allclose(head.weights, other.weights, atol=1e-4)
 
 
@@ -81,19 +99,48 @@ def test_no_group_is_on_both_sides_and_every_class_is_taught(pairs, most):
         assert set(classes[train].tolist()) == set(classes.tolist())
 
 
-def test_the_strength_is_that_of_the_least_loss():
-    samples = balanced(3, 6, 2)
+def test_strength_and_temperature_come_from_the_same_held_out_scores():
+    """scikit-learn's own, of each strength: the least log loss chooses, and the temperature is of these scores."""
+    samples = balanced(3, 6, 2, seed=5)
     everything = np.arange(len(samples.examples))
-    losses = heads.losses(samples, everything)
     divided = heads.folds(samples.classes, samples.groups, heads.INNER_FOLDS)
-    for strength, loss in losses.items():
-        rows = np.concatenate(
-            [heads.fit(samples, train, strength).predict_proba(samples.embeddings[test, 0]) for train, test in divided]
+    truth = np.concatenate([samples.classes[test] for _, test in divided])
+    scores = {
+        strength: np.concatenate(
+            [
+                of_scikit_learn(samples, train, strength).decision_function(samples.embeddings[test, 0])
+                for train, test in divided
+            ]
         )
-        truth = np.concatenate([samples.classes[test] for _, test in divided])
-        assert loss == pytest.approx(log_loss(truth, rows), abs=1e-4)
-    assert heads.choose_strength(samples, everything) == min(losses, key=losses.get)
-    assert heads.choose_strength(samples, np.array([0, 1, 6, 12])) == heads.USUAL_STRENGTH
+        for strength in heads.STRENGTHS
+    }
+    losses = {strength: log_loss(truth, softmax(one, axis=1)) for strength, one in scores.items()}
+    choice = heads.choose(samples, everything)
+    assert choice.strength == min(losses, key=losses.get)
+
+    def penalised(t):
+        loss = log_loss(truth, softmax(scores[choice.strength] / t, axis=1))
+        return len(truth) * loss + (np.log(t) / heads.SPREAD) ** 2 / 2
+
+    grid = np.exp(np.linspace(-1, 1, 401))
+    assert choice.temperature == pytest.approx(min(grid, key=penalised), rel=0.01)
+    assert heads.choose(samples, np.array([0, 1, 6, 12])) == heads.Choice(heads.USUAL_STRENGTH, 1.0)
+
+
+def test_a_few_clips_that_can_be_told_get_scores_that_say_so():
+    """Eight clips of each class, of groups of their own: what was fitted with all is as certain as the folds were."""
+    centre = np.zeros(1024)
+    centre[:40] = 1.0
+    unseen = np.random.default_rng(9).normal(size=(200, 1024)).astype(np.float32)
+    truth = np.arange(200) % 2
+    noise = np.random.default_rng(8).normal(size=(16, 1024))
+    samples = made(np.arange(16) % 2, np.arange(16), noise + np.outer(np.arange(16) % 2, centre))
+    everything = np.arange(16)
+    choice = heads.choose(samples, everything)
+    head = heads.fits(samples, everything, [choice.strength])[0].cooled(choice.temperature)
+    scores = softmax(head.logits(unseen + np.outer(truth, centre).astype(np.float32)), axis=1)
+    assert np.mean(scores.argmax(axis=1) == truth) > 0.7
+    assert scores.max(axis=1).mean() == pytest.approx(np.mean(scores.argmax(axis=1) == truth), abs=0.12)
 
 
 @pytest.mark.parametrize("factor", [0.3, 1.0, 4.0])
@@ -191,18 +238,33 @@ def test_a_clips_probabilities_are_the_mean_of_its_windows():
 def test_calibration_is_judged_on_folds_that_the_temperature_has_not_seen():
     samples = balanced(3, 6, 3)
     checked = validation.validate(samples)
-    train, test = checked.folds[0]
-    cooled = checked.logits[np.isin(samples.example, test)] / heads.temperature_of(samples, checked.logits, train)
-    np.testing.assert_allclose(checked.probabilities[test], softmax(cooled, axis=1))
+    for (train, test), choice in zip(checked.folds, checked.choices, strict=True):
+        assert choice == heads.choose(samples, train)
+        cooled = checked.logits[np.isin(samples.example, test)] / choice.temperature
+        np.testing.assert_allclose(checked.probabilities[test], softmax(cooled, axis=1))
     assert np.isfinite(checked.logits).all()
 
 
 def test_nothing_is_chosen_with_what_it_is_tested_on(monkeypatch):
     samples = balanced(2, 5, 2)
-    choose, seen = heads.choose_strength, []
-    monkeypatch.setattr(heads, "choose_strength", lambda given, chosen: seen.append(chosen) or choose(given, chosen))
+    choose, seen = heads.choose, []
+    monkeypatch.setattr(heads, "choose", lambda given, chosen: seen.append(chosen) or choose(given, chosen))
     checked = validation.validate(samples)
     assert len(seen) == len(checked.folds) == 5
     for chosen, (train, test) in zip(seen, checked.folds, strict=True):
         assert chosen.tolist() == train.tolist()
         assert not set(chosen) & set(test)
+
+
+def test_scores_that_say_nothing_are_named():
+    rng = np.random.default_rng(2)
+    noise = made(np.arange(40) % 2, np.arange(40) // 4, rng.normal(size=(40, 12)))
+    loss = validation.log_loss(noise, validation.validate(noise).probabilities)
+    assert loss["guessing"] == pytest.approx(np.log(2))
+    assert f"{loss['value']:.2f} ({loss['low']:.2f} … {loss['high']:.2f}), and guessing has 0.69" in doubt(loss)
+    telling = balanced(3, 6, 3)
+    probabilities = validation.validate(telling).probabilities
+    loss = validation.log_loss(telling, probabilities)
+    assert loss["value"] == pytest.approx(log_loss(telling.classes, probabilities))
+    assert doubt(loss) == ""
+    assert "0.80, and guessing" in doubt({"value": 0.8, "low": np.nan, "high": np.nan, "guessing": 0.69})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,21 @@ def advice(measured: Mapping[str, Any]) -> list[str]:
     if NONE not in [row["label"] for row in measured["figures"]["classes"]]:
         texts.append(f"A class {NONE} with anything else, or every window is one of these classes.")
     return texts
+
+
+def doubt(log_loss: Mapping[str, float]) -> str:
+    """Say so when the scores of clips that were not taught with are not known to be better than guessing; else "".
+
+    log_loss: see validate.log_loss.
+    """
+    value, low, high, guessing = (log_loss[name] for name in ("value", "low", "high", "guessing"))
+    if (high if math.isfinite(high) else value) < guessing:
+        return ""
+    interval = f" ({low:.2f} … {high:.2f})" if math.isfinite(high) else ""
+    return (
+        f"The scores say nothing of clips that were not taught with: their log loss is {value:.2f}{interval}, and "
+        f"guessing has {guessing:.2f}. More clips, of more sources or people, are needed."
+    )
 
 
 def pair_in_words(samples: Samples, pair: Pair) -> str:

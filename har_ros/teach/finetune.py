@@ -93,6 +93,7 @@ def _finish(
     measured = {
         **chosen,
         "figures": validation.figures(part, probabilities),
+        "log_loss": validation.log_loss(part, probabilities),
         "calibration": validation.calibration(part, probabilities),
         "uncalibrated_error": validation.calibration(part, heads.by_example(part, held_out))["error"],
         "losses": trained.losses,
@@ -155,7 +156,8 @@ def _train(lesson: Lesson, taught: Ints, test: Ints | None, folder: Path, traini
     samples, prepared = lesson.samples, lesson.prepared
     assert prepared.spec is not None  # it takes frames
     torch.manual_seed(0)
-    start = heads.head_of(heads.fit(samples, taught, heads.choose_strength(samples, taught)))
+    choice = heads.choose(samples, taught)
+    start = heads.fits(samples, taught, [choice.strength])[0].cooled(choice.temperature)
     model = load_onnx(prepared.path)
     backbone = OnnxModule(model)
     backbone.freeze(training.frozen)

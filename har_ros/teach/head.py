@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from har_ros.teach.samples import Samples
@@ -20,9 +20,11 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """scikit-learn's C, from which cross-validation chooses: the inverse of the regularisation's strength."""
 USUAL_STRENGTH = 1e-2
 """Where there are too few groups to choose."""
+SPREAD = 0.25
+"""Of the logarithm of the temperature of logits whose strength was chosen by their own log loss, which is near 1."""
 FOLDS, INNER_FOLDS = 10, 5
 """Of the figures, and of the choice within each; fewer where a class has fewer groups."""
-ITERATIONS = 3000
+ITERATIONS = 1000
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Fold = tuple[Ints, Ints]
@@ -66,18 +68,37 @@ def folds(classes: Ints, groups: NDArray[np.str_], most: int = FOLDS) -> list[Fo
     return []
 
 
-def fit(samples: Samples, examples: Ints, strength: float) -> Pipeline:
-    """Return scikit-learn's standardisation and logistic regression, fitted to these examples.
+def fits(samples: Samples, examples: Ints, strengths: Sequence[float]) -> list[Head]:
+    """Return scikit-learn's standardisation and logistic regression of each strength, fitted to these examples.
 
-    All classes weigh the same, within a class all examples, within an example all windows and views.
+    All classes weigh the same, within a class all examples, within an example all windows and views. Each fit begins
+    where the one before ended, so the strengths should ascend.
     """
     taken, weight = _weights(samples, examples)
     views = samples.embeddings.shape[1]
-    rows = samples.embeddings[taken].reshape(-1, samples.embeddings.shape[-1])
+    rows = samples.embeddings[taken].reshape(-1, samples.embeddings.shape[-1]).astype(np.float64)
     classes = np.repeat(samples.classes[samples.example[taken]], views)
     weight = np.repeat(weight / views, views)
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=ITERATIONS))
-    return pipeline.fit(rows, classes, standardscaler__sample_weight=weight, logisticregression__sample_weight=weight)
+    scaler = StandardScaler().fit(rows, sample_weight=weight)
+    basis, coordinates = _row_space(scaler.transform(rows))
+    regression = LogisticRegression(max_iter=ITERATIONS, solver="newton-cg", warm_start=True)
+    return [
+        _head(scaler, basis, regression.set_params(C=strength).fit(coordinates, classes, weight))
+        for strength in strengths
+    ]
+
+
+def _row_space(rows: Floats) -> tuple[Floats, Floats]:
+    """Return an orthonormal basis (D×r) of what the rows (n×D) span, and the rows in it (n×r).
+
+    The weights of a regularised regression lie in it (representer theorem), so few rows need few coordinates.
+    """
+    if 2 * len(rows) > rows.shape[1]:  # where they need as many, finding them costs more than it saves
+        return np.eye(rows.shape[1]), rows
+    squares, vectors = eigh(rows @ rows.T)
+    kept = squares > squares[-1] * 1e-10
+    lengths = np.sqrt(squares[kept])
+    return rows.T @ (vectors[:, kept] / lengths), vectors[:, kept] * lengths
 
 
 def _weights(samples: Samples, examples: Ints) -> tuple[Ints, Floats]:
@@ -92,54 +113,65 @@ def _weights(samples: Samples, examples: Ints) -> tuple[Ints, Floats]:
     return taken, share / windows[samples.example[taken]]
 
 
-def head_of(pipeline: Pipeline) -> Head:
-    """Return the one linear layer that does what the pipeline does; two classes have a column each."""
-    scaler, regression = pipeline[0], pipeline[1]
-    weights = regression.coef_.T / scaler.scale_[:, None]
+def _head(scaler: StandardScaler, basis: Floats, regression: LogisticRegression) -> Head:
+    """Return the one linear layer that does what the two do; two classes have a column each."""
+    weights = basis @ regression.coef_.T / scaler.scale_[:, None]
     bias = regression.intercept_ - scaler.mean_ @ weights
     if weights.shape[1] == 1:  # scikit-learn's logit of the second class against the first
         weights, bias = np.concatenate([-weights, weights], axis=1) / 2, np.concatenate([-bias, bias]) / 2
     return Head(weights, bias)
 
 
-def held_out_logits(samples: Samples, divided: list[Fold], strength: float) -> Floats:
-    """Return the logits of all windows, each by a head that was fitted without its fold."""
-    logits = np.full((len(samples.example), len(samples.labels)), np.nan)
+def held_out_logits(samples: Samples, divided: list[Fold], strengths: Sequence[float]) -> Floats:
+    """Return the logits of all windows for each strength, S×n×C, each by a head that was fitted without its fold."""
+    logits = np.full((len(strengths), len(samples.example), len(samples.labels)), np.nan)
     for train, test in divided:
         windows = np.isin(samples.example, test)
-        logits[windows] = head_of(fit(samples, train, strength)).logits(samples.embeddings[windows, 0])
+        for number, head in enumerate(fits(samples, train, strengths)):
+            logits[number, windows] = head.logits(samples.embeddings[windows, 0])
     return logits
 
 
-def choose_strength(samples: Samples, examples: Ints) -> float:
-    """Return the one of STRENGTHS with the least cross-validated loss among these examples, all classes alike."""
-    return min(losses(samples, examples).items(), key=lambda item: item[1], default=(USUAL_STRENGTH, 0.0))[0]
+@dataclass(frozen=True)
+class Choice:
+    """strength: scikit-learn's C. temperature: what its logits are to be divided by."""
+
+    strength: float
+    temperature: float
 
 
-def losses(samples: Samples, examples: Ints) -> dict[float, float]:
-    """Return the cross-validated loss (nats) of each of STRENGTHS; nothing where there are too few groups."""
+def choose(samples: Samples, examples: Ints) -> Choice:
+    """Return the one of STRENGTHS with the least cross-validated loss among these examples, all classes alike.
+
+    The temperature is that of the held-out logits of this strength: those of another are of another size.
+    The usual where there are too few groups.
+    """
     divided = folds(samples.classes[examples], samples.groups[examples], INNER_FOLDS)
-    inner = [(examples[train], examples[test]) for train, test in divided]
+    if not divided:
+        return Choice(USUAL_STRENGTH, 1.0)
     taken, weight = _weights(samples, examples)
     classes = samples.classes[samples.example[taken]]
-    found = {}
-    for strength in STRENGTHS if inner else ():
-        logits = held_out_logits(samples, inner, strength)[taken]
-        loss = -log_softmax(logits, axis=1)[np.arange(len(taken)), classes]
-        found[strength] = float((loss * weight).sum() / weight.sum())
-    return found
+    inner = [(examples[train], examples[test]) for train, test in divided]
+    logits = held_out_logits(samples, inner, STRENGTHS)[:, taken]
+    best = int(np.argmin([_loss(one, classes, weight) for one in logits]))
+    return Choice(STRENGTHS[best], temperature(logits[best], classes, weight, SPREAD))
 
 
-def temperature(logits: Floats, classes: Ints, weights: Floats) -> float:
+def _loss(logits: Floats, classes: Ints, weights: Floats) -> float:
+    """Return the sum of the rows' log losses (nats)."""
+    return float(-(weights * log_softmax(logits, axis=1)[np.arange(len(classes)), classes]).sum())
+
+
+def temperature(logits: Floats, classes: Ints, weights: Floats, spread: float = 1.0) -> float:
     """Return what logits are to be divided by so that their softmax is calibrated: the least log loss.
 
-    Guo et al., On Calibration of Modern Neural Networks (ICML 2017). logits: n×C. weights: of each row. The standard
-    normal as the logarithm's prior weighs as one clip does, and keeps a few clips that are all right from certainty.
+    Guo et al., On Calibration of Modern Neural Networks (ICML 2017). logits: n×C. weights: of each row; they add up to
+    the number of clips. spread: standard deviation of the normal prior of the logarithm, which keeps a few clips that
+    are all right from certainty.
     """
 
     def loss(log_temperature: float) -> float:
-        cooled = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return float(-(weights * cooled[np.arange(len(classes)), classes]).sum() + log_temperature**2 / 2)
+        return _loss(logits / np.exp(log_temperature), classes, weights) + (log_temperature / spread) ** 2 / 2
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
 

@@ -13,6 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from threadpoolctl import threadpool_limits
 
 from har_ros.backends import BackendSettings
 from har_ros.card import ModelCard, NetworkFile
@@ -25,7 +26,7 @@ from har_ros.models.prepare import PreparedNetwork
 from har_ros.models.signature import load_onnx
 from har_ros.teach import head as heads
 from har_ros.teach import validate as validation
-from har_ros.teach.advice import advice, pair_in_words, pair_told
+from har_ros.teach.advice import advice, doubt, pair_in_words, pair_told
 from har_ros.teach.dataset import Dataset
 from har_ros.teach.duplicates import joined, near_duplicates
 from har_ros.teach.embed import Embedder, Windows, embed
@@ -90,25 +91,28 @@ def teach(
     with Embedder(find_model(settings.model), backend, settings.frames, settings.mirror) as embedder:
         lesson = learn_from(embedder, dataset, settings, console)
     samples, everything = lesson.samples, np.arange(len(lesson.samples.examples))
-    with told(console) as tell:
+    with told(console) as tell, threadpool_limits(1):  # the matrices are small: more threads wait for each other
         checked = validation.validate(samples, tell)
-        measured = {
+        measured: dict[str, Any] = {
             "validation": f"{len(checked.folds)}-fold cross-validation",
             "figures": validation.figures(samples, checked.probabilities),
+            "log_loss": validation.log_loss(samples, checked.probabilities),
             "calibration": validation.calibration(samples, checked.probabilities),
             "uncalibrated_error": validation.calibration(samples, checked.raw)["error"],
             "learning_curve": validation.learning_curve(samples, checked, tell),
             "gains": validation.gains(samples, checked, tell),
         }
         tell("the network")
-        strength = heads.choose_strength(samples, everything)
-        head = heads.head_of(heads.fit(samples, everything, strength)).cooled(checked.temperature)
+        choice = heads.choose(samples, everything)
+        [fitted] = heads.fits(samples, everything, [choice.strength])
+        head = fitted.cooled(choice.temperature)
     network = taught_network(load_onnx(lesson.prepared.path), *head.rounded())
     measured["advice"] = advice(measured)
-    measured["temperature"] = checked.temperature
+    measured["temperature"] = choice.temperature
     measured["chosen"] = {
-        "regularisation (C)": strength,
-        "C in the folds": ", ".join(f"{one:g}" for one in checked.strengths),
+        "regularisation (C)": choice.strength,
+        "C in the folds": ", ".join(f"{one.strength:g}" for one in checked.choices),
+        "temperature in the folds": ", ".join(f"{one.temperature:.3g}" for one in checked.choices),
     }
     return write(folder, lesson, network, measured, samples, checked.probabilities)
 
@@ -179,6 +183,7 @@ def _metrics(name: str, lesson: Lesson, measured: Mapping[str, Any], tested: Sam
         "grouping": lesson.dataset.grouping,
         "advice": [],
         **measured,
+        "doubt": doubt(measured["log_loss"]),
         "duplicates": lesson.duplicates,
         "left_out": lesson.left_out,
         "settings": {

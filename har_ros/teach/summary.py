@@ -33,6 +33,8 @@ def show(metrics: Mapping[str, Any], folder: Path) -> None:
         f"clips recognised: {accuracy}, {metrics['validation']}, groups: {metrics['grouping']}",
         **PLAIN,
     )
+    if metrics["doubt"]:
+        console.print(metrics["doubt"], **PLAIN)
     for pair in metrics["duplicates"][:MOST_PAIRS]:
         console.print(pair["text"], **PLAIN)
     if (more := len(metrics["duplicates"]) - MOST_PAIRS) > 0:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from har_ros.evaluate import metrics
 from har_ros.teach import head as heads
-from har_ros.teach.head import Floats, Fold, Ints
+from har_ros.teach.head import Choice, Floats, Fold, Ints
 from har_ros.teach.samples import Samples
 
 SIZES = (5, 10, 20, 50, 100, 200, 500)
@@ -30,40 +30,31 @@ Tell = Callable[[str], None]
 class Validation:
     """What cross-validation said of each of m examples.
 
-    folds: as examples were divided. strengths: chosen in each, without its test clips. logits: of all windows.
-    temperature: of all held-out logits. probabilities: m×C, calibrated without the example's own fold. raw: before
-    calibration.
+    folds: as examples were divided. choices: made in each, without its test clips. logits: of all windows, before
+    calibration. probabilities: m×C, calibrated without the example's own fold. raw: before calibration.
     """
 
     folds: list[Fold]
-    strengths: list[float]
+    choices: list[Choice]
     logits: Floats
-    temperature: float
     probabilities: Floats
     raw: Floats
 
 
 def validate(samples: Samples, tell: Tell = lambda what: None) -> Validation:
-    """Cross-validate by groups. The strength is chosen and the temperature fitted without what they are tested on."""
+    """Cross-validate by groups. Strength and temperature are chosen in each fold without what they are tested on."""
     divided = heads.folds(samples.classes, samples.groups)
-    strengths = []
+    choices = []
     logits = np.full((len(samples.example), len(samples.labels)), np.nan)
+    cooled = np.array(logits)
     for number, (train, test) in enumerate(divided, 1):
         tell(f"cross-validation, fold {number} of {len(divided)}")
-        strengths.append(heads.choose_strength(samples, train))
+        choices.append(heads.choose(samples, train))
         windows = np.isin(samples.example, test)
-        logits[windows] = heads.held_out_logits(samples, [(train, test)], strengths[-1])[windows]
-    cooled = np.array(logits)
-    for train, test in divided:
-        cooled[np.isin(samples.example, test)] /= heads.temperature_of(samples, logits, train)
-    return Validation(
-        divided,
-        strengths,
-        logits,
-        heads.temperature_of(samples, logits, np.arange(len(samples.examples))),
-        heads.by_example(samples, cooled),
-        heads.by_example(samples, logits),
-    )
+        [found] = heads.held_out_logits(samples, [(train, test)], [choices[-1].strength])
+        logits[windows] = found[windows]
+        cooled[windows] = found[windows] / choices[-1].temperature
+    return Validation(divided, choices, logits, heads.by_example(samples, cooled), heads.by_example(samples, logits))
 
 
 def figures(samples: Samples, probabilities: Floats) -> dict[str, Any]:
@@ -105,6 +96,16 @@ def calibration(samples: Samples, probabilities: Floats) -> dict[str, Any]:
     return {"error": metrics.calibration_error(confidence, right), "bins": [row for row in rows if row["clips"]]}
 
 
+def log_loss(samples: Samples, probabilities: Floats) -> dict[str, float]:
+    """Return the mean log loss (nats), all classes alike, as a figure; `guessing`: that of saying each class alike."""
+    classes, count = samples.classes, len(samples.labels)
+    weights = 1 / np.bincount(classes, minlength=count)[classes]
+    losses = -np.log(np.maximum(probabilities[np.arange(len(classes)), classes], np.finfo(np.float32).tiny))
+    draw = Draws(samples.groups)
+    figure = interval(metrics.ratio(draw.sums(weights * losses), draw.sums(weights)))
+    return {**figure, "guessing": float(np.log(count))}
+
+
 def learning_curve(samples: Samples, validation: Validation, tell: Tell = lambda what: None) -> list[dict[str, Any]]:
     """Return the accuracy when so many clips of each class are taught, drawn REPEATS times in each fold."""
     most = max(int(np.bincount(samples.classes[train]).max()) for train, _ in validation.folds)
@@ -113,11 +114,11 @@ def learning_curve(samples: Samples, validation: Validation, tell: Tell = lambda
     for size in (*(size for size in SIZES if size < most), most):
         tell(f"learning curve, {size} clips per class")
         chosen = np.random.default_rng(size)
-        repeats = 1 if size == most else max(1, min(REPEATS, DRAWN // size))
-        right = np.zeros(len(samples.examples))
+        repeats = 0 if size == most else max(1, min(REPEATS, DRAWN // size))
+        right = np.zeros(len(samples.examples)) if repeats else validation.raw.argmax(axis=1) == samples.classes
         for _ in range(repeats):
             taught = [(_some(samples, train, size, chosen), test) for train, test in validation.folds]
-            right += _right(samples, validation, taught) / repeats
+            right += (_said(samples, validation, taught) == samples.classes) / repeats
         accuracy = interval(metrics.ratio(draw.sums(right), draw.sums(np.ones(len(right)))))
         rows.append({"clips_per_class": size, "accuracy": accuracy})
     return rows
@@ -183,14 +184,10 @@ def _macro_f1(samples: Samples, said: Ints) -> float:
 
 def _said(samples: Samples, validation: Validation, divided: list[Fold]) -> Ints:
     logits = np.zeros_like(validation.logits)
-    for (train, test), strength in zip(divided, validation.strengths, strict=True):
+    for (train, test), choice in zip(divided, validation.choices, strict=True):
         windows = np.isin(samples.example, test)
-        logits[windows] = heads.held_out_logits(samples, [(train, test)], strength)[windows]
+        logits[windows] = heads.held_out_logits(samples, [(train, test)], [choice.strength])[0][windows]
     return np.asarray(heads.by_example(samples, logits).argmax(axis=1))
-
-
-def _right(samples: Samples, validation: Validation, divided: list[Fold]) -> NDArray[np.bool_]:
-    return np.asarray(_said(samples, validation, divided) == samples.classes)
 
 
 def _some(samples: Samples, train: Ints, size: int, rng: np.random.Generator) -> Ints:
