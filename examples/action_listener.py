@@ -20,9 +20,13 @@ from vision_msgs.msg import Classification
 
 @dataclass
 class Camera:
-    """What was last heard of a camera. since: stamp of the first answer in a row that names the action, in seconds."""
+    """What was last heard of a camera, by the clock and by its stamps, in seconds.
+
+    since: stamp of the first answer in a row that names the action.
+    """
 
     heard: float
+    stamp: float
     since: float | None = None
     held: bool = False
     silent: bool = False
@@ -44,14 +48,15 @@ class ActionListener(Node):
 
     def _on_answer(self, message: Classification) -> None:
         name, stamp = message.header.frame_id, Time.from_msg(message.header.stamp).nanoseconds / 1e9
-        camera = self._cameras.setdefault(name, Camera(time.monotonic()))
+        camera = self._cameras.setdefault(name, Camera(time.monotonic(), stamp))
+        gap, camera.stamp = stamp - camera.stamp, stamp
         camera.heard, camera.silent = time.monotonic(), False
         # No results: the camera works, and nothing reached actionnet's threshold.
         best = message.results[0] if message.results else None
         if best is None or best.class_id != self._action or best.score < self._score:
             camera.since, camera.held = None, False
             return
-        if camera.since is None or stamp < camera.since:  # a bag that begins again goes back in time
+        if camera.since is None or not 0 <= gap <= self._patience:  # behind a gap it is another time
             camera.since, camera.held = stamp, False
         # The stamp is that of the image, so a busy machine does not make an action longer.
         if stamp - camera.since >= self._seconds and not camera.held:
