@@ -34,6 +34,19 @@ NOT_RUN = {
 }
 """Commands that need a robot or change the machine, and why a test does not run them."""
 
+ROSDEP = {
+    "numpy": "python3-numpy",
+    "opencv-python-headless": "python3-opencv",
+    "PyYAML": "python3-yaml",
+    "rich": "python3-rich",
+    "Jinja2": "python3-jinja2",
+    "matplotlib": "python3-matplotlib",
+    "scipy": "python3-scipy",
+    "scikit-learn": "python3-sklearn",
+    "pytest": "python3-pytest",
+}
+"""Packages of PyPI → the keys that rosdistro's rosdep/python.yaml had in August 2026; rosdep ends at an unknown one."""
+
 
 class ParsedError(BaseException):
     """The command line was understood."""
@@ -149,6 +162,16 @@ def check_executable(words, parse_only):
         assert rest[0] == "--ros-args"
         given = {word.partition(":=")[0] for word in rest[1:] if word != "-p"}
         assert given <= {row.name for row in VIDEO_SOURCE}
+
+
+def test_a_robot_gets_all_that_the_package_needs():
+    """From rosdep, or from pip where rosdep does not have it."""
+    keys = set(re.findall(r"depend>(python3-[^<]+)<", (REPOSITORY / "package.xml").read_text()))
+    assert keys <= set(ROSDEP.values())
+    [pip] = [words for words in shell_commands() if words[:2] == ["pip", "install"]]
+    needed = re.findall(r"^([\w-]+)", (REPOSITORY / "requirements.txt").read_text(), re.MULTILINE)
+    assert "openvino" in needed
+    assert [name for name in needed if name not in pip and ROSDEP.get(name) not in keys] == []
 
 
 def test_files_that_the_readme_names_are_there():
