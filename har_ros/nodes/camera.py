@@ -82,6 +82,8 @@ class Camera:
 
     def fail(self, text: str) -> None:
         """Take note that a window had no answer."""
+        if not self._node.context.ok():  # it could not be published, because the node ends
+            return
         self.windows_failed += 1
         self.window_error = f"no action for this window: {text}"
         self._warn(self.window_error)

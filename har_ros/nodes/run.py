@@ -80,7 +80,7 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
             node.start()
         rclpy.spin(node, executor)
     except HarError as error:
-        get_logger(node.get_name() if node else "har_ros").fatal(str(error))
+        (node.get_logger() if node else get_logger("har_ros")).fatal(str(error))
         status = 1
     except (ExternalShutdownException, KeyboardInterrupt):
         pass
