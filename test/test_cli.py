@@ -14,7 +14,6 @@ from small_networks import linear_network, write_card
 from streamable_networks import ARCHITECTURES
 from test_source import picture, write_pictures, write_video
 
-from har_ros.card import load_card
 from har_ros.evaluate import command as evaluate
 from har_ros.pixels import CameraImage
 from har_ros.recognizer import Recognizer
@@ -255,25 +254,6 @@ def test_a_card_is_checked_and_all_disagreements_are_printed(tmp_path):
         "small: network's input has T = 4 (?×4×8×8×3 float32), 5 expected",
         "small: network gives 5 classes, but there are 1 labels",
     ]
-
-
-def test_the_readmes_example(shared_data, capsys):
-    blocks = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[1] / "README.md").read_text(), re.DOTALL)
-    (example,) = [block for block in blocks if "Recognizer.open" in block]
-    assert len(example.splitlines()) < 10
-    capture, camera = cv2.VideoCapture(str(shared_data / "cricket.gif")), []
-    while len(camera) < 65 and (frame := capture.read()[1]) is not None:
-        camera.append((len(camera) * 40_000_000, frame))
-    exec(example, {"camera": camera})
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [str(63 * 40_000_000), str(64 * 40_000_000)]
-    assert all("'playing cricket', 0.9" in line for line in lines)
-
-
-def test_the_readmes_card(tmp_path):
-    blocks = re.findall(r"```yaml\n(.*?)```", (Path(__file__).parents[1] / "README.md").read_text(), re.DOTALL)
-    (tmp_path / "card.yaml").write_text(blocks[0])
-    assert load_card(tmp_path / "card.yaml").window.frames == 16
 
 
 def test_models_continual_shows_every_layer_with_a_state(tmp_path):

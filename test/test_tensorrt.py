@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("module_cache")
 
 @pytest.mark.skipif(not gpu_missing(), reason="there is a GPU")
 def test_a_missing_gpu_is_one_sentence_and_auto_takes_openvino(tmp_path, caplog):
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "har_ros")
     (network,) = small_clip(tmp_path)
     with pytest.raises(
         BackendMissingError, match=r"there is no NVIDIA GPU that can be used .*; check with nvidia-smi"
