@@ -70,8 +70,8 @@ constraints:
 	@$(MAKE) lock
 
 # The hashes of all files that PyPI has of these versions, so that they hold for every Python and processor.
-COMPILE := build/tools/bin/uv pip compile -q --no-python-downloads --python-version 3.10 --default-index https://pypi.org/simple \
-    --universal --generate-hashes --no-strip-extras --no-header --no-annotate --constraints dev/constraints.txt
+COMPILE := build/tools/bin/uv pip compile -q --no-python-downloads --python-version 3.10 --universal \
+    --generate-hashes --no-strip-extras --no-header --no-annotate --constraints dev/constraints.txt
 lock: build/tools/.ready
 	@echo setuptools | $(COMPILE) --output-file dev/build.txt -
 	@$(COMPILE) --output-file dev/lock.txt dev/requirements.txt
