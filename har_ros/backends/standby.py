@@ -47,7 +47,7 @@ class Standby:
 
     def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
         """See Backend."""
-        if made := self._taken():
+        if made := self._take():
             before, self._serving = self._serving, made
             before.close()
             logger.info("%s serves from now on", made.name)
@@ -55,16 +55,18 @@ class Standby:
 
     def close(self) -> None:
         """See Backend. A build goes on, what it makes is freed, and Python waits for it before it ends."""
+        with self._lock:
+            self._closed = True
         try:
-            if made := self._taken(last=True):
+            if made := self._take():
                 made.close()
         finally:
             self._serving.close()
 
-    def _taken(self, last: bool = False) -> Backend | None:
+    def _take(self) -> Backend | None:
         """Return what was made, once."""
         with self._lock:
-            made, self._made, self._closed = self._made, None, last
+            made, self._made = self._made, None
         return made
 
     def _make(self, make: Callable[[], Backend]) -> None:

@@ -72,9 +72,9 @@ class ActionNet(Program, LifecycleNode):
             self.get_logger().info(f"waiting for: ros2 lifecycle set {self.get_fully_qualified_name()} configure")
         self._started = True
 
-    def stop(self) -> bool:
+    def stop(self) -> None:
         """See Program."""
-        return self._deactivate() and self._cleanup()
+        self._free()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the network."""
@@ -94,7 +94,7 @@ class ActionNet(Program, LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop the work and free the network."""
-        return self._transition(self.stop)
+        return self._transition(self._free)
 
     def _transition(self, action: Callable[[], object]) -> TransitionCallbackReturn:
         """Keep what went wrong, since rclpy does not, and log it unless `start` will raise it."""
@@ -144,6 +144,9 @@ class ActionNet(Program, LifecycleNode):
         active.cameras.close()
         return active.worker.stop(PATIENCE)
 
+    def _free(self) -> bool:
+        return self._deactivate() and self._cleanup()
+
     def _cleanup(self) -> bool:
         """Free the network. One that cannot be freed is given up: the next one may work."""
         recognizer = self.recognizer
@@ -155,7 +158,7 @@ class ActionNet(Program, LifecycleNode):
         try:
             recognizer.close()
         except Exception as error:
-            self.get_logger().error(f"the network was not freed ({told(error)}); restart the node if memory is short")
+            self.get_logger().error(f"the network cannot be freed ({told(error)}); restart the node if memory is short")
         finally:
             self._network_lock.release()
         return True

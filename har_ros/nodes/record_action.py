@@ -58,11 +58,10 @@ class RecordAction(Program):
         self._logger.info(f"waiting for images on {', '.join(cameras)}")
         self.create_timer(TICK, self._tick, clock=self._steady)
 
-    def stop(self) -> bool:
+    def stop(self) -> None:
         """See Program. A take that is not finished is given up."""
         if self._take is not None:
             self._take.discard()
-        return True
 
     def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
         try:

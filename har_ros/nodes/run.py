@@ -30,9 +30,8 @@ class Program(Node):
     def start(self) -> None:
         """Read the parameters and begin. Raises HarError when they cannot work."""
 
-    def stop(self) -> bool:
-        """End the work, also one that did not start. Returns False when a part of it cannot be ended."""
-        return True
+    def stop(self) -> None:
+        """End the work, also one that did not start."""
 
 
 class _ToRos(logging.Handler):
@@ -94,8 +93,8 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
     try_shutdown()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # Python's end makes other handlers the default, which kills
-    if threading.active_count() > 1:  # a network that hangs, an engine that is built: they would crash while Python
-        os._exit(status)  # takes down what they use
+    if threading.active_count() > 1:  # a network that hangs, or an engine's build
+        os._exit(status)  # they would crash while Python takes down what they use
     return status
 
 
