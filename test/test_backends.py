@@ -148,6 +148,30 @@ def test_what_is_made_after_the_end_is_freed():
     assert gpu.closed
 
 
+class Unfreeable(Fixed):
+    """A backend whose memory cannot be given back."""
+
+    def close(self):
+        raise ModelError("the device is lost")
+
+
+def test_a_backend_that_cannot_be_freed_does_not_keep_the_other_from_its_work_or_its_end():
+    ready, cpu, gpu = threading.Event(), Unfreeable("cpu", 1), Fixed("gpu", 2)
+    standby = Standby(cpu, lambda: ready.wait(10) and gpu)
+    ready.set()
+    standby._thread.join(timeout=10)
+    with pytest.raises(ModelError, match="the device is lost"):
+        standby.infer([0])
+    assert standby.infer([0, 0]).tolist() == [[2], [2]]
+    ready, cpu = threading.Event(), Fixed("cpu", 1)
+    standby = Standby(cpu, lambda: ready.wait(10) and Unfreeable("gpu", 2))
+    ready.set()
+    standby._thread.join(timeout=10)
+    with pytest.raises(ModelError, match="the device is lost"):
+        standby.close()
+    assert cpu.closed
+
+
 def test_what_openvino_cannot_load_or_run_is_one_sentence(network, tmp_path):
     settings = BackendSettings("openvino", "f32")
     with pytest.raises(

@@ -1,12 +1,15 @@
 """The managed node, driven by its services as `ros2 lifecycle` does."""
 
 import gc
+import itertools
 import threading
 import weakref
 from pathlib import Path
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+
+from har_ros.errors import ModelError
 
 TOPIC = "/cam01/image_raw"
 
@@ -60,6 +63,23 @@ def test_what_configures_may_fail_in_any_way(robot, monkeypatch):
     assert robot.change("configure") == (True, "inactive")
 
 
+def test_a_network_that_cannot_be_freed_is_said_and_the_next_one_works(robot, monkeypatch):
+    robot = robot()
+    network = robot.node.recognizer.network
+
+    def fail():
+        raise ModelError("the device is lost")
+
+    monkeypatch.setattr(network, "close", fail)
+    assert robot.change("deactivate") == (True, "inactive")
+    for transition, state in (("cleanup", "unconfigured"), ("configure", "inactive"), ("activate", "active")):
+        assert robot.change(transition) == (True, state)
+    robot.connect()
+    assert len(robot.show(robot.cameras[0], 10, 20, 30, 40)) == 1
+    for transition, state in (("deactivate", "inactive"), ("cleanup", "unconfigured")):
+        assert robot.change(transition) == (True, state)
+
+
 def test_a_network_that_hangs_does_not_hold_up_deactivation(robot, held):
     """Nor does its late answer come out; the next worker waits for it."""
     robot = robot()
@@ -101,10 +121,14 @@ def test_windows_are_freed_at_once(robot):
 
 @pytest.mark.parametrize("rounds", [50])
 def test_memory_stays_the_same_over_many_activations(robot, rounds):
-    robot = robot()
+    robot, turns = robot(), itertools.count()
 
     def turn():
+        """Half of the turns load the network again, which another thread has run before."""
         robot.node.trigger_deactivate()
+        if next(turns) % 2:
+            robot.node.trigger_cleanup()
+            robot.node.trigger_configure()
         robot.node.trigger_activate()
         robot.connect()
         assert len(robot.show(robot.cameras[0], 10, 20, 30, 40)) == 1

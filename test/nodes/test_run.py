@@ -178,3 +178,53 @@ def test_signals_end_the_node_while_the_network_hangs(ros, tmp_path, brightness_
         process.send_signal(number)
         log = process.communicate(timeout=30)[1]
     assert (process.returncode, "Traceback" in log) == (0, False)
+
+
+STANDBY = """
+import atexit, threading
+from har_ros import recognizer
+from har_ros.backends.standby import Standby
+from har_ros.nodes.actionnet import main
+load = recognizer.load_backend
+def build():
+    print("building", flush=True)
+    threading.Event().wait()
+recognizer.load_backend = lambda *arguments: Standby(load(*arguments), build)
+atexit.register(print, "Python is taken down", flush=True)
+raise SystemExit(main())
+"""
+
+
+@pytest.mark.parametrize(("number", "loaded"), [(signal.SIGINT, False), (signal.SIGTERM, True)])
+def test_signals_end_the_node_while_an_engine_is_built(ros, tmp_path, brightness_card, number, loaded):
+    """Python must not be taken down under the thread that builds."""
+    alive = ros.inbox(DiagnosticArray, "/diagnostics")
+    command = [sys.executable, "-c", STANDBY, "--ros-args", "-p", f"model:={brightness_card}"]
+    with running(command, tmp_path) as process:
+        assert process.stdout.readline() == "building\n"
+        if loaded:
+            ros.receive(alive, "the first diagnostics")
+        process.send_signal(number)
+        out, log = process.communicate(timeout=30)
+    assert (process.returncode, out, "Traceback" in log) == (0, "", False)
+
+
+UNFREEABLE = """
+from har_ros.networks import ClipNetwork
+from har_ros.nodes.actionnet import main
+def fail(self):
+    raise RuntimeError("the device is lost")
+ClipNetwork.close = fail
+raise SystemExit(main())
+"""
+
+
+def test_a_network_that_cannot_be_freed_does_not_disturb_the_end(ros, tmp_path, brightness_card):
+    alive = ros.inbox(DiagnosticArray, "/diagnostics")
+    command = [sys.executable, "-c", UNFREEABLE, "--ros-args", "-p", f"model:={brightness_card}"]
+    with running(command, tmp_path) as process:
+        ros.receive(alive, "the first diagnostics")
+        process.send_signal(signal.SIGINT)
+        log = process.communicate(timeout=30)[1]
+    assert (process.returncode, "Traceback" in log) == (0, False)
+    assert "the network cannot be freed (RuntimeError: the device is lost); restart the node" in log

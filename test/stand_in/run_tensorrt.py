@@ -198,6 +198,31 @@ def test_an_encoder_is_freed_when_its_decoder_does_not_load(networks, loads):
         EncoderDecoder(networks[1:], load)
 
 
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        ("set_input_shape", "TensorRT takes no 3×4×8×8×3 for frames"),
+        ("set_tensor_address", "TensorRT takes no address"),
+    ],
+)
+def test_what_tensorrt_refuses_is_one_sentence_and_nothing_leaks(networks, loads, monkeypatch, call, reason):
+    loads["network"] = networks[0]
+    monkeypatch.setattr(Context, call, lambda *arguments: False)
+    with pytest.raises(ModelError, match=f"^{reason}.*; the log says why; set backend to openvino$"):
+        load_backend(networks[0], BackendSettings("tensorrt", max_batch=3))
+
+
+def test_a_batch_that_tensorrt_refuses_is_not_computed_with_another_shape(networks, loads, monkeypatch):
+    network = loads["network"] = networks[0]
+    backend = load_backend(network, BackendSettings("tensorrt", max_batch=3))
+    with monkeypatch.context() as patch:
+        patch.setattr(Context, "set_input_shape", lambda *arguments: False)
+        with pytest.raises(ModelError, match=r"^TensorRT takes no 2×"):
+            backend.infer(inputs_of(network)[:2])
+    assert len(backend.infer(inputs_of(network)[:2])) == 2
+    backend.close()
+
+
 def test_auto_takes_the_gpu(networks, loads):
     loads["network"] = networks[0]
     backend = load_backend(networks[0], BackendSettings("auto"))
