@@ -346,3 +346,40 @@ def test_the_card_is_that_of_its_base_but_for_the_classes(teach, teachable_card)
     assert found.input == base.input
     assert found.window == base.window
     assert (found.name, found.labels, found.outputs) == ("taught", "labels.txt", "logits")
+
+
+def test_a_test_set_is_measured_and_nothing_is_fitted_to_it(teach, dataset, tmp_path, capsys):
+    tests = tmp_path / "tests"
+    for number, (label, colour) in enumerate(COLOURS.items()):
+        for clip in range(3):
+            shown = COLOURS["red"] if (label, clip) == ("blue", 0) else colour
+            write_video(tests / label / f"g{clip}" / "t.avi", moving(shown, seed=900 + 10 * number + clip))
+    shutil.copy(dataset / "red/g0/0.avi", tests / "red/g0/copy.avi")
+    alone = teach(output="alone")
+    folder = teach("--test", tests)
+    assert (folder / "network.onnx").read_bytes() == (alone / "network.onnx").read_bytes()
+    assert (folder / "clips.csv").read_bytes() == (alone / "clips.csv").read_bytes()
+    rows = list(csv.DictReader((folder / "test.csv").open()))
+    assert {row["clip"] for row in rows if row["label"] != row["said"]} == {"blue/g0/t.avi"}
+    measured = results.read_json(folder / "metrics.json")["test"]
+    accuracy = measured["figures"]["accuracy"]
+    assert accuracy["value"] == pytest.approx(9 / 10)
+    assert accuracy["low"] < accuracy["value"] < accuracy["high"]
+    assert measured["log_loss"]["guessing"] == pytest.approx(np.log(3))
+    told = "red/g0/copy.avi of the test set is a near-duplicate of red/g0/0.avi, which is taught; remove one of them"
+    assert measured["duplicates"] == [told]
+    assert told in (folder / "report.html").read_text()
+    said = capsys.readouterr().out
+    assert told in said
+    assert f"test set: of 10 clips of {tests}, 0.900" in said
+
+
+def test_a_test_set_that_does_not_fit_is_refused(teach, dataset, tmp_path, capsys):
+    teach("--test", dataset, status=1)
+    assert "blue/g0/0.avi is taught and in the test set" in capsys.readouterr().err
+    for seed, label in enumerate(("red", "green")):
+        write_video(tmp_path / "tests" / label / "g0/0.avi", moving(seed=900 + seed))
+    teach("--test", tmp_path / "tests", status=1)
+    said = capsys.readouterr().err
+    assert "the test set has the class 'green', but taught are blue, red, none; rename or remove it" in said
+    assert not (tmp_path / "taught").exists()

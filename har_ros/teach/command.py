@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+from pathlib import Path
 
 from rich.console import Console
 
@@ -21,15 +22,19 @@ def run_teach(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="actionnet teach", description=__doc__)
     add_dataset_options(parser)
     add_teaching_options(parser)
+    parser.add_argument(
+        "--test", type=Path, metavar="DATASET", help="clips to try the network on, which nothing is fitted to"
+    )
     add_backend_options(parser)
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     signal.signal(signal.SIGTERM, interrupt)
     settings = Settings(options.model, options.frames, options.mirror, options.background)
     try:
-        dataset = dataset_of(options)
+        dataset = dataset_of(options, options.dataset)
+        test = dataset_of(options, options.test) if options.test else None
         folder = options.output.expanduser().absolute()
-        metrics = teach(dataset, folder, settings, backend_settings(options), options.overwrite, console)
+        metrics = teach(dataset, folder, settings, backend_settings(options), options.overwrite, console, test)
     except KeyboardInterrupt:
         console.print("interrupted; nothing was written, and the same command goes on from here")
         raise

@@ -28,7 +28,7 @@ from har_ros.teach.embed import Embedder, hop_of
 from har_ros.teach.graph import LOGITS, taught_network
 from har_ros.teach.head import Floats, Fold, Head, Ints
 from har_ros.teach.lesson import Lesson, Settings, learn_from, write
-from har_ros.teach.model import check_output
+from har_ros.teach.model import CLIPS, check_output
 from har_ros.teach.samples import only
 from har_ros.teach.torch_graph import OnnxModule
 from har_ros.teach.training import Finetuning, Network, TrainSettings, is_first, rank, train
@@ -100,7 +100,7 @@ def _finish(
         "temperature": temperature,
     }
     network = taught_network(trained.backbone, *trained.head.cooled(temperature).rounded())
-    return write(folder, lesson, network, measured, part, probabilities)
+    return write(folder, lesson, network, measured, [(CLIPS, part, probabilities)])
 
 
 @dataclass(frozen=True)

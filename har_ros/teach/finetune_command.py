@@ -35,7 +35,7 @@ def run_finetune(arguments: list[str]) -> int:
     folder = options.output.expanduser().absolute()
     try:
         metrics = finetune(
-            dataset_of(options),
+            dataset_of(options, options.dataset),
             folder,
             Settings(options.model, options.frames, options.mirror, options.background),
             training,

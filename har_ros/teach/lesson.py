@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,6 +37,7 @@ from har_ros.teach.model import (
     METRICS,
     NETWORK,
     REPORT,
+    TESTS,
     check_output,
     taught_card,
     write_model,
@@ -45,6 +46,7 @@ from har_ros.teach.model import (
 from har_ros.teach.report import write_report
 from har_ros.teach.samples import Samples, gather
 from har_ros.teach.table import write_clips
+from har_ros.teach.test_set import measure, test_set
 
 logger = logging.getLogger(__name__)
 
@@ -81,15 +83,23 @@ class Lesson:
 
 
 def teach(
-    dataset: Dataset, folder: Path, settings: Settings, backend: BackendSettings, overwrite: bool, console: Console
+    dataset: Dataset,
+    folder: Path,
+    settings: Settings,
+    backend: BackendSettings,
+    overwrite: bool,
+    console: Console,
+    test: Dataset | None = None,
 ) -> dict[str, Any]:
     """Write the taught network and its report. Returns what is in metrics.json. Raises HarError.
 
+    test: clips to try the network on, which nothing is fitted to.
     KeyboardInterrupt leaves nothing behind but the embeddings so far, in the cache.
     """
     check_output(folder, overwrite)
     with Embedder(find_model(settings.model), backend, settings.frames, settings.mirror) as embedder:
         lesson = learn_from(embedder, dataset, settings, console)
+        tests = test_set(test, *read(embedder, test, console), lesson.samples) if test else None
     samples, everything = lesson.samples, np.arange(len(lesson.samples.examples))
     with told(console) as tell, threadpool_limits(1):  # the matrices are small: more threads wait for each other
         checked = validation.validate(samples, tell)
@@ -114,7 +124,11 @@ def teach(
         "C in the folds": ", ".join(f"{one.strength:g}" for one in checked.choices),
         "temperature in the folds": ", ".join(f"{one.temperature:.3g}" for one in checked.choices),
     }
-    return write(folder, lesson, network, measured, samples, checked.probabilities)
+    tested = [(CLIPS, samples, checked.probabilities)]
+    if tests:
+        measured["test"], probabilities = measure(tests, head)
+        tested.append((TESTS, tests.samples, probabilities))
+    return write(folder, lesson, network, measured, tested)
 
 
 def learn_from(embedder: Embedder, dataset: Dataset, settings: Settings, console: Console) -> Lesson:
@@ -139,27 +153,28 @@ def write(
     lesson: Lesson,
     network: bytes,
     measured: Mapping[str, Any],
-    tested: Samples,
-    probabilities: Floats,
+    tested: Sequence[tuple[str, Samples, Floats]],
 ) -> dict[str, Any]:
     """Write the network's folder; returns what is in metrics.json. Raises HarError.
 
-    measured: validation, figures, calibration, temperature, what was chosen, and what else there is. tested: what the
-    probabilities speak of.
+    measured: validation, figures, calibration, temperature, what was chosen, and what else there is. tested: the file
+    of a table, its clips, and their probabilities, m×C; the first is what the report is about.
     """
     samples, base, prepared = lesson.samples, lesson.base, lesson.prepared
     description = f"{', '.join(samples.labels)}: taught on top of {base.name} with {len(samples.examples)} clips"
     embedding = base.network.embedding if base.network else None
     file = NetworkFile(NETWORK, prepared.input_blob, LOGITS, embedding=embedding)
     card = taught_card(base, folder.name, samples.labels, prepared.shape[0], file, description)
-    metrics = _metrics(card.name, lesson, measured, tested)
+    _, shown, probabilities = tested[0]
+    metrics = _metrics(card.name, lesson, measured, shown)
 
     def fill(place: Path) -> None:
         write_network(place, card, network, samples.labels)
         results.write_json(place / METRICS, metrics)
-        write_clips(place / CLIPS, tested, probabilities)
+        for name, clips, said in tested:
+            write_clips(place / name, clips, said)
         try:
-            write_report(place / REPORT, metrics, tested, probabilities)
+            write_report(place / REPORT, metrics, shown, probabilities)
         except HarError as error:  # the network is worth more
             logger.warning("%s", error)
 
@@ -182,6 +197,7 @@ def _metrics(name: str, lesson: Lesson, measured: Mapping[str, Any], tested: Sam
         "groups_tested": len(np.unique(tested.groups)),
         "grouping": lesson.dataset.grouping,
         "advice": [],
+        "test": None,
         **measured,
         "doubt": doubt(measured["log_loss"]),
         "duplicates": lesson.duplicates,

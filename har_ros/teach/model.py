@@ -15,7 +15,8 @@ from har_ros.errors import ConfigurationError, HarError
 from har_ros.models.locate import CARD
 
 NETWORK, LABELS, METRICS, REPORT, CLIPS = "network.onnx", "labels.txt", "metrics.json", "report.html", "clips.csv"
-FILES = (CARD, NETWORK, LABELS, METRICS, REPORT, CLIPS)
+TESTS = "test.csv"
+FILES = (CARD, NETWORK, LABELS, METRICS, REPORT, CLIPS, TESTS)
 
 
 def check_output(folder: Path, overwrite: bool) -> None:

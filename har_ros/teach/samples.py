@@ -81,13 +81,8 @@ def gather(materials: Iterable[Material], windows: Mapping[Path, Sequence[Window
 
     background: let what lies between segments be a class of its own, where it is found in two groups at least.
     """
-    found: list[tuple[Material, Windows, _Found]] = []
     materials = list(materials)
-    for material in materials:
-        for seen in windows.get(material.path, ()):
-            whole = material.label is not None
-            own = _whole(material, seen) if whole else _of_segments(material, seen, background)
-            found += [(material, seen, one) for one in own if one.windows]
+    found = _found(materials, windows, background)
     named = {segment.label for material, _, _ in found for segment in material.segments}
     if NONE not in named and len({m.group for m, _, one in found if one.label == NONE and m.label is None}) == 1:
         found = [item for item in found if item[2].label != NONE]
@@ -99,11 +94,48 @@ def gather(materials: Iterable[Material], windows: Mapping[Path, Sequence[Window
                 "or within others; mend or remove them"
             )
     labels = tuple(sorted(names - {NONE}) + [NONE] * (NONE in names))
-    examples = tuple(_example(*item, labels, several=len(windows[item[0].path]) > 1) for item in found)
-    _refuse_few(labels, examples)
+    samples = _samples(found, labels, windows)
+    _refuse_few(labels, samples.examples)
+    return samples
+
+
+def gather_tests(
+    materials: Iterable[Material], windows: Mapping[Path, Sequence[Windows]], labels: tuple[str, ...]
+) -> Samples:
+    """Give the windows of a test set the labels that were taught. Raises ConfigurationError for other labels."""
+    materials = list(materials)
+    if unknown := [label for label in labels_of(materials) if label not in labels]:
+        raise ConfigurationError(
+            f"the test set has the class {unknown[0]!r}, but taught are {', '.join(labels)}; rename or remove it, or "
+            "see --label-map"
+        )
+    found = _found(materials, windows, NONE in labels)
+    if not found:
+        raise ConfigurationError("no window of the test set shows any class; give clips or segments of the classes")
+    return _samples(found, labels, windows)
+
+
+def _found(
+    materials: Iterable[Material], windows: Mapping[Path, Sequence[Windows]], background: bool
+) -> list[tuple[Material, Windows, _Found]]:
+    """Return what has windows, in the order of the materials."""
+    found: list[tuple[Material, Windows, _Found]] = []
+    for material in materials:
+        for seen in windows.get(material.path, ()):
+            whole = material.label is not None
+            own = _whole(material, seen) if whole else _of_segments(material, seen, background)
+            found += [(material, seen, one) for one in own if one.windows]
+    return found
+
+
+def _samples(
+    found: Sequence[tuple[Material, Windows, _Found]],
+    labels: tuple[str, ...],
+    windows: Mapping[Path, Sequence[Windows]],
+) -> Samples:
     return Samples(
         labels,
-        examples,
+        tuple(_example(*item, labels, several=len(windows[item[0].path]) > 1) for item in found),
         np.repeat(np.arange(len(found)), [len(one.windows) for _, _, one in found]),
         np.concatenate([seen.embeddings[one.windows] for _, seen, one in found]),
         np.concatenate([seen.looks[one.windows] for _, seen, one in found]),

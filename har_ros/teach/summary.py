@@ -21,14 +21,8 @@ MOST_PAIRS = 5
 def show(metrics: Mapping[str, Any], folder: Path) -> None:
     """Print the figures, and what to do next."""
     console = Console()
-    figures = metrics["figures"]
-    table = Table("class", "clips", "groups", "precision", "recall", "F1 (95 %)", box=None)
-    for row in figures["classes"]:
-        counts = (str(row["clips"]), str(row["groups"]))
-        values = (f"{row['precision']['value']:.3f}", f"{row['recall']['value']:.3f}")
-        table.add_row(escape(row["label"]), *counts, *values, _with_interval(row["f1"]))
-    console.print(table)
-    accuracy = _with_interval(figures["accuracy"])
+    console.print(_classes(metrics["figures"]))
+    accuracy = _with_interval(metrics["figures"]["accuracy"])
     console.print(
         f"clips recognised: {accuracy}, {metrics['validation']}, groups: {metrics['grouping']}",
         **PLAIN,
@@ -41,8 +35,34 @@ def show(metrics: Mapping[str, Any], folder: Path) -> None:
         console.print(f"{more} more pairs of near-duplicates are in the report", **PLAIN)
     for text in metrics["advice"]:
         console.print(f"would help: {text}", **PLAIN)
+    if metrics["test"]:
+        _show_test(metrics["test"], console)
     console.print(f"report:  {folder / REPORT}", **PLAIN)
     console.print(f"network: {folder}; run: ros2 launch har_ros actionnet.launch.py model:={folder}", **PLAIN)
+
+
+def _show_test(test: Mapping[str, Any], console: Console) -> None:
+    """Print what a test set says."""
+    console.print(_classes(test["figures"]))
+    accuracy, loss = _with_interval(test["figures"]["accuracy"]), _with_interval(test["log_loss"])
+    console.print(
+        f"test set: of {test['clips']} clips of {test['dataset']}, {accuracy} recognised; log loss {loss}, guessing "
+        f"has {test['log_loss']['guessing']:.3f}",
+        **PLAIN,
+    )
+    for text in test["duplicates"][:MOST_PAIRS]:
+        console.print(text, **PLAIN)
+    if (more := len(test["duplicates"]) - MOST_PAIRS) > 0:
+        console.print(f"{more} more near-duplicates of taught clips are in the report", **PLAIN)
+
+
+def _classes(figures: Mapping[str, Any]) -> Table:
+    table = Table("class", "clips", "groups", "precision", "recall", "F1 (95 %)", box=None)
+    for row in figures["classes"]:
+        counts = (str(row["clips"]), str(row["groups"]))
+        values = (f"{row['precision']['value']:.3f}", f"{row['recall']['value']:.3f}")
+        table.add_row(escape(row["label"]), *counts, *values, _with_interval(row["f1"]))
+    return table
 
 
 def _with_interval(figure: Mapping[str, float]) -> str:

@@ -93,7 +93,7 @@ def run_dataset(arguments: list[str]) -> int:
     showing.add_argument("--clips", type=at_least(1), default=2, help="of each class (2)")
     showing.add_argument("--augmented", type=at_least(0), default=2, help="draws of finetune's transformations (2)")
     options = parser.parse_args(arguments)
-    dataset = dataset_of(options)
+    dataset = dataset_of(options, options.dataset)
     return _check(dataset, options) if options.command == "check" else _show(dataset, options)
 
 
