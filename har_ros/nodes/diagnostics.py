@@ -116,7 +116,7 @@ class Diagnostics:
             return WARN, "losing images", losses
         if camera.last_arrival is None:
             young = time.monotonic() - camera.subscribed_at < DISCOVERY
-            return (OK if young else WARN), "waiting", self._why_waiting(camera)
+            return (OK if young else WARN), "waiting", camera.subscription.hindrance()
         if (silence := time.monotonic() - camera.last_arrival) > STALE_AFTER:
             return STALE, "stale", f"no image for {silence:.0f} s"
         broken_only = camera.frames == seen.frames and camera.frames_broken > seen.broken
@@ -127,14 +127,6 @@ class Diagnostics:
         if camera.stream.fill < camera.stream.length:
             return OK, "warming up", f"{camera.stream.fill}/{camera.stream.length}"
         return OK, "running", ""
-
-    def _why_waiting(self, camera: Camera) -> str:
-        topic, wanted, types = camera.subscription.topic, camera.subscription.type, camera.subscription.publishers()
-        if not types:
-            return f"nobody publishes {topic}"
-        if wanted not in types:
-            return f"{topic} is {', '.join(sorted(set(types)))}, not {wanted}; check image_transport"
-        return f"{topic} has a publisher, but no image has come"
 
     def _log_change(self, camera: Camera, seen: _Seen, level: bytes, state: str, more: str) -> None:
         if (level, state) == (seen.level, seen.state):

@@ -9,7 +9,7 @@ from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from rclpy.qos import QoSCompatibility, QoSProfile, QoSReliabilityPolicy, qos_check_compatible
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -73,9 +73,21 @@ class ImageSubscription:
         """Full name of the topic that is subscribed to."""
         return self._node.resolve_topic_name(self._topic)
 
-    def publishers(self) -> list[str]:
-        """Return the message types of the topic's publishers, such as sensor_msgs/msg/Image."""
-        return [info.topic_type for info in self._node.get_publishers_info_by_topic(self._topic)]
+    def hindrance(self) -> str:
+        """Return why no image comes, as far as the topic's publishers tell it."""
+        publishers = self._node.get_publishers_info_by_topic(self._topic)
+        types = {info.topic_type for info in publishers}
+        if not types:
+            return f"nobody publishes {self.topic}"
+        if self.type not in types:
+            return f"{self.topic} is {', '.join(sorted(types))}, not {self.type}; check image_transport"
+        own = self._subscription.qos_profile if self._subscription else QoSProfile(depth=QUEUE)
+        for info in publishers:
+            compatibility, reason = qos_check_compatible(info.qos_profile, own)
+            if compatibility == QoSCompatibility.ERROR:
+                what = reason.removeprefix("ERROR: ").rstrip("; ")
+                return f"{self.topic} has a publisher whose QoS does not fit ({what}); check qos_overrides"
+        return f"{self.topic} has a publisher, but no image has come"
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -83,9 +95,8 @@ class ImageSubscription:
             self._node.destroy_timer(self._timer)
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
-            self._on_image = (
-                _ignore  # else it and the camera, with its window, hold each other until garbage is collected
-            )
+            # else it and the camera, with its window, hold each other until garbage is collected
+            self._on_image = _ignore
 
     def _subscribe(self) -> Subscription:
         profile = QoSProfile(depth=QUEUE, reliability=self.reliability)

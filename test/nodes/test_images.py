@@ -93,10 +93,22 @@ def test_an_override_settles_it(camera, given):
     override = f"qos_overrides.{TOPIC}.subscription.reliability:={given.name.lower()}"
     camera = camera(cli_args=["--ros-args", "-p", override])
     publishers = [camera.publish(RELIABLE), camera.publish(BEST_EFFORT)]
-    camera.ros.until(lambda: len(camera.inner.subscription.publishers()) == 2, "the discovery of both")
+    node = camera.robot.node
+    camera.ros.until(lambda: len(node.get_publishers_info_by_topic(TOPIC)) == 2, "the discovery of both")
     camera.hears(publishers[0])
     (info,) = camera.ros.node.get_subscriptions_info_by_topic(TOPIC)
     assert info.qos_profile.reliability == given
+
+
+def test_a_publisher_that_an_override_shuts_out_is_named(camera):
+    camera = camera(cli_args=["--ros-args", "-p", f"qos_overrides.{TOPIC}.subscription.reliability:=reliable"])
+    assert camera.inner.subscription.hindrance() == f"nobody publishes {TOPIC}"
+    camera.publish(BEST_EFFORT)
+    camera.ros.until(lambda: camera.robot.node.count_publishers(TOPIC), "the discovery of the publisher")
+    assert camera.inner.subscription.hindrance() == (
+        f"{TOPIC} has a publisher whose QoS does not fit (Best effort publisher and reliable subscription); "
+        "check qos_overrides"
+    )
 
 
 @pytest.mark.parametrize(
