@@ -197,10 +197,10 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 
 def _wrong_labels(labels: tuple[str, ...]) -> list[str]:
-    strange = next((label for label in labels if _CONTROL_CHARACTER.search(label)), None)
-    return (
-        [f"the label {shown(strange)} has control characters, which a terminal obeys; remove them"] if strange else []
-    )
+    strange = [label for label in labels if _CONTROL_CHARACTER.search(label)]
+    return [
+        f"the label {shown(label)} has control characters, which a terminal obeys; remove them" for label in strange
+    ]
 
 
 def _impossible(card: ModelCard) -> list[str]:

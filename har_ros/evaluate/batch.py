@@ -41,9 +41,8 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
         kept = None if overwrite else _kept(jobs, plan, wanted)
         annotated = all(annotated_bag(plan.folder, job.name).is_dir() for job in jobs)
         if kept is not None and (annotated or not plan.annotate):
-            shutil.rmtree(
-                plan.folder / PARTS, ignore_errors=True
-            )  # of a run that was killed behind the last of its work
+            # of a run that was killed after the last of its work
+            shutil.rmtree(plan.folder / PARTS, ignore_errors=True)
             console.print(f"{plan.folder} has the predictions already; the network need not run", **PLAIN)
             return kept
         if (plan.folder / results.PREDICTIONS).exists() and kept is None and not overwrite:
