@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from bags import SECOND, T0, action, series, values_of, write_bag
-from clips import teachable
+from clips import teachable, write_dataset
 from gpu import gpu_missing
 from hypothesis import settings
 from small_networks import brightness
@@ -89,6 +89,21 @@ def evaluate(bags, brightness_card, tmp_path, truth):
         given = ["-p", f"model:={brightness_card}", "-p", "backend:=openvino", "-p", "max_gap:=0.0"]
         assert actionnet(["evaluate", *map(str, recordings), "-o", str(folder), *given, *truth, *options]) == status
         return folder
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("dataset") / "set")
+
+
+@pytest.fixture
+def teach(teachable_card, dataset, tmp_path, module_cache):
+    def run(*options, status=0, dataset=dataset, output="taught"):
+        given = ["--model", str(teachable_card), "--backend", "openvino", "--precision", "f32"]
+        assert actionnet(["teach", str(dataset), "-o", str(tmp_path / output), *given, *map(str, options)]) == status
+        return tmp_path / output
 
     return run
 

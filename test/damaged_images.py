@@ -1,6 +1,7 @@
 """Compressed images as a bad day or an attacker sends them: mutations of real ones, and files made to cost much."""
 
 import io
+import resource
 import struct
 import zlib
 
@@ -119,3 +120,8 @@ def with_checksums(data):
         out.append(chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + length]))
         at += 12 + length
     return b"".join([*out, data[at:]])
+
+
+def peak():
+    """Return the most memory that this process has had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,6 +1,5 @@
 import io
 import random
-import resource
 import zlib
 
 import cv2
@@ -12,6 +11,7 @@ from damaged_images import (
     costly_images,
     damaged,
     many_scans,
+    peak,
     png,
     real_images,
     saved,
@@ -134,11 +134,6 @@ def test_padding_behind_the_end_is_accepted():
 
 def image(data):
     return EncodedImage(np.frombuffer(data, np.uint8), 7)
-
-
-def peak():
-    """Return the most memory that this process has had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def test_damaged_images_cost_one_sentence_and_little_memory():
