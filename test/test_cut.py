@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from har_ros.cli import main as actionnet
+from har_ros.evaluate.recording import VideoRecording
 from har_ros.evaluate.truth import Segment
 from har_ros.pixels import CameraImage
 from har_ros.teach.clip_file import ClipFile
 from har_ros.teach.cut import Piece, actions, backgrounds, cut
 from har_ros.teach.dataset import load_dataset
-from har_ros.teach.pictures import pictures
+from har_ros.teach.pictures import Place, pictures
 
 SECOND = 1_000_000_000
 TIMES = st.integers(0, 60).map(lambda n: n / 4)
@@ -170,9 +171,26 @@ def test_pictures_are_of_their_camera_and_moment(tmp_path):
     ]
     bag = write_bag(tmp_path / "bag", items)
     for camera, side in ((TOPIC, 0), ("/cam02/image_raw", 1)):
-        found = pictures(bag, camera, 2 * SECOND, 4 * SECOND, 3)
+        [found] = pictures([Place(bag, camera, (2 * SECOND, 3 * SECOND, 4 * SECOND))])
         assert [int(picture[0, 0, 0]) for picture in found] == [values[number][side] for number in (16, 24, 32)]
-    assert pictures(tmp_path / "nowhere", TOPIC, 0, SECOND) == []
+    assert pictures([Place(tmp_path / "nowhere", TOPIC, (0,))]) == [[]]
+
+
+def test_pictures_of_a_recording_are_read_in_one_go_and_no_further_than_needed(tmp_path, monkeypatch):
+    read, plain = [], VideoRecording.images
+
+    def counted(self, *arguments):
+        for recorded in plain(self, *arguments):
+            read.append(recorded)
+            yield recorded
+
+    monkeypatch.setattr(VideoRecording, "images", counted)
+    video = write_video(tmp_path / "a.avi", [np.full((240, 480, 3), 8 * n, np.uint8) for n in range(30)])
+    moments = [0.0, 1.0, 1.9, 0.5]  # at eight images a second, the ninth image and the fifteenth are the later ones
+    found = pictures([Place(video, "/video", (round(moment * SECOND),)) for moment in moments])
+    assert [round(picture.mean() / 8) for [picture] in found] == [0, 8, 15, 4]
+    assert [picture.shape for [picture] in found] == [(96, 192, 3)] * 4
+    assert len(read) == 17
 
 
 # --- dataset check and show ---

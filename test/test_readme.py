@@ -108,7 +108,7 @@ def commands():
         yield pytest.param(words, id=shlex.join(words), marks=[pytest.mark.finetune] if "finetune" in words else [])
 
 
-@pytest.mark.parametrize("words", commands())
+@pytest.mark.parametrize("words", list(commands()))
 def test_commands_and_their_options_exist(words, parse_only, capsys):
     if words[0] == "make":
         check_make(words[1:])

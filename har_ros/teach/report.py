@@ -12,7 +12,7 @@ from har_ros.evaluate import charts, results
 from har_ros.evaluate.mistakes import MOST, data_url
 from har_ros.evaluate.report import drawing, environment
 from har_ros.teach.head import Floats
-from har_ros.teach.pictures import pictures
+from har_ros.teach.pictures import Place, pictures
 from har_ros.teach.samples import Samples
 
 MOST_CLASSES = 40
@@ -73,18 +73,17 @@ def _mistakes(samples: Samples, probabilities: Floats) -> list[dict[str, Any]]:
     """Return the clips that are wrong with most confidence, and their pictures."""
     said, score = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(said != samples.classes)
-    found = []
-    for number in wrong[np.argsort(-score[wrong], kind="stable")][:MOST].tolist():
-        example = samples.examples[number]
-        shown = pictures(example.path, example.camera, example.start, example.end)
-        found.append(
-            {
-                "clip": example.name,
-                "group": example.group,
-                "truth": samples.labels[example.label],
-                "said": samples.labels[said[number]],
-                "score": float(score[number]),
-                "pictures": [data_url(picture) for picture in shown],
-            }
-        )
-    return found
+    worst = wrong[np.argsort(-score[wrong], kind="stable")][:MOST].tolist()
+    examples = [samples.examples[number] for number in worst]
+    shown = pictures([Place(e.path, e.camera, (e.start, (e.start + e.end) // 2, e.end)) for e in examples])
+    return [
+        {
+            "clip": example.name,
+            "group": example.group,
+            "truth": samples.labels[example.label],
+            "said": samples.labels[said[number]],
+            "score": float(score[number]),
+            "pictures": [data_url(picture) for picture in own],
+        }
+        for number, example, own in zip(worst, examples, shown, strict=True)
+    ]

@@ -28,8 +28,8 @@ from har_ros.teach.duplicates import near_duplicates
 from har_ros.teach.embed import Embedder
 from har_ros.teach.lesson import read
 from har_ros.teach.options import add_dataset_options, dataset_of
-from har_ros.teach.pictures import pictures
-from har_ros.teach.samples import Example, Samples, gather
+from har_ros.teach.pictures import Place, pictures
+from har_ros.teach.samples import Samples, gather
 from har_ros.teach.sheet import Row, draw_sheet
 from har_ros.teach.windows import windows
 
@@ -175,14 +175,11 @@ def _sheet(samples: Samples) -> list[Row]:
     for number, label in enumerate(samples.labels):
         own = samples.of_class(number)
         chosen = [own[i] for i in np.unique(np.linspace(0, len(own) - 1, ON_SHEET).astype(int))]
-        rows.append(Row(f"{label}: {len(own)} clips", [_middle(example) for example in chosen]))
+        places = [Place(one.path, one.camera, ((one.start + one.end) // 2,)) for one in chosen]
+        shown = [found[0] if found else None for found in pictures(places)]
+        captions = [f"{one.name} [{one.group}]" for one in chosen]
+        rows.append(Row(f"{label}: {len(own)} clips", list(zip(shown, captions, strict=True))))
     return rows
-
-
-def _middle(example: Example) -> tuple[NDArray[np.uint8] | None, str]:
-    middle = (example.start + example.end) // 2
-    found = pictures(example.path, example.camera, middle, middle, 1)
-    return (found[0] if found else None), f"{example.name} [{example.group}]"
 
 
 def _show(dataset: Dataset, options: argparse.Namespace) -> int:
