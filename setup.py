@@ -23,7 +23,7 @@ setup(
     license=package.findtext("license"),
     python_requires=">=3.10",
     packages=find_packages(include=["har_ros", "har_ros.*"], exclude=["har_ros.nodes"]),
-    package_data={"har_ros.models": ["*.yaml", "*.txt"], "har_ros.evaluate": ["*.html"], "har_ros.teach": ["*.html"]},
+    package_data={"har_ros": ["*/*.html", "models/cards/*"]},
     install_requires=requirements("requirements.txt"),
     extras_require={
         "tensorrt": requirements("requirements-tensorrt.txt"),
@@ -31,5 +31,5 @@ setup(
         "teach": teach,
         "finetune": [*teach, *requirements("requirements-finetune.txt")],
     },
-    entry_points={"console_scripts": ["actionnet = har_ros.cli:main"]},
+    entry_points={"console_scripts": ["actionnet = har_ros.commands.main:main"]},
 )

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.backends import BackendSettings
-from har_ros.continual import softmax
-from har_ros.pixels import CameraImage, write_rgb
-from har_ros.recognizer import Recognizer
-from har_ros.sampling import TimeGrid
-from har_ros.source import open_source
+from har_ros.backends.backend import BackendSettings
+from har_ros.frames.pixels import CameraImage, write_rgb
+from har_ros.frames.sampling import TimeGrid
+from har_ros.networks.continual import softmax
+from har_ros.pipeline.recognizer import Recognizer
+from har_ros.recordings.source import open_source
 
 MODEL, RATE, STEP = "i3d-kinetics-400", 25.0, 8
 WINDOWS = (64, 32, 16)

@@ -15,7 +15,7 @@ from sensor_msgs.msg import Image
 
 from har_ros.nodes.conversions import header, image_message
 from har_ros.nodes.run import keep_freed_memory
-from har_ros.video import default_topics
+from har_ros.recordings.video import default_topics
 
 
 def main() -> None:

@@ -19,10 +19,10 @@ from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
 from rclpy.node import Node
 
-from har_ros.middleware import AS_INSTALLED, PROFILES
 from har_ros.msg import ActionWindow
 from har_ros.nodes.conversions import nanoseconds
-from har_ros.video import default_topics
+from har_ros.nodes.middleware import AS_INSTALLED, PROFILES
+from har_ros.recordings.video import default_topics
 from inputs import HEIGHT, RATE, WIDTH
 
 PROFILE = Path(get_package_prefix("har_ros"), "share", "har_ros", "config", "fastdds.xml")

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from har_ros.middleware import shared_memory
+from har_ros.nodes.middleware import shared_memory
 from inputs import make_films, small_network
 from measure import PROFILE
 from plot import draw

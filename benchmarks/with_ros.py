@@ -13,14 +13,14 @@ import rclpy
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
+from har_ros.frames.pixels import CameraImage
 from har_ros.nodes import images
 from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.camera import Camera
 from har_ros.nodes.conversions import camera_image
 from har_ros.nodes.output import Output
-from har_ros.pixels import CameraImage
-from har_ros.recognizer import Result
-from har_ros.video import default_topics
+from har_ros.pipeline.recognizer import Result
+from har_ros.recordings.video import default_topics
 from inputs import HEIGHT, RATE, WIDTH
 from measure import CAMERAS, Measured, Setting, measure, program, serve
 from without_ros import MODEL, Row, bare

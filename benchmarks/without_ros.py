@@ -19,17 +19,19 @@ import onnxruntime
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 
-from har_ros.backends import BackendSettings, load_backend
-from har_ros.evaluate.bag import open_recording
-from har_ros.evaluate.results import TIMING, read_json
+from har_ros.backends.backend import BackendSettings
+from har_ros.backends.load import load_backend
+from har_ros.evaluate.results import TIMING
+from har_ros.files.results_folder import read_json
+from har_ros.frames.pixels import CameraImage
+from har_ros.frames.sampling import StreamSettings
+from har_ros.frames.window import Clip
+from har_ros.graphs.prepare import merged
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
-from har_ros.models.prepare import merged
 from har_ros.nodes.conversions import camera_image, header, image_message
-from har_ros.pixels import CameraImage
-from har_ros.recognizer import Recognizer
-from har_ros.sampling import StreamSettings
-from har_ros.window import Clip
+from har_ros.pipeline.recognizer import Recognizer
+from har_ros.recordings.bag import open_recording
 from inputs import COMMAND_FILM, HEIGHT, WIDTH, encoder_decoder
 
 MODEL = "i3d-kinetics-400"

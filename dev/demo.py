@@ -33,10 +33,10 @@ from rich.table import Table
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Classification
 
-from har_ros.middleware import shared_memory
 from har_ros.msg import ActionWindow
-from har_ros.video import default_topics
-from har_ros.video_file import VideoFile
+from har_ros.nodes.middleware import shared_memory
+from har_ros.recordings.video import default_topics
+from har_ros.recordings.video_file import VideoFile
 
 RATE = 12.5  # images per second of each camera and
 MAX_SIDE = 384  # pixels of their longer side: what two cores carry beside the network

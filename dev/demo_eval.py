@@ -12,7 +12,7 @@ from pathlib import Path
 
 from demo import MAX_SIDE, SAMPLE_RATE, demo_videos
 from har_ros.evaluate.results import REPORT
-from har_ros.sink import has_screen
+from har_ros.recordings.sink import has_screen
 
 SECONDS = 20
 TRUTH = "bag,camera,start,end,label\n*,*,0,20,swinging legs\n"

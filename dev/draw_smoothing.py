@@ -16,11 +16,11 @@ import numpy as np
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
-from har_ros.networks import Answer
-from har_ros.pixels import CameraImage
-from har_ros.recognizer import Recognizer
-from har_ros.scores import Scores, ScoreSettings
-from har_ros.window import Clip
+from har_ros.frames.pixels import CameraImage
+from har_ros.frames.window import Clip
+from har_ros.networks.kind import Answer
+from har_ros.pipeline.recognizer import Recognizer
+from har_ros.pipeline.scores import Scores, ScoreSettings
 
 WAYS = (
     ("each window for itself", ScoreSettings(top_k=400, threshold=0.0)),

@@ -10,11 +10,11 @@ import itertools
 from collections.abc import Iterator
 
 from har_ros.errors import HarError
-from har_ros.pixels import CameraImage
-from har_ros.recognizer import Recognizer, Result
-from har_ros.sampling import StreamSettings
-from har_ros.scores import ScoreSettings
-from har_ros.source import open_source
+from har_ros.frames.pixels import CameraImage
+from har_ros.frames.sampling import StreamSettings
+from har_ros.pipeline.recognizer import Recognizer, Result
+from har_ros.pipeline.scores import ScoreSettings
+from har_ros.recordings.source import open_source
 
 
 def results(path: str, model: str, threshold: float) -> Iterator[Result]:

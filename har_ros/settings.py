@@ -17,7 +17,7 @@ BACKENDS = ("tensorrt", "openvino")
 """Modules in har_ros.backends; `auto` takes the first that works."""
 ROS_OWN = ("use_sim_time", "qos_overrides", "start_type_description_service")
 """What the names of parameters begin with that rclpy declares for every node."""
-CARDS = Path(__file__).parent / "models"
+CARDS = Path(__file__).parent / "models" / "cards"
 """The folder with the model cards that come with har_ros."""
 
 

@@ -16,7 +16,7 @@ from launch.actions import DeclareLaunchArgument, GroupAction, LogInfo, OpaqueFu
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from har_ros.middleware import AS_INSTALLED, MALLOC, shared_memory
+from har_ros.nodes.middleware import AS_INSTALLED, MALLOC, shared_memory
 from har_ros.settings import ACTIONNET, Parameter, Value
 
 CONFIG = Path(get_package_share_directory("har_ros")) / "config"

@@ -8,9 +8,10 @@ from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from har_ros.evaluate import messages, results
-from har_ros.evaluate.bag import RAW, ZSTD
-from har_ros.scores import Hypothesis
+from har_ros.evaluate import results
+from har_ros.pipeline.scores import Hypothesis
+from har_ros.recordings import messages
+from har_ros.recordings.bag import RAW, ZSTD
 
 SECOND = 1_000_000_000
 T0 = 1_700_000_000 * SECOND

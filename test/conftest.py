@@ -9,8 +9,8 @@ from gpu import gpu_missing
 from hypothesis import settings
 from small_networks import brightness
 
-from har_ros.cli import main as actionnet
-from har_ros.evaluate.bag import CLASSIFICATION
+from har_ros.commands.main import main as actionnet
+from har_ros.recordings.bag import CLASSIFICATION
 
 SHARED_DATA = Path(os.environ.get("HAR_ROS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -9,8 +9,8 @@ from har_ros.errors import BackendMissingError
 def gpu_missing():
     """Return why there is no GPU for TensorRT; an empty string when there is one."""
     try:
-        from har_ros.backends import engine  # noqa: F401
-        from har_ros.backends.cuda import Device
+        from har_ros.backends.tensorrt import engine  # noqa: F401
+        from har_ros.backends.tensorrt.cuda import Device
 
         Device().close()
     except BackendMissingError as error:

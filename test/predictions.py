@@ -6,8 +6,8 @@ from bags import SECOND
 
 from har_ros.evaluate import results
 from har_ros.evaluate.replay import Counts, Seen
-from har_ros.recognizer import Result
-from har_ros.scores import Hypothesis, Prediction
+from har_ros.pipeline.recognizer import Result
+from har_ros.pipeline.scores import Hypothesis, Prediction
 
 LABELS = ("run", "walk", "fall", "fly")
 

@@ -7,10 +7,11 @@ import onnx
 from small_networks import convolutional_network, encoder_decoder, write_card
 from streamable_networks import ARCHITECTURES
 
+from har_ros.graphs.cut import LOGITS, taught_network
+from har_ros.graphs.onnx_file import load_onnx
+from har_ros.learning.embed import embedding_network
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
-from har_ros.models.signature import load_onnx
-from har_ros.teach.graph import LOGITS, embedding_network, taught_network
 
 
 def small_clip(folder):

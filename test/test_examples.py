@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import yaml
-from test_source import write_pictures, write_video
+from pictures import write_pictures, write_video
 
-from har_ros.evaluate.settings import node_parameters
+from har_ros.commands.parameters import node_parameters
 from har_ros.models.locate import find_model
 from har_ros.settings import ACTIONNET
 

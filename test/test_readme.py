@@ -11,11 +11,11 @@ import cv2
 import pytest
 from readme import README, fenced, inline_commands, shell_commands
 
-from har_ros.card import load_card
-from har_ros.cli import main as actionnet
-from har_ros.evaluate.command import main as evaluate
+from har_ros.commands.evaluate import main as evaluate
+from har_ros.commands.main import main as actionnet
+from har_ros.commands.teach import main as teach
+from har_ros.models.card import load_card
 from har_ros.settings import ACTIONNET, RECORD_ACTION, VIDEO_SOURCE
-from har_ros.teach.command import main as teach
 
 REPOSITORY = README.parent
 PARAMETERS = {row.name for row in ACTIONNET}

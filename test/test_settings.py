@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from har_ros.commands.parameters import checked, node_parameters
 from har_ros.errors import ConfigurationError
-from har_ros.evaluate.settings import checked, node_parameters
 from har_ros.settings import ACTIONNET
 
 CONFIG = Path(__file__).parents[1] / "config" / "actionnet.yaml"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.backends import Backend, State
+from har_ros.backends.backend import Backend, State
 from har_ros.errors import told
 
 logger = logging.getLogger(__name__)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from har_ros.errors import ConfigurationError
-from har_ros.evaluate import metrics, results
-from har_ros.evaluate.bag import Bag
+from har_ros.evaluate import results
 from har_ros.evaluate.figures import Pool, figures, per_class, sweep
 from har_ros.evaluate.judge import Judged, Track, judge
 from har_ros.evaluate.plan import Job
 from har_ros.evaluate.replay import Counts
-from har_ros.evaluate.truth import Classes, Segment, join, segments_of_topic
+from har_ros.recordings.bag import Bag
+from har_ros.stats import metrics
+from har_ros.truth.segments import Classes, Segment, join, segments_of_topic
 
 logger = logging.getLogger(__name__)
 

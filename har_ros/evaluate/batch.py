@@ -23,12 +23,15 @@ from rich.progress import Progress as Bar
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import job as work
 from har_ros.evaluate import results
-from har_ros.evaluate.bag import open_recording
 from har_ros.evaluate.job import PARTS
 from har_ros.evaluate.part import ANNOTATED, annotated_bag
 from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
-from har_ros.parameters import open_recognizer
-from har_ros.recognizer import Recognizer
+from har_ros.files.cache import fingerprint
+from har_ros.files.console import PLAIN
+from har_ros.files.results_folder import atomic, finite, read_json, write_json
+from har_ros.pipeline.parameters import open_recognizer
+from har_ros.pipeline.recognizer import Recognizer
+from har_ros.recordings.bag import open_recording
 
 
 def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, console: Console) -> dict[str, Any]:
@@ -67,11 +70,11 @@ def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any]) -> dict[str, 
     try:
         header, _ = results.read(path)
         recordings = header.pop("recordings")
-        same = header == json.loads(json.dumps(results.finite(wanted))) and len(recordings) == len(jobs)
+        same = header == json.loads(json.dumps(finite(wanted))) and len(recordings) == len(jobs)
         for job, summary in zip(jobs, recordings if same else (), strict=False):
             recording = open_recording(job.path, job.topics, job.transport)
             same = same and summary["name"] == job.name and tuple(summary["cameras"]) == recording.cameras
-            same = same and summary["sha256"] == work.fingerprint(recording.files())
+            same = same and summary["sha256"] == fingerprint(recording.files())
     except (ConfigurationError, KeyError, TypeError, AttributeError):
         return None
     return {**header, "recordings": recordings} if same else None
@@ -80,12 +83,12 @@ def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any]) -> dict[str, 
 def _join(folder: Path, header: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     """Make the predictions of their parts, in the order of the recordings."""
     parts = folder / PARTS
-    header = {**header, "recordings": [results.read_json(parts / f"{key}.json") for key in keys]}
+    header = {**header, "recordings": [read_json(parts / f"{key}.json") for key in keys]}
     names = [summary["name"] for summary in header["recordings"]]
-    times = [results.read_json(parts / f"{key}.timing.json") for key in keys]
-    results.write_json(folder / results.TIMING, dict(zip(names, times, strict=True)))  # first: predictions end the work
-    with results.atomic(folder / results.PREDICTIONS) as file:
-        file.write(json.dumps(results.finite(header), ensure_ascii=False) + "\n")
+    times = [read_json(parts / f"{key}.timing.json") for key in keys]
+    write_json(folder / results.TIMING, dict(zip(names, times, strict=True)))  # first: predictions end the work
+    with atomic(folder / results.PREDICTIONS) as file:
+        file.write(json.dumps(finite(header), ensure_ascii=False) + "\n")
         for key in keys:
             with (parts / f"{key}.jsonl").open(encoding="utf-8") as part:
                 shutil.copyfileobj(part, file)
@@ -118,9 +121,6 @@ def _bar(console: Console, total: int, recordings: int) -> Iterator[Callable[[Pr
 
         yield tell
 
-
-PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
-"""How rich prints a sentence as it is."""
 
 _process: dict[str, Any] = {}
 """What a worker process has: its recognizer, the header, the queue for progress, the event that ends the work."""

@@ -12,11 +12,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from har_ros.evaluate import metrics
 from har_ros.evaluate.assess import Assessment
 from har_ros.evaluate.figures import Pool
 from har_ros.evaluate.judge import LABELLED, Judged
-from har_ros.evaluate.truth import Classes
+from har_ros.stats import metrics
+from har_ros.truth.segments import Classes
 
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#b8a800", "#7f5bb5")
 """Okabe and Ito's colours, which most colour-blind people can tell apart, the yellow darkened, and a violet."""

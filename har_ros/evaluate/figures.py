@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from har_ros.evaluate import metrics
 from har_ros.evaluate.judge import BACKGROUND, LABELLED, Judged, JudgedSegment
-from har_ros.evaluate.metrics import NOTHING, THRESHOLDS, Bools, Floats, Ints
 from har_ros.evaluate.results import RANKED
+from har_ros.stats import metrics
+from har_ros.stats.metrics import NOTHING, THRESHOLDS, Bools, Floats, Ints
 
 SAMPLES = 1000
 AP_SAMPLES = 200

@@ -7,22 +7,22 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from har_ros.errors import ConfigurationError, HarError, one_line
 from har_ros.evaluate import results
-from har_ros.evaluate.bag import open_recording
 from har_ros.evaluate.part import Part, annotated_bag
 from har_ros.evaluate.plan import Job, Plan, Progress
-from har_ros.evaluate.recording import BagError, VideoRecording
 from har_ros.evaluate.replay import Replay
-from har_ros.models.cache import digest
-from har_ros.parameters import named_model, stream_settings
-from har_ros.recognizer import Recognizer
+from har_ros.files.cache import fingerprint
+from har_ros.files.results_folder import write_json
+from har_ros.files.versions import version_of
+from har_ros.pipeline.parameters import named_model, stream_settings
+from har_ros.pipeline.recognizer import Recognizer
+from har_ros.recordings.bag import open_recording
+from har_ros.recordings.recording import BagError, VideoRecording
 
 PARTS = ".parts"
 
@@ -46,14 +46,6 @@ def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
         "inference_time": plan.inference_time,
         "realtime_factor": plan.realtime_factor,
     }
-
-
-def fingerprint(files: Sequence[Path]) -> str:
-    """Return the SHA-256 of files and their names."""
-    total = hashlib.sha256()
-    for file in files:
-        total.update(f"{file.name} {digest(file, 'sha256')}\n".encode())
-    return total.hexdigest()
 
 
 def run(
@@ -97,8 +89,8 @@ def run(
                 summary["error"] = str(error)
         summary["cameras"] = {name: dataclasses.asdict(counts) for name, counts in replay.counts().items()}
         times = list(replay.inference_times)[writer.replayed :]
-        results.write_json(part.with_suffix(".timing.json"), timing(times, time.monotonic() - began))
-        results.write_json(done, summary)
+        write_json(part.with_suffix(".timing.json"), timing(times, time.monotonic() - began))
+        write_json(done, summary)
     except OSError as error:
         raise HarError(f"cannot write {plan.folder} ({one_line(error)}); check folder and disk") from None
     tell(Progress(job.name, writer.images, writer.images, writer.windows))
@@ -110,11 +102,3 @@ def timing(inference_times: Sequence[float], wall: float) -> dict[str, Any]:
     times = np.array(inference_times)
     percentiles = np.percentile(times, (50, 95)).tolist() if len(times) else [float("nan")] * 2
     return {"runs": len(times), "median": percentiles[0], "p95": percentiles[1], "all": times.sum(), "wall": wall}
-
-
-def version_of(package: str) -> str:
-    """Return the version of an installed package, "unknown" when it is not."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from har_ros.evaluate.metrics import NOTHING, OTHER, Bools, Floats, Ints
-from har_ros.evaluate.recording import SECOND
 from har_ros.evaluate.results import RANKED, Window
-from har_ros.evaluate.truth import Classes, Segment
+from har_ros.recordings.recording import SECOND
+from har_ros.stats.metrics import NOTHING, OTHER, Bools, Floats, Ints
+from har_ros.truth.segments import Classes, Segment
 
 LABELLED, BACKGROUND, EDGE, UNJUDGED = range(4)
 BLOCK = 30.0

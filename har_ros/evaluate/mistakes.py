@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.compressed import AnyImage, decode_all
 from har_ros.errors import HarError, ImageError
-from har_ros.evaluate import metrics
 from har_ros.evaluate.assess import Assessment
-from har_ros.evaluate.bag import open_recording
 from har_ros.evaluate.judge import BACKGROUND, LABELLED, Judged
 from har_ros.evaluate.plan import Job
-from har_ros.evaluate.recording import VideoRecording
-from har_ros.pixels import to_rgb
+from har_ros.frames.compressed import AnyImage, decode_all
+from har_ros.frames.pixels import to_rgb
+from har_ros.recordings.bag import open_recording
+from har_ros.recordings.recording import VideoRecording
+from har_ros.stats import metrics
 
 MOST = 12
 SIDE = 160

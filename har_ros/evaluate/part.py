@@ -14,20 +14,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.compressed import decode_all
 from har_ros.errors import ImageError
 from har_ros.evaluate import results
 from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
-from har_ros.evaluate.recording import Recorded, Recording
 from har_ros.evaluate.replay import Camera, Seen
-from har_ros.evaluate.writer import BagWriter
-from har_ros.networks import Answer, ClipNetwork, Memory
-from har_ros.overlay import annotate, announce, overlay_topics
-from har_ros.parameters import score_settings
-from har_ros.pixels import to_rgb
-from har_ros.recognizer import Recognizer
-from har_ros.scores import Prediction
-from har_ros.window import Clip
+from har_ros.frames.compressed import decode_all
+from har_ros.frames.pixels import to_rgb
+from har_ros.frames.window import Clip
+from har_ros.networks.clip import ClipNetwork
+from har_ros.networks.kind import Answer, Memory
+from har_ros.pipeline.overlay import annotate, announce, overlay_topics
+from har_ros.pipeline.parameters import score_settings
+from har_ros.pipeline.recognizer import Recognizer
+from har_ros.pipeline.scores import Prediction
+from har_ros.recordings.bag_writer import BagWriter
+from har_ros.recordings.recording import Recorded, Recording
 
 ANNOTATED = "annotated"
 PERIOD = 0.2

@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from har_ros.compressed import AnyImage
 from har_ros.errors import HarError, ImageError, ModelError, told
-from har_ros.evaluate.recording import Recorded
-from har_ros.recognizer import Recognizer, Result, Stream
-from har_ros.repeat import ShortClip
-from har_ros.sampling import StreamSettings
-from har_ros.scheduler import turn
-from har_ros.scores import Prediction, ScoreSettings
+from har_ros.frames.compressed import AnyImage
+from har_ros.frames.sampling import StreamSettings
+from har_ros.pipeline.recognizer import Recognizer, Result
+from har_ros.pipeline.repeat import ShortClip
+from har_ros.pipeline.scheduler import turn
+from har_ros.pipeline.scores import Prediction, ScoreSettings
+from har_ros.pipeline.stream import Stream
+from har_ros.recordings.recording import Recorded
 
 
 @dataclass

@@ -17,6 +17,7 @@ from har_ros.evaluate.assess import Assessment
 from har_ros.evaluate.figures import FIGURES
 from har_ros.evaluate.mistakes import worst
 from har_ros.evaluate.plan import Job
+from har_ros.files.results_folder import atomic, finite
 
 MOST_CLASSES = 40
 """For which the confusion is shown as a matrix; of more, so many pairs that are confused most often."""
@@ -29,7 +30,7 @@ def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change
     """Write the report. change: what compare.compare returned, None without. Raises HarError."""
     with drawing(path):
         text = _rendered(assessment, jobs, change)
-    with results.atomic(path) as file:
+    with atomic(path) as file:
         file.write(text)
 
 
@@ -47,7 +48,7 @@ def drawing(path: Path) -> Iterator[None]:
 
 
 def _rendered(assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, Any] | None) -> str:
-    measured = results.finite(assessment.metrics)
+    measured = finite(assessment.metrics)
     last = max((_seconds(summary["cameras"].values()) for summary in assessment.header["recordings"]), default=0.0)
     classes = assessment.classes.names
     colours = charts.colours_of([row["windows"] for row in measured["classes"]])
@@ -73,7 +74,7 @@ def _rendered(assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, 
             ticks=_ticks(last),
             curves=_curves(assessment, colours) if classes else {},
             mistakes=worst(assessment, jobs) if classes else [],
-            change=results.finite(change) if change else None,
+            change=finite(change) if change else None,
         )
     )
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import fcntl
 import json
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.errors import ConfigurationError, HarError
+from har_ros.errors import ConfigurationError
 from har_ros.evaluate.replay import Seen
-from har_ros.scores import Hypothesis
+from har_ros.pipeline.scores import Hypothesis
 
 PREDICTIONS, METRICS, REPORT, TIMING = "predictions.jsonl", "metrics.json", "report.html", "timing.json"
 FORMAT = "har_ros predictions 1"
@@ -101,70 +97,3 @@ def _windows(path: Path, lines: Iterator[str]) -> Iterator[Window]:
             yield Window(**record)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ConfigurationError(f"{path} line {number} is damaged; evaluate again with --overwrite") from None
-
-
-def read_json(path: Path) -> Any:
-    """Return what a JSON file holds. Raises ConfigurationError."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"cannot read {path} ({error}); give a folder of results or its {METRICS}") from None
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[IO[str]]:
-    """Open a text file that takes its name when it is complete. Raises HarError when it cannot be written."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            yield file
-        part.replace(path)
-    except OSError as error:
-        raise HarError(f"cannot write {path} ({os.strerror(error.errno or 0)}); check folder and disk") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-@contextmanager
-def reserved(folder: Path) -> Iterator[None]:
-    """Make a folder of results and keep other evaluations out of it, for as long as this process lives.
-
-    Raises ConfigurationError when another one is at work in it, and HarError when it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        place = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise HarError(f"cannot write {folder} ({os.strerror(error.errno or 0)}); check folder and disk") from None
-    try:
-        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(place)
-        raise ConfigurationError(
-            f"another evaluation is at work in {folder}; wait for it, or give another folder (-o)"
-        ) from None
-    except OSError:  # a file system that has no locks
-        pass
-    try:
-        yield
-    finally:
-        os.close(place)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON, atomically; NaN becomes null. Raises HarError."""
-    with atomic(path) as file:
-        json.dump(finite(value), file, indent=1, ensure_ascii=False)
-        file.write("\n")
-
-
-def finite(value: Any) -> Any:
-    """Return a JSON value in which None stands for every number that is not finite."""
-    if isinstance(value, Mapping):
-        return {str(key): finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
-    return value

@@ -6,12 +6,14 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from har_ros.card import InputSpec, ModelCard, NetworkFile
 from har_ros.errors import ModelError
-from har_ros.models.continual import continual
+from har_ros.frames.spec import InputSpec
+from har_ros.graphs.onnx_file import load_onnx
+from har_ros.graphs.prepare import Output, PreparedNetwork
+from har_ros.graphs.twin import continual
+from har_ros.models.card import ModelCard, NetworkFile
 from har_ros.models.locate import Model
-from har_ros.models.prepare import Output, PreparedNetwork
-from har_ros.models.signature import COLOURS, Tensor, load_onnx, read_signature
+from har_ros.models.signature import COLOURS, Tensor, read_signature
 
 Sizes = dict[str, int | None]
 NOTHING = Tensor((), "")

@@ -17,9 +17,9 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any, cast
 from urllib.error import HTTPError, URLError
 
-from har_ros.card import SourceFile
 from har_ros.errors import ModelError, one_line
-from har_ros.models.cache import cache_folder, digest, locked, own_folder
+from har_ros.files.cache import cache_folder, digest, locked, own_folder
+from har_ros.models.card import SourceFile
 from har_ros.models.locate import Model
 
 TIMEOUT = 30.0

@@ -8,18 +8,18 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from har_ros.card import ModelCard, NetworkFile, Package, SourceFile, load_card, read_labels
 from har_ros.errors import ConfigurationError, ModelError
-from har_ros.models.cache import cache_folder, cached, digest, foreign
+from har_ros.files.cache import cache_folder, cached, digest, foreign
+from har_ros.models.card import ModelCard, NetworkFile, Package, SourceFile, load_card
+from har_ros.models.labels import read_labels, unique_labels
 from har_ros.models.signature import SUFFIXES, card_of_a_file
-from har_ros.scores import unique_labels
 from har_ros.settings import CARDS, card_names
 
 logger = logging.getLogger(__name__)
 
 CARD = "card.yaml"
 """A folder with such a file is a model."""
-CONVERTERS = {"i3d": "har_ros.models.i3d"}
+CONVERTERS = {"i3d": "har_ros.graphs.i3d"}
 """Name → module with `convert`, from a weights file to ONNX, and its VERSION."""
 
 

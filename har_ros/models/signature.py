@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import onnx
 from onnx import helper
 
-from har_ros.card import InputSpec, ModelCard, NetworkFile, Resize, WindowSpec
-from har_ros.errors import ModelError, one_line
+from har_ros.errors import ModelError
+from har_ros.frames.spec import InputSpec, Resize, WindowSpec
+from har_ros.graphs.onnx_file import load_onnx
+from har_ros.models.card import ModelCard, NetworkFile
 
 SUFFIXES = (".onnx", ".xml", ".tflite")
 COLOURS = 3
@@ -43,17 +44,6 @@ def read_signature(path: Path) -> Signature:
     return _of_onnx(path) if path.suffix == ".onnx" else _of_openvino(path)
 
 
-def load_onnx(path: Path, weights: bool = True) -> onnx.ModelProto:
-    """Read an ONNX file, with its external data unless `weights` is False. Raises ModelError."""
-    try:
-        model = onnx.load(path, load_external_data=weights)
-    except Exception as error:  # protobuf's and onnx's own kinds
-        raise ModelError(f"{path} is not an ONNX file ({one_line(error)[:200]}); export it anew") from None
-    if not model.graph.node or not model.graph.output:
-        raise ModelError(f"{path} is not an ONNX file (it holds no network); export it anew")
-    return model
-
-
 def _of_onnx(path: Path) -> Signature:
     graph = load_onnx(path, weights=False).graph
     constants = {tensor.name for tensor in graph.initializer}
@@ -75,7 +65,7 @@ def _onnx_tensor(value: Any) -> Tensor:
 
 
 def _of_openvino(path: Path) -> Signature:
-    from har_ros.backends.openvino import read_network, tensor_name
+    from har_ros.backends.openvino.backend import read_network, tensor_name
 
     model = read_network(path)
     try:

@@ -22,8 +22,8 @@ from har_ros.nodes.parameters import declare, resolved_topics
 from har_ros.nodes.run import Program, interruptible, run
 from har_ros.nodes.usage import check_arguments
 from har_ros.nodes.worker import Worker
-from har_ros.parameters import open_recognizer, score_settings, stream_settings
-from har_ros.recognizer import Recognizer
+from har_ros.pipeline.parameters import open_recognizer, score_settings, stream_settings
+from har_ros.pipeline.recognizer import Recognizer
 from har_ros.settings import ACTIONNET, changed
 
 PATIENCE = 1.0

@@ -11,15 +11,15 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
-from har_ros.compressed import AnyImage, decode_all
 from har_ros.errors import told
+from har_ros.frames.compressed import AnyImage, decode_all
+from har_ros.frames.pixels import to_rgb
 from har_ros.nodes import topics
 from har_ros.nodes.conversions import image_message
 from har_ros.nodes.images import ImageSubscription
-from har_ros.overlay import annotate, announce
-from har_ros.pixels import to_rgb
-from har_ros.recognizer import Stream
-from har_ros.scores import Prediction
+from har_ros.pipeline.overlay import annotate, announce
+from har_ros.pipeline.scores import Prediction
+from har_ros.pipeline.stream import Stream
 
 LOG_PERIOD = 5.0
 """Seconds between two warnings about the same camera."""

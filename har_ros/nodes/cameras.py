@@ -8,8 +8,8 @@ from rclpy.node import Node
 
 from har_ros.errors import HarError
 from har_ros.nodes.camera import Camera
-from har_ros.overlay import overlay_topics
-from har_ros.recognizer import Stream
+from har_ros.pipeline.overlay import overlay_topics
+from har_ros.pipeline.stream import Stream
 
 
 class Cameras:

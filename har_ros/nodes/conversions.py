@@ -12,10 +12,10 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Classification, ObjectHypothesis
 
-from har_ros.compressed import EncodedImage
 from har_ros.errors import ImageError, one_line
-from har_ros.pixels import ENCODINGS, CameraImage
-from har_ros.scores import Hypothesis
+from har_ros.frames.compressed import EncodedImage
+from har_ros.frames.pixels import ENCODINGS, CameraImage
+from har_ros.pipeline.scores import Hypothesis
 
 SECOND = 1_000_000_000
 

@@ -13,8 +13,8 @@ from rclpy.qos import QoSCompatibility, QoSProfile, QoSReliabilityPolicy, qos_ch
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
-from har_ros.arrivals import Arrivals
-from har_ros.compressed import AnyImage
+from har_ros.frames.arrivals import Arrivals
+from har_ros.frames.compressed import AnyImage
 from har_ros.nodes import topics
 from har_ros.nodes.conversions import camera_image, encoded_image
 

@@ -9,7 +9,7 @@ from vision_msgs.msg import Classification, LabelInfo, VisionClass, VisionInfo
 from har_ros.msg import ActionWindow
 from har_ros.nodes import conversions, topics
 from har_ros.nodes.camera import Camera
-from har_ros.recognizer import Result
+from har_ros.pipeline.recognizer import Result
 
 QUEUE = 10
 """Results that wait for a slow subscriber."""

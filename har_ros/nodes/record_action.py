@@ -16,13 +16,13 @@ from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import CompressedImage, Image
 
 from har_ros.errors import told
+from har_ros.learning.takes import Pace, Take, check_names, verdict
 from har_ros.nodes.camera import LOG_PERIOD
 from har_ros.nodes.images import ImageSubscription
 from har_ros.nodes.parameters import declare, resolved_topics
 from har_ros.nodes.run import Program, run
 from har_ros.nodes.usage import other_arguments
 from har_ros.settings import RECORD_ACTION
-from har_ros.teach.takes import Pace, Take, check_names, verdict
 
 TICK = 0.1
 """Seconds between two looks at the clock."""

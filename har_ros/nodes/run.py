@@ -20,8 +20,8 @@ from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.utilities import ok, try_shutdown
 
-from har_ros import middleware
 from har_ros.errors import HarError, told
+from har_ros.nodes import middleware
 
 
 class Program(Node):

@@ -13,8 +13,8 @@ from har_ros.nodes import parameters
 from har_ros.nodes.conversions import image_message
 from har_ros.nodes.run import Program, run
 from har_ros.nodes.usage import check_arguments
+from har_ros.recordings.video import Video, default_topics
 from har_ros.settings import VIDEO_SOURCE
-from har_ros.video import Video, default_topics
 
 
 class VideoSource(Program):

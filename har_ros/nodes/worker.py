@@ -8,9 +8,10 @@ from threading import Lock, Thread
 
 from har_ros.errors import ModelError, told
 from har_ros.nodes.camera import Camera
-from har_ros.recognizer import Recognizer, Result, Stream
-from har_ros.scheduler import Scheduler
-from har_ros.scores import ScoreSettings
+from har_ros.pipeline.recognizer import Recognizer, Result
+from har_ros.pipeline.scheduler import Scheduler
+from har_ros.pipeline.scores import ScoreSettings
+from har_ros.pipeline.stream import Stream
 
 
 class Worker:

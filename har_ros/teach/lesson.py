@@ -15,24 +15,22 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from threadpoolctl import threadpool_limits
 
-from har_ros.backends import BackendSettings
-from har_ros.card import ModelCard, NetworkFile
+from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, HarError
-from har_ros.evaluate import results
-from har_ros.evaluate.batch import PLAIN
-from har_ros.evaluate.job import version_of
-from har_ros.models.locate import find_model
-from har_ros.models.prepare import PreparedNetwork
-from har_ros.models.signature import load_onnx
-from har_ros.teach import head as heads
-from har_ros.teach import validate as validation
-from har_ros.teach.advice import advice, doubt, pair_in_words, pair_told
-from har_ros.teach.dataset import Dataset
-from har_ros.teach.duplicates import joined, near_duplicates
-from har_ros.teach.embed import Embedder, Windows, embed
-from har_ros.teach.graph import LOGITS, taught_network
-from har_ros.teach.head import Floats
-from har_ros.teach.model import (
+from har_ros.files.console import PLAIN
+from har_ros.files.results_folder import write_json
+from har_ros.files.versions import version_of
+from har_ros.graphs.cut import LOGITS, taught_network
+from har_ros.graphs.onnx_file import load_onnx
+from har_ros.graphs.prepare import PreparedNetwork
+from har_ros.learning import head as heads
+from har_ros.learning import validate as validation
+from har_ros.learning.advice import advice, doubt, pair_in_words, pair_told
+from har_ros.learning.dataset import Dataset
+from har_ros.learning.duplicates import joined, near_duplicates
+from har_ros.learning.embed import Embedder, Windows, embed
+from har_ros.learning.head import Floats
+from har_ros.learning.model import (
     CLIPS,
     METRICS,
     NETWORK,
@@ -43,10 +41,12 @@ from har_ros.teach.model import (
     write_model,
     write_network,
 )
-from har_ros.teach.report import write_report
-from har_ros.teach.samples import Samples, gather
-from har_ros.teach.table import write_clips
-from har_ros.teach.test_set import measure, test_set
+from har_ros.learning.report import write_report
+from har_ros.learning.samples import Samples, gather
+from har_ros.learning.table import write_clips
+from har_ros.learning.test_set import measure, test_set
+from har_ros.models.card import ModelCard, NetworkFile
+from har_ros.models.locate import find_model
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ def write(
 
     def fill(place: Path) -> None:
         write_network(place, card, network, samples.labels)
-        results.write_json(place / METRICS, metrics)
+        write_json(place / METRICS, metrics)
         for name, clips, said in tested:
             write_clips(place / name, clips, said)
         try:

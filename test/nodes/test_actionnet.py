@@ -5,8 +5,8 @@ import pytest
 from sensor_msgs.msg import Image
 from small_networks import encoder_decoder
 
-from har_ros.backends.openvino import OpenVinoBackend
-from har_ros.recognizer import Recognizer
+from har_ros.backends.openvino.backend import OpenVinoBackend
+from har_ros.pipeline.recognizer import Recognizer
 
 TWO = ("/cam01/image_raw", "/cam02/image_raw")
 

@@ -9,7 +9,7 @@ from damaged_images import costly_images, damaged, peak, real_images
 from hypothesis import settings
 from sensor_msgs.msg import CompressedImage, Image
 
-from har_ros.pixels import ENCODINGS
+from har_ros.frames.pixels import ENCODINGS
 
 ONE, TWO = "/cam01/image_raw", "/cam02/image_raw"
 

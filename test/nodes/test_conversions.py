@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sensor_msgs.msg import Image
 
 from har_ros.errors import ImageError
+from har_ros.frames.pixels import to_rgb
 from har_ros.nodes import conversions
-from har_ros.pixels import to_rgb
 
 
 def test_pixels_survive_the_way_through_a_message():

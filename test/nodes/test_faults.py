@@ -15,10 +15,10 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from vision_msgs.msg import LabelInfo, VisionInfo
 
+from har_ros.frames.pixels import ENCODINGS
 from har_ros.nodes import diagnostics, topics
 from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.diagnostics import Diagnostics, NetworkInfo
-from har_ros.pixels import ENCODINGS
 
 ONE, TWO = "/cam01/image_raw", "/cam02/image_raw"
 

@@ -9,9 +9,9 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import Image
 
-from har_ros.middleware import PROFILES
 from har_ros.nodes import images
 from har_ros.nodes.diagnostics import Diagnostics, NetworkInfo
+from har_ros.nodes.middleware import PROFILES
 
 TOPIC = "/cam01/image_raw"
 RELIABLE, BEST_EFFORT = QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT

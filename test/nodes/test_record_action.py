@@ -17,9 +17,9 @@ from sensor_msgs.msg import Image
 from vision_msgs.msg import Classification
 
 from har_ros.errors import ConfigurationError
+from har_ros.learning.dataset import load_dataset
 from har_ros.nodes import record_action
 from har_ros.nodes.record_action import RecordAction
-from har_ros.teach.dataset import load_dataset
 
 
 def installed(name):

@@ -12,10 +12,10 @@ from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import Image
 
-from har_ros.cli import main
-from har_ros.evaluate.bag import RAW
+from har_ros.commands.main import main
 from har_ros.evaluate.results import PREDICTIONS
 from har_ros.nodes.conversions import nanoseconds
+from har_ros.recordings.bag import RAW
 
 OTHER = "/cam02/image_raw"
 

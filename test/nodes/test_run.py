@@ -148,7 +148,7 @@ def test_signals_end_a_long_configuration(ros, tmp_path, number):
 
 HANGING = """
 import threading
-from har_ros.networks import ClipNetwork
+from har_ros.networks.clip import ClipNetwork
 from har_ros.nodes.actionnet import main
 run = ClipNetwork.run
 def hang(*arguments):
@@ -182,7 +182,7 @@ def test_signals_end_the_node_while_the_network_hangs(ros, tmp_path, brightness_
 
 STANDBY = """
 import atexit, threading
-from har_ros import recognizer
+from har_ros.pipeline import recognizer
 from har_ros.backends.standby import Standby
 from har_ros.nodes.actionnet import main
 load = recognizer.load_backend
@@ -210,7 +210,7 @@ def test_signals_end_the_node_while_an_engine_is_built(ros, tmp_path, brightness
 
 
 UNFREEABLE = """
-from har_ros.networks import ClipNetwork
+from har_ros.networks.clip import ClipNetwork
 from har_ros.nodes.actionnet import main
 def fail(self):
     raise RuntimeError("the device is lost")

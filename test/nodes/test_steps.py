@@ -8,10 +8,10 @@ import pytest
 from small_networks import write_card
 from streamable_networks import ARCHITECTURES
 
-from har_ros.backends import BackendSettings
+from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, ModelError
-from har_ros.pixels import CameraImage
-from har_ros.recognizer import Recognizer
+from har_ros.frames.pixels import CameraImage
+from har_ros.pipeline.recognizer import Recognizer
 
 STEP, LENGTH = 8, 64  # r3d_18 lags by six steps, and averages over two in a window of 16 frames
 

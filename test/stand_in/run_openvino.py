@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from tensorrt_networks import small_clip, small_continual
 
-from har_ros.backends import BackendSettings, load_backend
+from har_ros.backends.backend import BackendSettings
+from har_ros.backends.load import load_backend
 
 LEFT = ctypes.CDLL(None).left_to_the_end_of_this_thread
 

@@ -14,12 +14,14 @@ import pytest
 from small_networks import encoder_decoder, linear_network, write_card
 from tensorrt_networks import small_continual
 
-from har_ros.backends import BackendSettings, engine, load_backend
+from har_ros.backends.backend import BackendSettings
+from har_ros.backends.load import load_backend
+from har_ros.backends.tensorrt import engine
 from har_ros.errors import ConfigurationError, ModelError
+from har_ros.graphs.prepare import merged
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
-from har_ros.models.prepare import merged
-from har_ros.networks import EncoderDecoder
+from har_ros.networks.encoder_decoder import EncoderDecoder
 
 DRIVER = ctypes.CDLL("libcuda.so.1")
 

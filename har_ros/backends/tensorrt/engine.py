@@ -1,0 +1,210 @@
+"""TensorRT engines: built once for a network, a GPU and a TensorRT, and kept. Needs no GPU to build for a given one."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, SupportsInt, TypeVar
+
+from har_ros.errors import BackendMissingError, ModelError, one_line
+from har_ros.files.cache import cached
+from har_ros.graphs.prepare import FRAMES, NETWORK, PreparedNetwork, merged
+
+logger = logging.getLogger(__name__)
+
+NAMES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
+"""Modules with TensorRT's API: of JetPack and desktops, for RTX GPUs, and the latter's wheel without its front end."""
+Started = TypeVar("Started")
+HEARTBEAT = 5.0
+"""Seconds between two messages of a build."""
+
+
+def _import_tensorrt() -> Any:
+    reasons = []
+    for name in NAMES:
+        try:
+            module = importlib.import_module(name)
+        except (ImportError, OSError, RuntimeError) as error:  # a library that does not load raises any of these
+            reasons.append(one_line(error))
+            continue
+        if hasattr(module, "Builder"):  # else it holds type stubs only
+            return module
+    raise BackendMissingError(
+        f"TensorRT cannot be imported ({reasons[0] if reasons else 'no module has it'}); install JetPack's "
+        "python3-libnvinfer, or tensorrt_rtx for a desktop GPU"
+    )
+
+
+if TYPE_CHECKING:
+    import tensorrt_rtx_bindings.tensorrt_rtx as trt
+else:
+    trt = _import_tensorrt()
+
+VERSION: str = vars(trt)["__version__"]
+IS_RTX = "rtx" in trt.__name__
+STRONGLY_TYPED = IS_RTX or int(VERSION.partition(".")[0]) >= 10
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """What engines are built for. capability: CUDA's compute capability, such as (8, 7)."""
+
+    name: str
+    capability: tuple[int, int]
+
+
+class Log(trt.ILogger):
+    """Passes TensorRT's messages on to Python's logging, errors with the level `errors`, and keeps the last error."""
+
+    def __init__(self, errors: int = logging.DEBUG) -> None:
+        trt.ILogger.__init__(self)
+        self.error = "no reason given"
+        self._errors = errors
+
+    def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
+        """See trt.ILogger."""
+        if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
+            if "cudaError 35" not in msg:  # no driver: building does without
+                self.error = one_line(msg)
+                logger.log(self._errors, "TensorRT: %s", self.error)
+        elif severity == trt.ILogger.WARNING:
+            logger.debug("TensorRT: %s", one_line(msg))
+
+
+def engine_file(network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int) -> Path:
+    """Return the engine for batches of 1 to `max_batch`, built the first time. Raises ModelError.
+
+    half: float16 inside, float32 outside.
+    """
+    model = merged(network, half=half and STRONGLY_TYPED)
+    key = hashlib.sha256(model)
+    for part in (trt.__name__, VERSION, gpu.name, gpu.capability, half, max_batch, network.shape):
+        key.update(repr(part).encode())
+    name = f"engines/{network.name}-{key.hexdigest()[:16]}.engine"
+    return cached(name, lambda: build(model, network, gpu, half, max_batch))
+
+
+def build(model: bytes, network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int) -> bytes:
+    """Build the engine of a serialised ONNX model, saying every few seconds that it goes on. Raises ModelError."""
+    log = Log()
+    builder = _started(trt.Builder, log)
+    definition = builder.create_network(_creation_flags())
+    parser = trt.OnnxParser(definition, log)
+    if not parser.parse(model):
+        reason = _parse_error(parser) if parser.num_errors else log.error
+        raise ModelError(f"TensorRT cannot take {network.name} ({reason[:300]}); set backend to openvino")
+    config = builder.create_builder_config()
+    if half and not STRONGLY_TYPED:
+        flags: Any = trt.BuilderFlag  # the newest TensorRT has no FP16 any more
+        config.set_flag(flags.FP16)
+    if not half:
+        config.clear_flag(trt.BuilderFlag.TF32)
+    profile = builder.create_optimization_profile()
+    shapes = {FRAMES: network.shape, **{NETWORK + state.input: state.shape for state in network.states}}
+    for name, shape in shapes.items():
+        smallest, largest = (trt.Dims((batch, *shape)) for batch in (1, max_batch))
+        profile.set_shape(name, smallest, largest, largest)
+    config.add_optimization_profile(profile)
+    _set_capability(config, gpu)
+    engine = _built(builder, definition, config, f"{network.name} for {gpu.name}")
+    if engine is None:
+        raise ModelError(f"TensorRT cannot build {network.name} ({log.error[:300]}); set backend to openvino")
+    return bytes(engine)
+
+
+def _parse_error(parser: Any) -> str:
+    """Return the operator, which TensorRT names from 10 on, and what is wrong with it."""
+    error = parser.get_error(0)
+    operator = f"{error.node_operator()}: " if hasattr(error, "node_operator") else ""
+    return operator + one_line(error.desc())
+
+
+def _creation_flags() -> int:
+    flags: Any = trt.NetworkDefinitionCreationFlag  # the newest TensorRT has no EXPLICIT_BATCH any more
+    return 1 << int(flags.STRONGLY_TYPED if STRONGLY_TYPED else flags.EXPLICIT_BATCH)
+
+
+def _set_capability(config: trt.IBuilderConfig, gpu: Gpu) -> None:
+    """Name the GPU to TensorRT for RTX, which could build for several; TensorRT builds for the one that is there."""
+    if not IS_RTX:
+        return
+    name = f"SM{gpu.capability[0]}{gpu.capability[1]}"
+    capability: Any = getattr(trt, "ComputeCapability", None)
+    if not hasattr(capability, name):
+        raise ModelError(f"TensorRT for RTX {VERSION} does not know the {gpu.name} ({name}); use tensorrt")
+    untyped: Any = config
+    untyped.num_compute_capabilities = 1
+    untyped.set_compute_capability(getattr(capability, name), 0)
+
+
+def deserialised(file: Path) -> trt.ICudaEngine | None:
+    """Load an engine; None when this TensorRT or GPU does not take it."""
+    engine: trt.ICudaEngine | None = _started(trt.Runtime, Log(logging.WARNING)).deserialize_cuda_engine(
+        file.read_bytes()
+    )
+    return engine
+
+
+def _started(kind: Callable[[Log], Started], log: Log) -> Started:
+    """Make a Builder or a Runtime, which raise TypeError when CUDA does not work."""
+    try:
+        return kind(log)
+    except TypeError:
+        raise ModelError(f"TensorRT cannot start ({log.error}); check that it fits the driver (nvidia-smi)") from None
+
+
+@dataclass
+class _Stage:
+    """What TensorRT is doing, and whether it shall go on; both from 10 on."""
+
+    name: str = "building"
+    wanted: bool = True
+
+
+def _built(builder: trt.Builder, definition: trt.INetworkDefinition, config: trt.IBuilderConfig, what: str) -> Any:
+    """Build in a thread of its own, so that this one can say that it goes on, and Ctrl-C reaches it."""
+    stage, start, made = _Stage(), time.monotonic(), list[Any]()
+    if hasattr(trt, "IProgressMonitor"):
+        config.progress_monitor = _monitor(stage)
+    logger.info("building the engine of %s, once; this can take minutes", what)
+    done = Event()  # Thread.join must not be interrupted: up to Python 3.12 the thread then counts as ended
+
+    def build() -> None:
+        try:
+            made.append(builder.build_serialized_network(definition, config))
+        finally:
+            done.set()
+
+    Thread(target=build, name="engine", daemon=True).start()
+    try:
+        while not done.wait(HEARTBEAT):
+            logger.info("engine of %s: %s, %.0f s so far", what, stage.name, time.monotonic() - start)
+    except KeyboardInterrupt:
+        stage.wanted = False
+        done.wait()  # what is being built cannot be freed before
+        raise
+    logger.info("built the engine of %s in %.0f s", what, time.monotonic() - start)
+    return made[0] if made else None
+
+
+def _monitor(stage: _Stage) -> trt.IProgressMonitor:
+    class Monitor(trt.IProgressMonitor):
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+
+        def phase_start(self, phase_name: str, parent_phase: str, num_steps: SupportsInt) -> None:
+            stage.name = phase_name
+
+        def step_complete(self, phase_name: str, step: SupportsInt) -> bool:
+            return stage.wanted
+
+        def phase_finish(self, phase_name: str) -> None:
+            pass
+
+    return Monitor()

@@ -1,0 +1,1 @@
+"""`actionnet …`: each subcommand is a module here."""

@@ -1,0 +1,55 @@
+"""actionnet clips: cut clips out of long recordings."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from har_ros.commands.options import between
+from har_ros.errors import HarError
+from har_ros.files.console import PLAIN
+from har_ros.learning.clips import cut
+from har_ros.learning.dataset import classed
+from har_ros.truth.segments import load_label_map, load_truth
+
+
+def run(arguments: list[str]) -> int:
+    """`actionnet clips`. Returns the exit status. Raises HarError."""
+    parser = argparse.ArgumentParser(prog="actionnet clips", description="Cut videos and bags into a dataset of clips.")
+    parser.add_argument("recordings", nargs="+", type=Path, metavar="VIDEO|BAG", help="what the segments speak of")
+    parser.add_argument("--truth", type=Path, required=True, help="segments with labels: CSV, YAML, VIA's CSV or JSON")
+    parser.add_argument("--label-map", type=Path, help="YAML: name in the segments → class, or none")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET", help="folder for the clips")
+    parser.add_argument(
+        "--least",
+        type=between(0, 600),
+        default=2.6,
+        metavar="SECONDS",
+        help="length of a clip, at least: shorter segments are widened on both sides (2.6, I3D's window)",
+    )
+    parser.add_argument(
+        "--no-background", dest="background", action="store_false", help="no clips of what lies between the segments"
+    )
+    options = parser.parse_args(arguments)
+    label_map = load_label_map(options.label_map) if options.label_map else {}
+    segments = classed(load_truth(options.truth), label_map)
+    stems: dict[str, Path] = {}
+    for path in options.recordings:
+        if (other := stems.setdefault(path.stem, path)) is not path:
+            raise HarError(f"{other} and {path} are both called {path.stem}, as their clips' folder is; rename one")
+    console = Console(stderr=True)
+    written: list[Path] = []
+    for path in track(options.recordings, "cutting", console=console, disable=not console.is_terminal):
+        own = [segment for segment in segments if segment.speaks_of(path.name)]
+        if not own:
+            raise HarError(f"{options.truth} speaks of no {path.name}; mend its column bag, or leave the recording out")
+        written += cut(path, own, options.output, least=options.least, background=options.background)
+    counts = Counter(path.relative_to(options.output).parts[0] for path in written)
+    for label, count in sorted(counts.items()):
+        Console().print(f"{label}: {count} clips", **PLAIN)
+    Console().print(f"dataset: {options.output}; next: actionnet dataset check {options.output}", **PLAIN)
+    return 0

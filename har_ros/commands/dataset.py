@@ -1,0 +1,175 @@
+"""The commands that go with teaching: actionnet clips, dataset check and dataset show."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from har_ros.commands.options import add_backend_options, at_least, backend_settings
+from har_ros.commands.teaching_options import add_dataset_options, dataset_of
+from har_ros.errors import HarError
+from har_ros.files.console import PLAIN
+from har_ros.finetune.augment import Augmentation
+from har_ros.learning.advice import ENOUGH_GROUPS, pair_in_words
+from har_ros.learning.dataset import VIDEOS, Dataset, Material, by_class
+from har_ros.learning.duplicates import near_duplicates
+from har_ros.learning.embed import Embedder
+from har_ros.learning.samples import Samples, gather
+from har_ros.learning.windows import windows
+from har_ros.models.card import ModelCard
+from har_ros.models.locate import find_model
+from har_ros.recordings.bag import open_recording
+from har_ros.reports.pictures import Place, pictures
+from har_ros.reports.sheet import Row, draw_sheet
+from har_ros.teach.lesson import read
+
+ENOUGH_CLIPS = 5
+UNEQUAL = 10
+"""Times as many clips as another class has, from which on it is said."""
+ON_SHEET = 24
+"""Clips of a class on the contact sheet, at most."""
+SHOWN_FRAMES = 8
+
+
+def run(arguments: list[str]) -> int:
+    """`actionnet dataset`. Returns the exit status: 1 when something does not fit. Raises HarError."""
+    parser = argparse.ArgumentParser(prog="actionnet dataset", description="Look at what a network is taught with.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    checking = commands.add_parser("check", help="report what does not fit, and draw a contact sheet")
+    add_dataset_options(checking)
+    checking.add_argument("--sheet", type=Path, default=Path("dataset.png"), help="the contact sheet (dataset.png)")
+    add_backend_options(checking)
+    showing = commands.add_parser("show", help="draw what the network sees, after every transformation")
+    add_dataset_options(showing)
+    showing.add_argument("-o", "--output", type=Path, default=Path("seen.png"), help="the picture (seen.png)")
+    showing.add_argument("--clips", type=at_least(1), default=2, help="of each class (2)")
+    showing.add_argument("--augmented", type=at_least(0), default=2, help="draws of finetune's transformations (2)")
+    options = parser.parse_args(arguments)
+    dataset = dataset_of(options, options.dataset)
+    return _check(dataset, options) if options.command == "check" else _show(dataset, options)
+
+
+def _check(dataset: Dataset, options: argparse.Namespace) -> int:
+    console = Console()
+    found = [f"{path} is no video and is left out ({', '.join(VIDEOS)})" for path in _strangers(dataset)]
+    with Embedder(find_model(options.model), backend_settings(options), options.frames) as embedder:
+        seen, left_out = read(embedder, dataset, Console(stderr=True))
+        rate = embedder.card.window.sample_rate or 0.0
+    found += _odd_rates(dataset, rate)
+    samples: Samples | None = None
+    try:
+        samples = gather(dataset.materials, seen, True)
+    except HarError as error:
+        found.append(str(error))
+    if samples:
+        found += _unbalanced(samples)
+        found += [pair_in_words(samples, pair) for pair in near_duplicates(samples)]
+        draw_sheet(_sheet(samples), options.sheet, 6)
+        for number, label in enumerate(samples.labels):
+            own = samples.of_class(number)
+            groups = len({example.group for example in own})
+            console.print(f"{label}: {len(own)} clips in {groups} groups", **PLAIN)
+    for text in found:
+        console.print(text, **PLAIN)
+    if samples:
+        console.print(f"contact sheet: {options.sheet}", **PLAIN)
+    if not found and not left_out:
+        console.print("nothing stands in the way of teaching", **PLAIN)
+    return 1 if found or left_out else 0
+
+
+def _strangers(dataset: Dataset) -> list[Path]:
+    """Return the files in class folders that are no videos."""
+    if not dataset.path.is_dir():
+        return []
+    inside = [path for path in sorted(dataset.path.rglob("*")) if path.is_file() and path.parent != dataset.path]
+    return [p for p in inside if p.suffix.lower() not in VIDEOS and not p.name.startswith(".")]
+
+
+def _odd_rates(dataset: Dataset, rate: float) -> list[str]:
+    """Name recordings with far fewer images per second than the network was taught with."""
+    slow = []
+    for material in dataset.materials:
+        try:
+            recording = open_recording(material.path)
+        except HarError:  # said already
+            continue
+        if 0 < recording.count < recording.duration * len(recording.cameras) * rate / 2:
+            slow.append((recording.count / recording.duration / len(recording.cameras), material.name))
+    if not slow:
+        return []
+    least, name = min(slow)
+    return [
+        f"{len(slow)} recordings have less than half of the network's {rate:g} images per second, down to {least:.1f} "
+        f"of {name}; their frames are repeated, so record faster ones if actions are quick"
+    ]
+
+
+def _unbalanced(samples: Samples) -> list[str]:
+    counts = np.bincount(samples.classes, minlength=len(samples.labels))
+    found = []
+    for number, label in enumerate(samples.labels):
+        groups = len({example.group for example in samples.of_class(number)})
+        if counts[number] < ENOUGH_CLIPS:
+            found.append(f"{label} has {counts[number]} clips; give {ENOUGH_CLIPS} or more")
+        if groups < ENOUGH_GROUPS:
+            found.append(
+                f"{label} has {groups} groups; add sources or people, figures are unsure below {ENOUGH_GROUPS}"
+            )
+    if counts.max() > UNEQUAL * counts.min():
+        most, least = samples.labels[int(counts.argmax())], samples.labels[int(counts.argmin())]
+        found.append(f"{most} has {counts.max()} clips and {least} {counts.min()}; add clips of {least}")
+    return found
+
+
+def _sheet(samples: Samples) -> list[Row]:
+    rows = []
+    for number, label in enumerate(samples.labels):
+        own = samples.of_class(number)
+        chosen = [own[i] for i in np.unique(np.linspace(0, len(own) - 1, ON_SHEET).astype(int))]
+        places = [Place(one.path, one.camera, ((one.start + one.end) // 2,)) for one in chosen]
+        shown = [found[0] if found else None for found in pictures(places)]
+        captions = [f"{one.name} [{one.group}]" for one in chosen]
+        rows.append(Row(f"{label}: {len(own)} clips", list(zip(shown, captions, strict=True))))
+    return rows
+
+
+def _show(dataset: Dataset, options: argparse.Namespace) -> int:
+    card = find_model(options.model).card
+    length = card.window_frames(options.frames)
+    classes = by_class(dataset.materials)
+    chosen = [own[i] for own in classes for i in np.unique(np.linspace(0, len(own) - 1, options.clips).astype(int))]
+    rows = [row for material in chosen for row in _seen(material, card, length, options.augmented)]
+    draw_sheet(rows, options.output, SHOWN_FRAMES)
+    Console().print(f"what {card.name} sees: {options.output}", **PLAIN)
+    return 0
+
+
+def _seen(material: Material, card: ModelCard, length: int, draws: int) -> Iterator[Row]:
+    """Yield a recording's first window: as it is, mirrored, and as fine-tuning draws it."""
+    augmentation, rng = Augmentation(), np.random.default_rng(0)
+    size = (card.input.height, card.input.width)
+    plain = _first_window(material, card, length)
+    yield _row(f"{material.name} ({material.label or 'segments'}), {length} frames of {size[1]}x{size[0]}", plain)
+    yield _row("mirrored", plain[:, :, ::-1])
+    if draws:
+        frames = _first_window(material, augmentation.wide(card), augmentation.long(length))
+        for _ in range(draws):
+            yield _row("as finetune draws it", augmentation.draw(frames, length, size, rng))
+
+
+def _first_window(material: Material, card: ModelCard, length: int) -> NDArray[np.uint8]:
+    recording = open_recording(material.path)
+    found = windows(recording, card, length, sys.maxsize, lambda clip: clip.frames.copy())[1]
+    return next(camera[0].seen for camera in found.values() if camera)
+
+
+def _row(title: str, frames: NDArray[np.uint8]) -> Row:
+    chosen = np.linspace(0, len(frames) - 1, SHOWN_FRAMES).astype(int)
+    return Row(title, [(np.ascontiguousarray(frames[i]), f"frame {i}") for i in chosen])

@@ -1,0 +1,75 @@
+"""Train a network end to end on classes of your own, from where `actionnet teach` ends; needs PyTorch, best a GPU."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from dataclasses import fields
+
+from rich.console import Console
+
+from har_ros.commands.options import add_backend_options, at_least, backend_settings, between
+from har_ros.commands.summary import show
+from har_ros.commands.teaching_options import add_dataset_options, add_teaching_options, dataset_of, interrupt
+from har_ros.finetune.finetune import finetune
+from har_ros.finetune.training import TrainSettings
+from har_ros.teach.lesson import Settings
+
+
+def run(arguments: list[str]) -> int:
+    """`actionnet finetune`. Returns the exit status. Raises HarError."""
+    parser = argparse.ArgumentParser(prog="actionnet finetune", description=__doc__)
+    add_dataset_options(parser)
+    add_teaching_options(parser)
+    _add_training_options(parser)
+    add_backend_options(parser)
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, interrupt)
+    names = {field.name for field in fields(TrainSettings)} - {"unmirrored", "training_precision"}
+    training = TrainSettings(
+        unmirrored=tuple(options.unmirrored),
+        training_precision=options.mixed_precision,
+        **{name: getattr(options, name) for name in names},
+    )
+    console = Console(stderr=True)
+    folder = options.output.expanduser().absolute()
+    try:
+        metrics = finetune(
+            dataset_of(options, options.dataset),
+            folder,
+            Settings(options.model, options.frames, options.mirror, options.background),
+            training,
+            backend_settings(options),
+            console,
+            overwrite=options.overwrite,
+            cross_validate=options.cross_validate,
+        )
+    except KeyboardInterrupt:
+        console.print("interrupted; the same command goes on behind the last epoch")
+        raise
+    if metrics is not None:
+        show(metrics, folder)
+    return 0
+
+
+def _add_training_options(parser: argparse.ArgumentParser) -> None:
+    usual = TrainSettings()
+    parser.add_argument("--epochs", type=at_least(1), default=usual.epochs, help=f"({usual.epochs})")
+    parser.add_argument("--batch-size", type=at_least(1), default=usual.batch_size, help=f"clips ({usual.batch_size})")
+    parser.add_argument("--accumulate", type=at_least(1), default=usual.accumulate, help="batches for each step (1)")
+    parser.add_argument("--rate", type=between(0, 1), default=usual.rate, help=f"largest learning rate ({usual.rate})")
+    parser.add_argument("--weight-decay", type=between(0, 1), default=usual.weight_decay, help="of AdamW (1e-4)")
+    parser.add_argument(
+        "--frozen", type=between(0, 1), default=usual.frozen, help="share of the layers that stay as they are (0.5)"
+    )
+    parser.add_argument("--label-smoothing", type=between(0, 0.9), default=usual.label_smoothing, help="(0.1)")
+    parser.add_argument("--workers", type=at_least(0), default=usual.workers, help="processes that read clips (2)")
+    parser.add_argument(
+        "--unmirrored", action="append", default=[], metavar="CLASS", help="left and right matter in this class"
+    )
+    parser.add_argument("--cross-validate", action="store_true", help="train for each fold, and once with all clips")
+    parser.add_argument("--accelerator", default="auto", help="Lightning's: auto, cpu, gpu (auto)")
+    parser.add_argument("--strategy", default="auto", help="Lightning's, such as ddp (auto)")
+    parser.add_argument("--devices", default="auto", help="number of GPUs on each machine (auto)")
+    parser.add_argument("--nodes", type=at_least(1), default=1, help="machines (1)")
+    parser.add_argument("--mixed-precision", default="auto", help="Lightning's precision: 16-mixed on a GPU (auto)")

@@ -1,0 +1,137 @@
+"""`actionnet models`: which networks there are, downloading them, checking cards."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.table import Column, Table
+
+from har_ros.commands.options import add_network_options, at_least, backend_settings
+from har_ros.errors import HarError
+from har_ros.models.card import ModelCard
+from har_ros.models.check import examine, prepare
+from har_ros.models.fetch import fetch
+from har_ros.models.locate import Model, find_model
+from har_ros.pipeline.recognizer import Recognizer
+from har_ros.settings import card_names
+
+MODEL = "a card's name, or the path of a card, of its folder, or of a network file"
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command. Returns the exit status. Raises HarError."""
+    parser = argparse.ArgumentParser(prog="actionnet models", description=__doc__)
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="{list,fetch,check,continual}")
+    commands.add_parser("list", help="list the networks that come with har_ros (also without a command)")
+    fetching = commands.add_parser("fetch", help="download a network")
+    fetching.add_argument("names", nargs="+", metavar="NAME", help="a card's name or path")
+    checking = commands.add_parser("check", help="compare a card with its network, and try it")
+    checking.add_argument("model", metavar="CARD", help=MODEL)
+    add_network_options(checking)
+    streaming = commands.add_parser("continual", help="show how a network takes each frame once, in steps")
+    streaming.add_argument("model", metavar="CARD", help=MODEL)
+    streaming.add_argument("--labels", default="", help="a file with a class name per line, in place of the card's")
+    streaming.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (what the card says)")
+    options = parser.parse_args(arguments)
+    if options.command == "fetch":
+        return _fetch([find_model(name) for name in options.names])
+    if options.command == "check":
+        return _check(options)
+    if options.command == "continual":
+        return _continual(find_model(options.model, options.labels), options.frames)
+    return _list()
+
+
+def _list() -> int:
+    name, shape = Column("name", no_wrap=True), Column("input", no_wrap=True)
+    table = Table(name, "classes", shape, "present", "licence", box=None)
+    for model in map(find_model, card_names()):
+        present = "no" if model.missing() else "yes"
+        spec, frames = model.card.input, model.card.window.frames
+        table.add_row(
+            model.card.name, _classes(model), f"{frames}×{spec.height}×{spec.width}", present, model.card.licence
+        )
+    Console().print(table)
+    return 0
+
+
+def _classes(model: Model) -> str:
+    try:
+        return str(len(model.labels()))
+    except HarError:  # its label file is not there yet
+        return "?"
+
+
+def _fetch(models: list[Model]) -> int:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    for model in models:
+        with Progress(*columns, console=console) as progress:
+            brought = fetch(model, _Bars(progress))
+        if not brought:
+            console.print(f"{model.card.name} is there already")
+        unverified = {source.name for source in model.card.files if source.checksum is None}
+        for path in brought:
+            note = " (not verified: its card has no checksum)" if path.name in unverified else ""
+            console.print(f"{path}{note}", soft_wrap=True, highlight=False)
+    return 0
+
+
+class _Bars:
+    """A bar for each file that is downloaded; see fetch.Progress."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, name: str, have: int, total: int | None) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name)
+        self._progress.update(self._tasks[name], completed=have, total=total)
+
+
+def _check(options: argparse.Namespace) -> int:
+    console = Console(soft_wrap=True, highlight=False)
+    model = find_model(options.model, options.labels, options.input_blob, options.output_blob)
+    networks, wrong = examine(model)
+    for text in wrong:
+        console.print(f"{model.card.name}: {text}", markup=False)
+    if wrong:
+        return 1
+    names = ("labels", "input_blob", "output_blob", "continual")
+    overrides = {name: getattr(options, name) for name in names}
+    with Recognizer.open(options.model, backend_settings(options), **overrides) as recognizer:
+        shapes = " and ".join(f"{'×'.join(map(str, one.shape))} {one.type}" for one in networks)
+        console.print(
+            f"{model.card.name} is as its card says: {shapes} in, {len(recognizer.labels)} classes out; "
+            f"tried with {recognizer.network.backend.name}",
+            markup=False,
+        )
+    return 0
+
+
+def _continual(model: Model, frames: int) -> int:
+    card = model.card
+    twin = prepare(model, frames, in_steps=True)[0].twin
+    assert twin is not None
+    table = Table("layer", "operator", "lag (frames)", "state", Column("kB", justify="right"), box=None)
+    for layer in twin.layers:
+        state = ("×".join(map(str, layer.state.shape)), f"{layer.state.size / 1e3:.0f}") if layer.state else ()
+        table.add_row(layer.name, layer.operator, str(layer.lag), *state)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(table)
+    size = sum(state.size for state in twin.states)
+    console.print(
+        f"{card.name}: frames in a step: {_timed(twin.stride, card)}; frames of delay: "
+        f"{_timed(twin.lag * twin.stride, card)}; answers averaged, as in a window of {frames or card.window.frames} "
+        f"frames: {twin.columns}; state of each camera: {size / 1e6:.1f} MB in {len(twin.states)} tensors",
+        markup=False,
+    )
+    return 0
+
+
+def _timed(frames: int, card: ModelCard) -> str:
+    rate = card.window.sample_rate
+    return f"{frames} ({frames / rate:.2f} s)" if rate else str(frames)

@@ -1,0 +1,22 @@
+"""A command as an executable of the package."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from rich.console import Console
+
+from har_ros.errors import HarError
+from har_ros.files.console import PLAIN
+
+
+def as_program(name: str, run: Callable[[list[str]], int]) -> int:
+    """Run a command as an executable of the package, also with --ros-args. Returns the exit status."""
+    try:
+        return run([argument for argument in sys.argv[1:] if argument != "--ros-args"])
+    except HarError as error:
+        Console(stderr=True).print(f"{name}: {error}", **PLAIN)
+        return 1
+    except KeyboardInterrupt:
+        return 130

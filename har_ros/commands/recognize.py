@@ -1,0 +1,237 @@
+"""`actionnet INPUT [OUTPUT]`: says what is done in a video, a folder of pictures, a camera or a stream."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from har_ros.commands.options import add_network_options, at_least, backend_settings, between
+from har_ros.errors import ConfigurationError, VideoError
+from har_ros.frames.pixels import CameraImage
+from har_ros.frames.sampling import StreamSettings
+from har_ros.pipeline.overlay import annotate, announce
+from har_ros.pipeline.recognizer import Recognizer, Result
+from har_ros.pipeline.repeat import ShortClip
+from har_ros.pipeline.scores import Prediction, ScoreSettings, check_allowed
+from har_ros.recordings.sink import Pixels, Window, has_screen
+from har_ros.recordings.source import Frame, Source, open_source
+from har_ros.recordings.video_file import VideoFile
+from har_ros.settings import card_names
+
+SECOND = 1_000_000_000
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments and options."""
+    parser.add_argument("input", help="a video file, a folder of pictures, /dev/video0, or a stream such as rtsp://…")
+    parser.add_argument("output", nargs="?", help="a video file for the annotated frames; without: the screen")
+    names = ", ".join(card_names())
+    parser.add_argument(
+        *("--network", "--model"),
+        dest="model",
+        default="i3d-kinetics-400",
+        help=f"{names}; or the path of a card, of its folder, or of a network file (i3d-kinetics-400)",
+    )
+    add_network_options(parser)
+    parser.add_argument("--threshold", type=between(0, 1), default=0.01, help="least probability of an action (0.01)")
+    parser.add_argument("--top-k", type=at_least(1), default=5, help="number of actions for each window (5)")
+    parser.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (what the card says)")
+    parser.add_argument(
+        "--skip-frames",
+        type=at_least(0),
+        default=-1,
+        help="frames left out between two of a window (as many as the sample rate asks for)",
+    )
+    parser.add_argument(
+        "--sample-rate", type=between(0, 1000), default=0.0, help="frames per second in a window (what the card says)"
+    )
+    parser.add_argument(
+        "--memory",
+        type=between(0, 60),
+        default=0.0,
+        help="seconds over which a continual network's answers are averaged (as over a window)",
+    )
+    parser.add_argument(
+        "--smoothing",
+        type=between(0, 60),
+        default=0.0,
+        help="time constant of averaging over windows, in seconds (none)",
+    )
+    parser.add_argument(
+        "--hysteresis", type=between(0, 1), default=0.0, help="lead that another action needs to come first (0)"
+    )
+    parser.add_argument(
+        "--allowed-label", action="append", default=[], metavar="LABEL", help="report this action and not others"
+    )
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each window")
+
+
+def run(options: argparse.Namespace, messages: Console) -> int:
+    """Recognise all of the input. Returns the exit status. Raises HarError."""
+    if options.output and Path(options.output).absolute() == Path(options.input).absolute():
+        raise ConfigurationError(f"the output {options.output!r} is the input, which it would overwrite; rename it")
+    source = open_source(options.input)
+    sink = VideoFile(Path(options.output), source.rate) if options.output else _window(messages)
+    finished: AbstractContextManager[object] = nullcontext() if sink is None else closing(sink)
+    with finished, _recognizer(options) as recognizer:
+        recognition = Recognition(options, source, recognizer)
+        say(messages, recognizer.summary(recognition.settings))
+        try:
+            for frame in _shown(source, messages):
+                recognition.take(frame)
+                if sink is not None and not sink.show(recognition.annotated(frame)):
+                    return 0
+        finally:
+            if source.dropped:
+                say(messages, f"{source.dropped} frames were left out, because the network was too slow for them")
+        if not recognition.report.windows:
+            recognition.play_again(frame, messages)
+            if isinstance(sink, VideoFile):
+                sink.discard()  # its frames say "warming up"
+                draw_all(options.input, VideoFile(sink.path, source.rate), recognition.report.prediction)
+    return 0
+
+
+def _recognizer(options: argparse.Namespace) -> Recognizer:
+    return Recognizer.open(
+        options.model,
+        backend_settings(options),
+        frames=options.frames,
+        labels=options.labels,
+        input_blob=options.input_blob,
+        output_blob=options.output_blob,
+        continual=options.continual,
+    )
+
+
+class Recognition:
+    """The way of a source's frames through the network."""
+
+    def __init__(self, options: argparse.Namespace, source: Source, recognizer: Recognizer) -> None:
+        """Raises ConfigurationError when the options do not fit the network."""
+        allowed = tuple(options.allowed_label)
+        check_allowed(allowed, recognizer.labels)
+        max_gap = 2.0 if source.live else 0.0
+        self.settings = StreamSettings(options.skip_frames, options.sample_rate, max_gap, options.memory)
+        self.report = Report(options.json, start=time.time_ns() if source.live else 0)
+        self._scores = ScoreSettings(options.top_k, options.threshold, options.smoothing, options.hysteresis, allowed)
+        self._uri = options.input
+        self._source = source
+        self._recognizer = recognizer
+        self._stream = recognizer.stream(self.settings)
+        self._clip = ShortClip()
+
+    def take(self, frame: Frame) -> None:
+        """Take the next frame; of a live source, only the newest window is run."""
+        ready = self._stream.push(_image(frame))
+        self._clip.take(frame.stamp)
+        if ready and not (self._source.live and self._source.waiting):
+            [result] = self._recognizer.recognize([self._stream], self._scores)
+            self.report.take(frame, result)
+
+    def annotated(self, frame: Frame) -> Pixels:
+        """Draw into the frame what was said last."""
+        if self.report.prediction is None:
+            announce(frame.pixels, f"warming up {self._stream.fill}/{self._stream.length}")
+        else:
+            annotate(frame.pixels, self.report.prediction)
+        return frame.pixels
+
+    def play_again(self, last: Frame, messages: Console) -> None:
+        """Run a clip that is shorter than a window as it is taught with such; last: its last frame. Raises HarError."""
+        source, extent = self._source, self._stream.extent
+        if source.live:
+            raise VideoError(
+                f"{source.name} ended before its first window, which spans {extent}; set --frames, --sample-rate or "
+                "--skip-frames"
+            )
+        say(messages, f"{source.name} is shorter than a window ({extent}), and played again to fill one")
+        for image in self._clip.again(lambda: map(_image, open_source(self._uri)), self._stream, source.name):
+            if self._stream.push(image) and (result := self._recognizer.recognize([self._stream], self._scores)[0]):
+                whole = dataclasses.replace(result, start=self._clip.start, end=self._clip.end)
+                self.report.take(last, whole)
+                return
+
+
+def _image(frame: Frame) -> CameraImage:
+    return CameraImage.of_array(frame.pixels, frame.stamp)
+
+
+def draw_all(uri: str, sink: VideoFile, prediction: Prediction | None) -> None:
+    """Write all frames with the same answer. Raises HarError."""
+    try:
+        for frame in open_source(uri):
+            if prediction is not None:
+                annotate(frame.pixels, prediction)
+            sink.show(frame.pixels)
+    finally:
+        sink.close()
+
+
+def say(console: Console, text: str) -> None:
+    """Print a sentence as it is."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class Report:
+    """Prints what was recognised: a line for each window, or for each change of the best action."""
+
+    def __init__(self, as_json: bool, start: int) -> None:
+        """start: the stamp from which on lines count their seconds, in nanoseconds."""
+        self._as_json = as_json
+        self._start = start
+        self._best = ""
+        self.windows = 0
+        self.prediction: Prediction | None = None
+
+    def take(self, frame: Frame, result: Result | None) -> None:
+        """Take the result behind a frame; None while the window is filling."""
+        if result is None:
+            return
+        self.windows += 1
+        self.prediction = result.prediction
+        actions = [{"label": h.label, "score": round(h.score, 4)} for h in result.prediction.accepted]
+        best = str(actions[0]["label"]) if actions else "nothing recognised"
+        if self._as_json:
+            start, end = result.start / SECOND, result.end / SECOND
+            took = round(result.inference_time, 4)
+            line = {"frame": frame.index, "start": start, "end": end, "actions": actions, "inference_time": took}
+            print(json.dumps(line), flush=True)
+        elif best != self._best:
+            score = f" {actions[0]['score']:.2f}" if actions else ""
+            seconds = (frame.stamp - self._start) / SECOND
+            print(f"frame {frame.index:6}  {seconds:8.2f} s  {best}{score}", flush=True)
+        self._best = best
+
+
+def _shown(source: Source, messages: Console) -> Iterator[Frame]:
+    """Yield the frames, with a progress bar on a terminal where their number is known."""
+    counter = TextColumn("{task.completed:.0f}/{task.total:.0f}")
+    columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeRemainingColumn())
+    hidden = not (messages.is_terminal and source.count)
+    # on a terminal rich prints our lines above its bar; where they go to a file, it must not touch them
+    with Progress(*columns, console=messages, disable=hidden, redirect_stdout=sys.stdout.isatty()) as progress:
+        task = progress.add_task("frames", total=source.count)
+        for frame in source:
+            yield frame
+            progress.update(task, completed=frame.index + 1)
+
+
+def _window(messages: Console) -> Window | None:
+    if not has_screen():
+        say(messages, "nothing is shown, because there is no screen; give a file such as out.mp4 for annotated frames")
+        return None
+    try:
+        return Window()
+    except ConfigurationError as error:
+        say(messages, str(error))
+        return None

@@ -1,0 +1,37 @@
+"""actionnet record: a bag of videos."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from har_ros.commands.options import at_least, between
+from har_ros.files.console import PLAIN
+from har_ros.recordings.record import record
+
+
+def run(arguments: list[str]) -> int:
+    """`actionnet record`. Returns the exit status. Raises HarError."""
+    parser = argparse.ArgumentParser(prog="actionnet record", description="Make a rosbag2 bag (mcap) of videos.")
+    parser.add_argument("videos", nargs="+", metavar="VIDEO", help="a video file; each becomes a camera")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="BAG", help="the bag's folder")
+    parser.add_argument("--topic", action="append", default=[], help="of each video in turn (/cam01/image_raw, …)")
+    parser.add_argument("--raw", action="store_true", help="sensor_msgs/Image, in place of JPEG in CompressedImage")
+    parser.add_argument(
+        "--seconds", type=between(0, 1e6), default=0.0, help="play the videos in a loop for so long (once)"
+    )
+    parser.add_argument("--max-side", type=at_least(0), default=0, help="scale down to so many pixels (as they are)")
+    options = parser.parse_args(arguments)
+    record(
+        options.videos,
+        options.output,
+        options.topic,
+        raw=options.raw,
+        seconds=options.seconds,
+        max_side=options.max_side,
+        console=Console(stderr=True),
+    )
+    Console().print(f"bag: {options.output}", **PLAIN)
+    return 0

@@ -1,0 +1,45 @@
+"""Teach a network classes of your own: from a folder of clips, or segments of videos and bags."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+
+from rich.console import Console
+
+from har_ros.commands.options import add_backend_options, backend_settings
+from har_ros.commands.program import as_program
+from har_ros.commands.summary import show
+from har_ros.commands.teaching_options import add_dataset_options, add_teaching_options, dataset_of, interrupt
+from har_ros.teach.lesson import Settings, teach
+
+
+def run(arguments: list[str]) -> int:
+    """`actionnet teach`. Returns the exit status. Raises HarError."""
+    parser = argparse.ArgumentParser(prog="actionnet teach", description=__doc__)
+    add_dataset_options(parser)
+    add_teaching_options(parser)
+    parser.add_argument(
+        "--test", type=Path, metavar="DATASET", help="clips to try the network on, which nothing is fitted to"
+    )
+    add_backend_options(parser)
+    options = parser.parse_args(arguments)
+    console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, interrupt)
+    settings = Settings(options.model, options.frames, options.mirror, options.background)
+    try:
+        dataset = dataset_of(options, options.dataset)
+        test = dataset_of(options, options.test) if options.test else None
+        folder = options.output.expanduser().absolute()
+        metrics = teach(dataset, folder, settings, backend_settings(options), options.overwrite, console, test)
+    except KeyboardInterrupt:
+        console.print("interrupted; nothing was written, and the same command goes on from here")
+        raise
+    show(metrics, folder)
+    return 0
+
+
+def main() -> int:
+    """`ros2 run har_ros teach`. Returns the exit status."""
+    return as_program("teach", run)

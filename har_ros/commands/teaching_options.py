@@ -1,0 +1,53 @@
+"""Command-line options that the commands of teaching share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from har_ros.commands.options import at_least
+from har_ros.learning.dataset import Dataset, load_dataset
+from har_ros.truth.segments import load_label_map
+
+MODEL = "i3d-kinetics-400"
+
+
+def add_dataset_options(parser: argparse.ArgumentParser) -> None:
+    """Add what load_dataset takes, and the network."""
+    parser.add_argument(
+        "dataset",
+        type=Path,
+        metavar="DATASET",
+        help="a folder with a folder of videos for each class, or segments (CSV, YAML, VIA) beside their recordings",
+    )
+    parser.add_argument("--group-pattern", default="", metavar="REGEX", help="what of a clip's name tells its group")
+    parser.add_argument("--group-column", default="", metavar="NAME", help="the column of a CSV that tells the group")
+    parser.add_argument("--label-map", type=Path, help="YAML: name in the dataset → class, or none")
+    parser.add_argument("--model", default=MODEL, help=f"the network to build on: a card's name or path ({MODEL})")
+    parser.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (what the card says)")
+
+
+def add_teaching_options(parser: argparse.ArgumentParser) -> None:
+    """Add where the taught network goes, and what it is taught with."""
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="for the taught network")
+    parser.add_argument("--overwrite", action="store_true", help="replace the network that is there")
+    parser.add_argument(
+        "--no-mirror", dest="mirror", action="store_false", help="left and right matter: leave out mirror images"
+    )
+    parser.add_argument(
+        "--no-background",
+        dest="background",
+        action="store_false",
+        help="what lies between segments is not known to be nothing: leave it out, in place of the class none",
+    )
+
+
+def dataset_of(options: argparse.Namespace, path: Path) -> Dataset:
+    """Return the dataset of a path, with the groups and classes that the options ask for. Raises HarError."""
+    label_map = load_label_map(options.label_map) if options.label_map else {}
+    return load_dataset(path.expanduser(), options.group_pattern, options.group_column, label_map)
+
+
+def interrupt(*_: object) -> None:
+    """Let SIGTERM do what Ctrl-C does."""
+    raise KeyboardInterrupt

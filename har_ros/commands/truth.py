@@ -1,0 +1,47 @@
+"""actionnet truth check: does a truth fit its recordings?"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+
+from har_ros.commands.jobs import jobs_of
+from har_ros.commands.parameters import add_parameters, node_parameters
+from har_ros.files.console import PLAIN
+from har_ros.pipeline.parameters import named_model
+from har_ros.recordings.bag import open_recording
+from har_ros.truth.check import problems, span_of
+from har_ros.truth.segments import load_label_map, load_truth
+
+MOST_PROBLEMS = 100
+"""That `truth check` prints."""
+
+
+def run(arguments: list[str]) -> int:
+    """`actionnet truth check`. Returns the exit status: 1 when something does not fit. Raises HarError."""
+    parser = argparse.ArgumentParser(prog="actionnet truth", description="Work with the truth of recordings.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    checking = commands.add_parser("check", help="report what does not fit recordings and network")
+    checking.add_argument("truth", type=Path, help="segments with labels, CSV or YAML")
+    checking.add_argument("recordings", nargs="+", type=Path, metavar="BAG", help="a bag's folder or file, or a video")
+    checking.add_argument("--label-map", type=Path, help="YAML: truth name → class of the network, several, or none")
+    add_parameters(checking)
+    options = parser.parse_args(arguments)
+    values = node_parameters(options.params_file, options.param)
+    label_map = load_label_map(options.label_map) if options.label_map else {}
+    segments = load_truth(options.truth)
+    jobs = jobs_of(options.recordings, values)
+    spans = [span_of(job.name, open_recording(job.path, job.topics, job.transport)) for job in jobs]
+    found = list(islice(problems(segments, spans, named_model(values).labels(), label_map), MOST_PROBLEMS + 1))
+    console = Console()
+    for text in found[:MOST_PROBLEMS]:
+        console.print(text, **PLAIN)
+    if len(found) > MOST_PROBLEMS:
+        console.print(f"and more; these are the first {MOST_PROBLEMS}", **PLAIN)
+    if not found:
+        names = len({segment.label for segment in segments})
+        console.print(f"{len(segments)} segments with {names} labels fit {len(spans)} recordings")
+    return 1 if found else 0

@@ -1,0 +1,1 @@
+"""Text, tables and folders of files: read strictly, written atomically."""

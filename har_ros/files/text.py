@@ -1,0 +1,26 @@
+"""Text files of users: UTF-8, and of a bounded size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from har_ros.errors import ConfigurationError
+
+LARGEST_TEXT = 20_000_000
+"""Characters of a card, of labels, of segments."""
+
+
+def read_text(path: Path) -> str:
+    """Return a UTF-8 file's text without byte order mark. Raises ConfigurationError, also beyond LARGEST_TEXT."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(LARGEST_TEXT + 1)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path} ({error.strerror}); check the path") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not UTF-8 text; save it as such") from None
+    except ValueError as error:  # a null byte in the name
+        raise ConfigurationError(f"cannot read {str(path)!r} ({error}); check the path") from None
+    if len(text) > LARGEST_TEXT:
+        raise ConfigurationError(f"{path} has more than {LARGEST_TEXT} characters; divide it into several files")
+    return text

@@ -1,0 +1,13 @@
+"""Which versions of libraries are at work."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def version_of(package: str) -> str:
+    """Return the version of an installed package, "unknown" when it is not."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,1 @@
+"""Training a network end to end, with PyTorch."""

@@ -1,0 +1,181 @@
+"""Training with PyTorch Lightning: clips in random crops and moments, one-cycle schedule, checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import lightning
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from har_ros.finetune.torch_graph import OnnxModule
+from har_ros.finetune.training_clips import ClipSource, EpochSampler, FixedClips, RandomClips
+from har_ros.frames.spec import InputSpec
+from har_ros.learning.head import Head
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """frozen: share of the layers, from the input on, that stay as they are. rate: the largest learning rate.
+
+    accumulate: batches whose gradients are added before a step. workers: processes that read videos.
+    unmirrored: classes in which left and right matter.
+    accelerator, strategy, devices, nodes, training_precision: Lightning's.
+    """
+
+    epochs: int = 20
+    batch_size: int = 8
+    accumulate: int = 1
+    rate: float = 1e-4
+    weight_decay: float = 1e-4
+    frozen: float = 0.5
+    label_smoothing: float = 0.1
+    workers: int = 2
+    unmirrored: tuple[str, ...] = ()
+    accelerator: str = "auto"
+    strategy: str = "auto"
+    devices: str = "auto"
+    nodes: int = 1
+    training_precision: str = "auto"
+
+
+class Network(nn.Module):
+    """From uint8 frames to logits: scaling as the card says, the ONNX graph, and the last layer."""
+
+    def __init__(self, backbone: OnnxModule, spec: InputSpec, head: Head) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = nn.Linear(*head.weights.shape)
+        with torch.no_grad():
+            self.head.weight.copy_(torch.from_numpy(head.weights.T))
+            self.head.bias.copy_(torch.from_numpy(head.bias))
+        self._spec = spec
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return N×classes logits of uint8 N×T×H×W×3 RGB frames."""
+        return torch.as_tensor(self.head(self.backbone(scaled(frames, self._spec))))
+
+
+def scaled(frames: Tensor, spec: InputSpec) -> Tensor:
+    """Return frames as the network takes them: see InputSpec. frames: uint8 N×T×H×W×3 RGB."""
+    low, high = spec.range
+    x = frames.flip(-1) if spec.colour == "bgr" else frames
+    x = x.float() * ((high - low) / 255) + low
+    x = (x - x.new_tensor(spec.mean)) / x.new_tensor(spec.std)
+    return x.permute(*("NTHWC".index(axis) for axis in spec.layout))
+
+
+class Finetuning(lightning.LightningModule):
+    """AdamW with a one-cycle schedule (Smith and Topin, Super-Convergence, 2019), classes weighing the same."""
+
+    def __init__(self, network: Network, settings: TrainSettings, class_weights: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self._settings = settings
+        self.register_buffer("class_weights", class_weights)
+        self.losses: list[float] = []
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """See LightningModule."""
+        loss = self._loss(batch, "train")
+        self.losses.append(float(loss.detach()))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        """See LightningModule."""
+        self._loss(batch, "held out")
+
+    def _loss(self, batch: tuple[Tensor, Tensor], stage: str) -> Tensor:
+        frames, classes = batch
+        logits = self.network(frames)
+        loss = functional.cross_entropy(
+            logits,
+            classes,
+            self.class_weights,
+            label_smoothing=self._settings.label_smoothing,
+        )
+        right = (logits.argmax(dim=1) == classes).float().mean()
+        values = {f"{stage} loss": loss, f"{stage} accuracy": right}
+        self.log_dict(values, prog_bar=True, on_epoch=True, batch_size=len(classes), sync_dist=True)
+        return loss
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """See LightningModule."""
+        checkpoint["losses"] = self.losses
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """See LightningModule."""
+        self.losses = list(checkpoint["losses"])
+
+    def configure_optimizers(self) -> Any:
+        """See LightningModule. The last layer begins where `teach` ends, so it learns as slowly as the others."""
+        taught = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(taught, lr=self._settings.rate, weight_decay=self._settings.weight_decay)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self._settings.rate, total_steps=max(2, steps))
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+
+def train(
+    module: Finetuning, taught: ClipSource, held_out: ClipSource | None, folder: Path, settings: TrainSettings
+) -> None:
+    """Train, or go on from the folder's last checkpoint. TensorBoard's logs and the checkpoints are in the folder.
+
+    Raises KeyboardInterrupt when that ended it.
+    """
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"lightning\.")  # of what it does itself
+    checkpoint = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    callbacks: list[Any] = [checkpoint, RichProgressBar()]
+    on_gpu = settings.accelerator != "cpu" and torch.cuda.is_available()
+    usual = "16-mixed" if on_gpu else "32-true"
+    precision: Any = usual if settings.training_precision == "auto" else settings.training_precision
+    trainer = lightning.Trainer(
+        max_epochs=settings.epochs,
+        accumulate_grad_batches=settings.accumulate,
+        accelerator=settings.accelerator,
+        strategy=settings.strategy,
+        devices=int(settings.devices) if settings.devices.isdigit() else settings.devices,
+        num_nodes=settings.nodes,
+        precision=precision,
+        logger=TensorBoardLogger(folder, name="logs", version=""),
+        callbacks=callbacks,
+        gradient_clip_val=1.0,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+    )
+    loading: dict[str, Any] = {"num_workers": settings.workers, "worker_init_fn": _begin_worker}
+    sampler = EpochSampler(len(taught.paths))
+    batches = DataLoader(RandomClips(taught), settings.batch_size, sampler=sampler, drop_last=False, **loading)
+    checks = DataLoader(FixedClips(held_out), settings.batch_size, **loading) if held_out else None
+    last = folder / "last.ckpt"
+    try:
+        trainer.fit(module, batches, checks, ckpt_path=last if last.is_file() else None, weights_only=True)
+    except SystemExit:  # Lightning's answer to Ctrl-C
+        raise KeyboardInterrupt from None
+
+
+def rank() -> int:
+    """Return the number of this process among those that train together."""
+    return int(getattr(rank_zero_only, "rank", 0) or 0)
+
+
+def is_first() -> bool:
+    """Return whether this process is the one that writes."""
+    return rank() == 0
+
+
+def _begin_worker(_: int) -> None:
+    cv2.setNumThreads(1)

@@ -1,0 +1,116 @@
+"""Which of a camera's frames enter its window, and how many places each takes there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from har_ros.errors import ConfigurationError
+from har_ros.frames.spec import WindowSpec
+
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """How a camera's frames become a window.
+
+    skip_frames: frames left out between two that enter; -1: frames enter by their stamps, at the sample rate.
+    sample_rate: frames per second in the window, 0 as the card says.
+    max_gap: seconds between two frames after which the window starts anew, 0 never.
+    memory: seconds over which a continual network's answers are averaged, 0 as the clip network does.
+    Raises ConfigurationError when frames would be sampled in both ways.
+    """
+
+    skip_frames: int = -1
+    sample_rate: float = 0.0
+    max_gap: float = 2.0
+    memory: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.skip_frames >= 0 and self.sample_rate > 0:
+            raise ConfigurationError(
+                f"skip_frames is {self.skip_frames} and sample_rate {self.sample_rate:g}, but frames are sampled by "
+                "count or by time; set skip_frames to -1 or sample_rate to 0.0"
+            )
+
+
+class Sampler(Protocol):
+    """Decides frame by frame. `due` only tells; `take` makes it so."""
+
+    def start(self, stamp: int) -> None:
+        """Begin anew with the frame of this stamp, in nanoseconds, which is due."""
+
+    def due(self, stamp: int) -> int:
+        """Return how many places of the window the next frame takes; 0: it is left out."""
+
+    def take(self, places: int) -> None:
+        """Go on behind a frame that took so many."""
+
+    def extent(self, length: int) -> str:
+        """Say what a window of so many frames spans."""
+
+
+class FrameCount:
+    """Every so manieth frame, whatever its stamp: what actionNet does."""
+
+    def __init__(self, skip_frames: int) -> None:
+        self._stride = 1 + skip_frames
+        self._seen = 0
+
+    def start(self, stamp: int) -> None:
+        """See Sampler."""
+        self._seen = 0
+
+    def due(self, stamp: int) -> int:
+        """See Sampler."""
+        return int(self._seen % self._stride == 0)
+
+    def take(self, places: int) -> None:
+        """See Sampler."""
+        self._seen += 1
+
+    def extent(self, length: int) -> str:
+        """See Sampler."""
+        return f"{1 + (length - 1) * self._stride} frames"
+
+
+class TimeGrid:
+    """One place for each tick of a clock that starts with the window's first frame.
+
+    A frame takes the tick behind the last taken one when it is 0.25 to 1.75 periods behind that. So much play keeps
+    a camera of just this rate at one place for each frame, although its stamps jitter and its clock drifts. A frame
+    that comes later takes all ticks up to the nearest, one that comes earlier none. In the long run there are as many
+    places as ticks, whatever the camera's rate.
+    """
+
+    def __init__(self, rate: float) -> None:
+        """Rate: ticks per second."""
+        self._rate = rate
+        self._origin = 0
+        self._taken = -1
+
+    def start(self, stamp: int) -> None:
+        """See Sampler."""
+        self._origin, self._taken = stamp, -1
+
+    def due(self, stamp: int) -> int:
+        """See Sampler."""
+        ahead = (stamp - self._origin) * self._rate / SECOND - self._taken
+        return 1 if 0.25 <= ahead < 1.75 else max(0, round(ahead))
+
+    def take(self, places: int) -> None:
+        """See Sampler."""
+        self._taken += places
+
+    def extent(self, length: int) -> str:
+        """See Sampler."""
+        return f"{(length - 1) / self._rate:.2f} s"
+
+
+def sampler(spec: WindowSpec, settings: StreamSettings) -> Sampler:
+    """Return what the settings ask for, where they are silent what the card does."""
+    rate = settings.sample_rate or spec.sample_rate
+    if settings.skip_frames < 0 and rate:
+        return TimeGrid(rate)
+    return FrameCount(spec.skip_frames if settings.skip_frames < 0 else settings.skip_frames)

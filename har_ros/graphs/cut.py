@@ -1,0 +1,80 @@
+"""Cuts a network before its last layer, and puts another one there: the graphs of embeddings and of taught networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from har_ros.errors import ModelError, one_line
+
+EMBEDDING, LOGITS = "embedding", "taught_logits"
+
+
+def taught_network(embedding: onnx.ModelProto, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
+    """Return the network of an embedding with a linear layer behind it: LOGITS, N×classes.
+
+    weights: D×classes. bias: one for each class.
+    """
+    model = onnx.ModelProto()
+    model.CopyFrom(embedding)
+    head = helper.make_node("Gemm", [EMBEDDING, "taught/weights", "taught/bias"], [LOGITS], name="taught/head")
+    model.graph.node.append(head)
+    constants = {"taught/weights": weights, "taught/bias": bias}
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["batch", len(bias)]))
+    _check(model)
+    return bytes(model.SerializeToString())
+
+
+def cut_before_the_end(model: onnx.ModelProto, tensor: str) -> onnx.ModelProto:
+    """Return what leads to the tensor, averaged over all axes behind the second. Raises ModelError."""
+    graph = model.graph
+    makers = {output: node for node in graph.node for output in node.output}
+    if tensor not in makers:
+        raise ModelError(f"the network has no tensor {tensor!r}; mend network.embedding in its card")
+    needed, waiting = set(), [tensor]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting.extend(makers[name].input if name in makers else ())
+    shape = _shape(model, tensor)
+    nodes = [node for node in graph.node if needed.intersection(node.output)]
+    if len(shape) > 2:
+        nodes.append(helper.make_node("GlobalAveragePool", [tensor], [f"{EMBEDDING}/mean"]))
+        nodes.append(helper.make_node("Flatten", [f"{EMBEDDING}/mean"], [EMBEDDING], axis=1))
+    else:
+        nodes.append(helper.make_node("Identity", [tensor], [EMBEDDING]))
+    output = helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, ["batch", shape[1]])
+    constants = [constant for constant in graph.initializer if constant.name in needed]
+    inputs = [value for value in graph.input if value.name in needed]
+    cut = helper.make_model(
+        helper.make_graph(nodes, graph.name or "embedding", inputs, [output], constants),
+        opset_imports=model.opset_import,
+        ir_version=model.ir_version,
+        producer_name="har_ros",
+    )
+    _check(cut)
+    return cut
+
+
+def _shape(model: onnx.ModelProto, tensor: str) -> list[int | None]:
+    """Return the tensor's sizes, None where they vary. Raises ModelError when it is no embedding."""
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    values = [*inferred.value_info, *inferred.output]
+    found = next((value.type.tensor_type for value in values if value.name == tensor), None)
+    shape = [dim.dim_value or None for dim in found.shape.dim] if found is not None else []
+    if found is None or len(shape) < 2 or shape[1] is None or found.elem_type != TensorProto.FLOAT:
+        text = "×".join("?" if size is None else str(size) for size in shape) or "of unknown shape"
+        raise ModelError(f"the tensor {tensor!r} is {text}, where float32 N×D or N×D×… is needed; name another one")
+    return shape
+
+
+def _check(model: onnx.ModelProto) -> None:
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:  # onnx' own kinds
+        raise ModelError(f"the network cannot be cut ({one_line(error)[:200]}); name another embedding") from None

@@ -1,0 +1,20 @@
+"""ONNX files, read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+
+from har_ros.errors import ModelError, one_line
+
+
+def load_onnx(path: Path, weights: bool = True) -> onnx.ModelProto:
+    """Read an ONNX file, with its external data unless `weights` is False. Raises ModelError."""
+    try:
+        model = onnx.load(path, load_external_data=weights)
+    except Exception as error:  # protobuf's and onnx's own kinds
+        raise ModelError(f"{path} is not an ONNX file ({one_line(error)[:200]}); export it anew") from None
+    if not model.graph.node or not model.graph.output:
+        raise ModelError(f"{path} is not an ONNX file (it holds no network); export it anew")
+    return model

@@ -1,0 +1,285 @@
+"""Clip network → continual network: the same answers over an unbroken video, each frame computed once.
+
+A clip network pads its frames with zeros at both ends. Its continual twin has no ends: it takes a few new frames (a
+step), and every operator that sees several points in time keeps the newest of its inputs, its state, for the next step
+(the arithmetic: har_ros.graphs.streaming). Where branches that lag differently meet, the one that is ahead is delayed.
+
+Only an average may span all of time. Its columns become separate inputs of what follows, so that the network gives a
+row of outputs for each; averaging them is left to the caller.
+
+The idea: Hedegaard and Iosifidis, Continual 3D Convolutional Neural Networks, ECCV 2022.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import onnx
+from numpy.typing import NDArray
+from onnx import helper
+
+from har_ros.errors import ModelError, one_line
+from har_ros.graphs.fold import attributes, fold, set_attributes
+from har_ros.graphs.streaming import Extent, explicit_pads, streaming
+from har_ros.graphs.writer import END, Layer, StateTensor, Stream, Writer
+
+POINTWISE = [
+    *("Abs", "Add", "Cast", "Clip", "Div", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid", "HardSwish", "Identity"),
+    *("LeakyRelu", "Log", "Max", "Min", "Mish", "Mul", "Neg", "Pow", "PRelu", "Reciprocal", "Relu", "Sigmoid"),
+    *("Softplus", "Sqrt", "Sub", "Sum", "Tanh"),
+]
+"""Operators that treat each element for itself."""
+
+
+@dataclass(frozen=True)
+class Continual:
+    """A continual network: its input takes any multiple of `stride` frames, its output has a row for each `stride`.
+
+    output: name of the output. lag: how many rows it is behind the clip network's. columns: how many of them that one
+    averages.
+    """
+
+    model: onnx.ModelProto
+    output: str
+    stride: int
+    lag: int
+    columns: int
+    layers: tuple[Layer, ...]
+
+    @property
+    def states(self) -> tuple[StateTensor, ...]:
+        """All state tensors."""
+        return tuple(layer.state for layer in self.layers if layer.state is not None)
+
+
+def continual(model: onnx.ModelProto, input_blob: str, output_blob: str, shape: Sequence[int], axis: int) -> Continual:
+    """Return the continual twin of a clip network; the model itself stays as it is.
+
+    shape: of a batch of one clip, with time as the axis `axis`. Raises ModelError, which names what cannot be streamed.
+    """
+    folded = fold(model, input_blob, shape)
+    try:
+        return _Transformation(folded).run(input_blob, output_blob, axis)
+    except ModelError:
+        raise
+    except Exception as error:  # of attributes that an operator should have, for one
+        raise ModelError(f"it is not a valid ONNX network ({one_line(error)[:200]}); export it anew") from None
+
+
+Handler = Callable[["_Transformation", onnx.NodeProto], None]
+
+
+class _Transformation(Writer):
+    """Goes through the graph once; a handler for each operator that takes columns."""
+
+    def run(self, taken: str, given: str, axis: int) -> Continual:
+        """Transform the graph from the input `taken` to the output `given`."""
+        self.streams[taken] = Stream(axis, 1, 0)
+        for original in self.folded.nodes:
+            node = onnx.NodeProto()
+            node.CopyFrom(original)
+            if any(name in self.streams for name in node.input):
+                _handler(node)(self, node)
+            else:
+                self._behind(node)
+            self.nodes.append(node)
+        if given in self.streams:
+            if self.shape(given)[self.streams[given].axis] != 1:
+                raise ModelError(f"its output {given!r} is for all points in time, not an average of them")
+            given = self.closed(given)
+        if given not in self.rows:
+            raise ModelError(f"its output {given!r} does not come from its frames")
+        end = self.rows[given]
+        model = self.model(taken, given, axis)
+        return Continual(model, given, end.stride, end.lag, self.columns, tuple(self.layers))
+
+    def slide(self, node: onnx.NodeProto) -> None:
+        """Conv and pooling: the state takes the place of the padding in time."""
+        stream, shape = self.streams[node.input[0]], self.shape(node.input[0])
+        given, time = attributes(node), stream.axis - 2
+        if time < 0:
+            raise _refusal(node, "takes time as channels")
+        if len(node.output) > 1 or any(name in self.streams for name in node.input[1:]):
+            raise _refusal(node, "gives or takes more than one tensor with frames")
+        kernel = given.get("kernel_shape") or list(self.shape(node.input[1])[2:])
+        strides, dilations = (given.get(name, [1] * len(kernel)) for name in ("strides", "dilations"))
+        pads = explicit_pads(given, shape[2:], kernel, strides, dilations)
+        extent = Extent(kernel[time], strides[time], dilations[time], pads[time])
+        how = streaming(extent, stream.lag)
+        pads[time] = pads[time + len(kernel)] = 0
+        set_attributes(node, pads=pads, auto_pad=None)
+        output = Stream(stream.axis, stream.stride * extent.stride, how.lag)
+        name = node.input[0]
+        if extent.kernel > 1:
+            name = self.with_state(name, _called(node), node.op_type, how.state, output.lag * output.stride)
+        trim = how.spare if given.get("ceil_mode") else 0  # else it makes no difference
+        if how.skip or trim:
+            name = self.slice(name, stream.axis, how.skip, -trim or END)
+        node.input[0] = name
+        self.streams[node.output[0]] = output
+
+    def join(self, node: onnx.NodeProto) -> None:
+        """Arithmetic on one tensor, or on several that are brought to one lag."""
+        streams = self._inputs(node)
+        ranks = {name: len(self.shape(name)) for name in node.input if name}
+        rank = max(ranks.values())
+        axes = {stream.axis - ranks[name] for name, stream in streams.items()}
+        if len(axes) > 1 or len({stream.stride for stream in streams.values()}) > 1:
+            raise _refusal(node, "joins frames at different rates")
+        (axis,) = axes
+        for name in ranks.keys() - streams.keys():
+            if -axis <= ranks[name] and self.shape(name)[axis] != 1:
+                raise _refusal(node, f"has a constant, {name!r}, that is not the same for all frames")
+        lag = max(stream.lag for stream in streams.values())
+        for i, name in enumerate(node.input):
+            if name in streams:
+                node.input[i] = self.delay(name, lag - streams[name].lag)
+        stride = next(iter(streams.values())).stride
+        self.streams[node.output[0]] = Stream(rank + axis, stride, lag)
+
+    def concat(self, node: onnx.NodeProto) -> None:
+        """Concat of channels."""
+        if self._inputs(node).keys() != set(node.input):
+            raise _refusal(node, "joins frames with a constant")
+        axis = self.streams[node.input[0]].axis
+        if attributes(node)["axis"] % len(self.shape(node.input[0])) == axis:
+            raise _refusal(node, "joins pieces of time")
+        self.join(node)
+
+    def each(self, node: onnx.NodeProto) -> None:
+        """What takes parameters for each channel, or none, beside one tensor."""
+        stream = self.streams[node.input[0]]
+        if node.op_type == "BatchNormalization" and stream.axis == 1:
+            raise _refusal(node, "takes time as channels")
+        self.streams[node.output[0]] = stream
+
+    def multiply(self, node: onnx.NodeProto) -> None:
+        """MatMul of each column with a constant."""
+        stream, rank = self.streams.get(node.input[0]), len(self.shape(node.input[0]))
+        if (
+            stream is None
+            or stream.axis == rank - 1
+            or len(self.shape(node.input[1])) > 2
+            or len(self._inputs(node)) > 1
+        ):
+            raise _refusal(node, "mixes all of time")
+        self.streams[node.output[0]] = stream
+
+    def transpose(self, node: onnx.NodeProto) -> None:
+        """Time goes where the permutation puts it."""
+        stream, rank = self.streams[node.input[0]], len(self.shape(node.input[0]))
+        order = attributes(node).get("perm", list(range(rank))[::-1])
+        if order[0] != 0:
+            raise _refusal(node, "moves the batch")
+        self.streams[node.output[0]] = replace(stream, axis=order.index(stream.axis))
+
+    def pad(self, node: onnx.NodeProto) -> None:
+        """Columns before the first one shift all that follow; in a stream there is no first one."""
+        stream, given = self.streams[node.input[0]], attributes(node)
+        rank = len(self.shape(node.input[0]))
+        pads = list(given["pads"] if "pads" in given else self._value(node, 1))
+        axes = [int(axis) % rank for axis in self._value(node, 3)] if len(node.input) > 3 else list(range(rank))
+        before = 0
+        if stream.axis in axes:
+            i = axes.index(stream.axis)
+            before, pads[i], pads[i + len(axes)] = int(pads[i]), 0, 0
+        if "pads" in given:
+            set_attributes(node, pads=pads)
+        else:
+            node.input[1] = self.constant(node.output[0] + "/pads", pads)
+        self.streams[node.output[0]] = replace(stream, lag=stream.lag - before)
+
+    def average(self, node: onnx.NodeProto) -> None:
+        """An average over time ends the columns: each becomes an input of its own for what follows."""
+        stream, given = self.streams[node.input[0]], attributes(node)
+        rank = len(self.shape(node.input[0]))
+        axes = list(range(2, rank)) if node.op_type == "GlobalAveragePool" else given.get("axes")
+        if axes is None:
+            axes = self._value(node, 1) if len(node.input) > 1 else range(rank)
+        axes = [int(axis) % rank for axis in axes]
+        if stream.axis in axes:
+            self._close(node)
+        elif given.get("keepdims", 1):
+            self.streams[node.output[0]] = stream
+        else:
+            before = sum(axis < stream.axis for axis in axes)
+            self.streams[node.output[0]] = replace(stream, axis=stream.axis - before)
+
+    def reshape(self, node: onnx.NodeProto) -> None:
+        """Reshape, Flatten, Squeeze and Unsqueeze leave time where it is, or merge the only column with other axes."""
+        stream = self.streams[node.input[0]]
+        before, after = self.shape(node.input[0]), self.shape(node.output[0])
+        size, columns = math.prod(before[: stream.axis]), before[stream.axis]
+        places = [i for i in range(1, len(after)) if math.prod(after[:i]) == size and after[i] == columns]
+        if places and after[0] == before[0]:
+            target = [0, *after[1:]]
+            target[places[0]] = -1
+            node.CopyFrom(self._reshaped(node, target))
+            self.streams[node.output[0]] = replace(stream, axis=places[0])
+        elif columns == 1:
+            self._close(node)
+        else:
+            raise _refusal(node, "merges all of time with other axes")
+
+    def _behind(self, node: onnx.NodeProto) -> None:
+        """Copy a node that has no columns, but may have rows."""
+        rows = {self.rows[name] for name in node.input if name in self.rows}
+        if not rows:
+            return
+        if len(rows) > 1:
+            raise _refusal(node, "joins averages over time that lag differently")
+        self.rows.update(dict.fromkeys(node.output, rows.pop()))
+        if node.op_type in ("Reshape", "Flatten", "Squeeze", "Unsqueeze"):
+            node.CopyFrom(self._reshaped(node, [-1, *self.shape(node.output[0])[1:]]))
+
+    def _close(self, node: onnx.NodeProto) -> None:
+        stream = self.streams[node.input[0]]
+        node.input[0] = self.closed(node.input[0])
+        self.rows[node.output[0]] = stream
+        self._behind(node)
+
+    def _reshaped(self, node: onnx.NodeProto, target: Sequence[int]) -> onnx.NodeProto:
+        shape = self.constant(f"{node.output[0]}/shape", target)
+        return helper.make_node("Reshape", [node.input[0], shape], list(node.output), node.name)
+
+    def _inputs(self, node: onnx.NodeProto) -> dict[str, Stream]:
+        """Return the inputs with columns. Raises ModelError when others are rows."""
+        if any(name in self.rows for name in node.input):
+            raise _refusal(node, "joins frames with their average over time")
+        return {name: self.streams[name] for name in node.input if name in self.streams}
+
+    def _value(self, node: onnx.NodeProto, index: int) -> NDArray[Any]:
+        if node.input[index] not in self.folded.constants:
+            raise _refusal(node, f"has an input, {node.input[index]!r}, that is not constant")
+        return self.folded.constant(node.input[index])
+
+
+HANDLERS: dict[str, Handler] = {
+    **dict.fromkeys(POINTWISE, _Transformation.join),
+    **dict.fromkeys(("AveragePool", "Conv", "MaxPool"), _Transformation.slide),
+    **dict.fromkeys(("BatchNormalization", "Dropout"), _Transformation.each),
+    **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), _Transformation.reshape),
+    **dict.fromkeys(("GlobalAveragePool", "ReduceMean"), _Transformation.average),
+    "Concat": _Transformation.concat,
+    "MatMul": _Transformation.multiply,
+    "Pad": _Transformation.pad,
+    "Transpose": _Transformation.transpose,
+}
+"""Operator → what becomes of it when it takes columns."""
+
+
+def _handler(node: onnx.NodeProto) -> Handler:
+    if node.op_type not in HANDLERS:
+        raise _refusal(node, "may mix frames that are far apart")
+    return HANDLERS[node.op_type]
+
+
+def _called(node: onnx.NodeProto) -> str:
+    return str(node.name or node.output[0])
+
+
+def _refusal(node: onnx.NodeProto, why: str) -> ModelError:
+    return ModelError(f"its {node.op_type} {_called(node)!r} {why}")

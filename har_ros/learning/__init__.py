@@ -1,0 +1,1 @@
+"""What teaching and fine-tuning share: datasets, embeddings, heads, the folder of a taught network."""

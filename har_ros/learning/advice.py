@@ -1,0 +1,73 @@
+"""What is said of a dataset and of what was taught with it, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from har_ros.learning.duplicates import Pair
+from har_ros.learning.samples import Samples
+from har_ros.truth.segments import NONE
+
+ENOUGH_GROUPS = 5
+"""Groups of a class below which its figures hang on few sources."""
+
+
+def advice(measured: Mapping[str, Any]) -> list[str]:
+    """Return what would help most, in sentences."""
+    texts = []
+    for row in measured["gains"][:2]:
+        if row["cost_of_half"] > 0.005:
+            texts.append(
+                f"More clips of {row['label']}: half of those that there are cost {row['cost_of_half']:.3f} of F1."
+            )
+    curve = measured["learning_curve"]
+    if len(curve) > 1:
+        gain = curve[-1]["accuracy"]["value"] - curve[-2]["accuracy"]["value"]
+        sizes = f"from {curve[-2]['clips_per_class']} to {curve[-1]['clips_per_class']} clips per class"
+        if gain > 0.01:
+            texts.append(f"More clips of all classes: {sizes}, accuracy rose by {gain:.3f}, and may rise further.")
+    few = [row["label"] for row in measured["figures"]["classes"] if row["groups"] < ENOUGH_GROUPS]
+    if few:
+        texts.append(f"Clips of other sources or people, for {', '.join(few)}: there are fewer than {ENOUGH_GROUPS}.")
+    if NONE not in [row["label"] for row in measured["figures"]["classes"]]:
+        texts.append(f"A class {NONE} with anything else, or every window is one of these classes.")
+    return texts
+
+
+def doubt(log_loss: Mapping[str, float]) -> str:
+    """Say so when the scores of clips that were not taught with are not known to be better than guessing; else "".
+
+    log_loss: see validate.log_loss.
+    """
+    value, low, high, guessing = (log_loss[name] for name in ("value", "low", "high", "guessing"))
+    if (high if math.isfinite(high) else value) < guessing:
+        return ""
+    interval = f" ({low:.2f} … {high:.2f})" if math.isfinite(high) else ""
+    return (
+        f"The scores say nothing of clips that were not taught with: their log loss is {value:.2f}{interval}, and "
+        f"guessing has {guessing:.2f}. More clips, of more sources or people, are needed."
+    )
+
+
+def pair_in_words(samples: Samples, pair: Pair) -> str:
+    """Say in a sentence what two near-duplicates mean."""
+    one, other = samples.examples[pair.one], samples.examples[pair.other]
+    text = f"{one.name} and {other.name} are near-duplicates" + (", mirrored" if pair.mirrored else "")
+    if one.label != other.label:
+        names = f"{samples.labels[one.label]} and {samples.labels[other.label]}"
+        return f"{text} in two classes, {names}; remove one of them"
+    if one.group != other.group:
+        return f"{text} in two groups, {one.group} and {other.group}, which are taken as one; remove one of them"
+    return f"{text}; remove one of them"
+
+
+def pair_told(samples: Samples, pair: Pair) -> dict[str, Any]:
+    """Return what metrics.json has of two near-duplicates."""
+    one, other = samples.examples[pair.one], samples.examples[pair.other]
+    return {
+        "across_groups": one.group != other.group,
+        "across_classes": one.label != other.label,
+        "text": pair_in_words(samples, pair),
+    }

@@ -1,0 +1,168 @@
+"""Recordings → embeddings: the node's own windows, seen by a network without its last layer. Kept in the cache."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from har_ros.backends.backend import BackendSettings
+from har_ros.backends.load import load_backend
+from har_ros.errors import HarError, ModelError
+from har_ros.files.cache import cached, digest, fingerprint
+from har_ros.frames.window import Clip
+from har_ros.graphs.cut import EMBEDDING, cut_before_the_end
+from har_ros.graphs.onnx_file import load_onnx
+from har_ros.graphs.prepare import PreparedNetwork
+from har_ros.learning.windows import windows
+from har_ros.models.check import prepare
+from har_ros.models.locate import Model
+from har_ros.networks.clip import ClipNetwork
+from har_ros.recordings.bag import open_recording
+from har_ros.recordings.recording import Recording
+
+VERSION = 2  # of what is kept
+KEPT = 10_000
+"""Recordings in the cache, at most; one of a single window takes 25 kB."""
+OVERLAP = 2
+"""A window begins when the one before is through by 1/OVERLAP."""
+LOOK = 16
+"""Pixels of the sides of a frame's look, by which near-duplicates are found."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What the network sees of one camera of a recording, in n windows.
+
+    embeddings: float32 n×views×D; views: as it is and, unless that was not wanted, mirrored. start, end: stamps of the
+    first and last frame, int64 nanoseconds. first: stamp of the recording's first image.
+    looks: uint8 n×frames×LOOK×LOOK, grey.
+    """
+
+    camera: str
+    first: int
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    embeddings: NDArray[np.float32]
+    looks: NDArray[np.uint8]
+
+
+class Embedder:
+    """A network without its last layer, ready to run; close it with `with`."""
+
+    def __init__(self, model: Model, backend: BackendSettings, frames: int = 0, mirror: bool = True) -> None:
+        """frames: of a window, 0 as the card says. mirror: look at mirror images, too. Raises HarError."""
+        self.card = model.card
+        self.mirror = mirror
+        self.prepared = embedding_network(model, frames)
+        self.network = ClipNetwork((self.prepared,), lambda network: load_backend(network, backend))
+        self.computed = 0  # recordings that were not in the cache
+
+    def __enter__(self) -> Embedder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.network.close()
+
+    def look_at(self, path: Path) -> list[Windows]:
+        """Return the windows of each camera of a recording. Raises HarError when it has none."""
+        recording = open_recording(path)
+        kept = cached(f"embeddings/{self._key(recording)}.npz", lambda: self._computed(recording), KEPT)
+        with np.load(kept, allow_pickle=False) as arrays:
+            cameras = [str(camera) for camera in arrays["cameras"]]
+            names = [field.name for field in dataclasses.fields(Windows) if field.name not in ("camera", "first")]
+            first = int(arrays["first"])
+            return [
+                Windows(camera, first, **{name: arrays[f"{name}_{number}"] for name in names})
+                for number, camera in enumerate(cameras)
+            ]
+
+    def _key(self, recording: Recording) -> str:
+        card = self.card
+        settings = (card.input, card.window, self.prepared.path.name, self.network.length, self.network.backend.name)
+        parts = (VERSION, OVERLAP, self.mirror, settings, fingerprint(recording.files()))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+    def _computed(self, recording: Recording) -> bytes:
+        self.computed += 1
+        length = self.network.length
+        first, cameras = windows(recording, self.card, length, hop_of(length), self._seen)
+        arrays: dict[str, Any] = {"cameras": np.array(list(cameras)), "first": np.array(first)}
+        for number, found in enumerate(cameras.values()):
+            arrays[f"start_{number}"] = np.array([window.start for window in found], np.int64)
+            arrays[f"end_{number}"] = np.array([window.end for window in found], np.int64)
+            arrays[f"embeddings_{number}"] = np.array([window.seen[0] for window in found], np.float32)
+            arrays[f"looks_{number}"] = np.array([window.seen[1] for window in found], np.uint8)
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        return buffer.getvalue()
+
+    def _seen(self, clip: Clip) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        views = [clip.frames]
+        if self.mirror:
+            views.append(np.ascontiguousarray(clip.frames[:, :, ::-1]))
+        return self.network.backend.infer(views), looks(clip.frames)
+
+
+def hop_of(length: int) -> int:
+    """Return the frames from one window to the next."""
+    return max(1, length // OVERLAP)
+
+
+def looks(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return small grey pictures of the frames. frames: T×H×W×3 RGB."""
+    small = [
+        cv2.cvtColor(cv2.resize(frame, (LOOK, LOOK), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+        for frame in frames
+    ]
+    return np.asarray(small, np.uint8)
+
+
+def embed(embedder: Embedder, paths: Iterable[Path]) -> Iterator[tuple[Path, list[Windows] | HarError]]:
+    """Yield each recording with its windows, or with what is wrong with it."""
+    for path in paths:
+        try:
+            yield path, embedder.look_at(path)
+        except HarError as error:
+            yield path, error
+
+
+VERSION = 1  # of the cut; part of the cached file's name
+
+
+def embedding_network(model: Model, frames: int = 0) -> PreparedNetwork:
+    """Return the network that gives a window's embedding, N×D, in place of classes. Raises HarError.
+
+    frames: of a window, 0 as the card says.
+    """
+    card = model.card
+    if card.kind != "clip" or card.network is None:
+        raise ModelError(f"{card.name} is of kind {card.kind}, which cannot be taught; take a clip network")
+    (network,) = prepare(model, frames)
+    if network.path.suffix != ".onnx":
+        raise ModelError(f"{network.path} is not ONNX, which teaching needs; export it as ONNX")
+    if card.network.embedding is None:
+        raise ModelError(
+            f"{card.name} names no embedding; add network.embedding to its card: the tensor before the last layer"
+        )
+    tensor = card.network.embedding
+    cut = cut_before_the_end(load_onnx(network.path), tensor)
+    key = hashlib.sha256(f"{digest(network.path, 'sha256')} {tensor} {VERSION}".encode()).hexdigest()[:12]
+    path = cached(f"{card.name}-{key}-embedding.onnx", cut.SerializeToString)
+    return replace(
+        network,
+        name=f"{network.name}-embedding",
+        path=path,
+        output_blob=EMBEDDING,
+        output="embedding",
+        output_type="float32",
+        output_rank=2,
+    )

@@ -1,0 +1,90 @@
+"""report.html of a taught network, with the evaluation's charts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from har_ros.evaluate import charts
+from har_ros.evaluate.mistakes import MOST, data_url
+from har_ros.evaluate.report import drawing, environment
+from har_ros.files.results_folder import atomic, finite
+from har_ros.learning.head import Floats
+from har_ros.learning.samples import Samples
+from har_ros.reports.pictures import Place, pictures
+
+MOST_CLASSES = 40
+"""For which the confusion is shown."""
+
+
+def write_report(path: Path, metrics: Mapping[str, Any], samples: Samples, probabilities: Floats) -> None:
+    """Write the report. metrics: as in metrics.json. probabilities: held-out, m×C. Raises HarError."""
+    with drawing(path):
+        text = _rendered(metrics, samples, probabilities)
+    with atomic(path) as file:
+        file.write(text)
+
+
+def _rendered(metrics: Mapping[str, Any], samples: Samples, probabilities: Floats) -> str:
+    measured = finite(metrics)
+    rows = [(row["clips"], row["confidence"], row["right"]) for row in measured["calibration"]["bins"]]
+    return (
+        environment(Path(__file__).parent)
+        .get_template("teach.html")
+        .render(
+            title=f"{measured['name']}: {len(samples.labels)} classes, taught with {measured['clips']} clips",
+            m=measured,
+            curves={
+                "learning": learning_curve(measured["learning_curve"]) if "learning_curve" in measured else "",
+                "losses": loss_curve(measured["losses"]) if measured.get("losses") else "",
+                "reliability": charts.reliability_of(rows),
+            },
+            mistakes=_mistakes(samples, probabilities),
+            most_classes=MOST_CLASSES,
+        )
+    )
+
+
+def learning_curve(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Draw the accuracy over the number of clips, with its interval, as SVG."""
+    figure, axes = charts.new_axes("clips per class", "accuracy on other groups")
+    sizes = [row["clips_per_class"] for row in rows]
+    axes.set_xscale("log")
+    axes.set_xlim(min(sizes) * 0.8, max(sizes) * 1.25)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    values, low, high = ([row["accuracy"][name] for row in rows] for name in ("value", "low", "high"))
+    axes.fill_between(sizes, low, high, color=charts.PALETTE[0], alpha=0.2, linewidth=0)
+    axes.plot(sizes, values, color=charts.PALETTE[0], marker="o")
+    return charts.as_svg(figure)
+
+
+def loss_curve(losses: Sequence[float]) -> str:
+    """Draw the loss over the steps of a training, as SVG."""
+    figure, axes = charts.new_axes("step", "loss")
+    axes.set(xlim=(0.5, len(losses) + 0.5), ylim=(0, max(losses) * 1.05))
+    axes.plot(range(1, len(losses) + 1), losses, color=charts.PALETTE[0])
+    return charts.as_svg(figure)
+
+
+def _mistakes(samples: Samples, probabilities: Floats) -> list[dict[str, Any]]:
+    """Return the clips that are wrong with most confidence, and their pictures."""
+    said, score = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(said != samples.classes)
+    worst = wrong[np.argsort(-score[wrong], kind="stable")][:MOST].tolist()
+    examples = [samples.examples[number] for number in worst]
+    shown = pictures([Place(e.path, e.camera, (e.start, (e.start + e.end) // 2, e.end)) for e in examples])
+    return [
+        {
+            "clip": example.name,
+            "group": example.group,
+            "truth": samples.labels[example.label],
+            "said": samples.labels[said[number]],
+            "score": float(score[number]),
+            "pictures": [data_url(picture) for picture in own],
+        }
+        for number, example, own in zip(worst, examples, shown, strict=True)
+    ]

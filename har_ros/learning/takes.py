@@ -1,0 +1,114 @@
+"""Clips that are recorded on the robot: a take is a few seconds of one action, seen by all cameras."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from har_ros.errors import ConfigurationError
+from har_ros.frames.compressed import AnyImage
+from har_ros.learning.dataset import VIDEOS
+from har_ros.recordings.clip_file import ClipFile
+from har_ros.recordings.source import DEFAULT_RATE, sensible_rate
+from har_ros.truth.segments import NONE
+
+ENOUGH = 5
+"""Takes of a class from which on teaching gives something useful."""
+SECOND = 1_000_000_000
+
+
+class Pace:
+    """Tells a camera's images per second from their stamps."""
+
+    def __init__(self) -> None:
+        self._first = self._last = 0
+        self._count = 0
+
+    def take(self, stamp: int) -> None:
+        """Take the next image's stamp, in nanoseconds; a clock that goes back begins anew."""
+        if not self._count or stamp < self._last:
+            self._first, self._count = stamp, 0
+        self._last = stamp
+        self._count += 1
+
+    @property
+    def rate(self) -> float:
+        """Images per second; a common number while there are too few to tell."""
+        elapsed = (self._last - self._first) / SECOND
+        return round(sensible_rate((self._count - 1) / elapsed), 2) if elapsed > 0 else DEFAULT_RATE
+
+
+class Take:
+    """A clip for each camera. Its cameras are one group: they show the same moments."""
+
+    def __init__(self, dataset: Path, label: str, group: str, max_side: int) -> None:
+        """group: whom it shows, empty: the take is a group of its own. max_side: pixels of a clip's longer side."""
+        moment = time.strftime("%Y%m%d-%H%M%S") + f"-{time.time_ns() // 1_000_000 % 1000:03d}"
+        self._folder = dataset / label / (group or moment)
+        self._prefix = f"{moment}_" if group else ""
+        self._max_side = max_side
+        self._clips: dict[str, ClipFile] = {}
+
+    def push(self, camera: str, image: AnyImage, rate: float) -> None:
+        """Take a camera's next image. Raises HarError."""
+        if camera not in self._clips:
+            path = self._folder / f"{self._prefix}{camera}.mp4"
+            self._clips[camera] = ClipFile(path, rate, self._max_side)
+        self._clips[camera].take(image)
+
+    def close(self) -> list[Path]:
+        """Finish the clips, and return those that have images. Raises HarError."""
+        try:
+            for clip in self._clips.values():
+                clip.close()
+        except BaseException:
+            self.discard()
+            raise
+        return [clip.path for clip in self._clips.values() if clip.frames]
+
+    def discard(self) -> None:
+        """Give the clips up that are not finished, and the folders that they leave empty."""
+        for clip in self._clips.values():
+            clip.discard()
+        with suppress(OSError):
+            self._folder.rmdir()
+            self._folder.parent.rmdir()
+
+
+def check_names(dataset: Path, label: str, group: str) -> None:
+    """Raise ConfigurationError when a folder cannot have the name, or when a class differs from it by case only."""
+    for what, name in (("label", label), ("group", group)):
+        if name.startswith(".") or any(letter in name for letter in "/\\\0") or name != name.strip():
+            raise ConfigurationError(f"{what} is {name!r}; use a name without '/', not beginning with '.'")
+    if not label:
+        raise ConfigurationError(f"label is empty; name the action, such as waving, or {NONE} for anything else")
+    there = [path.name for path in dataset.iterdir() if path.is_dir()] if dataset.is_dir() else []
+    for name in there:
+        if name != label and name.casefold() == label.casefold():
+            raise ConfigurationError(f"{dataset} has a class {name!r}, which differs from {label!r} by case; use one")
+
+
+def verdict(dataset: Path, label: str) -> str:
+    """Say whether there is enough to teach with, and what is missing."""
+    places = sorted(dataset.iterdir()) if dataset.is_dir() else []
+    groups = {place.name: _takes(place) for place in places if place.is_dir()}
+    few = {name: ENOUGH - len(found) for name, found in groups.items() if len(found) < ENOUGH}
+    count = len(groups.get(label, ()))
+    have = f"{label}: {count} take{'s' if count != 1 else ''}"
+    if not count:
+        return f"{have}, since no images came; check the cameras, and record {ENOUGH} at least"
+    if few.get(label):
+        return f"{have}; record {few[label]} more, {ENOUGH} at least"
+    if len(groups) < 2:
+        return f"{have}, which is enough; record another class, such as {NONE} (anything else)"
+    if few:
+        name, missing = next(iter(few.items()))
+        return f"{have}, which is enough; record {missing} more of {name}"
+    return f"{have}; there is enough of every class: ros2 run har_ros teach {dataset} -o my-actions"
+
+
+def _takes(folder: Path) -> set[str]:
+    """Return the takes of a class: with a group's name, the moment begins the file's, else it is the folder's."""
+    clips = [path for path in folder.rglob("*") if path.suffix in VIDEOS and not path.name.startswith(".")]
+    return {f"{path.parent.name} {path.stem.rpartition('_')[0]}" for path in clips}

@@ -1,0 +1,203 @@
+"""How good a head is: everything is said of clips whose groups it was not taught with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from har_ros.learning import head as heads
+from har_ros.learning.head import Choice, Floats, Fold, Ints
+from har_ros.learning.samples import Samples
+from har_ros.stats import metrics
+
+SIZES = (5, 10, 20, 50, 100, 200, 500)
+"""Clips per class of the learning curve."""
+REPEATS, DRAWN = 5, 50
+"""Draws of so many clips in each fold: REPEATS, or fewer where they come to more than DRAWN clips of a class."""
+BOOTSTRAP = 1000
+LEVEL = 95
+MOST_CLASSES, FEW_CLASSES = 10, 3
+"""For which it is tried what half of the clips would do; REPEATS times only for few, since it takes time."""
+Tell = Callable[[str], None]
+"""Called with what is being done."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What cross-validation said of each of m examples.
+
+    folds: as examples were divided. choices: made in each, without its test clips. logits: of all windows, before
+    calibration. probabilities: m×C, calibrated without the example's own fold. raw: before calibration.
+    """
+
+    folds: list[Fold]
+    choices: list[Choice]
+    logits: Floats
+    probabilities: Floats
+    raw: Floats
+
+
+def validate(samples: Samples, tell: Tell = lambda what: None) -> Validation:
+    """Cross-validate by groups. Strength and temperature are chosen in each fold without what they are tested on."""
+    divided = heads.folds(samples.classes, samples.groups)
+    choices = []
+    logits = np.full((len(samples.example), len(samples.labels)), np.nan)
+    cooled = np.array(logits)
+    for number, (train, test) in enumerate(divided, 1):
+        tell(f"cross-validation, fold {number} of {len(divided)}")
+        choices.append(heads.choose(samples, train))
+        windows = np.isin(samples.example, test)
+        [found] = heads.held_out_logits(samples, [(train, test)], [choices[-1].strength])
+        logits[windows] = found[windows]
+        cooled[windows] = found[windows] / choices[-1].temperature
+    return Validation(divided, choices, logits, heads.by_example(samples, cooled), heads.by_example(samples, logits))
+
+
+def figures(samples: Samples, probabilities: Floats) -> dict[str, Any]:
+    """Return the figures, each with value, low and high: of all, and of each class."""
+    classes, count = samples.classes, len(samples.labels)
+    said = probabilities.argmax(axis=1)
+    draw = Draws(samples.groups)
+    right, told, true = (draw.sums(one) for one in _one_hot(classes, said, count))
+    precision, recall, f1 = metrics.precision_recall_f1(right, told, true)
+    per_class = [
+        {
+            "label": label,
+            "clips": int((classes == number).sum()),
+            "groups": len(np.unique(samples.groups[classes == number])),
+            "windows": int((classes[samples.example] == number).sum()),
+            "precision": interval(precision[:, number]),
+            "recall": interval(recall[:, number]),
+            "f1": interval(f1[:, number]),
+        }
+        for number, label in enumerate(samples.labels)
+    ]
+    return {
+        "accuracy": interval(metrics.ratio(right.sum(axis=1), true.sum(axis=1))),
+        "macro_f1": interval(metrics.macro(f1, true)),
+        "macro_recall": interval(metrics.macro(recall, true)),
+        "classes": per_class,
+        "confusion": metrics.confusion(np.eye(count, dtype=bool)[classes], said)[:count, :count].astype(int).tolist(),
+    }
+
+
+def calibration(samples: Samples, probabilities: Floats) -> dict[str, Any]:
+    """Return the expected calibration error of the first answers, and the reliability by confidence."""
+    right = probabilities.argmax(axis=1) == samples.classes
+    confidence = probabilities.max(axis=1)
+    count, mean, share = metrics.reliability(confidence, right)
+    rows = [
+        {"clips": int(n), "confidence": float(c), "right": float(s)} for n, c, s in zip(count, mean, share, strict=True)
+    ]
+    return {"error": metrics.calibration_error(confidence, right), "bins": [row for row in rows if row["clips"]]}
+
+
+def log_loss(samples: Samples, probabilities: Floats) -> dict[str, float]:
+    """Return the mean log loss (nats), all classes alike, as a figure; `guessing`: that of saying each class alike."""
+    classes, count = samples.classes, len(samples.labels)
+    weights = 1 / np.bincount(classes, minlength=count)[classes]
+    losses = -np.log(np.maximum(probabilities[np.arange(len(classes)), classes], np.finfo(np.float32).tiny))
+    draw = Draws(samples.groups)
+    figure = interval(metrics.ratio(draw.sums(weights * losses), draw.sums(weights)))
+    return {**figure, "guessing": float(np.log(count))}
+
+
+def learning_curve(samples: Samples, validation: Validation, tell: Tell = lambda what: None) -> list[dict[str, Any]]:
+    """Return the accuracy when so many clips of each class are taught, drawn REPEATS times in each fold."""
+    most = max(int(np.bincount(samples.classes[train]).max()) for train, _ in validation.folds)
+    draw = Draws(samples.groups)
+    rows = []
+    for size in (*(size for size in SIZES if size < most), most):
+        tell(f"learning curve, {size} clips per class")
+        chosen = np.random.default_rng(size)
+        repeats = 0 if size == most else max(1, min(REPEATS, DRAWN // size))
+        right = np.zeros(len(samples.examples)) if repeats else validation.raw.argmax(axis=1) == samples.classes
+        for _ in range(repeats):
+            taught = [(_some(samples, train, size, chosen), test) for train, test in validation.folds]
+            right += (_said(samples, validation, taught) == samples.classes) / repeats
+        accuracy = interval(metrics.ratio(draw.sums(right), draw.sums(np.ones(len(right)))))
+        rows.append({"clips_per_class": size, "accuracy": accuracy})
+    return rows
+
+
+def gains(samples: Samples, validation: Validation, tell: Tell = lambda what: None) -> list[dict[str, Any]]:
+    """Return what half of a class's clips less would cost, in F1 averaged over the classes: the dearest first.
+
+    What suffers most from fewer clips has most to gain from more. Empty for more than MOST_CLASSES classes.
+    """
+    count = len(samples.labels)
+    rows = []
+    whole = _macro_f1(samples, validation.raw.argmax(axis=1))
+    for label in range(count if count <= MOST_CLASSES else 0):
+        tell(f"what more clips of {samples.labels[label]!r} would help")
+        chosen = np.random.default_rng(label)
+        cost = []
+        for _ in range(REPEATS if count <= FEW_CLASSES else 1):
+            taught = [(_halved(samples, train, label, chosen), test) for train, test in validation.folds]
+            cost.append(whole - _macro_f1(samples, _said(samples, validation, taught)))
+        rows.append({"label": samples.labels[label], "cost_of_half": float(np.mean(cost))})
+    return sorted(rows, key=lambda row: -float(row["cost_of_half"]))
+
+
+class Draws:
+    """Bootstrap samples of the groups, the same for all figures of the same groups; none of a single group."""
+
+    def __init__(self, groups: NDArray[np.str_]) -> None:
+        names, self._group = np.unique(groups, return_inverse=True)
+        rng = np.random.default_rng(0)
+        drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), BOOTSTRAP * (len(names) > 1))
+        self._weights = np.concatenate([np.ones((1, len(names))), drawn])
+
+    def sums(self, values: Any) -> Floats:
+        """Return the sum of values of the examples (m or m×C): of all, then of each sample."""
+        values = np.asarray(values, np.float64)
+        tally = np.zeros((self._weights.shape[1], *values.shape[1:]))
+        np.add.at(tally, self._group, values)
+        return np.tensordot(self._weights, tally, 1)
+
+
+def interval(values: Floats) -> dict[str, float]:
+    """Return a figure of all and the ends of its LEVEL % interval, NaN without samples.
+
+    values: of all, then of each sample.
+    """
+    low = high = np.nan
+    if len(values) > 1:
+        low, high = np.nanpercentile(values[1:], ((100 - LEVEL) / 2, (100 + LEVEL) / 2))
+    return {"value": float(values[0]), "low": float(low), "high": float(high)}
+
+
+def _one_hot(classes: Ints, said: Ints, count: int) -> Iterator[NDArray[np.bool_]]:
+    """Yield m×C: in which class an example is right, said, true."""
+    told, true = np.eye(count, dtype=bool)[said], np.eye(count, dtype=bool)[classes]
+    yield from (told & true, told, true)
+
+
+def _macro_f1(samples: Samples, said: Ints) -> float:
+    sums = [one.sum(axis=0).astype(float) for one in _one_hot(samples.classes, said, len(samples.labels))]
+    return float(metrics.macro(metrics.precision_recall_f1(*sums)[2], sums[2]))
+
+
+def _said(samples: Samples, validation: Validation, divided: list[Fold]) -> Ints:
+    logits = np.zeros_like(validation.logits)
+    for (train, test), choice in zip(divided, validation.choices, strict=True):
+        windows = np.isin(samples.example, test)
+        logits[windows] = heads.held_out_logits(samples, [(train, test)], [choice.strength])[0][windows]
+    return np.asarray(heads.by_example(samples, logits).argmax(axis=1))
+
+
+def _some(samples: Samples, train: Ints, size: int, rng: np.random.Generator) -> Ints:
+    """Draw so many examples of each class, or all where there are fewer."""
+    classes = samples.classes[train]
+    parts = [rng.permutation(train[classes == label])[:size] for label in range(len(samples.labels))]
+    return np.sort(np.concatenate(parts))
+
+
+def _halved(samples: Samples, train: Ints, label: int, rng: np.random.Generator) -> Ints:
+    own = train[samples.classes[train] == label]
+    kept = rng.permutation(own)[: max(1, len(own) // 2)]
+    return np.sort(np.concatenate([train[samples.classes[train] != label], kept]))

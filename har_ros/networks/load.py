@@ -1,0 +1,18 @@
+"""From a card to a loaded network of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from har_ros.graphs.prepare import PreparedNetwork
+from har_ros.networks.clip import ClipNetwork
+from har_ros.networks.continual import ContinualNetwork
+from har_ros.networks.encoder_decoder import EncoderDecoder
+from har_ros.networks.kind import Load, Network
+
+KINDS: dict[str, Callable[[tuple[PreparedNetwork, ...], Load], Network]] = {
+    "clip": ClipNetwork,
+    "encoder-decoder": EncoderDecoder,
+    "continual": ContinualNetwork,
+}
+"""A card's kind, or "continual" → how its networks are loaded."""

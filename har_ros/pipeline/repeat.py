@@ -1,0 +1,46 @@
+"""A clip that is shorter than a window is played again behind its end, until there is one: in teaching and trying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from har_ros.errors import ConfigurationError
+from har_ros.frames.compressed import AnyImage
+from har_ros.pipeline.stream import Stream
+
+SHORTEST = 8
+"""A clip needs 1/SHORTEST of a window, at least."""
+
+
+class ShortClip:
+    """What must be known of a clip to play it again: how many images were taken, and the stamps of first and last."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.start = self.end = 0  # nanoseconds
+
+    def take(self, stamp: int) -> None:
+        """Take note of an image that was pushed into the clip's stream."""
+        self.start = self.start if self.count else stamp
+        self.end = stamp
+        self.count += 1
+
+    def again(self, images: Callable[[], Iterable[AnyImage]], stream: Stream, name: str) -> Iterator[AnyImage]:
+        """Yield the clip's images over and over, each time a clip's length later; stop when there is a window.
+
+        images: reads them from the beginning. stream: into which the clip was pushed. name: what an error calls the
+        clip. Raises ConfigurationError when the clip is too short, and when no repetition gave a window.
+        """
+        if self.count < 2 or stream.fill * SHORTEST < stream.length:
+            raise ConfigurationError(
+                f"{name} is too short, with {self.count} image{'s' if self.count != 1 else ''}: a window spans "
+                f"{stream.extent}, of which a clip needs 1/{SHORTEST} and two images; remove it or give a longer one"
+            )
+        period = (self.end - self.start) // (self.count - 1) + (self.end - self.start)
+        for number in range(1, SHORTEST + 1):
+            for image in images():
+                yield replace(image, stamp=image.stamp + number * period)
+        raise ConfigurationError(
+            f"{name} has gaps that leave no {stream.extent} in one piece; remove it or record it again"
+        )

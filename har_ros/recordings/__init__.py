@@ -1,0 +1,1 @@
+"""Videos, bags and cameras as sources of images, and what writes them."""

@@ -1,0 +1,71 @@
+"""Writes rosbag2 bags (mcap): what `actionnet record` makes of videos, and the annotated bags of an evaluation."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import StoragePlugin, Writer
+
+from har_ros.errors import ConfigurationError
+from har_ros.pipeline.scores import Hypothesis
+from har_ros.recordings import messages
+from har_ros.recordings.bag import CLASSIFICATION, COMPRESSED, RAW
+
+METADATA_VERSION: Literal[8] = 8
+"""Of rosbag2's metadata.yaml: what Humble reads, too."""
+JPEG_QUALITY = 90
+
+
+class BagWriter:
+    """A bag that is there only when it is complete: it is written beside its place and renamed at the end."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ConfigurationError when something is there already, or the folder cannot be written."""
+        self._path = path
+        self._part = path.parent / f".{path.name}.part" / path.name  # rosbag2 names its file after the folder
+        if path.exists():
+            raise ConfigurationError(f"{path} exists already; remove it or give another name")
+        try:
+            shutil.rmtree(self._part.parent, ignore_errors=True)
+            self._writer = Writer(self._part, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
+            self._writer.open()
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {path} ({error.strerror}); check the folder") from None
+        self._connections: dict[str, Connection] = {}
+
+    def image(self, topic: str, time: int, pixels: NDArray[np.uint8], encoding: str, stamp: int, frame_id: str) -> None:
+        """Write uint8 H×W×3 as sensor_msgs/Image. time: of the recording, stamp: of the image, nanoseconds."""
+        self._write(topic, RAW, time, messages.image(pixels, encoding, stamp, frame_id))
+
+    def jpeg(self, topic: str, time: int, pixels: NDArray[np.uint8], stamp: int, frame_id: str) -> None:
+        """Write uint8 H×W×3 BGR as sensor_msgs/CompressedImage on `<topic>/compressed`."""
+        data = np.asarray(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1], np.uint8)
+        message = messages.compressed_image(data.reshape(-1), stamp, frame_id)
+        self._write(f"{topic}/compressed", COMPRESSED, time, message)
+
+    def actions(self, topic: str, time: int, hypotheses: tuple[Hypothesis, ...], stamp: int, frame_id: str) -> None:
+        """Write vision_msgs/Classification."""
+        self._write(topic, CLASSIFICATION, time, messages.classification(hypotheses, stamp, frame_id))
+
+    def _write(self, topic: str, kind: str, time: int, message: Any) -> None:
+        if topic not in self._connections:
+            self._connections[topic] = self._writer.add_connection(topic, kind, typestore=messages.ROS2)
+        self._writer.write(self._connections[topic], time, messages.ROS2.serialize_cdr(message, kind))
+
+    def __enter__(self) -> BagWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Finish the bag; after an error nothing of it stays."""
+        if kind is None:
+            self._writer.close()
+            self._part.rename(self._path)
+        else:
+            self._writer.abort()
+        shutil.rmtree(self._part.parent, ignore_errors=True)

@@ -1,0 +1,50 @@
+"""The messages that bags hold, as rosbags has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+from har_ros.pipeline.scores import Hypothesis
+from har_ros.recordings.recording import SECOND
+
+ROS1 = get_typestore(Stores.ROS1_NOETIC)
+ROS2 = get_typestore(Stores.ROS2_HUMBLE)
+ROS2.register(
+    {
+        **get_types_from_msg("string class_id\nfloat64 score\n", "vision_msgs/msg/ObjectHypothesis"),
+        **get_types_from_msg(
+            "std_msgs/Header header\nvision_msgs/ObjectHypothesis[] results\n", "vision_msgs/msg/Classification"
+        ),
+    }
+)
+"""Those of Humble, which have not changed since, and what of vision_msgs 4 is on /actions."""
+
+_TYPES: Any = ROS2.types
+
+
+def image(pixels: NDArray[np.uint8], encoding: str, stamp: int, frame_id: str) -> Any:
+    """Make sensor_msgs/Image of uint8 H×W×3. stamp: nanoseconds."""
+    height, width, channels = pixels.shape
+    data = np.ascontiguousarray(pixels).reshape(-1)
+    kind = _TYPES["sensor_msgs/msg/Image"]
+    return kind(_header(stamp, frame_id), height, width, encoding, 0, width * channels, data)
+
+
+def compressed_image(jpeg: NDArray[np.uint8], stamp: int, frame_id: str) -> Any:
+    """Make sensor_msgs/CompressedImage of a JPEG file's bytes, 1-D uint8."""
+    return _TYPES["sensor_msgs/msg/CompressedImage"](_header(stamp, frame_id), "jpeg", jpeg)
+
+
+def classification(hypotheses: tuple[Hypothesis, ...], stamp: int, frame_id: str) -> Any:
+    """Make vision_msgs/Classification, as on /actions."""
+    results = [_TYPES["vision_msgs/msg/ObjectHypothesis"](h.label, h.score) for h in hypotheses]
+    return _TYPES["vision_msgs/msg/Classification"](_header(stamp, frame_id), results)
+
+
+def _header(stamp: int, frame_id: str) -> Any:
+    time = _TYPES["builtin_interfaces/msg/Time"](stamp // SECOND, stamp % SECOND)
+    return _TYPES["std_msgs/msg/Header"](time, frame_id)

@@ -1,0 +1,84 @@
+"""Videos → a bag with a camera topic for each, so that anybody can try a bag without a robot."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+
+from har_ros.errors import ConfigurationError
+from har_ros.recordings.bag_writer import BagWriter
+from har_ros.recordings.recording import SECOND
+from har_ros.recordings.source import open_source
+from har_ros.recordings.video import default_topics
+
+BEGIN = 1_000_000_000 * SECOND
+"""Stamp of the first image: the same videos make the same bag. ROS takes 0 for "not stamped"."""
+
+
+def record(
+    videos: Sequence[str],
+    output: Path,
+    topics: Sequence[str] = (),
+    *,
+    raw: bool = False,
+    seconds: float = 0.0,
+    max_side: int = 0,
+    console: Console,
+) -> None:
+    """Write a bag. Raises HarError; then nothing of it stays.
+
+    topics: one for each video, /cam01/image_raw and so on where none are given. raw: pixels in place of JPEG, which
+    goes to <topic>/compressed. seconds: play the videos in a loop for so long, 0: once. max_side: scale images down
+    until their longer side has so many pixels, 0: not at all.
+    """
+    topics = list(topics) or default_topics(len(videos))
+    if len(topics) != len(videos):
+        raise ConfigurationError(f"{len(topics)} topics are named for {len(videos)} videos; name one each, or none")
+    if len(set(topics)) != len(topics):
+        raise ConfigurationError(f"topics {', '.join(topics)} are not all different; name each once")
+    sources = [open_source(video) for video in videos]
+    if live := [source.name for source in sources if source.live]:
+        raise ConfigurationError(f"{live[0]} is no file; record cameras with: ros2 bag record")
+    total = sum(round(seconds * source.rate) if seconds else source.count for source in sources)
+    with BagWriter(output) as bag, Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("recording", total=total)
+        frames = [_frames(number, video, seconds) for number, video in enumerate(videos)]
+        for stamp, number, pixels in heapq.merge(*frames, key=lambda frame: frame[:2]):
+            topic, time = topics[number], BEGIN + stamp
+            frame_id = topic.strip("/").rpartition("/")[0] or "camera"
+            if raw:
+                bag.image(topic, time, _scaled(pixels, max_side), "bgr8", time, frame_id)
+            else:
+                bag.jpeg(topic, time, _scaled(pixels, max_side), time, frame_id)
+            progress.advance(task)
+
+
+def _frames(number: int, video: str, seconds: float) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+    """Yield stamp from 0 on (nanoseconds), number, and pixels."""
+    index = 0
+    while True:
+        source = open_source(video)
+        for frame in source:
+            stamp = round(index / source.rate * SECOND)
+            if seconds and stamp >= seconds * SECOND:
+                return
+            yield stamp, number, frame.pixels
+            index += 1
+        if not seconds:
+            return
+
+
+def _scaled(pixels: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    scale = max_side / max(height, width) if max_side else 1.0
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,261 @@
+"""The command, in a process of its own as a user starts it, without ROS in its environment."""
+
+import json
+import re
+import subprocess
+
+import cv2
+import onnx
+import pytest
+from command import ACTIONNET, actionnet, skip_without_command
+from pictures import picture, write_pictures, write_video
+from small_networks import linear_network, write_card
+from streamable_networks import ARCHITECTURES
+
+from har_ros.commands import evaluate as evaluate
+from har_ros.commands import teach as teach
+from har_ros.commands.main import COMMANDS
+from har_ros.frames.pixels import CameraImage
+from har_ros.pipeline.recognizer import Recognizer
+from har_ros.pipeline.scores import ScoreSettings
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture
+def video(tmp_path):
+    return write_video(tmp_path / "in.avi", 12)
+
+
+def test_help_names_every_command():
+    said = actionnet("--help").stdout
+    for name in COMMANDS:
+        assert re.search(rf"^  {name} +\w", said, re.MULTILINE), name
+
+
+def test_a_video_gives_a_line_for_each_window_and_an_annotated_video(brightness_card, video, tmp_path):
+    """Frame i has the brightness 10 i; class k of the network scores frame k of 4."""
+    output = tmp_path / "out.mp4"
+    result = actionnet(video, "--network", brightness_card, output, "--json", "--top-k", 2, "--backend", "openvino")
+    assert (result.returncode, len(lines(result))) == (0, 9), result.stderr
+    for i, line in enumerate(lines(result), start=3):
+        assert line["frame"] == i
+        assert (line["start"], line["end"]) == (pytest.approx((i - 3) / 25), pytest.approx(i / 25))
+        assert [action["label"] for action in line["actions"]] == ["fourth", "third"]
+        assert 0 < line["inference_time"] < 10
+    capture = cv2.VideoCapture(str(output))
+    frames = [capture.read()[1] for _ in range(12)]
+    assert capture.read()[1] is None
+    assert frames[11].shape == (48, 64, 3)
+    assert (frames[11] > 150).any()  # what is drawn into a frame of 110
+
+
+def test_a_clip_shorter_than_a_window_is_played_again(brightness_card, tmp_path):
+    """The window is frames 0, 1, 2, 0 of brightness 0, 10, 20, 0: the third place is the brightest."""
+    video, output = write_video(tmp_path / "in.avi", 3), tmp_path / "out.mp4"
+    result = actionnet(video, output, "--network", brightness_card, "--json", "--backend", "openvino")
+    assert result.returncode == 0, result.stderr
+    [line] = lines(result)
+    assert [action["label"] for action in line["actions"]][:2] == ["third", "second"]
+    assert (line["frame"], line["start"], line["end"]) == (2, 0, pytest.approx(2 / 25))
+    assert "in.avi is shorter than a window (4 frames), and played again to fill one" in result.stderr
+    capture = cv2.VideoCapture(str(output))
+    frames = [capture.read()[1] for _ in range(3)]
+    assert capture.read()[1] is None
+    assert all((frame > 150).any() for frame in frames)  # what is drawn into frames of 0 to 20
+
+
+def test_the_command_says_what_the_library_says(brightness_card, video):
+    result = actionnet(video, "--model", brightness_card, "--json", "--precision", "f32", "--threshold", 0)
+    capture, expected, stamp = cv2.VideoCapture(video), [], 0
+    with Recognizer.open(str(brightness_card)) as recognizer:
+        stream = recognizer.stream()
+        while (frame := capture.read()[1]) is not None:
+            stream.push(CameraImage.of_array(frame, stamp := stamp + 1))
+            if (found := recognizer.recognize([stream], ScoreSettings(threshold=0))[0]) is not None:
+                expected.append({h.label: h.score for h in found.prediction.hypotheses})
+    assert len(lines(result)) == len(expected) == 9
+    for line, scores in zip(lines(result), expected, strict=True):
+        for action in line["actions"]:
+            assert action["score"] == pytest.approx(scores[action["label"]], abs=0.01)  # bfloat16 on some CPUs
+
+
+def test_without_json_a_line_for_each_change(brightness_card, tmp_path):
+    folder = write_pictures(tmp_path / "frames", [f"{i}.png" for i in range(8)])
+    result = actionnet(folder, "--network", brightness_card)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("nothing is shown, because there is no screen; give a file such as out.mp4") == 1
+    assert result.stdout == "frame      3      0.12 s  fourth 0.64\n"  # of logits 1 apart: 1 / (1 + e^-1 + e^-2 + e^-3)
+
+
+def test_skipped_frames(brightness_card, video):
+    result = actionnet(video, "--network", brightness_card, "--json", "--skip-frames", 1)
+    assert [line["frame"] for line in lines(result)] == [6, 8, 10]
+
+
+@pytest.mark.parametrize(("rate", "expected"), [("12.5", [5, 7, 9, 11]), ("50", [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])])
+def test_the_sample_rate_decides_which_frames_enter(brightness_card, video, rate, expected):
+    """The video has 25 frames per second: every other enters at 12.5, each takes two places at 50."""
+    result = actionnet(video, "--network", brightness_card, "--json", "--sample-rate", rate)
+    assert [line["frame"] for line in lines(result)] == expected[: len(lines(result))] != []
+
+
+def test_only_allowed_labels_are_reported(brightness_card, video):
+    result = actionnet(video, "--network", brightness_card, "--json", "--allowed-label", "third", "--threshold", 0)
+    assert [[a["label"] for a in line["actions"]] for line in lines(result)] == [["third"]] * 9
+
+
+def test_a_network_file_of_ones_own(video, tmp_path):
+    linear_network(tmp_path / "own.onnx", (3, 4, 8, 8), names=("0", "198"))
+    (tmp_path / "labels.txt").write_text("run\nrun\nwalk\nsit\nstand\n")
+    options = ("--labels", tmp_path / "labels.txt", "--input-blob", "0", "--output-blob", "198", "--json")
+    result = actionnet(video, "--model", tmp_path / "own.onnx", *options)
+    assert result.returncode == 0, result.stderr
+    assert [line["frame"] for line in lines(result)] == [6, 8, 10]  # actionNet leaves out every other frame
+    assert {action["label"] for action in lines(result)[0]["actions"]} == {"run", "run (2)", "walk", "sit", "stand"}
+
+
+def test_the_real_network_says_playing_cricket(shared_data):
+    result = actionnet(shared_data / "cricket.gif", "--frames", 16, "--skip-frames", 1, "--json")
+    best = [line["actions"][0]["label"] for line in lines(result)]
+    assert len(best) == 25
+    assert best.count("playing cricket") >= 20
+
+
+def failure(result):
+    """Return the one sentence that a failed command says."""
+    assert result.returncode == 1, (result.stdout, result.stderr)
+    said = [line for line in result.stderr.splitlines() if line.startswith("actionnet: ")]
+    assert len(said) == 1
+    assert "Traceback" not in result.stderr
+    return said[0]
+
+
+def test_videos_that_are_too_short_or_broken(brightness_card, tmp_path):
+    network = ("--network", brightness_card, "--backend", "openvino")
+    one = write_video(tmp_path / "one.avi", 1)
+    assert "is too short, with 1 image: a window spans 4 frames" in failure(actionnet(one, *network))
+    (tmp_path / "none.avi").write_bytes(b"")
+    assert "cannot be opened as a video" in failure(actionnet(tmp_path / "none.avi", *network))
+    folder = write_pictures(tmp_path / "frames", [f"{i}.png" for i in range(5)])
+    cv2.imwrite(f"{folder}/9.png", picture(1, 20, 30))
+    result = actionnet(folder, tmp_path / "out.mp4", *network, "--json")
+    assert "changes its size at frame 5" in failure(result)
+    assert len(lines(result)) == 2  # what came before stands
+    assert cv2.VideoCapture(str(tmp_path / "out.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 5
+
+
+def test_an_end_that_cannot_be_read(brightness_card, tmp_path):
+    """An .mp4 whose index comes first, cut off: FFmpeg knows 100 frames and reads fewer."""
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    write_video(whole, 100, codec="mp4v")
+    cut.write_bytes(index_first(whole.read_bytes())[:-800])
+    result = actionnet(cut, "--network", brightness_card, "--json")
+    assert "cannot be read behind frame" in failure(result)
+    assert "of 100; what was recognised up to there stands" in failure(result)
+    assert len(lines(result)) > 4
+
+
+def index_first(content):
+    """Move the moov box of an .mp4 before its mdat, as `ffmpeg -movflags faststart` does."""
+    boxes, place = [], 0
+    while place < len(content):
+        size = int.from_bytes(content[place : place + 4], "big")
+        boxes.append(content[place : place + size])
+        place += size
+    moov = bytearray(next(box for box in boxes if box[4:8] == b"moov"))
+    others = [box for box in boxes if box[4:8] != b"moov"]
+    assert boxes[-1][4:8] == b"moov", "the index is first already"
+    table = moov.index(b"stco") + 4
+    for i in range(int.from_bytes(moov[table + 4 : table + 8], "big")):
+        entry = slice(table + 8 + 4 * i, table + 12 + 4 * i)
+        moov[entry] = (int.from_bytes(moov[entry], "big") + len(moov)).to_bytes(4, "big")
+    mdat = next(i for i, box in enumerate(others) if box[4:8] == b"mdat")
+    return b"".join([*others[:mdat], bytes(moov), *others[mdat:]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        (["absent.mp4"], 1, "'absent.mp4' does not exist"),
+        ([], 2, "the following arguments are required: input"),
+        (["VIDEO", "--network", "nothing"], 1, "model 'nothing' is unknown; use one of action-recognition-0001"),
+        (["VIDEO", "--network", "resnet-18"], 1, "resnet-18 are not there; run: actionnet models fetch resnet-18"),
+        (["VIDEO", "--threshold", "2"], 2, "argument --threshold: 2 is not from 0 to 1"),
+        (["VIDEO", "--threshold", "x"], 2, "argument --threshold: 'x' is no number"),
+        (["VIDEO", "--skip-frames", "x"], 2, "argument --skip-frames: 'x' is no whole number"),
+        (["VIDEO", "--frames", "0"], 2, "argument --frames: 0 is below 1"),
+        (["VIDEO", "--frames", "17"], 1, "cannot take 17 frames; set frames to a multiple of 8 from 16 on"),
+        (["VIDEO", "--backend", "tensorflow"], 2, "invalid choice: 'tensorflow'"),
+        (["VIDEO", "--device", "NPU", "--backend", "openvino"], 1, "OpenVINO finds no NPU here, only CPU"),
+        (["VIDEO", "VIDEO"], 1, "is the input, which it would overwrite; rename it"),
+        (["VIDEO", "out.xyz"], 1, "cannot write 'out.xyz'; give a file that ends in .mp4"),
+        (["models", "fetch"], 2, "the following arguments are required: NAME"),
+        (["models", "fetch", "nothing"], 1, "model 'nothing' is unknown"),
+        (["models", "check", "/nowhere.yaml"], 1, "model '/nowhere.yaml' does not exist; check the path"),
+        (["VIDEO", "--network", "own.onnx"], 1, "model 'own.onnx' does not exist; check the path"),
+        (["VIDEO", "--network", "own.xml", "--labels", "l.txt"], 1, "model 'own.xml' does not exist; check the path"),
+    ],
+)
+def test_wrong_commands_are_answered_with_a_sentence(video, own_cache, arguments, status, reason):
+    result = actionnet(*[video if argument == "VIDEO" else argument for argument in arguments])
+    assert result.returncode == status
+    assert reason in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_output_that_nobody_reads_any_more_is_no_error(brightness_card, video):
+    skip_without_command()
+    command = f"{ACTIONNET} {video} --network {brightness_card} --json | true; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=100)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "Exception" not in result.stderr
+
+
+def test_models_are_listed(own_cache):
+    result = actionnet("models")
+    rows = [line.split()[:4] for line in result.stdout.splitlines()]
+    assert ["i3d-kinetics-400", "400", "64×224×224", "yes"] in rows
+    assert ["resnet-18", "?", "16×112×112", "no"] in rows
+
+
+def test_a_card_is_checked_and_all_disagreements_are_printed(tmp_path):
+    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
+    good = write_card(tmp_path, input={"range": [0, 1]})
+    result = actionnet("models", "check", good, "--backend", "openvino")
+    assert (result.returncode, result.stdout.split(";")[0]) == (
+        0,
+        "small is as its card says: 4×8×8×3 uint8 in, 5 classes out",
+    )
+    wrong = write_card(tmp_path, labels=["a"], window={"frames": 5})
+    result = actionnet("models", "check", wrong)
+    assert result.returncode == 1
+    assert result.stdout.splitlines() == [
+        "small: network's input has T = 4 (?×4×8×8×3 float32), 5 expected",
+        "small: network gives 5 classes, but there are 1 labels",
+    ]
+
+
+def test_models_continual_shows_every_layer_with_a_state(tmp_path):
+    """The small R3D-18: a stem and eight blocks of two convolutions; delays where a shortcut is ahead."""
+    onnx.save(ARCHITECTURES["r3d_18"](), tmp_path / "small.onnx")
+    fields = {"layout": "NCTHW", "height": 16, "width": 16, "range": [0, 1]}
+    card = write_card(tmp_path, input=fields, window={"frames": 16, "sample_rate": 10})
+    result = actionnet("models", "continual", card)
+    *rows, total = result.stdout.splitlines()
+    assert sum(" Conv " in row for row in rows) == 17
+    assert sum(" delay " in row for row in rows) == 8
+    assert "small: frames in a step: 8 (0.80 s); frames of delay: 48 (4.80 s); answers averaged, as in" in total
+    sizes = [float(row.split()[-1]) for row in rows[1:]]
+    assert float(re.search(r"([\d.]+) MB in 25 tensors", total)[1]) == pytest.approx(sum(sizes) / 1e3, abs=0.1)
+
+
+def test_a_video_is_recognised_in_steps(tmp_path, video):
+    onnx.save(ARCHITECTURES["mc3_18"](), tmp_path / "small.onnx")
+    card = write_card(tmp_path, input={"layout": "NCTHW", "height": 16, "width": 16, "range": [0, 1]})
+    result = actionnet(video, "--network", card, "--continual", "--json")
+    frames = [line["frame"] for line in lines(result)]
+    assert frames == list(range(8, 12))  # it lags by five steps of one frame, and averages over four

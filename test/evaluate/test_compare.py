@@ -1,0 +1,95 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from scipy.stats import norm, permutation_test
+
+from har_ros.commands.compare import changes_table
+from har_ros.errors import ConfigurationError
+from har_ros.evaluate.compare import compare, load_metrics, sign_flip_p
+from har_ros.evaluate.figures import FIGURES
+
+
+def segment(number, right, label="run"):
+    return {"sha256": "1", "camera": "/a", "start": number, "end": number + 1, "label": label, "right": right}
+
+
+def measured(shares, label="run", **values):
+    figures = {name: {"value": values.get(name), "low": None, "high": None} for name, _ in FIGURES}
+    return {"overall": figures, "segments": [segment(i, share, label) for i, share in enumerate(shares)]}
+
+
+@given(st.lists(st.integers(-20, 20).map(float), min_size=2, max_size=9))
+def test_the_sign_flip_test_is_scipys(differences):
+    values = np.array(differences)
+    theirs = permutation_test((values,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    assert sign_flip_p(values) == pytest.approx(theirs.pvalue)
+
+
+def test_the_sign_flip_test_of_many_pairs_is_close_to_scipys():
+    values = np.random.default_rng(0).normal(0.1, 0.5, 80)
+    theirs = permutation_test((values,), np.mean, permutation_type="samples", n_resamples=20000, rng=1)
+    assert sign_flip_p(values) == pytest.approx(theirs.pvalue, abs=0.01)
+
+
+def test_many_pairs_take_little_memory():
+    """By the central limit theorem the p-value is that of a normal deviate, within what 10,000 samples tell."""
+    values = np.random.default_rng(0).normal(0.02, 0.5, 5000)
+    tracemalloc.start()
+    p = sign_flip_p(values)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    expected = 2 * norm.sf(abs(values.sum()) / np.sqrt((values**2).sum()))
+    assert p == pytest.approx(expected, abs=5 * np.sqrt(expected / 10_000))
+    assert peak < 50e6
+
+
+def test_without_a_difference_nothing_is_significant():
+    assert sign_flip_p(np.zeros(3)) == 1
+    assert sign_flip_p(np.zeros(0)) == 1
+
+
+def test_what_got_better_and_what_worse():
+    before, after = measured([0.2] * 12, top1=0.2, delay=3.0), measured([0.6] * 12, top1=0.6, delay=4.0)
+    before["segments"] += [segment(i, 0.5, "walk") for i in range(20, 24)]
+    after["segments"] += [segment(i, 0.4, "walk") for i in range(20, 24)]
+    change = compare(before, after)
+    figures = {row["name"]: row["better"] for row in change["figures"]}
+    assert (figures["top1"], figures["delay"], figures["map"]) == (True, False, None)
+    run, walk = change["classes"]
+    assert (run["label"], run["segments"], run["significant"]) == ("run", 12, True)
+    assert run["difference"]["value"] == pytest.approx(0.4)
+    assert run["p"] == pytest.approx(2 / 2**12)
+    assert run["p_corrected"] == pytest.approx(4 / 2**12)  # Holm: the smaller of two counts twice
+    assert (walk["label"], walk["significant"], walk["p_corrected"]) == ("walk", False, pytest.approx(2 / 2**4))
+    assert change["overall"]["segments"] == 16
+
+
+def test_a_label_that_looks_like_markup_is_shown_as_it_is():
+    change = compare(measured([1.0], "[/b] [red]"), measured([0.5], "[/b] [red]"))
+    console = Console(record=True, width=200)
+    console.print(changes_table(change))
+    assert "[/b] [red]" in console.export_text()
+
+
+def test_a_segment_without_windows_is_a_wrong_one():
+    change = compare(measured([1.0, 1.0]), measured([1.0, None]))
+    assert change["overall"]["after"] == 0.5
+
+
+def test_evaluations_of_different_things_are_not_compared():
+    other = measured([1.0])
+    other["segments"][0]["sha256"] = "2"
+    with pytest.raises(ConfigurationError, match="no segment in common"):
+        compare(measured([1.0]), other)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"overall": {}}', '{"overall": 1, "segments": [1]}'])
+def test_a_damaged_file_is_refused(tmp_path, text):
+    path = tmp_path / "metrics.json"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"metrics\.json"):
+        compare(load_metrics(tmp_path), load_metrics(path))

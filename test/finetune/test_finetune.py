@@ -1,0 +1,285 @@
+"""Fine-tuning with PyTorch, on a CPU and small networks."""
+
+import importlib.util
+import json
+import shutil
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from clips import COLOURS, moving, write_dataset, write_video
+from sklearn.utils.class_weight import compute_class_weight
+from small_networks import linear_network, write_card
+from streamable_networks import ARCHITECTURES
+
+from har_ros.backends.backend import BackendSettings
+from har_ros.commands.main import main as actionnet
+from har_ros.errors import ModelError
+from har_ros.frames.pixels import CameraImage
+from har_ros.pipeline.recognizer import Recognizer
+
+pytestmark = pytest.mark.finetune
+if importlib.util.find_spec("torch") and importlib.util.find_spec("lightning"):
+    import torch
+
+    from har_ros.finetune import finetune, training
+    from har_ros.finetune.torch_graph import OnnxModule
+    from har_ros.graphs.cut import cut_before_the_end
+    from har_ros.learning.embed import embedding_network
+    from har_ros.models.check import prepare
+    from har_ros.models.locate import find_model
+
+CPU = BackendSettings("openvino", "f32")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("dataset") / "set", groups=3)
+
+
+@pytest.fixture
+def run(teachable_card, dataset, tmp_path, module_cache):
+    def run(*options, status=0, output="tuned", dataset=dataset):
+        given = ["--model", str(teachable_card), "--backend", "openvino", "--precision", "f32", "--accelerator", "cpu"]
+        given += ["--workers", "0", "--batch-size", "4", "--rate", "0.01", "--frozen", "0"]
+        assert actionnet(["finetune", str(dataset), "-o", str(tmp_path / output), *given, *options]) == status
+        return tmp_path / output
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["r3d_18", "mc3_18", "r2plus1d_18", "s3d", "resnet-34"])
+def test_torch_computes_what_onnx_runtime_does(name):
+    model = cut(ARCHITECTURES[name]())
+    clips = np.random.default_rng(0).normal(size=(2, 3, 16, 16, 16)).astype(np.float32)
+    expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"clips": clips})[0]
+    found = OnnxModule(model)(torch.from_numpy(clips)).detach().numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def cut(model):
+    """Return the network without its last layer."""
+    pools = [node for node in model.graph.node if node.op_type in ("GlobalAveragePool", "AveragePool")]
+    return cut_before_the_end(model, pools[-1].output[0])
+
+
+def test_torch_computes_i3d_and_scales_frames_as_the_card_says(module_cache):
+    network = embedding_network(find_model("i3d-kinetics-400"), 16)
+    frames = np.random.default_rng(0).integers(0, 256, (1, 16, 224, 224, 3), np.uint8)
+    clips = (frames.astype(np.float32) / 127.5 - 1).transpose(0, 4, 1, 2, 3)
+    expected = onnxruntime.InferenceSession(network.path).run(None, {"clips": clips})[0]
+    module = OnnxModule(onnx.load(network.path))
+    with torch.no_grad():
+        found = module(training.scaled(torch.from_numpy(frames), network.spec)).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def alone(node, shapes):
+    """Return a network of one operator; its further inputs are constants with random numbers."""
+    rng = np.random.default_rng(0)
+    first, *others = shapes
+    value = onnx.helper.make_tensor_value_info
+    node.input[:] = [f"x{i}" for i in range(len(shapes))]
+    graph = onnx.helper.make_graph(
+        [node],
+        "one",
+        [value("x0", 1, first)],
+        [value("y", 1, None)],
+        [
+            onnx.numpy_helper.from_array(rng.uniform(0.5, 2, s).astype(np.float32), f"x{i}")
+            for i, s in enumerate(others, 1)
+        ],
+    )
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+
+
+@pytest.mark.parametrize(
+    ("operator", "attributes", "shapes"),
+    [
+        ("MaxPool", {"kernel_shape": [2, 3], "pads": [0, 1, 1, 2], "strides": [1, 2]}, [(2, 3, 5, 6)]),
+        ("AveragePool", {"kernel_shape": [2, 1, 3], "strides": [2, 1, 1]}, [(2, 3, 5, 6, 7)]),
+        ("Conv", {"pads": [1, 0, 2, 1], "dilations": [2, 1], "group": 2}, [(2, 4, 7, 6), (6, 2, 2, 3), (6,)]),
+        ("Conv", {"strides": [2]}, [(2, 4, 9), (5, 4, 3)]),
+        ("Gemm", {"transB": 1, "alpha": 0.5, "beta": 2.0}, [(3, 4), (5, 4), (5,)]),
+        ("Gemm", {"transA": 1}, [(4, 3), (4, 5)]),
+        ("BatchNormalization", {"epsilon": 0.1}, [(2, 3, 4, 5), (3,), (3,), (3,), (3,)]),
+        ("Flatten", {"axis": 2}, [(2, 3, 4, 5)]),
+        ("Concat", {"axis": 1}, [(2, 3, 4), (2, 5, 4)]),
+        ("Transpose", {"perm": [0, 2, 1]}, [(2, 3, 4)]),
+        ("Mul", {}, [(2, 3, 4), (3, 1)]),
+        ("Add", {}, [(2, 3, 4), (4,)]),
+        ("Sigmoid", {}, [(2, 3)]),
+    ],
+)
+def test_each_operator_is_onnx_runtimes(operator, attributes, shapes):
+    node = onnx.helper.make_node(operator, ["x0"], ["y"], **attributes)
+    model = alone(node, shapes)
+    given = -np.random.default_rng(1).uniform(0.1, 2, shapes[0]).astype(np.float32)  # no padding of 0 is the largest
+    expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x0": given})[0]
+    found = OnnxModule(model)(torch.from_numpy(given)).detach().numpy()
+    np.testing.assert_allclose(found, expected.reshape(found.shape) if operator == "Flatten" else expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("layout", ["NCTHW", "NTCHW", "NTHWC"])
+@pytest.mark.parametrize("colour", ["rgb", "bgr"])
+def test_frames_are_scaled_as_by_every_backend(tmp_path, layout, colour):
+    sizes = dict(zip("NTHWC", (None, 2, 6, 5, 3), strict=True))
+    linear_network(tmp_path / "small.onnx", tuple(sizes[axis] for axis in layout[1:]))
+    spec = {"layout": layout, "colour": colour, "height": 6, "width": 5, "range": [-1, 2]}
+    spec |= {"mean": [0.1, 0.2, 0.3], "std": [0.5, 0.6, 0.7]}
+    [prepared] = prepare(find_model(str(write_card(tmp_path, input=spec, window={"frames": 2}))))
+    frames = np.random.default_rng(0).integers(0, 256, (3, 2, 6, 5, 3), np.uint8)
+    session = onnxruntime.InferenceSession(prepared.before().SerializeToString())
+    expected = session.run(None, {"frames": frames})[0]
+    np.testing.assert_allclose(training.scaled(torch.from_numpy(frames), prepared.spec).numpy(), expected, atol=1e-5)
+
+
+def test_operators_that_cannot_be_trained_are_refused():
+    model = ARCHITECTURES["r3d_18"]()
+    model.graph.node[2].op_type = "Einsum"
+    with pytest.raises(ModelError, match=r"Einsum.*actionnet teach"):
+        OnnxModule(model)
+    same = cut(ARCHITECTURES["i3d"]())
+    with pytest.raises(ModelError, match="auto_pad"):
+        OnnxModule(same)(torch.zeros(1, 3, 16, 16, 16))
+
+
+def test_frozen_layers_stay_and_the_others_learn(teachable_card):
+    module = OnnxModule(onnx.load(teachable_card.with_name("small.onnx")))
+    assert module.freeze(0.5) == 1
+    before = {key: value.detach().clone() for key, value in module.weights.items()}
+    optimizer = torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=0.1)
+    module(torch.ones(1, 3, 8, 16, 16)).square().sum().backward()
+    optimizer.step()
+    changed = [not torch.equal(before[key], value) for key, value in module.weights.items()]
+    assert sorted(changed) == [False, True]
+
+
+def test_the_loss_falls_and_the_network_runs_in_the_recognizer(run, tmp_path, dataset):
+    folder = run("--epochs", "6", "--label-smoothing", "0")
+    measured = json.loads((folder / "metrics.json").read_text())
+    losses = measured["losses"]
+    assert len(losses) == 6 * 3  # 12 of 18 clips are taught with, four at a time
+    assert np.mean(losses[-3:]) < 0.7 * np.mean(losses[:3])
+    assert measured["validation"] == "1 of 3 folds held out"
+    with Recognizer.open(str(folder), CPU) as recognizer:
+        for label, colour in COLOURS.items():
+            stream = recognizer.stream()
+            for number, pixels in enumerate(moving(colour, frames=8, seed=99)):
+                stream.push(CameraImage.of_array(pixels, 1 + number * 125_000_000))
+            [result] = recognizer.recognize([stream])
+            assert result.prediction.hypotheses[0].label == label
+    assert list((tmp_path / "tuned.training/fold1/logs").glob("events*"))
+    report = (folder / "report.html").read_text()
+    assert report.count("<svg") == 2
+    assert "taught with 18 clips" in report
+    assert "there are no intervals" in report  # one group is held out
+    assert measured["figures"]["accuracy"]["low"] is None
+
+
+def test_a_resumed_training_comes_to_the_same_numbers(run, tmp_path, monkeypatch):
+    whole = run("--epochs", "4", output="whole")
+
+    class Interrupted(training.Finetuning):
+        def on_train_epoch_start(self):
+            if self.current_epoch == 2:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(finetune, "Finetuning", Interrupted)
+        run("--epochs", "4", output="resumed", status=130)
+    assert not (tmp_path / "resumed").exists()
+    epochs = []
+
+    class Watched(training.Finetuning):
+        def on_train_epoch_start(self):
+            epochs.append(self.current_epoch)
+
+    monkeypatch.setattr(finetune, "Finetuning", Watched)
+    resumed = run("--epochs", "4", output="resumed")
+    assert epochs == [2, 3]
+    one, two = (json.loads((folder / "metrics.json").read_text()) for folder in (whole, resumed))
+    assert one["losses"] == two["losses"]
+    assert (whole / "network.onnx").read_bytes() == (resumed / "network.onnx").read_bytes()
+
+
+def test_another_training_is_not_gone_on_with(run, tmp_path, capfd):
+    run("--epochs", "1")
+    run("--epochs", "2", "--overwrite", status=1)
+    assert "tuned.training has the training of other settings" in capfd.readouterr().err
+    run("--epochs", "1", "--overwrite", "--cross-validate", status=1)  # whose folds are others
+    assert "tuned.training has the training of other settings" in capfd.readouterr().err
+
+
+def test_every_fold_is_trained_where_that_is_wanted(run):
+    folder = run("--epochs", "3", "--cross-validate")
+    measured = json.loads((folder / "metrics.json").read_text())
+    assert measured["validation"] == "3-fold cross-validation"
+    assert sum(map(sum, measured["figures"]["confusion"])) == 18
+    assert len((folder / "clips.csv").read_text().splitlines()) == 19
+
+
+def test_all_classes_weigh_the_same(run, dataset, tmp_path, monkeypatch):
+    folder = tmp_path / "few"
+    shutil.copytree(dataset, folder)
+    for group in range(3):
+        (folder / f"red/g{group}/1.avi").unlink()
+    seen = []
+
+    class Watched(training.Finetuning):
+        def on_train_start(self):
+            seen.extend(self.class_weights.tolist())
+
+    monkeypatch.setattr(finetune, "Finetuning", Watched)
+    run("--epochs", "1", dataset=folder)
+    classes = [0] * 4 + [1] * 2 + [2] * 4  # blue, red, none, without the fold that is held out
+    assert seen == pytest.approx(compute_class_weight("balanced", classes=np.arange(3), y=classes))
+
+
+def test_gradients_are_accumulated(run, monkeypatch):
+    steps = []
+
+    class Watched(training.Finetuning):
+        def on_train_end(self):
+            steps.append(self.trainer.global_step)
+
+    monkeypatch.setattr(finetune, "Finetuning", Watched)
+    run("--epochs", "2", "--accumulate", "3")
+    assert steps == [2]
+
+
+def test_frozen_layers_are_written_as_they_were(run, teachable_card):
+    folder = run("--epochs", "2", "--frozen", "1")
+    before, after = (
+        {one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(path).graph.initializer}
+        for path in (teachable_card.with_name("small.onnx"), folder / "network.onnx")
+    )
+    np.testing.assert_array_equal(before["first"], after["first"])
+    tuned = run("--epochs", "2", "--frozen", "0", output="other")
+    other = {one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(tuned / "network.onnx").graph.initializer}
+    assert np.abs(other["first"] - before["first"]).max() > 1e-4
+
+
+def test_an_export_that_differs_is_refused(run, monkeypatch, capfd):
+    write = OnnxModule.write_to
+
+    def wrong(self, model):
+        write(self, model)
+        constant = model.graph.initializer[0]
+        zeros = np.zeros(tuple(constant.dims), np.float32)
+        constant.CopyFrom(onnx.numpy_helper.from_array(zeros, constant.name))
+
+    monkeypatch.setattr(OnnxModule, "write_to", wrong)
+    folder = run("--epochs", "1", status=1)
+    assert "differ from PyTorch's" in capfd.readouterr().err
+    assert not folder.exists()
+
+
+def test_what_cannot_be_tuned_is_refused(run, tmp_path, dataset, capfd):
+    run("--unmirrored", "green", status=1)
+    assert "no class 'green'" in capfd.readouterr().err
+    write_video(tmp_path / "v.avi", moving())
+    (tmp_path / "s.csv").write_text("video,start,end,label\nv.avi,0,1,a\n")
+    run(status=1, dataset=tmp_path / "s.csv")
+    assert "actionnet clips" in capfd.readouterr().err

@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import moving
+
+from har_ros.learning.duplicates import joined, near_duplicates
+from har_ros.learning.embed import looks
+from har_ros.learning.samples import Example, Samples
+
+LONG = 40
+
+
+def samples(*clips, groups=None):
+    """Return samples of clips, T×H×W×3, of which every 32 frames are a window."""
+    found = [
+        (number, looks(clip[start : start + 32]))
+        for number, clip in enumerate(clips)
+        for start in range(0, len(clip) - 31, 16)
+    ]
+    groups = groups or [f"g{number}" for number in range(len(clips))]
+    examples = [Example(f"c{i}", Path(f"c{i}"), "", i % 2, groups[i], 0, 1) for i in range(len(clips))]
+    owner = np.array([number for number, _ in found])
+    return Samples(
+        ("a", "b"), tuple(examples), owner, np.zeros((len(owner), 1, 1)), np.stack([look for _, look in found])
+    )
+
+
+def pairs(*clips):
+    return [(pair.one, pair.other, pair.mirrored) for pair in near_duplicates(samples(*clips))]
+
+
+def encoded(clip, quality=30, size=None):
+    """Return the clip as it comes back from JPEG, scaled."""
+    pictures = [cv2.resize(picture, size) if size else picture for picture in clip]
+    back = [
+        cv2.imdecode(cv2.imencode(".jpg", p, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+        for p in pictures
+    ]
+    return np.stack(back)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_copy_is_found_however_it_was_encoded_mirrored_or_cut(seed):
+    clip = moving(frames=64, seed=seed, size=96)
+    assert pairs(clip, encoded(clip, size=(60, 60))) == [(0, 1, False)]
+    assert pairs(clip, encoded(clip[:, :, ::-1])) == [(0, 1, True)]
+    assert pairs(clip, encoded(clip[24:])) == [(0, 1, False)]
+    assert pairs(clip, encoded(clip[25:])) == [(0, 1, False)]
+
+
+def test_other_moments_of_the_same_scene_are_none():
+    scene = moving(frames=1, seed=1, size=96, still=True)[0]
+    rng = np.random.default_rng(0)
+
+    def acted(seed):
+        at, frames = np.random.default_rng(seed).uniform(20, 76, 2), []
+        for _ in range(64):
+            picture = np.clip(scene + rng.normal(0, 2, scene.shape), 0, 255).astype(np.uint8)
+            at = at + np.random.default_rng(seed + len(frames)).uniform(-6, 6, 2)
+            cv2.circle(picture, tuple(int(x) % 96 for x in at), 9, (250, 250, 250), -1)
+            frames.append(picture)
+        return np.stack(frames)
+
+    assert pairs(*(acted(seed) for seed in (100, 200, 300, 400))) == []
+
+
+def test_scenes_in_which_nothing_moves_are_none():
+    assert pairs(*(moving(frames=64, seed=1, still=True) for _ in range(3))) == []
+    assert pairs(*(np.zeros((64, 48, 48, 3), np.uint8) for _ in range(3))) == []
+
+
+def test_different_clips_are_none():
+    assert pairs(*(moving(frames=64, seed=seed, size=96) for seed in range(20))) == []
+
+
+def test_groups_of_duplicates_become_one():
+    a, b, c = (moving(frames=64, seed=seed, size=96) for seed in range(3))
+    given = samples(a, b, encoded(a), encoded(b), c, encoded(a, 60), groups=["1", "2", "3", "4", "5", "2"])
+    assert joined(given, near_duplicates(given)).groups.tolist() == ["1", "1", "1", "1", "5", "1"]
+
+
+def test_a_group_that_was_joined_is_joined_on():
+    clip = moving(frames=64, seed=0, size=96)
+    given = samples(clip, encoded(clip), encoded(clip, 60), groups=["3", "4", "1"])
+    assert joined(given, near_duplicates(given)).groups.tolist() == ["1", "1", "1"]
+
+
+def test_windows_of_one_recording_are_not_its_duplicates():
+    given = samples(moving(frames=64, seed=1), moving(frames=64, seed=1))
+    examples = tuple(Example(one.name, Path("same"), "", one.label, one.group, 0, 1) for one in given.examples)
+    assert near_duplicates(Samples(given.labels, examples, given.example, given.embeddings, given.looks)) == []
