@@ -20,7 +20,7 @@ demo-eval: install/.built
 	@$(ROS) && python dev/demo_eval.py $(ARGS) $(VIDEOS)
 
 test: install/.built
-	@$(ROS) && ruff check . && ruff format --check . && mypy && pytest $(ARGS)
+	@$(ROS) && ruff check . && ruff format --check . && mypy && lint-imports --config pyproject.toml && pytest $(ARGS)
 
 test-finetune: install/.built $(VENV)/.finetune
 	@$(ROS) && pytest -m finetune $(ARGS)
