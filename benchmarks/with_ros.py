@@ -18,7 +18,7 @@ from har_ros.nodes import images
 from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.camera import Camera
 from har_ros.nodes.conversions import camera_image
-from har_ros.nodes.output import Output
+from har_ros.nodes.worker import Worker
 from har_ros.pipeline.recognizer import Result
 from har_ros.recordings.video import default_topics
 from inputs import HEIGHT, RATE, WIDTH
@@ -116,7 +116,7 @@ def latency(small: Path, seconds: float) -> Row:
     """Time from the image callback to the publication on /actions, less the inference, of a network that keeps up."""
     began: dict[int, float] = {}
     took: list[float] = []
-    publish = Output.publish
+    publish = Worker.publish
 
     def noted(message: Image) -> CameraImage:  # the callback's first act
         start = time.perf_counter()
@@ -124,15 +124,15 @@ def latency(small: Path, seconds: float) -> Row:
         began[image.stamp] = start
         return image
 
-    def measured(output: Output, source: Camera, result: Result) -> None:
-        publish(output, source, result)
+    def measured(worker: Worker, source: Camera, result: Result) -> None:
+        publish(worker, source, result)
         took.append(time.perf_counter() - began[result.end] - result.inference_time)
 
     command = [*CAMERAS, "1", str(RATE), str(HEIGHT), str(WIDTH)]
     values = {"image_topics": default_topics(1), "model": str(small)}
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     raw = {"raw": (Image, "", noted)}
-    with patch.dict(images.TRANSPORTS, raw), patch.object(Output, "publish", measured):
+    with patch.dict(images.TRANSPORTS, raw), patch.object(Worker, "publish", measured):
         rclpy.init()
         node = ActionNet(parameter_overrides=overrides)
         with program(command, dict(os.environ)):

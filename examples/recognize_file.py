@@ -24,6 +24,8 @@ def results(path: str, model: str, threshold: float) -> Iterator[Result]:
         for frame in open_source(path):
             stream.push(CameraImage.of_array(frame.pixels, frame.stamp))
             [result] = recognizer.recognize([stream], ScoreSettings(top_k=1, threshold=threshold))
+            if isinstance(result, HarError):
+                raise result
             if result is not None:
                 yield result
 

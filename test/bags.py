@@ -9,6 +9,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from rosbags.typesys import Stores, get_typestore
 
 from har_ros.evaluate import results
+from har_ros.files.results_folder import METRICS
 from har_ros.pipeline.scores import Hypothesis
 from har_ros.recordings import messages
 from har_ros.recordings.bag import RAW, ZSTD
@@ -111,7 +112,7 @@ def values_of(seed, count=60):
 
 def contents(folder):
     """Return the files of an evaluation that are the same whenever it runs."""
-    return {name: (folder / name).read_bytes() for name in (results.PREDICTIONS, results.METRICS, results.REPORT)}
+    return {name: (folder / name).read_bytes() for name in (results.PREDICTIONS, METRICS, results.REPORT)}
 
 
 def lines(folder):

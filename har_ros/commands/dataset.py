@@ -20,14 +20,14 @@ from har_ros.learning.advice import ENOUGH_GROUPS, pair_in_words
 from har_ros.learning.dataset import VIDEOS, Dataset, Material, by_class
 from har_ros.learning.duplicates import near_duplicates
 from har_ros.learning.embed import Embedder
+from har_ros.learning.lesson import read
 from har_ros.learning.samples import Samples, gather
 from har_ros.learning.windows import windows
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import find_model
 from har_ros.recordings.bag import open_recording
-from har_ros.reports.pictures import Place, pictures
+from har_ros.recordings.pictures import Place, pictures
 from har_ros.reports.sheet import Row, draw_sheet
-from har_ros.teach.lesson import read
 
 ENOUGH_CLIPS = 5
 UNEQUAL = 10

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,17 +15,17 @@ from har_ros.commands.compare import changes_table
 from har_ros.commands.jobs import jobs_of
 from har_ros.commands.options import at_least, between
 from har_ros.commands.parameters import add_parameters, node_parameters
-from har_ros.commands.program import as_program
+from har_ros.commands.program import as_program, sigterm_interrupts
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import batch, results
 from har_ros.evaluate.assess import Assessment, Truth, assess, value_of
 from har_ros.evaluate.compare import compare, load_metrics
 from har_ros.evaluate.figures import FIGURES, HOUR
-from har_ros.evaluate.part import annotated_bag
+from har_ros.evaluate.film import annotated_bag
 from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.report import write_report
 from har_ros.files.console import PLAIN
-from har_ros.files.results_folder import finite, read_json, reserved, write_json
+from har_ros.files.results_folder import METRICS, finite, read_json, reserved, write_json
 from har_ros.pipeline.parameters import named_model
 from har_ros.truth.segments import load_label_map, load_truth
 
@@ -47,7 +46,7 @@ def run(arguments: list[str]) -> int:
     if options.realtime_factor and not inference_time:
         inference_time = _window_period(values)
     plan = Plan(values, options.output, inference_time, options.realtime_factor or 1.0, options.annotate)
-    signal.signal(signal.SIGTERM, _interrupt)
+    sigterm_interrupts()
     with reserved(plan.folder):
         return _evaluate(jobs, plan, truth, earlier, options)
 
@@ -63,7 +62,7 @@ def _evaluate(
     except KeyboardInterrupt:
         console.print("interrupted; the same command goes on from here")
         raise
-    write_json(plan.folder / results.METRICS, assessment.metrics)
+    write_json(plan.folder / METRICS, assessment.metrics)
     shown = Console()
     shown.print(_summary(assessment, read_json(plan.folder / results.TIMING)))
     change = compare(earlier, finite(assessment.metrics)) if earlier else None
@@ -89,10 +88,6 @@ def _window_period(values: dict[str, Any]) -> float:
     if values["skip_frames"] >= 0 or not rate:
         raise ConfigurationError("--realtime-factor needs --inference-time where frames are counted; give the seconds")
     return 1.0 / float(rate)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _evaluate_parser() -> argparse.ArgumentParser:
@@ -203,7 +198,7 @@ def _summary(assessment: Assessment, timing: Mapping[str, Any]) -> Table:
 def _say_where(console: Console, plan: Plan, jobs: Sequence[Job]) -> None:
     places = {
         "report": plan.folder / results.REPORT,
-        "figures": plan.folder / results.METRICS,
+        "figures": plan.folder / METRICS,
         "predictions": plan.folder / results.PREDICTIONS,
     }
     if plan.annotate:

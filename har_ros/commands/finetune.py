@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from dataclasses import fields
 
 from rich.console import Console
 
 from har_ros.commands.options import add_backend_options, at_least, backend_settings, between
+from har_ros.commands.program import sigterm_interrupts
 from har_ros.commands.summary import show
-from har_ros.commands.teaching_options import add_dataset_options, add_teaching_options, dataset_of, interrupt
+from har_ros.commands.teaching_options import add_dataset_options, add_teaching_options, dataset_of
 from har_ros.finetune.finetune import finetune
 from har_ros.finetune.training import TrainSettings
-from har_ros.teach.lesson import Settings
+from har_ros.learning.lesson import Settings
 
 
 def run(arguments: list[str]) -> int:
@@ -24,7 +24,7 @@ def run(arguments: list[str]) -> int:
     _add_training_options(parser)
     add_backend_options(parser)
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, interrupt)
+    sigterm_interrupts()
     names = {field.name for field in fields(TrainSettings)} - {"unmirrored", "training_precision"}
     training = TrainSettings(
         unmirrored=tuple(options.unmirrored),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -20,3 +21,12 @@ def as_program(name: str, run: Callable[[list[str]], int]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def sigterm_interrupts() -> None:
+    """Let SIGTERM do what Ctrl-C does, from now on."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har_ros.commands.options import add_network_options, at_least, backend_settings, between
-from har_ros.errors import ConfigurationError, VideoError
+from har_ros.errors import ConfigurationError, ModelError, VideoError
 from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
 from har_ros.pipeline.overlay import annotate, announce
@@ -135,8 +135,7 @@ class Recognition:
         ready = self._stream.push(_image(frame))
         self._clip.take(frame.stamp)
         if ready and not (self._source.live and self._source.waiting):
-            [result] = self._recognizer.recognize([self._stream], self._scores)
-            self.report.take(frame, result)
+            self.report.take(frame, self._recognize())
 
     def annotated(self, frame: Frame) -> Pixels:
         """Draw into the frame what was said last."""
@@ -156,10 +155,17 @@ class Recognition:
             )
         say(messages, f"{source.name} is shorter than a window ({extent}), and played again to fill one")
         for image in self._clip.again(lambda: map(_image, open_source(self._uri)), self._stream, source.name):
-            if self._stream.push(image) and (result := self._recognizer.recognize([self._stream], self._scores)[0]):
+            if self._stream.push(image) and (result := self._recognize()):
                 whole = dataclasses.replace(result, start=self._clip.start, end=self._clip.end)
                 self.report.take(last, whole)
                 return
+
+    def _recognize(self) -> Result | None:
+        """Return what is seen in the newest window, None while it is filling. Raises ModelError."""
+        [result] = self._recognizer.recognize([self._stream], self._scores)
+        if isinstance(result, ModelError):
+            raise result
+        return result
 
 
 def _image(frame: Frame) -> CameraImage:

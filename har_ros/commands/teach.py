@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from pathlib import Path
 
 from rich.console import Console
 
 from har_ros.commands.options import add_backend_options, backend_settings
-from har_ros.commands.program import as_program
+from har_ros.commands.program import as_program, sigterm_interrupts
 from har_ros.commands.summary import show
-from har_ros.commands.teaching_options import add_dataset_options, add_teaching_options, dataset_of, interrupt
-from har_ros.teach.lesson import Settings, teach
+from har_ros.commands.teaching_options import add_dataset_options, add_teaching_options, dataset_of
+from har_ros.learning.lesson import Settings
+from har_ros.teach.teach import teach
 
 
 def run(arguments: list[str]) -> int:
@@ -26,7 +26,7 @@ def run(arguments: list[str]) -> int:
     add_backend_options(parser)
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
-    signal.signal(signal.SIGTERM, interrupt)
+    sigterm_interrupts()
     settings = Settings(options.model, options.frames, options.mirror, options.background)
     try:
         dataset = dataset_of(options, options.dataset)

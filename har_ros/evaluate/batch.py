@@ -23,8 +23,8 @@ from rich.progress import Progress as Bar
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import job as work
 from har_ros.evaluate import results
+from har_ros.evaluate.film import ANNOTATED, annotated_bag
 from har_ros.evaluate.job import PARTS
-from har_ros.evaluate.part import ANNOTATED, annotated_bag
 from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
 from har_ros.files.cache import fingerprint
 from har_ros.files.console import PLAIN

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from har_ros.errors import ConfigurationError
-from har_ros.evaluate import results
 from har_ros.evaluate.figures import FIGURES, LESS_IS_BETTER
-from har_ros.files.results_folder import read_json
+from har_ros.files.results_folder import METRICS, read_json
 from har_ros.stats.metrics import Floats
 
 FLIPS = 10_000
@@ -29,10 +28,10 @@ SIGNIFICANT = 0.05
 
 def load_metrics(path: Path) -> dict[str, Any]:
     """Read metrics.json, or that of a folder of results. Raises ConfigurationError."""
-    path = path / results.METRICS if path.is_dir() else path
+    path = path / METRICS if path.is_dir() else path
     content = read_json(path)
     if not isinstance(content, dict) or not {"overall", "segments"} <= content.keys():
-        raise ConfigurationError(f"{path} holds no figures; give a folder of results or its {results.METRICS}")
+        raise ConfigurationError(f"{path} holds no figures; give a folder of results or its {METRICS}")
     return content
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from har_ros.errors import ConfigurationError, HarError, one_line
 from har_ros.evaluate import results
-from har_ros.evaluate.part import Part, annotated_bag
+from har_ros.evaluate.film import annotated_bag
+from har_ros.evaluate.part import Part
 from har_ros.evaluate.plan import Job, Plan, Progress
 from har_ros.evaluate.replay import Replay
 from har_ros.files.cache import fingerprint

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from har_ros.errors import HarError, ImageError
 from har_ros.evaluate.assess import Assessment
@@ -19,11 +16,10 @@ from har_ros.frames.compressed import AnyImage, decode_all
 from har_ros.frames.pixels import to_rgb
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.recording import VideoRecording
+from har_ros.reports.picture import data_url
 from har_ros.stats import metrics
 
 MOST = 12
-SIDE = 160
-"""Pixels of a picture's longer side."""
 MARGIN = 1_000_000_000
 """Nanoseconds by which an image may have arrived before or after its stamp says, so that it is found."""
 
@@ -118,12 +114,3 @@ def _data_urls(found: Sequence[tuple[int, AnyImage] | None]) -> tuple[str, ...]:
         return tuple(data_url(to_rgb(decode_all(one[1]))) for one in found if one)
     except ImageError:
         return ()
-
-
-def data_url(rgb: NDArray[np.uint8]) -> str:
-    """Return a small picture, as it can stand in a page. rgb: H×W×3."""
-    scale = SIDE / max(rgb.shape[:2])
-    size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
-    small = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), size, interpolation=cv2.INTER_AREA)
-    data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode()

@@ -229,22 +229,19 @@ class Replay:
     def _answers(self, cameras: Sequence[Camera], start: int) -> list[Seen]:
         """Run the network on what is ready of these cameras. Returns the results, which wait to be published."""
         self._free_at = start + self._busy
-        failed: dict[Stream, ModelError] = {}
         try:
-            results = self._recognizer.recognize([camera.stream for camera in cameras], self._scores, failed)
+            results = self._recognizer.recognize([camera.stream for camera in cameras], self._scores)
         except Exception as error:  # as in the node
-            results = [None] * len(cameras)
-            failed = {camera.stream: ModelError(told(error)) for camera in cameras}
-        for camera in cameras:
-            if camera.stream in failed:
+            results = [ModelError(told(error))] * len(cameras)
+        seen = []
+        for camera, result in zip(cameras, results, strict=True):
+            if isinstance(result, ModelError):
                 camera.counts.windows_failed += 1
-                camera.counts.last_error = str(failed[camera.stream])
-        self.inference_times.extend([result.inference_time for result in results if result][:1])
-        return [
-            Seen(camera.name, result, start, self._free_at, camera.restarts)
-            for camera, result in zip(cameras, results, strict=True)
-            if result is not None
-        ]
+                camera.counts.last_error = str(result)
+            elif result is not None:
+                seen.append(Seen(camera.name, result, start, self._free_at, camera.restarts))
+        self.inference_times.extend([one.result.inference_time for one in seen[:1]])
+        return seen
 
     def _publish(self, results: list[Seen]) -> None:
         for seen in results:

@@ -16,7 +16,7 @@ from har_ros.errors import ConfigurationError
 from har_ros.evaluate.replay import Seen
 from har_ros.pipeline.scores import Hypothesis
 
-PREDICTIONS, METRICS, REPORT, TIMING = "predictions.jsonl", "metrics.json", "report.html", "timing.json"
+PREDICTIONS, REPORT, TIMING = "predictions.jsonl", "report.html", "timing.json"
 FORMAT = "har_ros predictions 1"
 RANKED = 5
 """Hypotheses that a line has, at least."""

@@ -2,7 +2,6 @@
 
 import atexit
 import errno
-import fcntl
 import hashlib
 import logging
 import os
@@ -14,14 +13,18 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
+
 from har_ros.errors import ModelError
+from har_ros.files.atomic import replacing
 
 logger = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
     """Return har_ros's folder below $XDG_CACHE_HOME, ~/.cache when that is not set (XDG base directories)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "har_ros"
+    return user_cache_path("har_ros")
 
 
 def own_folder(name: str = "") -> Path:
@@ -133,31 +136,23 @@ def _used(path: Path) -> Path:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the file's lock, which lies beside it; wait for it, and say so. Raises OSError."""
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info("another process is making %s; waiting for it", path.name)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("another process is making %s; waiting for it", path.name)
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _write(path: Path, content: bytes) -> None:
-    _write_atomically(path, content)
-    _write_atomically(_checksum_file(path), _checksum_line(hashlib.sha256(content).hexdigest(), path.name))
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the file, then rename: a reader sees the old file or the new one, never a part. Raises OSError."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part:
+        part.write_bytes(content)
+    with replacing(_checksum_file(path)) as part:
+        part.write_bytes(_checksum_line(hashlib.sha256(content).hexdigest(), path.name))
 
 
 def _forget_the_oldest(path: Path, keep: int) -> None:

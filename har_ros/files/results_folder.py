@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -12,7 +11,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from har_ros.errors import ConfigurationError, HarError
-from har_ros.evaluate.results import METRICS
+from har_ros.files.atomic import replacing
+
+METRICS = "metrics.json"
 
 
 def read_json(path: Path) -> Any:
@@ -26,16 +27,11 @@ def read_json(path: Path) -> Any:
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[str]]:
     """Open a text file that takes its name when it is complete. Raises HarError when it cannot be written."""
-    part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with replacing(path) as part, part.open("w", encoding="utf-8") as file:
             yield file
-        part.replace(path)
     except OSError as error:
         raise HarError(f"cannot write {path} ({os.strerror(error.errno or 0)}); check folder and disk") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -29,12 +29,12 @@ from har_ros.learning import validate as validation
 from har_ros.learning.dataset import Dataset, labels_of
 from har_ros.learning.embed import Embedder, hop_of
 from har_ros.learning.head import Floats, Fold, Head, Ints
+from har_ros.learning.lesson import Lesson, Settings, learn_from, write
 from har_ros.learning.model import CLIPS, check_output
 from har_ros.learning.samples import only
 from har_ros.learning.windows import windows
 from har_ros.models.locate import find_model
 from har_ros.recordings.bag import open_recording
-from har_ros.teach.lesson import Lesson, Settings, learn_from, write
 
 AGREEMENT = 1e-3
 """By which probabilities of the exported network and of PyTorch's may differ."""

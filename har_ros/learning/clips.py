@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from har_ros.errors import ConfigurationError
-from har_ros.learning.windows import images
 from har_ros.pipeline.repeat import SHORTEST
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.clip_file import ClipFile
-from har_ros.recordings.recording import SECOND, Recording
+from har_ros.recordings.recording import SECOND, Recording, images
 from har_ros.recordings.source import DEFAULT_RATE, sensible_rate
 from har_ros.truth.segments import NONE, Segment
 

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from har_ros.evaluate import charts
-from har_ros.evaluate.mistakes import MOST, data_url
-from har_ros.evaluate.report import drawing, environment
 from har_ros.files.results_folder import atomic, finite
 from har_ros.learning.head import Floats
 from har_ros.learning.samples import Samples
-from har_ros.reports.pictures import Place, pictures
+from har_ros.recordings.pictures import Place, pictures
+from har_ros.reports.drawing import PALETTE, as_svg, new_axes, reliability_of
+from har_ros.reports.page import drawing, environment
+from har_ros.reports.picture import data_url
 
+MOST = 12
+"""Mistakes that are shown."""
 MOST_CLASSES = 40
 """For which the confusion is shown."""
 
@@ -40,7 +42,7 @@ def _rendered(metrics: Mapping[str, Any], samples: Samples, probabilities: Float
             curves={
                 "learning": learning_curve(measured["learning_curve"]) if "learning_curve" in measured else "",
                 "losses": loss_curve(measured["losses"]) if measured.get("losses") else "",
-                "reliability": charts.reliability_of(rows),
+                "reliability": reliability_of(rows),
             },
             mistakes=_mistakes(samples, probabilities),
             most_classes=MOST_CLASSES,
@@ -50,24 +52,24 @@ def _rendered(metrics: Mapping[str, Any], samples: Samples, probabilities: Float
 
 def learning_curve(rows: Sequence[Mapping[str, Any]]) -> str:
     """Draw the accuracy over the number of clips, with its interval, as SVG."""
-    figure, axes = charts.new_axes("clips per class", "accuracy on other groups")
+    figure, axes = new_axes("clips per class", "accuracy on other groups")
     sizes = [row["clips_per_class"] for row in rows]
     axes.set_xscale("log")
     axes.set_xlim(min(sizes) * 0.8, max(sizes) * 1.25)
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.minorticks_off()
     values, low, high = ([row["accuracy"][name] for row in rows] for name in ("value", "low", "high"))
-    axes.fill_between(sizes, low, high, color=charts.PALETTE[0], alpha=0.2, linewidth=0)
-    axes.plot(sizes, values, color=charts.PALETTE[0], marker="o")
-    return charts.as_svg(figure)
+    axes.fill_between(sizes, low, high, color=PALETTE[0], alpha=0.2, linewidth=0)
+    axes.plot(sizes, values, color=PALETTE[0], marker="o")
+    return as_svg(figure)
 
 
 def loss_curve(losses: Sequence[float]) -> str:
     """Draw the loss over the steps of a training, as SVG."""
-    figure, axes = charts.new_axes("step", "loss")
+    figure, axes = new_axes("step", "loss")
     axes.set(xlim=(0.5, len(losses) + 0.5), ylim=(0, max(losses) * 1.05))
-    axes.plot(range(1, len(losses) + 1), losses, color=charts.PALETTE[0])
-    return charts.as_svg(figure)
+    axes.plot(range(1, len(losses) + 1), losses, color=PALETTE[0])
+    return as_svg(figure)
 
 
 def _mistakes(samples: Samples, probabilities: Floats) -> list[dict[str, Any]]:

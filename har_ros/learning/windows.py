@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from har_ros.errors import ConfigurationError, ImageError
 from har_ros.frames.compressed import AnyImage
 from har_ros.frames.sampling import StreamSettings
-from har_ros.frames.window import Clip, FrameWindow
+from har_ros.frames.window import Clip
 from har_ros.models.card import ModelCard
+from har_ros.networks.clip import NewestFrames
 from har_ros.pipeline.repeat import ShortClip
 from har_ros.pipeline.stream import Stream
-from har_ros.recordings.recording import Recording
+from har_ros.recordings.recording import Recording, images
 
 T = TypeVar("T")
 
@@ -49,45 +49,16 @@ def windows(
     return first, {name: camera.found for name, camera in cameras.items()}
 
 
-def images(recording: Recording) -> Iterator[tuple[str, AnyImage]]:
-    """Yield camera and image of what can be read, stamped as the node does it. Raises HarError."""
-    for recorded in recording.images():
-        if not isinstance(recorded.image, ImageError):
-            stamp = recorded.image.stamp or recorded.arrival
-            yield recorded.camera, dataclasses.replace(recorded.image, stamp=stamp)
-
-
-class _Gathering:
-    """What a Stream needs of a network when its windows are all that is wanted."""
-
-    step = 0
-    backend: Any = None
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-
-    def new_window(self, height: int, width: int) -> FrameWindow:
-        return FrameWindow(self.length, height, width)
-
-    def new_memory(self) -> None:
-        pass
-
-    def run(self, clips: Any, memories: Any) -> Any:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        pass
-
-
 class _Camera(Generic[T]):
-    """Takes one camera's images, and lets every so manieth window be seen."""
+    """Takes one camera's images, and lets a window be seen every `hop` frames."""
 
     def __init__(self, card: ModelCard, length: int, hop: int, see: Callable[[Clip], T]) -> None:
         self.found: list[Window[T]] = []
         self._length = length
         self._hop = hop
         self._see = see
-        self._stream = Stream(card, ("",), _Gathering(length), StreamSettings())
+        memory = NewestFrames(length, card.input.height, card.input.width)
+        self._stream = Stream(memory, card, StreamSettings())
         self._next = (0, 0)  # restarts and number of the next window
         self._clip = ShortClip()
 

@@ -1,16 +1,18 @@
-"""The kinds of network. Each says what a camera's Stream hands over at a time, and what is kept between two times."""
+"""What a kind of network offers. Each kind is a module here; load.py names them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.backends.backend import Backend
-from har_ros.frames.window import Clip, FrameWindow
+from har_ros.frames.sampling import StreamSettings
+from har_ros.frames.spec import WindowSpec
+from har_ros.frames.window import Clip, Window
 from har_ros.graphs.prepare import PreparedNetwork
 
 
@@ -26,25 +28,45 @@ Load = Callable[[PreparedNetwork], Backend]
 
 
 class Memory(Protocol):
-    """What a network keeps of one camera between two clips."""
+    """What is kept of one camera for a network: the window that its frames enter, and what became of earlier ones."""
 
-    restarts: int  # of the window, as the newest clip had it
+    @property
+    def window(self) -> Window:
+        """What gathers the camera's frames."""
+
+    @property
+    def continual(self) -> bool:
+        """Whether every frame counts, so that images of another size begin another scene."""
+
+    @property
+    def gaps(self) -> int:
+        """How often it began again because the network was busy for too long."""
 
     @property
     def fill(self) -> int:
-        """Number of frames that it remembers, at most `length`."""
+        """Number of frames that it has, at most `length`."""
 
     @property
     def length(self) -> int:
         """Number of frames on which an answer is based."""
 
+    def configure(self, spec: WindowSpec, settings: StreamSettings) -> None:
+        """Go on with these settings. Raises ConfigurationError, and is as it was, when they do not fit."""
 
-class Network(Protocol):
+
+M = TypeVar("M", bound=Memory)
+
+
+class Network(Protocol[M]):
     """A network of one kind, loaded."""
 
     @property
+    def stateless(self) -> bool:
+        """Whether an answer depends on its clip alone."""
+
+    @property
     def length(self) -> int:
-        """Number of frames on which an answer is based."""
+        """Number of frames on which an answer is based, as the card has it."""
 
     @property
     def step(self) -> int:
@@ -54,14 +76,17 @@ class Network(Protocol):
     def backend(self) -> Backend:
         """What runs it, or the part of it that costs most."""
 
-    def new_window(self, height: int, width: int) -> FrameWindow:
-        """Return what gathers a camera's frames for it."""
+    def new_memory(self, height: int, width: int) -> M:
+        """Return a camera's empty memory, for frames of this size."""
 
-    def new_memory(self) -> Memory | None:
-        """Return a camera's empty memory; None when the clip is all that the network needs."""
-
-    def run(self, clips: Sequence[Clip], memories: Sequence[Memory | None]) -> list[Answer | None]:
+    def run(self, clips: Sequence[Clip], memories: Sequence[M]) -> list[Answer | None]:
         """Return an answer for each clip, None while its memory is still filling. Raises ModelError."""
+
+    def length_with(self, spec: WindowSpec, settings: StreamSettings) -> int:
+        """Return on how many frames an answer is based with these settings. Raises ConfigurationError."""
+
+    def summary(self, length: int) -> str:
+        """Say in words what it takes, for answers that are based on so many frames."""
 
     def close(self) -> None:
         """Free the network."""

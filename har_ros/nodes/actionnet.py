@@ -16,6 +16,7 @@ from rclpy.publisher import Publisher
 
 from har_ros.errors import ConfigurationError, HarError, ModelError, told
 from har_ros.nodes import diagnostics
+from har_ros.nodes.camera import Camera
 from har_ros.nodes.cameras import Cameras
 from har_ros.nodes.output import Output
 from har_ros.nodes.parameters import declare, resolved_topics
@@ -24,6 +25,7 @@ from har_ros.nodes.usage import check_arguments
 from har_ros.nodes.worker import Worker
 from har_ros.pipeline.parameters import open_recognizer, score_settings, stream_settings
 from har_ros.pipeline.recognizer import Recognizer
+from har_ros.pipeline.scheduler import Scheduler
 from har_ros.settings import ACTIONNET, changed
 
 PATIENCE = 1.0
@@ -127,9 +129,10 @@ class ActionNet(Program, LifecycleNode):
     def _activate(self) -> None:
         assert self.recognizer is not None  # the lifecycle's order
         scores = score_settings(self._values, self.recognizer.labels)
-        worker = Worker(self.recognizer, self._network_lock, scores, self._output.publish)
-        scheduler, transport = worker.scheduler, self._values["image_transport"]
-        cameras = Cameras(self, transport, self.recognizer.stream, scheduler.offer, scheduler.remove)
+        scheduler: Scheduler[Camera] = Scheduler()
+        worker = Worker(self.recognizer, self._network_lock, scores, scheduler, self._output, self.get_clock())
+        settings = stream_settings(self._values)
+        cameras = Cameras(self, self._values["image_transport"], self.recognizer, settings, scheduler)
         self.active = Active(worker, cameras)
         try:
             self._apply(self._values)
@@ -188,8 +191,7 @@ class ActionNet(Program, LifecycleNode):
         if self.active is None:
             return
         self.active.cameras.set(topics, values["overlay"])
-        for camera in self.active.cameras:
-            camera.stream.configure(settings)
+        self.active.cameras.configure(settings)
         self.active.worker.score_settings = scores
 
     def _publish_diagnostics(self) -> None:

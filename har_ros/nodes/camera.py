@@ -1,10 +1,9 @@
-"""One image topic of the actionnet node: its window, its annotated images, its counters."""
+"""One image topic of the actionnet node, from the callback to the window; its annotated images, its counters."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -18,6 +17,7 @@ from har_ros.nodes import topics
 from har_ros.nodes.conversions import image_message
 from har_ros.nodes.images import ImageSubscription
 from har_ros.pipeline.overlay import annotate, announce
+from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import Prediction
 from har_ros.pipeline.stream import Stream
 
@@ -26,11 +26,9 @@ LOG_PERIOD = 5.0
 
 
 class Camera:
-    """Subscribes to `topic` and fills `stream`; calls `window_ready` whenever a new full window stands there."""
+    """Subscribes to `topic`, fills `stream`, and offers itself to the scheduler whenever a new window is ready."""
 
-    def __init__(
-        self, node: Node, topic: str, transport: str, stream: Stream, window_ready: Callable[[Camera], None]
-    ) -> None:
+    def __init__(self, node: Node, topic: str, transport: str, stream: Stream, scheduler: Scheduler[Camera]) -> None:
         """Raises ConfigurationError when the topic's QoS overrides cannot work."""
         self.stream = stream
         self.prediction: Prediction | None = None
@@ -45,11 +43,34 @@ class Camera:
         self.subscribed_at = time.monotonic()
         self.topic = node.resolve_topic_name(topic)
         self._node = node
-        self._window_ready = window_ready
+        self._scheduler = scheduler
         self._next_warning = 0.0
         self._overlay: Publisher | None = None
         self._overlay_topic: str | None = None  # as asked for; the publisher's may be remapped
         self.subscription = ImageSubscription(node, topic, transport, self._on_message)
+
+    def _on_message(self, message: Image | CompressedImage) -> None:
+        self.last_arrival = time.monotonic()
+        try:
+            self._take(message)
+        except Exception as error:  # the node outlives whatever an image provokes
+            if not self._node.context.ok():
+                return
+            self.frames_broken += 1
+            self.image_error = f"{self.frames_broken} broken images so far, the last: {told(error)}"
+            self._warn(self.image_error)
+
+    def _take(self, message: Image | CompressedImage) -> None:
+        image = self.subscription.read(message)
+        if image.stamp == 0:  # its driver does not stamp; the time of arrival is the best there is
+            self.frames_unstamped += 1
+            image = dataclasses.replace(image, stamp=self._node.get_clock().now().nanoseconds)
+        if self.stream.push(image):
+            self._scheduler.offer(self)
+        if self._overlay is not None and self._overlay.get_subscription_count():
+            self._publish_overlay(image, message, self._overlay)
+        self.frames += 1
+        self.image_error = ""
 
     @property
     def frames_dropped(self) -> int:
@@ -93,29 +114,6 @@ class Camera:
         if (now := time.monotonic()) >= self._next_warning:
             self._next_warning = now + LOG_PERIOD
             self._node.get_logger().warning(f"{self.topic}: {text}")
-
-    def _on_message(self, message: Image | CompressedImage) -> None:
-        self.last_arrival = time.monotonic()
-        try:
-            self._take(message)
-        except Exception as error:  # the node outlives whatever an image provokes
-            if not self._node.context.ok():
-                return
-            self.frames_broken += 1
-            self.image_error = f"{self.frames_broken} broken images so far, the last: {told(error)}"
-            self._warn(self.image_error)
-
-    def _take(self, message: Image | CompressedImage) -> None:
-        image = self.subscription.read(message)
-        if image.stamp == 0:  # its driver does not stamp; the time of arrival is the best there is
-            self.frames_unstamped += 1
-            image = dataclasses.replace(image, stamp=self._node.get_clock().now().nanoseconds)
-        if self.stream.push(image):
-            self._window_ready(self)
-        if self._overlay is not None and self._overlay.get_subscription_count():
-            self._publish_overlay(image, message, self._overlay)
-        self.frames += 1
-        self.image_error = ""
 
     def _publish_overlay(self, image: AnyImage, message: Image | CompressedImage, overlay: Publisher) -> None:
         pixels = to_rgb(decode_all(image))

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from rclpy.node import Node
 
 from har_ros.errors import HarError
+from har_ros.frames.sampling import StreamSettings
 from har_ros.nodes.camera import Camera
 from har_ros.pipeline.overlay import overlay_topics
-from har_ros.pipeline.stream import Stream
+from har_ros.pipeline.recognizer import Recognizer
+from har_ros.pipeline.scheduler import Scheduler
 
 
 class Cameras:
-    """A camera for each topic. `gone` is called with each that was removed."""
+    """A camera for each topic; all of them offer their windows to the same scheduler."""
 
     def __init__(
-        self,
-        node: Node,
-        transport: str,
-        new_stream: Callable[[], Stream],
-        window_ready: Callable[[Camera], None],
-        gone: Callable[[Camera], None],
+        self, node: Node, transport: str, recognizer: Recognizer, settings: StreamSettings, scheduler: Scheduler[Camera]
     ) -> None:
         self._node = node
         self._transport = transport
-        self._new_stream = new_stream
-        self._window_ready = window_ready
-        self._gone = gone
+        self._recognizer = recognizer
+        self._settings = settings
+        self._scheduler = scheduler
         self._cameras: dict[str, Camera] = {}
 
     def __iter__(self) -> Iterator[Camera]:
@@ -47,7 +44,8 @@ class Cameras:
         try:
             for topic, given in topics.items():
                 if topic not in self._cameras:
-                    added[topic] = Camera(self._node, given, self._transport, self._new_stream(), self._window_ready)
+                    stream = self._recognizer.stream(self._settings)
+                    added[topic] = Camera(self._node, given, self._transport, stream, self._scheduler)
                     added[topic].draw_on(overlays.get(topic))
         except HarError:
             for camera in added.values():
@@ -55,10 +53,16 @@ class Cameras:
             raise
         for topic in self._cameras.keys() - topics.keys():
             self._cameras[topic].close()
-            self._gone(self._cameras[topic])
+            self._scheduler.remove(self._cameras[topic])
         self._cameras = {topic: self._cameras.get(topic) or added[topic] for topic in topics}
         for camera in self:
             camera.draw_on(overlays.get(camera.topic))
+
+    def configure(self, settings: StreamSettings) -> None:
+        """Let all cameras, and those that come, sample their frames so. Raises ConfigurationError."""
+        self._settings = settings
+        for camera in self:
+            camera.stream.configure(settings)
 
     def close(self) -> None:
         """Unsubscribe all."""

@@ -1,21 +1,24 @@
-"""The thread in which the network runs."""
+"""The thread in which the network runs, and from which its results are published."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from threading import Lock, Thread
 
+from rclpy.clock import Clock
+
 from har_ros.errors import ModelError, told
+from har_ros.msg import ActionWindow
+from har_ros.nodes import conversions
 from har_ros.nodes.camera import Camera
+from har_ros.nodes.output import Output
 from har_ros.pipeline.recognizer import Recognizer, Result
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import ScoreSettings
-from har_ros.pipeline.stream import Stream
 
 
 class Worker:
-    """Gives the network the windows whose turn it is, and each result to `publish`.
+    """Gives the network the windows whose turn it is, and publishes what it says of them.
 
     `score_settings` may change while it runs. A network that raises or gives nonsense is reported to the cameras
     concerned, and gets their next windows.
@@ -26,18 +29,21 @@ class Worker:
         recognizer: Recognizer,
         network_lock: Lock,
         score_settings: ScoreSettings,
-        publish: Callable[[Camera, Result], None],
+        scheduler: Scheduler[Camera],
+        output: Output,
+        clock: Clock,
     ) -> None:
         """network_lock: held while the network runs."""
         self.score_settings = score_settings
-        self.scheduler: Scheduler[Camera] = Scheduler()
         self.windows = 0
         self.inference_time = 0.0  # of the last windows, seconds
         self.busy_since: float | None = None  # monotonic seconds
         self.last_error = ""  # empty as soon as the network works again
         self._recognizer = recognizer
         self._network_lock = network_lock
-        self._publish = publish
+        self._scheduler = scheduler
+        self._output = output
+        self._clock = clock
         self._stopped = False
         self._thread = Thread(target=self._work, name="network", daemon=True)
         self._thread.start()
@@ -45,39 +51,57 @@ class Worker:
     def stop(self, timeout: float) -> bool:
         """End the work; nothing is published afterwards. Returns False when the network still runs after `timeout`."""
         self._stopped = True
-        self.scheduler.close()
+        self._scheduler.close()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        while cameras := self.scheduler.next(self._recognizer.network.backend.max_batch):
-            failed: dict[Stream, ModelError] = {}
+        while cameras := self._scheduler.next(self._recognizer.network.backend.max_batch):
             try:
-                self.busy_since = time.monotonic()
-                with self._network_lock:
-                    streams = [camera.stream for camera in cameras]
-                    results = self._recognizer.recognize(streams, self.score_settings, failed)
-                self.busy_since = None
-                self._hand_over(cameras, results, failed)
+                for camera, result in zip(cameras, self._recognize(cameras), strict=True):
+                    if isinstance(result, ModelError):
+                        self._fail(camera, result)
+                    elif result is not None and not self._stopped:
+                        self.publish(camera, result)
             except Exception as error:  # the thread outlives whatever a backend raises
-                self.busy_since = None
-                self._report(cameras, error)
+                for camera in cameras:
+                    self._fail(camera, error)
 
-    def _hand_over(self, cameras: list[Camera], results: list[Result | None], failed: dict[Stream, ModelError]) -> None:
-        for camera, result in zip(cameras, results, strict=True):
-            if self._stopped:
-                return
-            if result is not None:
-                self.last_error = ""
-                self.windows += 1
-                self.inference_time = result.inference_time
-                self._publish(camera, result)
-            elif camera.stream in failed:
-                self._report([camera], failed[camera.stream])
+    def _recognize(self, cameras: list[Camera]) -> list[Result | ModelError | None]:
+        self.busy_since = time.monotonic()
+        try:
+            with self._network_lock:
+                return self._recognizer.recognize([camera.stream for camera in cameras], self.score_settings)
+        finally:
+            self.busy_since = None
 
-    def _report(self, cameras: list[Camera], error: Exception) -> None:
-        if self._stopped:
-            return
-        self.last_error = told(error)
-        for camera in cameras:
+    def publish(self, camera: Camera, result: Result) -> None:
+        """Publish what was seen in a window, and its evidence."""
+        self.last_error = ""
+        self.windows += 1
+        self.inference_time = result.inference_time
+        header = conversions.header(result.end, result.frame_id)
+        prediction = result.prediction
+        self._output.actions.publish(conversions.classification(header, prediction.accepted))
+        age = self._clock.now().nanoseconds - result.end
+        self._output.windows.publish(
+            ActionWindow(
+                header=header,
+                image_topic=camera.topic,
+                window_start=conversions.time_message(result.start),
+                window_end=header.stamp,
+                frames=result.frames,
+                hypotheses=conversions.object_hypotheses(prediction.hypotheses),
+                threshold=prediction.threshold,
+                inference_time=conversions.duration_message(round(result.inference_time * conversions.SECOND)),
+                age=conversions.duration_message(age),
+                windows_dropped=camera.stream.windows_dropped,
+                frames_dropped=camera.frames_dropped,
+            )
+        )
+        camera.succeed(prediction, age / conversions.SECOND)
+
+    def _fail(self, camera: Camera, error: Exception) -> None:
+        if not self._stopped:
+            self.last_error = told(error)
             camera.fail(self.last_error)

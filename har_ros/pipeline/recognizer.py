@@ -1,4 +1,4 @@
-"""The way of a frame without ROS: Stream (one camera) collects it, Recognizer (the network) says what it shows."""
+"""A loaded network, and what it says of the windows of streams."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
 from har_ros.errors import ModelError
 from har_ros.frames.sampling import StreamSettings, sampler
+from har_ros.frames.window import Clip
 from har_ros.models.card import ModelCard
 from har_ros.models.check import prepare
 from har_ros.models.locate import find_model
-from har_ros.networks.continual import ContinualNetwork
-from har_ros.networks.kind import Network
-from har_ros.networks.load import KINDS
+from har_ros.networks.kind import Answer, Network
+from har_ros.networks.kinds import KINDS
 from har_ros.pipeline.scores import Prediction, Scores, ScoreSettings
 from har_ros.pipeline.stream import Stream
 
@@ -40,7 +41,7 @@ class Result:
 class Recognizer:
     """A network ready to run. Use it from one thread at a time; close it with `with`."""
 
-    def __init__(self, card: ModelCard, labels: tuple[str, ...], network: Network) -> None:
+    def __init__(self, card: ModelCard, labels: tuple[str, ...], network: Network[Any]) -> None:
         self.card = card
         self.labels = labels
         self.network = network
@@ -78,9 +79,8 @@ class Recognizer:
 
     def _try(self) -> None:
         """Run the network on black frames until it answers, and compare the answer with the card."""
-        memory = self.network.new_memory()
-        window = self.network.new_window(self.card.input.height, self.card.input.width)
-        answer = None
+        memory = self.network.new_memory(self.card.input.height, self.card.input.width)
+        window, answer = memory.window, None
         while answer is None:
             window.slot()[:] = 0
             window.commit(0)
@@ -98,59 +98,49 @@ class Recognizer:
 
     def check(self, settings: StreamSettings) -> None:
         """Raise ConfigurationError when a camera cannot have these settings."""
-        if isinstance(self.network, ContinualNetwork):
-            self.network.averaged(self.card.window, settings)
+        self.network.length_with(self.card.window, settings)
 
     def summary(self, settings: StreamSettings) -> str:
         """Say in words what runs, and of which frames it speaks. Raises ConfigurationError."""
-        network, frames = self.network, sampler(self.card.window, settings)
-        if isinstance(network, ContinualNetwork):
-            length = network.frames(network.averaged(self.card.window, settings))
-            what = (
-                f"continual: every {network.step} frames an answer of what was {network.delay} to {length} frames ago"
-            )
-        else:
-            length = network.length
-            what = f"windows of {length} frames"
-        return f"{network.backend.name}; {what}, spanning {frames.extent(length)}"
+        length = self.network.length_with(self.card.window, settings)
+        extent = sampler(self.card.window, settings).extent(length)
+        return f"{self.network.backend.name}; {self.network.summary(length)}, spanning {extent}"
 
     def stream(self, settings: StreamSettings = StreamSettings()) -> Stream:
         """Return the window of another camera. Raises ConfigurationError when the settings do not fit."""
-        return Stream(self.card, self.labels, self.network, settings)
+        memory = self.network.new_memory(self.card.input.height, self.card.input.width)
+        return Stream(memory, self.card, settings, self.labels)
 
     def recognize(
-        self,
-        streams: Sequence[Stream],
-        settings: ScoreSettings = ScoreSettings(),
-        failed: dict[Stream, ModelError] | None = None,
-    ) -> list[Result | None]:
+        self, streams: Sequence[Stream], settings: ScoreSettings = ScoreSettings()
+    ) -> list[Result | ModelError | None]:
         """Run the network on what is new in the streams, together where it can.
 
-        None for a stream that has nothing new, or whose window is not full yet.
-        failed: takes the error of each stream whose answer cannot be used, so that the others have theirs; without it
-        the first is raised. Raises ModelError also when the network fails.
+        Returns for each stream what was seen, an error when its answer cannot be used, or None when it has nothing
+        new or its window is not full yet. Raises ModelError when the network fails for all of them.
         """
         with ExitStack() as stack:
-            lent = [stack.enter_context(stream.window()) for stream in streams]
-            new = [(stream, clip) for stream, clip in zip(streams, lent, strict=True) if clip is not None]
-            if not new:
-                return [None] * len(streams)
+            lent = [(stream, stack.enter_context(stream.window())) for stream in streams]
+            new = [(stream, clip) for stream, clip in lent if clip is not None]
             start = time.perf_counter()
-            answers = self.network.run([clip for _, clip in new], [stream.memory for stream, _ in new])
+            answers = self.network.run([clip for _, clip in new], [stream.memory for stream, _ in new]) if new else []
             inference_time = time.perf_counter() - start
-        results: dict[Stream, Result] = {}
-        for (stream, clip), answer in zip(new, answers, strict=True):
-            if answer is None:
-                continue
-            try:
-                prediction = stream.scores.predict(answer.probabilities, clip, settings)
-            except ModelError as error:
-                if failed is None:
-                    raise
-                failed[stream] = error
-                continue
-            results[stream] = Result(prediction, answer.start, clip.end, clip.frame_id, stream.length, inference_time)
+        results = {
+            stream: self._result(stream, clip, answer, settings, inference_time)
+            for (stream, clip), answer in zip(new, answers, strict=True)
+        }
         return [results.get(stream) for stream in streams]
+
+    def _result(
+        self, stream: Stream, clip: Clip, answer: Answer | None, settings: ScoreSettings, inference_time: float
+    ) -> Result | ModelError | None:
+        if answer is None:
+            return None
+        try:
+            prediction = stream.scores.predict(answer.probabilities, clip, settings)
+        except ModelError as error:
+            return error
+        return Result(prediction, answer.start, clip.end, clip.frame_id, stream.length, inference_time)
 
     def close(self) -> None:
         """Free the network."""

@@ -1,9 +1,11 @@
-"""One camera: its frames on their way into a window."""
+"""One camera: which of its images enter its window, and what they find there."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum, auto
 from threading import Lock
 
 from har_ros.frames.compressed import AnyImage, decode
@@ -11,57 +13,89 @@ from har_ros.frames.pixels import write_rgb
 from har_ros.frames.sampling import StreamSettings, sampler
 from har_ros.frames.window import Clip
 from har_ros.models.card import ModelCard
-from har_ros.networks.continual import Columns, ContinualNetwork
-from har_ros.networks.kind import Memory, Network
+from har_ros.networks.kind import Memory
 from har_ros.pipeline.scores import Scores
 
 LATE = 100_000_000
 """Nanoseconds by which an image may be older than the newest: it was overtaken; by more, the clock went back."""
 
 
+class Arrival(Enum):
+    """What an image is to those before it."""
+
+    NEXT = auto()
+    REPEATED = auto()  # it has the stamp of the one before, and is left out
+    OVERTAKEN = auto()  # it came after a newer one, and is left out
+    FIRST = auto()
+    AFTER_A_GAP = auto()  # no image had come, or none was taken, for max_gap seconds: the window begins again
+    CLOCK_WENT_BACK = auto()  # the window begins again
+    RESIZED = auto()  # the window begins again, where every frame counts
+
+
+LEFT_OUT = (Arrival.REPEATED, Arrival.OVERTAKEN)
+
+
 class Stream:
     """One camera. `push` from one thread while another recognises: neither waits for the network."""
 
-    def __init__(self, card: ModelCard, labels: tuple[str, ...], network: Network, settings: StreamSettings) -> None:
-        """Allocate the window; Recognizer.stream does it. Raises ConfigurationError when the settings do not fit."""
-        self.memory: Memory | None = network.new_memory()
+    def __init__(self, memory: Memory, card: ModelCard, settings: StreamSettings, labels: tuple[str, ...] = ()) -> None:
+        """Recognizer.stream does it. Raises ConfigurationError when the settings do not fit the network."""
+        memory.configure(card.window, settings)
+        self.memory = memory
         self.scores = Scores(labels)
-        self._card = card
-        self._network = network
-        self._window = network.new_window(card.input.height, card.input.width)
+        self._resize = card.input.resize
+        self._spec = card.window
         self._settings = settings
         self._sampler = sampler(card.window, settings)
         self._last_stamp: int | None = None
         self._size: tuple[int, int] | None = None
+        self._arrivals: Counter[Arrival] = Counter()
         self._lock = Lock()
-        self.frames_overtaken = 0  # images that came after a newer one and were left out
-        self.frames_repeated = 0  # images with the stamp of the one before, left out
-        self._gaps = 0
-        self.clock_jumps = 0  # how often it did because the stamps went back
-        self.size_changes = 0  # how often it did because the images' size changed, which spoils a state
-        self._remember(settings)
 
     @property
     def fill(self) -> int:
         """Number of frames in the window so far."""
-        if self.memory is None:
-            return self._window.fill
-        return self.memory.fill if self.memory.restarts == self._window.restarts else 0
+        return self.memory.fill
 
     @property
     def length(self) -> int:
         """Number of frames in a full window."""
-        return self.memory.length if self.memory else self._network.length
+        return self.memory.length
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something new to recognise."""
+        return self.memory.window.ready
 
     @property
     def windows_dropped(self) -> int:
         """Number of ready windows, or steps, that newer frames replaced or a restart lost before they were lent."""
-        return self._window.dropped
+        return self.memory.window.dropped
+
+    @property
+    def frames_overtaken(self) -> int:
+        """Number of images that came after a newer one and were left out."""
+        return self._arrivals[Arrival.OVERTAKEN]
+
+    @property
+    def frames_repeated(self) -> int:
+        """Number of images with the stamp of the one before, which were left out."""
+        return self._arrivals[Arrival.REPEATED]
 
     @property
     def gaps(self) -> int:
-        """How often the window began anew because no image had come, or none was taken, for max_gap seconds."""
-        return self._gaps + (self.memory.gaps if isinstance(self.memory, Columns) else 0)
+        """How often the window began again because no image had come, or none was taken, for max_gap seconds."""
+        return self._arrivals[Arrival.AFTER_A_GAP] + self.memory.gaps
+
+    @property
+    def clock_jumps(self) -> int:
+        """How often the window began again because the stamps went back."""
+        return self._arrivals[Arrival.CLOCK_WENT_BACK]
+
+    @property
+    def size_changes(self) -> int:
+        """How often the window began again because the images' size changed, which spoils a state."""
+        return self._arrivals[Arrival.RESIZED]
 
     @property
     def extent(self) -> str:
@@ -69,12 +103,15 @@ class Stream:
         return self._sampler.extent(self.length)
 
     def configure(self, settings: StreamSettings) -> None:
-        """Go on with other settings; with another way of sampling the window begins anew. Raises ConfigurationError."""
-        self._remember(settings)
+        """Go on with other settings; with another way of sampling the window begins again.
+
+        Raises ConfigurationError.
+        """
+        self.memory.configure(self._spec, settings)
         with self._lock:
             before, self._settings = self._settings, settings
             if (settings.skip_frames, settings.sample_rate) != (before.skip_frames, before.sample_rate):
-                self._sampler = sampler(self._card.window, settings)
+                self._sampler = sampler(self._spec, settings)
                 self._last_stamp = None
 
     def push(self, image: AnyImage) -> bool:
@@ -83,51 +120,49 @@ class Stream:
         An image that comes twice, or after a newer one, is left out. Raises ImageError; the window is then as it was.
         """
         with self._lock:
-            step = None if self._last_stamp is None else image.stamp - self._last_stamp
-            if step == 0:
-                self.frames_repeated += 1
+            size = image.size if self.memory.continual else None
+            arrival = self._arrival(image.stamp, size)
+            if arrival in LEFT_OUT:
+                self._arrivals[arrival] += 1
                 return False
-            if step is not None and -LATE <= step < 0:
-                self.frames_overtaken += 1
-                return False
-            gap = step is not None and step > self._settings.max_gap * 1e9 > 0
-            size = image.size if self._network.step else None
-            resized = step is not None and size not in (None, self._size)
-            anew = step is None or step < 0 or gap or resized
-            if places := 1 if anew else self._sampler.due(image.stamp):
+            places = self._sampler.due(image.stamp) if arrival is Arrival.NEXT else 1
+            if places:
                 self._write(image)
-            if anew:  # what came before a pause, before the clock went back, or in another size is another scene
-                self._restart(image.stamp)
-                self._gaps += gap
-                self.clock_jumps += step is not None and step < 0
-                self.size_changes += resized
+            self._arrivals[arrival] += 1
+            if arrival is not Arrival.NEXT:  # what came before is another scene
+                self._sampler.start(image.stamp)
+                self.memory.window.reset()
             self._sampler.take(places)
             self._last_stamp, self._size = image.stamp, size or self._size  # a damaged image may not say its size
             if places:
-                self._window.commit(image.stamp, image.frame_id, places)
-            return bool(places) and self._window.ready
+                self.memory.window.commit(image.stamp, image.frame_id, places)
+            return bool(places) and self.ready
 
-    def _remember(self, settings: StreamSettings) -> None:
-        if isinstance(self.memory, Columns) and isinstance(self._network, ContinualNetwork):
-            self.memory.columns = self._network.averaged(self._card.window, settings)
-            self.memory.max_gap = settings.max_gap
+    def _arrival(self, stamp: int, size: tuple[int, int] | None) -> Arrival:
+        if self._last_stamp is None:
+            return Arrival.FIRST
+        step = stamp - self._last_stamp
+        if step == 0:
+            return Arrival.REPEATED
+        if step < 0:
+            return Arrival.OVERTAKEN if step >= -LATE else Arrival.CLOCK_WENT_BACK
+        if step > self._settings.max_gap * 1e9 > 0:
+            return Arrival.AFTER_A_GAP
+        return Arrival.RESIZED if size not in (None, self._size) else Arrival.NEXT
 
     def _write(self, image: AnyImage) -> None:
-        slot, resize = self._window.slot(), self._card.input.resize
-        write_rgb(decode(image, resize, *slot.shape[:2]), resize, slot)
-
-    def _restart(self, stamp: int) -> None:
-        self._sampler.start(stamp)
-        self._window.reset()
+        """Resize the image into the window's next slot. Raises ImageError."""
+        slot = self.memory.window.slot()
+        write_rgb(decode(image, self._resize, *slot.shape[:2]), self._resize, slot)
 
     @contextmanager
     def window(self) -> Iterator[Clip | None]:
         """Lend the newest frames, once; None when there are no new ones. They stay as they are in the block."""
         with self._lock:
-            clip = self._window.hold() if self._window.ready else None
+            clip = self.memory.window.hold() if self.ready else None
         try:
             yield clip
         finally:
             if clip is not None:
                 with self._lock:
-                    self._window.release()
+                    self.memory.window.release()

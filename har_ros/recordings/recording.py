@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,3 +99,11 @@ def content(path: Path, suffixes: Sequence[str] = ()) -> list[Path]:
     if others := [file for file in found if not file.is_file()]:
         raise BagError(f"{others[0]} is no file (a folder, a pipe or a broken link); mend it or remove it")
     return found
+
+
+def images(recording: Recording) -> Iterator[tuple[str, AnyImage]]:
+    """Yield camera and image of what can be read, stamped as the node does it. Raises HarError."""
+    for recorded in recording.images():
+        if not isinstance(recorded.image, ImageError):
+            stamp = recorded.image.stamp or recorded.arrival
+            yield recorded.camera, dataclasses.replace(recorded.image, stamp=stamp)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.errors import HarError
+from har_ros.files.atomic import replacing
 
 WIDTH, HEIGHT = 192, 144
 """Pixels of a cell; pictures keep their proportions."""
@@ -45,11 +46,10 @@ def draw_sheet(rows: Sequence[Row], path: Path, columns: int) -> None:
     while sum(len(line) for line in lines) > LONGEST:
         lines.pop()
     encoded = cv2.imencode(".png", cv2.cvtColor(np.concatenate(lines), cv2.COLOR_RGB2BGR))[1]
-    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(encoded.tobytes())
-        part.replace(path)
+        with replacing(path) as part:
+            part.write_bytes(encoded.tobytes())
     except OSError as error:
         raise HarError(f"cannot write {path} ({os.strerror(error.errno or 0)}); check folder and disk") from None
 

@@ -13,6 +13,7 @@ from clips import write_video
 
 from har_ros.commands.main import main
 from har_ros.evaluate import job, results
+from har_ros.files.results_folder import METRICS
 
 
 def test_an_evaluation(evaluate, capsys, bags):
@@ -27,7 +28,7 @@ def test_an_evaluation(evaluate, capsys, bags):
     scores = dict(windows[0]["hypotheses"])
     brightest = max(zip(values_of(1)[:4], ("first", "second", "third", "fourth"), strict=True))[1]
     assert max(scores, key=scores.get) == brightest
-    measured = json.loads((folder / results.METRICS).read_text())
+    measured = json.loads((folder / METRICS).read_text())
     assert [row["label"] for row in measured["classes"]] == ["first", "second one", "third"]
     assert measured["overall"]["segments"] == 6
     shown = capsys.readouterr()
@@ -48,14 +49,14 @@ def test_every_way_of_running_gives_the_same_files(evaluate, capsys):
 def test_a_topic_of_the_bag_may_tell_the_truth(evaluate, bags, truth):
     del truth[:]
     folder = evaluate("--truth-topic", "/truth", recordings=bags[:1])
-    segments = json.loads((folder / results.METRICS).read_text())["segments"]
+    segments = json.loads((folder / METRICS).read_text())["segments"]
     found = [(s["camera"], (s["start"] - T0) / SECOND, (s["end"] - T0) / SECOND, s["label"]) for s in segments]
     assert found == [(TOPIC, 0, 20, "first"), (TOPIC, 30, 50, "third")]
 
 
 def test_a_slow_network_is_simulated(evaluate):
     folder = evaluate("--inference-time", "2.5", "--realtime-factor", "2")
-    overall = json.loads((folder / results.METRICS).read_text())["overall"]
+    overall = json.loads((folder / METRICS).read_text())["overall"]
     counts = overall["counts"]
     assert counts["windows_expected"] == 228
     assert counts["windows_dropped_busy"] == 228 - overall["windows"]["run"]
@@ -82,7 +83,7 @@ def test_a_comparison_with_earlier_results(evaluate, capsys):
     folder = evaluate("-p", "smoothing:=5.0", "--against", str(earlier))
     assert "difference" in capsys.readouterr().out
     assert "Compared with before" in (folder / results.REPORT).read_text()
-    assert main(["compare", str(earlier), str(folder / results.METRICS)]) == 0
+    assert main(["compare", str(earlier), str(folder / METRICS)]) == 0
     shown = capsys.readouterr().out
     assert "windows right at first" in shown
     assert "better" in shown or "worse" in shown
@@ -177,7 +178,7 @@ def test_a_video_shorter_than_a_window_is_judged_as_teaching_pads_it(evaluate, t
     folder = evaluate(recordings=clips)
     windows = lines(folder)[1:]
     assert [(w["start"], w["end"], w["padded"]) for w in windows] == [(0, SECOND // 8, True)] * 2
-    measured = json.loads((folder / results.METRICS).read_text())
+    measured = json.loads((folder / METRICS).read_text())
     assert measured["overall"]["windows"]["padded"] == measured["overall"]["windows"]["labelled"] == 2
     assert measured["overall"]["top1"]["value"] == measured["overall"]["segment_accuracy"]["value"] == 1
     assert re.search("clips shorter than a window, played again +2", capsys.readouterr().out)
@@ -192,14 +193,14 @@ def test_a_video_too_short_to_be_played_again_is_told(evaluate, tmp_path, truth,
     said = capsys.readouterr().err
     assert f"{clip} is too short, with 1 image" in said
     assert "too few images" not in said
-    assert json.loads((folder / results.METRICS).read_text())["overall"]["counts"]["cameras_too_short"] == 1
+    assert json.loads((folder / METRICS).read_text())["overall"]["counts"]["cameras_too_short"] == 1
 
 
 def test_of_a_bag_shorter_than_a_window_a_node_says_nothing(evaluate, bags, tmp_path, truth, capsys):
     Path(truth[1]).write_text("start,end,label\n0,9,first\n")
     bag = write_bag(tmp_path / "short", series(values_of(1, 3)))
     folder = evaluate(recordings=[bag, bags[1]])
-    measured = json.loads((folder / results.METRICS).read_text())
+    measured = json.loads((folder / METRICS).read_text())
     assert [row["counts"]["cameras_too_short"] for row in measured["per_bag"]] == [1, 0]
     assert measured["overall"]["windows"]["padded"] == 0
     shown = capsys.readouterr()
@@ -218,7 +219,7 @@ def test_the_real_network_on_a_real_video(shared_data, tmp_path):
     assert main(["record", str(film), "-o", str(bag), "--raw"]) == 0
     options = ["--truth", str(tmp_path / "truth.yaml"), "--inference-time", "0.2", "--fail-below", "top1=1"]
     assert main(["evaluate", str(bag), "-o", str(folder), *options]) == 0
-    overall = json.loads((folder / results.METRICS).read_text())["overall"]
+    overall = json.loads((folder / METRICS).read_text())["overall"]
     assert overall["windows"]["run"] == 4
     assert overall["counts"]["windows_expected"] == 16
     assert overall["segment_accuracy"]["value"] == 1

@@ -18,9 +18,10 @@ from predictions import predictions
 
 from har_ros.evaluate import report, results
 from har_ros.evaluate.assess import Truth, assess
-from har_ros.evaluate.charts import PALETTE
 from har_ros.evaluate.mistakes import worst
 from har_ros.evaluate.plan import Job
+from har_ros.files.results_folder import METRICS
+from har_ros.reports.drawing import PALETTE
 from har_ros.truth.segments import Segment
 
 
@@ -120,7 +121,7 @@ def test_of_many_classes_the_report_shows_what_is_confused_most(evaluate, monkey
     folder = evaluate()
     text = (folder / results.REPORT).read_text()
     assert 'class="confusion"' not in text
-    confusion = json.loads((folder / results.METRICS).read_text())["confusion"]
+    confusion = json.loads((folder / METRICS).read_text())["confusion"]
     windows = {
         (true, said): count
         for true, row in zip(confusion["rows"], confusion["windows"], strict=True)
@@ -149,7 +150,7 @@ def test_of_many_classes_the_most_frequent_have_colours_of_their_own(tmp_path):
     assert [label for label in labels if f">{label}</text>" in curves] == labels[4:]
 
 
-@pytest.mark.parametrize("named", ["charts.reliability", "Environment.get_template"])
+@pytest.mark.parametrize("named", ["evaluate.report.charts.reliability", "reports.page.Environment.get_template"])
 def test_what_cannot_be_drawn_costs_no_figures(evaluate, monkeypatch, capsys, named):
     expected = contents(evaluate(output="whole"))
     folder = evaluate()
@@ -158,17 +159,16 @@ def test_what_cannot_be_drawn_costs_no_figures(evaluate, monkeypatch, capsys, na
     def fail(*_):
         raise ValueError("no such colour")
 
-    monkeypatch.setattr(f"har_ros.evaluate.report.{named}", fail)
+    monkeypatch.setattr(f"har_ros.{named}", fail)
     evaluate(status=1)
     shown = capsys.readouterr()
     said = [line for line in shown.err.splitlines() if "cannot be drawn" in line]
     assert said == [
-        f"actionnet: {results.REPORT} cannot be drawn (ValueError: no such colour); the figures are in "
-        f"{results.METRICS}"
+        f"actionnet: {results.REPORT} cannot be drawn (ValueError: no such colour); the figures are in {METRICS}"
     ]
     assert "windows right at first" in shown.out
     assert not (folder / results.REPORT).exists()  # nor one of another truth
-    for name in (results.PREDICTIONS, results.METRICS):
+    for name in (results.PREDICTIONS, METRICS):
         assert (folder / name).read_bytes() == expected[name]
 
 

@@ -11,8 +11,8 @@ from har_ros.frames.pixels import CameraImage
 from har_ros.learning.clips import Piece, actions, backgrounds, cut
 from har_ros.learning.dataset import load_dataset
 from har_ros.recordings.clip_file import ClipFile
+from har_ros.recordings.pictures import Place, pictures
 from har_ros.recordings.recording import VideoRecording
-from har_ros.reports.pictures import Place, pictures
 from har_ros.truth.segments import Segment
 
 SECOND = 1_000_000_000

@@ -206,8 +206,12 @@ def test_a_network_that_fails_begins_anew(recognizer, stream, monkeypatch, how):
     with monkeypatch.context() as patch:
         patch.setattr(backend, "infer", failing)
         push(stream, 160, 168)
-        with pytest.raises(ModelError, match=r"no memory|not finite"):
-            recognizer.recognize([stream])
+        if how == "raises":
+            with pytest.raises(ModelError, match="no memory"):
+                recognizer.recognize([stream])
+        else:
+            [error] = recognizer.recognize([stream])
+            assert isinstance(error, ModelError)
     fresh = recognizer.stream()
     given = [answers(recognizer, one, 0, LENGTH, at=16.8) for one in (stream, fresh)]
     assert given[0][:-1] == given[1][:-1] == [None] * (LAG + COLUMNS - 1)

@@ -39,7 +39,7 @@ def bag(tmp_path):
 
 def idle(robot):
     """Whether no window waits and none runs."""
-    waiting = any(camera.stream._window.ready for camera in robot.node.active.cameras)
+    waiting = any(camera.stream.ready for camera in robot.node.active.cameras)
     return not waiting and robot.node.active.worker.busy_since is None
 
 

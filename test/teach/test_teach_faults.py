@@ -124,7 +124,7 @@ def test_any_name_can_be_a_class(teach, tmp_path, capfd):
 
 
 def test_what_cannot_be_drawn_costs_no_network(teach, monkeypatch, caplog):
-    monkeypatch.setattr("har_ros.learning.report.charts.reliability_of", lambda rows: 1 / 0)
+    monkeypatch.setattr("har_ros.learning.report.reliability_of", lambda rows: 1 / 0)
     folder = teach()
     assert "report.html cannot be drawn (ZeroDivisionError" in caplog.text
     assert {path.name for path in folder.iterdir()} >= {"network.onnx", "metrics.json", "clips.csv"}

@@ -1,8 +1,9 @@
-"""From a card to a loaded network of its kind."""
+"""The kinds of network, by the names that cards give them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.networks.clip import ClipNetwork
@@ -10,7 +11,7 @@ from har_ros.networks.continual import ContinualNetwork
 from har_ros.networks.encoder_decoder import EncoderDecoder
 from har_ros.networks.kind import Load, Network
 
-KINDS: dict[str, Callable[[tuple[PreparedNetwork, ...], Load], Network]] = {
+KINDS: dict[str, Callable[[tuple[PreparedNetwork, ...], Load], Network[Any]]] = {
     "clip": ClipNetwork,
     "encoder-decoder": EncoderDecoder,
     "continual": ContinualNetwork,

@@ -1,52 +1,34 @@
-"""From a dataset to a taught network: embeddings, head, figures, folder."""
+"""What is taught with, and the folder that a taught network becomes."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from threadpoolctl import threadpool_limits
 
-from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.console import PLAIN
 from har_ros.files.results_folder import write_json
 from har_ros.files.versions import version_of
-from har_ros.graphs.cut import LOGITS, taught_network
-from har_ros.graphs.onnx_file import load_onnx
+from har_ros.graphs.cut import LOGITS
 from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.learning import head as heads
-from har_ros.learning import validate as validation
-from har_ros.learning.advice import advice, doubt, pair_in_words, pair_told
+from har_ros.learning.advice import doubt, pair_in_words, pair_told
 from har_ros.learning.dataset import Dataset
 from har_ros.learning.duplicates import joined, near_duplicates
 from har_ros.learning.embed import Embedder, Windows, embed
 from har_ros.learning.head import Floats
-from har_ros.learning.model import (
-    CLIPS,
-    METRICS,
-    NETWORK,
-    REPORT,
-    TESTS,
-    check_output,
-    taught_card,
-    write_model,
-    write_network,
-)
+from har_ros.learning.model import METRICS, NETWORK, REPORT, taught_card, write_model, write_network
 from har_ros.learning.report import write_report
 from har_ros.learning.samples import Samples, gather
 from har_ros.learning.table import write_clips
-from har_ros.learning.test_set import measure, test_set
 from har_ros.models.card import ModelCard, NetworkFile
-from har_ros.models.locate import find_model
 
 logger = logging.getLogger(__name__)
 
@@ -80,55 +62,6 @@ class Lesson:
     samples: Samples
     duplicates: list[dict[str, Any]]
     left_out: list[str]
-
-
-def teach(
-    dataset: Dataset,
-    folder: Path,
-    settings: Settings,
-    backend: BackendSettings,
-    overwrite: bool,
-    console: Console,
-    test: Dataset | None = None,
-) -> dict[str, Any]:
-    """Write the taught network and its report. Returns what is in metrics.json. Raises HarError.
-
-    test: clips to try the network on, which nothing is fitted to.
-    KeyboardInterrupt leaves nothing behind but the embeddings so far, in the cache.
-    """
-    check_output(folder, overwrite)
-    with Embedder(find_model(settings.model), backend, settings.frames, settings.mirror) as embedder:
-        lesson = learn_from(embedder, dataset, settings, console)
-        tests = test_set(test, *read(embedder, test, console), lesson.samples) if test else None
-    samples, everything = lesson.samples, np.arange(len(lesson.samples.examples))
-    with told(console) as tell, threadpool_limits(1):  # the matrices are small: more threads wait for each other
-        checked = validation.validate(samples, tell)
-        measured: dict[str, Any] = {
-            "validation": f"{len(checked.folds)}-fold cross-validation",
-            "figures": validation.figures(samples, checked.probabilities),
-            "log_loss": validation.log_loss(samples, checked.probabilities),
-            "calibration": validation.calibration(samples, checked.probabilities),
-            "uncalibrated_error": validation.calibration(samples, checked.raw)["error"],
-            "learning_curve": validation.learning_curve(samples, checked, tell),
-            "gains": validation.gains(samples, checked, tell),
-        }
-        tell("the network")
-        choice = heads.choose(samples, everything)
-        [fitted] = heads.fits(samples, everything, [choice.strength])
-        head = fitted.cooled(choice.temperature)
-    network = taught_network(load_onnx(lesson.prepared.path), *head.rounded())
-    measured["advice"] = advice(measured)
-    measured["temperature"] = choice.temperature
-    measured["chosen"] = {
-        "regularisation (C)": choice.strength,
-        "C in the folds": ", ".join(f"{one.strength:g}" for one in checked.choices),
-        "temperature in the folds": ", ".join(f"{one.temperature:.3g}" for one in checked.choices),
-    }
-    tested = [(CLIPS, samples, checked.probabilities)]
-    if tests:
-        measured["test"], probabilities = measure(tests, head)
-        tested.append((TESTS, tests.samples, probabilities))
-    return write(folder, lesson, network, measured, tested)
 
 
 def learn_from(embedder: Embedder, dataset: Dataset, settings: Settings, console: Console) -> Lesson:
@@ -231,10 +164,3 @@ def read(embedder: Embedder, dataset: Dataset, console: Console) -> tuple[dict[P
     if not windows:
         raise ConfigurationError(f"no recording of {dataset.path} can be used; see above")
     return windows, left_out
-
-
-@contextmanager
-def told(console: Console) -> Iterator[validation.Tell]:
-    """Lend what shows the work that is being done."""
-    with console.status("cross-validation") as status:
-        yield lambda what: status.update(escape(what))

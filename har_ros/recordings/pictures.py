@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from har_ros.errors import HarError
 from har_ros.frames.compressed import AnyImage, decode_all
 from har_ros.frames.pixels import to_rgb
-from har_ros.learning.windows import images
 from har_ros.recordings.bag import open_recording
+from har_ros.recordings.recording import images
 
 LONGER_SIDE = 192
 """Pixels of a picture, at most."""
