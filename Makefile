@@ -11,7 +11,7 @@ ROS := source $(VENV)/bin/activate && source install/local_setup.bash
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH RMW_IMPLEMENTATION \
     _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: demo demo-eval test test-finetune bench quality soak constraints lock sbom clean
+.PHONY: demo demo-eval test test-finetune docs generate bench quality soak constraints lock sbom clean
 
 demo: install/.built
 	@$(ROS) && python dev/demo.py --duration $(DURATION) $(ARGS) $(VIDEOS)
@@ -24,6 +24,10 @@ test: install/.built
 
 test-finetune: install/.built $(VENV)/.finetune
 	@$(ROS) && pytest -m finetune $(ARGS)
+
+# What comes from the table of parameters.
+generate: install/.built
+	@$(ROS) && python dev/generate.py
 
 bench: install/.built
 	@$(ROS) && python benchmarks/run.py $(ARGS)

@@ -30,8 +30,9 @@ def card_names() -> list[str]:
 class Parameter:
     """One row of a table. `low` and `high` bound a number, both included; `choices` a string.
 
-    at_run_time: it can change while the node is configured. example: of a list, for messages. Where "true" and "false"
-    are choices, true and false mean these.
+    at_run_time: it can change while the node is configured. fills: the dataclass of which it is a field:
+    BackendSettings, StreamSettings or ScoreSettings. option: `actionnet INPUT` has it as an option. example: of a list,
+    for messages. Where "true" and "false" are choices, true and false mean these.
     """
 
     name: str
@@ -41,6 +42,8 @@ class Parameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
     at_run_time: bool = False
+    fills: Literal["", "backend", "stream", "scores"] = ""
+    option: bool = False
     example: str = ""
 
     @property
@@ -99,31 +102,51 @@ ACTIONNET = (
         "i3d-kinetics-400",
         f"The network: a model card's name ({', '.join(card_names())}), or the path of a card, of its folder, "
         "or of a network file.",
+        option=True,
     ),
-    Parameter("labels", "", "A file with a class name per line; empty: the card's. A network without card needs it."),
-    Parameter("input_blob", "", "Name of the network's input tensor; empty: the card's, or the only one."),
-    Parameter("output_blob", "", "Name of the network's output tensor; empty: the card's, or the only one."),
+    Parameter(
+        "labels",
+        "",
+        "A file with a class name per line; empty: the card's. A network without card needs it.",
+        option=True,
+    ),
+    Parameter("input_blob", "", "Name of the network's input tensor; empty: the card's, or the only one.", option=True),
+    Parameter(
+        "output_blob", "", "Name of the network's output tensor; empty: the card's, or the only one.", option=True
+    ),
     Parameter(
         "backend",
         "auto",
         "What runs the network; auto: TensorRT where there is a GPU for it, else OpenVINO.",
         choices=("auto", *BACKENDS),
+        fills="backend",
+        option=True,
     ),
     Parameter(
         "precision",
         "auto",
         "Of the arithmetic; auto: what is fast here (TensorRT f16, OpenVINO what the device has).",
         choices=get_args(Precision),
+        fills="backend",
+        option=True,
     ),
-    Parameter("device", "CPU", "What OpenVINO runs on.", choices=get_args(Device)),
-    Parameter("max_batch", 4, "Number of cameras' windows that TensorRT runs at once, at most.", 1, 64),
-    Parameter("cpu_while_building", False, "Let OpenVINO serve while TensorRT builds an engine, which takes minutes."),
-    Parameter("frames", 0, "Number of frames in a window; 0: what the model's card says.", 0, 1024),
+    Parameter("device", "CPU", "What OpenVINO runs on.", choices=get_args(Device), fills="backend", option=True),
+    Parameter(
+        "max_batch", 4, "Number of cameras' windows that TensorRT runs at once, at most.", 1, 64, fills="backend"
+    ),
+    Parameter(
+        "cpu_while_building",
+        False,
+        "Let OpenVINO serve while TensorRT builds an engine, which takes minutes.",
+        fills="backend",
+    ),
+    Parameter("frames", 0, "Number of frames in a window; 0: what the model's card says.", 0, 1024, option=True),
     Parameter(
         "continual",
         "auto",
         "Let a clip network take each frame once, in steps, in place of whole windows; auto: as its card says.",
         choices=("auto", "true", "false"),
+        option=True,
     ),
     Parameter(
         "memory",
@@ -132,6 +155,8 @@ ACTIONNET = (
         0.0,
         60.0,
         at_run_time=True,
+        fills="stream",
+        option=True,
     ),
     Parameter(
         "sample_rate",
@@ -140,6 +165,8 @@ ACTIONNET = (
         0.0,
         1000.0,
         at_run_time=True,
+        fills="stream",
+        option=True,
     ),
     Parameter(
         "skip_frames",
@@ -148,6 +175,8 @@ ACTIONNET = (
         -1,
         1000,
         at_run_time=True,
+        fills="stream",
+        option=True,
     ),
     Parameter(
         "max_gap",
@@ -156,6 +185,7 @@ ACTIONNET = (
         0.0,
         3600.0,
         at_run_time=True,
+        fills="stream",
     ),
     Parameter(
         "threshold",
@@ -164,8 +194,12 @@ ACTIONNET = (
         0.0,
         1.0,
         at_run_time=True,
+        fills="scores",
+        option=True,
     ),
-    Parameter("top_k", 5, "Number of classes in a message, at most.", 1, 1000, at_run_time=True),
+    Parameter(
+        "top_k", 5, "Number of classes in a message, at most.", 1, 1000, at_run_time=True, fills="scores", option=True
+    ),
     Parameter(
         "smoothing",
         0.0,
@@ -173,6 +207,8 @@ ACTIONNET = (
         0.0,
         60.0,
         at_run_time=True,
+        fills="scores",
+        option=True,
     ),
     Parameter(
         "hysteresis",
@@ -181,6 +217,8 @@ ACTIONNET = (
         0.0,
         1.0,
         at_run_time=True,
+        fills="scores",
+        option=True,
     ),
     Parameter(
         "allowed_labels",
@@ -188,6 +226,8 @@ ACTIONNET = (
         "The only classes that are reported; none given: all.",
         at_run_time=True,
         example="[waving, falling]",
+        fills="scores",
+        option=True,
     ),
     Parameter("overlay", True, "Draw the actions into the images for whoever subscribes to them.", at_run_time=True),
     Parameter("autostart", True, "Configure and activate the node at start; else a lifecycle manager does it."),

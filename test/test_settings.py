@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import subprocess
 import sys
@@ -7,11 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from har_ros.backends.backend import BackendSettings
 from har_ros.commands.parameters import checked, node_parameters
 from har_ros.errors import ConfigurationError
+from har_ros.frames.sampling import StreamSettings
+from har_ros.pipeline.scores import ScoreSettings
 from har_ros.settings import ACTIONNET
 
-CONFIG = Path(__file__).parents[1] / "config" / "actionnet.yaml"
+ROOT = Path(__file__).parents[1]
+CONFIG = ROOT / "config" / "actionnet.yaml"
+GENERATE = ROOT / "dev" / "generate.py"
 DEFAULTS = {row.name: row.read(row.default) for row in ACTIONNET}
 ROWS = {row.name: row for row in ACTIONNET}
 
@@ -25,6 +31,21 @@ def test_the_table_needs_the_standard_library_only():
     """A launch file reads it in the system's Python, which has nothing of ours."""
     code = "import sys; sys.path.append(sys.argv[1]); import har_ros.settings"
     subprocess.run([sys.executable, "-I", "-S", "-c", code, Path(__file__).parents[1]], check=True)
+
+
+def test_what_is_made_of_the_table_is_up_to_date():
+    """config/actionnet.yaml and the page of parameters."""
+    result = subprocess.run([sys.executable, GENERATE, "--check"], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("backend", BackendSettings), ("stream", StreamSettings), ("scores", ScoreSettings)]
+)
+def test_the_table_fills_the_dataclasses(name, kind):
+    rows = {row.name: row.read(row.default) for row in ACTIONNET if row.fills == name}
+    defaults = dataclasses.asdict(kind())
+    assert rows == {field: list(value) if isinstance(value, tuple) else value for field, value in defaults.items()}
 
 
 def test_the_configuration_file_is_taken_as_it_is():

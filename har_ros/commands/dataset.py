@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from har_ros.commands.options import add_backend_options, at_least, backend_settings
+from har_ros.commands.options import BACKEND, add_parameters, at_least, values_of
 from har_ros.commands.teaching_options import add_dataset_options, dataset_of
 from har_ros.errors import HarError
 from har_ros.files.console import PLAIN
@@ -25,6 +25,7 @@ from har_ros.learning.samples import Samples, gather
 from har_ros.learning.windows import windows
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import find_model
+from har_ros.pipeline.parameters import backend_settings
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.pictures import Place, pictures
 from har_ros.reports.sheet import Row, draw_sheet
@@ -44,7 +45,7 @@ def run(arguments: list[str]) -> int:
     checking = commands.add_parser("check", help="report what does not fit, and draw a contact sheet")
     add_dataset_options(checking)
     checking.add_argument("--sheet", type=Path, default=Path("dataset.png"), help="the contact sheet (dataset.png)")
-    add_backend_options(checking)
+    add_parameters(checking, BACKEND)
     showing = commands.add_parser("show", help="draw what the network sees, after every transformation")
     add_dataset_options(showing)
     showing.add_argument("-o", "--output", type=Path, default=Path("seen.png"), help="the picture (seen.png)")
@@ -58,7 +59,9 @@ def run(arguments: list[str]) -> int:
 def _check(dataset: Dataset, options: argparse.Namespace) -> int:
     console = Console()
     found = [f"{path} is no video and is left out ({', '.join(VIDEOS)})" for path in _strangers(dataset)]
-    with Embedder(find_model(options.model), backend_settings(options), options.frames) as embedder:
+    with Embedder(
+        find_model(options.model), backend_settings(values_of(options, max_batch=1)), options.frames
+    ) as embedder:
         seen, left_out = read(embedder, dataset, Console(stderr=True))
         rate = embedder.card.window.sample_rate or 0.0
     found += _odd_rates(dataset, rate)

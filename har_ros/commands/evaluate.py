@@ -14,7 +14,7 @@ from rich.table import Table
 from har_ros.commands.compare import changes_table
 from har_ros.commands.jobs import jobs_of
 from har_ros.commands.options import at_least, between
-from har_ros.commands.parameters import add_parameters, node_parameters
+from har_ros.commands.parameters import add_parameter_file, node_parameters
 from har_ros.commands.program import as_program, sigterm_interrupts
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import batch, results
@@ -95,7 +95,7 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     parser.add_argument("recordings", nargs="+", type=Path, metavar="BAG", help="a bag's folder or file, or a video")
     parser.add_argument("-o", "--output", type=Path, default=Path("evaluation"), help="folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace what another evaluation left in it")
-    add_parameters(parser)
+    add_parameter_file(parser)
     parser.add_argument("--truth", type=Path, help="segments with labels, CSV or YAML (see the README)")
     parser.add_argument("--truth-topic", default="", metavar="TOPIC", help="vision_msgs/Classification in the bags")
     parser.add_argument("--label-map", type=Path, help="YAML: truth name → class of the network, several, or none")

@@ -7,13 +7,14 @@ from dataclasses import fields
 
 from rich.console import Console
 
-from har_ros.commands.options import add_backend_options, at_least, backend_settings, between
+from har_ros.commands.options import BACKEND, add_parameters, at_least, between, values_of
 from har_ros.commands.program import sigterm_interrupts
 from har_ros.commands.summary import show
 from har_ros.commands.teaching_options import add_dataset_options, add_teaching_options, dataset_of
 from har_ros.finetune.finetune import finetune
 from har_ros.finetune.training import TrainSettings
 from har_ros.learning.lesson import Settings
+from har_ros.pipeline.parameters import backend_settings
 
 
 def run(arguments: list[str]) -> int:
@@ -22,7 +23,7 @@ def run(arguments: list[str]) -> int:
     add_dataset_options(parser)
     add_teaching_options(parser)
     _add_training_options(parser)
-    add_backend_options(parser)
+    add_parameters(parser, BACKEND)
     options = parser.parse_args(arguments)
     sigterm_interrupts()
     names = {field.name for field in fields(TrainSettings)} - {"unmirrored", "training_precision"}
@@ -39,7 +40,7 @@ def run(arguments: list[str]) -> int:
             folder,
             Settings(options.model, options.frames, options.mirror, options.background),
             training,
-            backend_settings(options),
+            backend_settings(values_of(options, max_batch=1)),
             console,
             overwrite=options.overwrite,
             cross_validate=options.cross_validate,

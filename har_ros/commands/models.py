@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
-from har_ros.commands.options import add_network_options, at_least, backend_settings
+from har_ros.commands.options import BACKEND, NETWORK, add_parameters, at_least, values_of
 from har_ros.errors import HarError
 from har_ros.models.card import ModelCard
 from har_ros.models.check import examine, prepare
 from har_ros.models.fetch import fetch
 from har_ros.models.locate import Model, find_model
-from har_ros.pipeline.recognizer import Recognizer
+from har_ros.pipeline.parameters import open_recognizer
 from har_ros.settings import card_names
 
 MODEL = "a card's name, or the path of a card, of its folder, or of a network file"
@@ -29,7 +29,7 @@ def run(arguments: list[str]) -> int:
     fetching.add_argument("names", nargs="+", metavar="NAME", help="a card's name or path")
     checking = commands.add_parser("check", help="compare a card with its network, and try it")
     checking.add_argument("model", metavar="CARD", help=MODEL)
-    add_network_options(checking)
+    add_parameters(checking, (*NETWORK, *BACKEND, "continual"))
     streaming = commands.add_parser("continual", help="show how a network takes each frame once, in steps")
     streaming.add_argument("model", metavar="CARD", help=MODEL)
     streaming.add_argument("--labels", default="", help="a file with a class name per line, in place of the card's")
@@ -100,9 +100,7 @@ def _check(options: argparse.Namespace) -> int:
         console.print(f"{model.card.name}: {text}", markup=False)
     if wrong:
         return 1
-    names = ("labels", "input_blob", "output_blob", "continual")
-    overrides = {name: getattr(options, name) for name in names}
-    with Recognizer.open(options.model, backend_settings(options), **overrides) as recognizer:
+    with open_recognizer(values_of(options, max_batch=1)) as recognizer:
         shapes = " and ".join(f"{'×'.join(map(str, one.shape))} {one.type}" for one in networks)
         console.print(
             f"{model.card.name} is as its card says: {shapes} in, {len(recognizer.labels)} classes out; "

@@ -3,49 +3,72 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import get_args
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from har_ros.backends.backend import BackendSettings
-from har_ros.settings import BACKENDS, Device, Precision
+from har_ros.settings import ACTIONNET, Parameter, Value
 
-
-def add_network_options(parser: argparse.ArgumentParser) -> None:
-    """Add what can replace a card's fields, and what runs the network."""
-    parser.add_argument("--labels", default="", help="a file with a class name per line, in place of the card's")
-    parser.add_argument("--input-blob", default="", help="name of the network's input, in place of the card's")
-    parser.add_argument("--output-blob", default="", help="name of the network's output, in place of the card's")
-    add_backend_options(parser)
-    parser.add_argument(
-        "--continual",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="let a clip network take each frame once, in steps, in place of whole windows (as its card says)",
-    )
+NETWORK = ("labels", "input_blob", "output_blob")
+"""What can replace a card's fields."""
+BACKEND = ("backend", "precision", "device")
+"""What runs the network."""
+MODEL = ("model", "frames", "continual")
+OPTIONS = tuple(row.name for row in ACTIONNET if row.option)
+"""The node's parameters that are options of the command."""
 
 
-def add_backend_options(parser: argparse.ArgumentParser) -> None:
-    """Add what runs the network."""
-    parser.add_argument("--backend", default="auto", choices=("auto", *BACKENDS), help="what runs the network (auto)")
-    parser.add_argument("--precision", default="auto", choices=get_args(Precision), help="of the arithmetic (auto)")
-    parser.add_argument("--device", default="CPU", choices=get_args(Device), help="what OpenVINO runs on (CPU)")
+def add_parameters(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Add options for these parameters of the node: --top-k for top_k. See values_of."""
+    for row in (row for row in ACTIONNET if row.name in names):
+        _add(parser, row)
 
 
-def backend_settings(options: argparse.Namespace) -> BackendSettings:
-    """Return the options as settings, for one input at a time."""
-    return BackendSettings(options.backend, options.precision, options.device, max_batch=1)
+def values_of(options: argparse.Namespace, **others: Any) -> dict[str, Any]:
+    """Return a value for each parameter of the node: what the options say, what is given here, else the default."""
+    values = {row.name: row.read(getattr(options, row.name, row.default)) for row in ACTIONNET}
+    return {**values, **others}
+
+
+def _add(parser: argparse.ArgumentParser, row: Parameter) -> None:
+    option = f"--{row.name.replace('_', '-')}"
+    shown = row.description.replace("%", "%%")
+    if isinstance(row.default, list):  # given once for each item
+        parser.add_argument(
+            option.removesuffix("s"), dest=row.name, action="append", default=[], metavar="NAME", help=shown
+        )
+    elif row.choices == ("auto", "true", "false"):
+        parser.add_argument(option, action=argparse.BooleanOptionalAction, default="auto", help=shown)
+    else:
+        names = ("--network", option) if row.name == "model" else (option,)
+        text = f"{shown} ({row.default_text})" if row.default_text else shown
+        parser.add_argument(
+            *names, dest=row.name, type=_type(row), choices=row.choices or None, default=row.default, help=text
+        )
+
+
+def _type(row: Parameter) -> Callable[[str], Value]:
+    if row.low is None or row.high is None:
+        return str
+    return whole_number(int(row.low), int(row.high)) if isinstance(row.default, int) else between(row.low, row.high)
 
 
 def at_least(low: int) -> Callable[[str], int]:
     """Return what reads a whole number from `low` on."""
+    return whole_number(low, sys.maxsize)
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """Return what reads a whole number from `low` to `high`, both included."""
 
     def read(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
-        if value < low:
-            raise argparse.ArgumentTypeError(f"{text} is below {low}")
+        if not low <= value <= high:
+            where = f"below {low}" if value < low else f"above {high}"
+            raise argparse.ArgumentTypeError(f"{text} is {where}")
         return value
 
     return read

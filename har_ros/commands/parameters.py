@@ -79,7 +79,7 @@ def _of_file(path: Path) -> dict[str, Any]:
     return values
 
 
-def add_parameters(parser: argparse.ArgumentParser) -> None:
+def add_parameter_file(parser: argparse.ArgumentParser) -> None:
     """Add what settings.node_parameters takes."""
     parser.add_argument("--params-file", default="", help="a parameter file of the node, such as config/actionnet.yaml")
     parser.add_argument(

@@ -10,22 +10,22 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from har_ros.commands.options import add_network_options, at_least, backend_settings, between
+from har_ros.commands.options import OPTIONS, add_parameters, values_of
 from har_ros.errors import ConfigurationError, ModelError, VideoError
 from har_ros.frames.pixels import CameraImage
-from har_ros.frames.sampling import StreamSettings
 from har_ros.pipeline.overlay import annotate, announce
+from har_ros.pipeline.parameters import open_recognizer, score_settings, stream_settings
 from har_ros.pipeline.recognizer import Recognizer, Result
 from har_ros.pipeline.repeat import ShortClip
-from har_ros.pipeline.scores import Prediction, ScoreSettings, check_allowed
+from har_ros.pipeline.scores import Prediction
 from har_ros.recordings.sink import Pixels, Window, has_screen
 from har_ros.recordings.source import Frame, Source, open_source
 from har_ros.recordings.video_file import VideoFile
-from har_ros.settings import card_names
 
 SECOND = 1_000_000_000
 
@@ -34,44 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments and options."""
     parser.add_argument("input", help="a video file, a folder of pictures, /dev/video0, or a stream such as rtsp://…")
     parser.add_argument("output", nargs="?", help="a video file for the annotated frames; without: the screen")
-    names = ", ".join(card_names())
-    parser.add_argument(
-        *("--network", "--model"),
-        dest="model",
-        default="i3d-kinetics-400",
-        help=f"{names}; or the path of a card, of its folder, or of a network file (i3d-kinetics-400)",
-    )
-    add_network_options(parser)
-    parser.add_argument("--threshold", type=between(0, 1), default=0.01, help="least probability of an action (0.01)")
-    parser.add_argument("--top-k", type=at_least(1), default=5, help="number of actions for each window (5)")
-    parser.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (what the card says)")
-    parser.add_argument(
-        "--skip-frames",
-        type=at_least(0),
-        default=-1,
-        help="frames left out between two of a window (as many as the sample rate asks for)",
-    )
-    parser.add_argument(
-        "--sample-rate", type=between(0, 1000), default=0.0, help="frames per second in a window (what the card says)"
-    )
-    parser.add_argument(
-        "--memory",
-        type=between(0, 60),
-        default=0.0,
-        help="seconds over which a continual network's answers are averaged (as over a window)",
-    )
-    parser.add_argument(
-        "--smoothing",
-        type=between(0, 60),
-        default=0.0,
-        help="time constant of averaging over windows, in seconds (none)",
-    )
-    parser.add_argument(
-        "--hysteresis", type=between(0, 1), default=0.0, help="lead that another action needs to come first (0)"
-    )
-    parser.add_argument(
-        "--allowed-label", action="append", default=[], metavar="LABEL", help="report this action and not others"
-    )
+    add_parameters(parser, OPTIONS)
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each window")
 
 
@@ -80,10 +43,11 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     if options.output and Path(options.output).absolute() == Path(options.input).absolute():
         raise ConfigurationError(f"the output {options.output!r} is the input, which it would overwrite; rename it")
     source = open_source(options.input)
+    values = values_of(options, max_batch=1, max_gap=2.0 if source.live else 0.0)
     sink = VideoFile(Path(options.output), source.rate) if options.output else _window(messages)
     finished: AbstractContextManager[object] = nullcontext() if sink is None else closing(sink)
-    with finished, _recognizer(options) as recognizer:
-        recognition = Recognition(options, source, recognizer)
+    with finished, open_recognizer(values) as recognizer:
+        recognition = Recognition(options, values, source, recognizer)
         say(messages, recognizer.summary(recognition.settings))
         try:
             for frame in _shown(source, messages):
@@ -101,29 +65,16 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     return 0
 
 
-def _recognizer(options: argparse.Namespace) -> Recognizer:
-    return Recognizer.open(
-        options.model,
-        backend_settings(options),
-        frames=options.frames,
-        labels=options.labels,
-        input_blob=options.input_blob,
-        output_blob=options.output_blob,
-        continual=options.continual,
-    )
-
-
 class Recognition:
     """The way of a source's frames through the network."""
 
-    def __init__(self, options: argparse.Namespace, source: Source, recognizer: Recognizer) -> None:
-        """Raises ConfigurationError when the options do not fit the network."""
-        allowed = tuple(options.allowed_label)
-        check_allowed(allowed, recognizer.labels)
-        max_gap = 2.0 if source.live else 0.0
-        self.settings = StreamSettings(options.skip_frames, options.sample_rate, max_gap, options.memory)
+    def __init__(
+        self, options: argparse.Namespace, values: dict[str, Any], source: Source, recognizer: Recognizer
+    ) -> None:
+        """values: of the node's parameters. Raises ConfigurationError when they do not fit the network."""
+        self.settings = stream_settings(values)
         self.report = Report(options.json, start=time.time_ns() if source.live else 0)
-        self._scores = ScoreSettings(options.top_k, options.threshold, options.smoothing, options.hysteresis, allowed)
+        self._scores = score_settings(values, recognizer.labels)
         self._uri = options.input
         self._source = source
         self._recognizer = recognizer

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from har_ros.commands.options import add_backend_options, backend_settings
+from har_ros.commands.options import BACKEND, add_parameters, values_of
 from har_ros.commands.program import as_program, sigterm_interrupts
 from har_ros.commands.summary import show
 from har_ros.commands.teaching_options import add_dataset_options, add_teaching_options, dataset_of
 from har_ros.learning.lesson import Settings
+from har_ros.pipeline.parameters import backend_settings
 from har_ros.teach.teach import teach
 
 
@@ -23,7 +24,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--test", type=Path, metavar="DATASET", help="clips to try the network on, which nothing is fitted to"
     )
-    add_backend_options(parser)
+    add_parameters(parser, BACKEND)
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     sigterm_interrupts()
@@ -32,7 +33,15 @@ def run(arguments: list[str]) -> int:
         dataset = dataset_of(options, options.dataset)
         test = dataset_of(options, options.test) if options.test else None
         folder = options.output.expanduser().absolute()
-        metrics = teach(dataset, folder, settings, backend_settings(options), options.overwrite, console, test)
+        metrics = teach(
+            dataset,
+            folder,
+            settings,
+            backend_settings(values_of(options, max_batch=1)),
+            options.overwrite,
+            console,
+            test,
+        )
     except KeyboardInterrupt:
         console.print("interrupted; nothing was written, and the same command goes on from here")
         raise

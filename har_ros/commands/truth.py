@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from har_ros.commands.jobs import jobs_of
-from har_ros.commands.parameters import add_parameters, node_parameters
+from har_ros.commands.parameters import add_parameter_file, node_parameters
 from har_ros.files.console import PLAIN
 from har_ros.pipeline.parameters import named_model
 from har_ros.recordings.bag import open_recording
@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
     checking.add_argument("truth", type=Path, help="segments with labels, CSV or YAML")
     checking.add_argument("recordings", nargs="+", type=Path, metavar="BAG", help="a bag's folder or file, or a video")
     checking.add_argument("--label-map", type=Path, help="YAML: truth name → class of the network, several, or none")
-    add_parameters(checking)
+    add_parameter_file(checking)
     options = parser.parse_args(arguments)
     values = node_parameters(options.params_file, options.param)
     label_map = load_label_map(options.label_map) if options.label_map else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from har_ros.backends.backend import BackendSettings
@@ -10,19 +9,30 @@ from har_ros.frames.sampling import StreamSettings
 from har_ros.models.locate import Model, find_model
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scores import ScoreSettings, check_allowed
+from har_ros.settings import ACTIONNET
+
+
+def backend_settings(values: dict[str, Any]) -> BackendSettings:
+    """Return what runs the network, and how."""
+    return BackendSettings(**_of("backend", values))
 
 
 def stream_settings(values: dict[str, Any]) -> StreamSettings:
     """Return how frames become windows. Raises ConfigurationError."""
-    return StreamSettings(values["skip_frames"], values["sample_rate"], values["max_gap"], values["memory"])
+    return StreamSettings(**_of("stream", values))
 
 
 def score_settings(values: dict[str, Any], labels: tuple[str, ...]) -> ScoreSettings:
     """Return what becomes of probabilities. Raises ConfigurationError."""
-    names = ("top_k", "threshold", "smoothing", "hysteresis")
-    allowed = tuple(values["allowed_labels"])
-    check_allowed(allowed, labels)
-    return ScoreSettings(**{name: values[name] for name in names}, allowed_labels=allowed)
+    settings = ScoreSettings(**_of("scores", values))
+    check_allowed(settings.allowed_labels, labels)
+    return settings
+
+
+def _of(dataclass: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values that fill a dataclass, lists as tuples."""
+    names = [row.name for row in ACTIONNET if row.fills == dataclass]
+    return {name: tuple(values[name]) if isinstance(values[name], list) else values[name] for name in names}
 
 
 def named_model(values: dict[str, Any]) -> Model:
@@ -32,7 +42,6 @@ def named_model(values: dict[str, Any]) -> Model:
 
 def open_recognizer(values: dict[str, Any]) -> Recognizer:
     """Load the network that the parameters name. Raises HarError."""
-    backend = BackendSettings(**{field.name: values[field.name] for field in fields(BackendSettings)})
-    names = ("frames", "labels", "input_blob", "output_blob")
     continual = {"true": True, "false": False}.get(values["continual"])
-    return Recognizer.open(values["model"], backend, continual=continual, **{name: values[name] for name in names})
+    overrides = {name: values[name] for name in ("frames", "labels", "input_blob", "output_blob")}
+    return Recognizer.open(values["model"], backend_settings(values), continual=continual, **overrides)
