@@ -31,7 +31,7 @@ def make_films(folder: Path) -> list[str]:
 
 
 def make_film(source: Path, film: Path, rate: float, every: int) -> str:
-    """Take the middle of every so manieth frame."""
+    """Take the middle of every n-th frame."""
     capture = cv2.VideoCapture(str(source))
     writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"mp4v"), rate, (WIDTH, HEIGHT))
     index = 0

@@ -76,7 +76,7 @@ class Change:
 
 
 def held(answers: list[Rows | None], hop: int, phase: int) -> list[Rows | None]:
-    """Return the newest answer behind each step when the network runs with every so manieth step only."""
+    """Return the newest answer behind each step when the network runs with every n-th step only."""
     return [answers[step - (step - phase) % hop] if step >= phase else None for step in range(len(answers))]
 
 

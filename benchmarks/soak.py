@@ -48,7 +48,7 @@ class Operator:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self.told: Counter[str] = Counter()
+        self.reported: Counter[str] = Counter()
         self.windows = 0
         self._last: dict[tuple[str, str], int] = {}
         self._change = node.create_client(ChangeState, "/actionnet/change_state")
@@ -60,13 +60,13 @@ class Operator:
         self.windows += 1
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        """Add what the counters grew by; they begin anew when the node is activated."""
+        """Add what the counters grew by; they start over when the node is activated."""
         for status in message.status[1:]:
             for pair in status.values:
                 if pair.value.isdigit():
                     key = status.hardware_id, pair.key
                     value, last = int(pair.value), self._last.get(key, 0)
-                    self.told[pair.key] += value - last if value >= last else value
+                    self.reported[pair.key] += value - last if value >= last else value
                     self._last[key] = value
 
     def set(self, **values: Any) -> None:
@@ -143,7 +143,7 @@ def run(
     while not operator.windows and process.poll() is None:
         rclpy.spin_once(node, timeout_sec=0.05)
     sent.clear()
-    operator.told.clear()
+    operator.reported.clear()
     memory = []
     start = time.monotonic()
     for second in track(range(round(minutes * 60)), "soaking"):
@@ -164,27 +164,27 @@ def resident(pid: int) -> float:
 
 
 def table(sent: Counter[str], operator: Operator, memory: list[float]) -> Table:
-    """Return what was done beside what the node told."""
-    told = operator.told
-    restarts = f"{told['restarts (gap)']} gaps, {told['restarts (clock went back)']} clock jumps"
-    arrived = told["frames"] + told["frames broken"]
+    """Return what was done beside what the node reported."""
+    reported = operator.reported
+    restarts = f"{reported['restarts (gap)']} gaps, {reported['restarts (clock went back)']} clock jumps"
+    arrived = reported["frames"] + reported["frames broken"]
     rows = [
         ("images", sent["sent"], f"{arrived} arrived"),
-        ("broken images", sent["broken"], told["frames broken"]),
-        ("images sent twice", sent["repeated"], told["frames repeated"]),
-        ("images overtaken", sent["overtaken"], told["frames overtaken"]),
+        ("broken images", sent["broken"], reported["frames broken"]),
+        ("images sent twice", sent["repeated"], reported["frames repeated"]),
+        ("images overtaken", sent["overtaken"], reported["frames overtaken"]),
         ("stamps 10 s back, then right again", sent["clock_back"], ""),
         ("stamps years ahead, then right again", sent["years_ahead"], ""),
         ("cameras silent for 4 s", sent["silence"], ""),
         ("cameras killed and restarted", sent["killed"], ""),
         ("window restarts", "", restarts),
-        ("windows", "", told["windows"]),
-        ("windows dropped, network busy", "", told["windows dropped (network busy)"]),
-        ("windows failed", "", told["windows failed"]),
+        ("windows", "", reported["windows"]),
+        ("windows dropped, network busy", "", reported["windows dropped (network busy)"]),
+        ("windows failed", "", reported["windows failed"]),
         ("messages on /actions/windows", "", operator.windows),
         ("resident memory (MB), first and last", "", f"{memory[0]:.0f} and {memory[-1]:.0f}, most {max(memory):.0f}"),
     ]
-    result = Table("what", "done", "told by the node")
+    result = Table("what", "done", "said by the node")
     for row in rows:
         result.add_row(*map(str, row))
     return result

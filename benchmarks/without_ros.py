@@ -121,7 +121,7 @@ def backends() -> list[Row]:
 
 
 def embeddings(folder: Path) -> list[Row]:
-    """Time of one step of an encoder-decoder over that of encoding the whole window anew."""
+    """Time of one step of an encoder-decoder over that of encoding the whole window."""
     settings = BackendSettings("openvino")
     with Recognizer.open(str(encoder_decoder(folder)), settings) as recognizer:
         stream = recognizer.stream()
@@ -136,11 +136,11 @@ def embeddings(folder: Path) -> list[Row]:
         step_time = median_time(step, 100)
         encoder, decoder = (load_backend(one, settings) for one in prepare(find_model(str(folder / "pair.yaml"))))
         window = [np.zeros((224, 224, 3), np.uint8)] * recognizer.network.length
-        anew = median_time(lambda: decoder.infer([encoder.infer(window)]), 20)
+        whole = median_time(lambda: decoder.infer([encoder.infer(window)]), 20)
         one = median_time(lambda: encoder.infer(window[:1]), 100)
-    ratio = f"{anew / step_time:.1f} ({anew * 1e3:.0f} ms / {step_time * 1e3:.1f} ms)"
+    ratio = f"{whole / step_time:.1f} ({whole * 1e3:.0f} ms / {step_time * 1e3:.1f} ms)"
     return [
-        ("encoder-decoder: window encoded anew / step", ratio, ""),
+        ("encoder-decoder: whole window encoded / step", ratio, ""),
         ("encoder-decoder: step / encoding of one frame", f"{step_time / one:.2f}", ""),
     ]
 

@@ -181,7 +181,7 @@ ACTIONNET = (
     Parameter(
         "max_gap",
         2.0,
-        "Seconds without a frame after which a camera's window starts anew; 0.0: never.",
+        "Seconds without a frame after which a camera's window starts over; 0.0: never.",
         0.0,
         3600.0,
         at_run_time=True,

@@ -1,4 +1,4 @@
-"""actionnet clips: cut clips out of long recordings."""
+"""Cut clips out of long recordings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from har_ros.commands.options import between
+from har_ros.commands.shared.options import between
 from har_ros.errors import HarError
 from har_ros.files.console import PLAIN
 from har_ros.learning.clips import cut

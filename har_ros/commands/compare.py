@@ -1,4 +1,4 @@
-"""actionnet compare: what changed between two evaluations."""
+"""Say whether an evaluation is better than an earlier one."""
 
 from __future__ import annotations
 

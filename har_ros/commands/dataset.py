@@ -1,4 +1,4 @@
-"""The commands that go with teaching: actionnet clips, dataset check and dataset show."""
+"""Look at clips before they are taught."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from har_ros.commands.options import BACKEND, add_parameters, at_least, values_of
-from har_ros.commands.teaching_options import add_dataset_options, dataset_of
+from har_ros.commands.shared.options import BACKEND, add_parameters, at_least, values_of
+from har_ros.commands.shared.teaching_options import add_dataset_options, dataset_of
 from har_ros.errors import HarError
 from har_ros.files.console import PLAIN
 from har_ros.finetune.augment import Augmentation

@@ -1,4 +1,4 @@
-"""Evaluate recordings: run the node's own pipeline on bags and videos, compare with the truth, write a report."""
+"""Measure how well a network does on bags and videos: the node's own pipeline, the truth, a report."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from har_ros.commands.compare import changes_table
-from har_ros.commands.jobs import jobs_of
-from har_ros.commands.options import at_least, between
-from har_ros.commands.parameters import add_parameter_file, node_parameters
-from har_ros.commands.program import as_program, sigterm_interrupts
+from har_ros.commands.shared.jobs import jobs_of
+from har_ros.commands.shared.options import at_least, between
+from har_ros.commands.shared.parameters import add_parameter_file, node_parameters
+from har_ros.commands.shared.program import as_program, sigterm_interrupts
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import batch, results
 from har_ros.evaluate.assess import Assessment, Truth, assess, value_of
@@ -182,7 +182,7 @@ def _summary(assessment: Assessment, timing: Mapping[str, Any]) -> Table:
             table.add_row(f"{what} [dim]{name}[/]", f"{figure['value']:.3f}", interval)
     table.add_row("windows expected, run", f"{counts['windows_expected']}, {windows['run']}", "")
     dropped = counts["windows_dropped_busy"], counts["windows_dropped_restart"], counts["windows_failed"]
-    table.add_row("dropped: network busy, window began anew; failed", ", ".join(map(str, dropped)), "")
+    table.add_row("dropped: network busy, window restarted; failed", ", ".join(map(str, dropped)), "")
     table.add_row("windows with a label, background", f"{windows['labelled']}, {windows['background']}", "")
     background = f"{overall['false_alarms']}, {overall['background_hours'] * HOUR:.1f}"
     table.add_row("false alarms, seconds of background", background, "")

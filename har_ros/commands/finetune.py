@@ -7,10 +7,10 @@ from dataclasses import fields
 
 from rich.console import Console
 
-from har_ros.commands.options import BACKEND, add_parameters, at_least, between, values_of
-from har_ros.commands.program import sigterm_interrupts
-from har_ros.commands.summary import show
-from har_ros.commands.teaching_options import add_dataset_options, add_teaching_options, dataset_of
+from har_ros.commands.shared.options import BACKEND, add_parameters, at_least, between, values_of
+from har_ros.commands.shared.program import sigterm_interrupts
+from har_ros.commands.shared.summary import show
+from har_ros.commands.shared.teaching_options import add_dataset_options, add_teaching_options, dataset_of
 from har_ros.finetune.finetune import finetune
 from har_ros.finetune.training import TrainSettings
 from har_ros.learning.lesson import Settings

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
+import importlib.util
 import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 
-from har_ros.commands import models
-from har_ros.commands.recognize import add_options, run, say
+from har_ros.commands.shared.recognize import add_options, run, say
 from har_ros.errors import HarError
 
-COMMANDS = {
-    "models": "the networks: which there are, downloading them, checking a card",
-    "evaluate": "how well a network does on bags and videos",
-    "compare": "whether an evaluation is better than an earlier one",
-    "truth": "check a file of truth",
-    "record": "make a bag of videos",
-    "teach": "teach a network classes of your own, from a few clips of each",
-    "finetune": "train more of its layers, with PyTorch",
-    "clips": "cut clips out of long recordings",
-    "dataset": "look at a folder of clips before teaching",
-}
-EPILOG = "\n".join(
-    ["other commands (actionnet COMMAND --help):", *(f"  {name:11}{text}" for name, text in COMMANDS.items())]
-)
-EXTRAS = {
-    **dict.fromkeys(("evaluate", "compare", "truth", "record"), "rosbags matplotlib scipy jinja2"),
-    **dict.fromkeys(("teach", "clips", "dataset"), "rosbags matplotlib scipy jinja2 scikit-learn"),
-    "finetune": "rosbags matplotlib scipy jinja2 scikit-learn torch lightning tensorboard",
-}
-"""Command → what it needs more than the others."""
+OPTIONAL = {**{name: name for name in ("rosbags", "matplotlib", "scipy", "jinja2")}, "sklearn": "scikit-learn"}
+TRAINING = {name: name for name in ("torch", "lightning", "tensorboard")}
+"""Modules that some subcommands need more than the others → how pip calls them."""
+
+
+def subcommands() -> dict[str, Path]:
+    """Return the subcommands, which are the modules beside this one, and their files."""
+    paths = sorted(Path(__file__).parent.glob("*.py"))
+    return {path.stem: path for path in paths if path.stem not in ("__init__", "main")}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,10 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     logger.setLevel(logging.INFO)
     logger.addHandler(_ToConsole(messages))
     try:
-        if given[:1] == ["models"]:
-            return models.run(given[1:])
-        if given[:1] and given[0] in EXTRAS:
-            return _extra(given[0])(given[1:])
+        if given and given[0] in subcommands():
+            return _subcommand(given[0])(given[1:])
         return run(_parser().parse_intermixed_args(given), messages)
     except HarError as error:
         say(messages, f"actionnet: {error}")
@@ -60,20 +49,29 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _extra(name: str) -> Callable[[list[str]], int]:
-    """Return one of the commands EXTRAS. Raises HarError when what it needs is not installed."""
+def _subcommand(name: str) -> Callable[[list[str]], int]:
+    """Return what runs a subcommand. Raises HarError when what it needs is not installed."""
     try:
         command: Callable[[list[str]], int] = importlib.import_module(f"har_ros.commands.{name}").run
     except ImportError as error:
-        raise HarError(f"actionnet {name} needs {error.name}; run: pip install {EXTRAS[name]}") from None
+        needed = {**OPTIONAL, **(TRAINING if error.name in TRAINING else {})}
+        missing = [package for module, package in needed.items() if importlib.util.find_spec(module) is None]
+        remedy = f"pip install {' '.join(missing or [error.name or 'it'])}"
+        raise HarError(f"actionnet {name} needs {error.name}; run: {remedy}") from None
     return command
+
+
+def _summary(path: Path) -> str:
+    """Return a subcommand's name and the first sentence of its module, which is not imported: it may need much."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return f"  {path.stem:11}{docstring.splitlines()[0].rstrip('.')}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="actionnet",
         description=__doc__,
-        epilog=EPILOG,
+        epilog="\n".join(["subcommands (actionnet NAME --help):", *map(_summary, subcommands().values())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_options(parser)

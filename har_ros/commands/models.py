@@ -1,4 +1,4 @@
-"""`actionnet models`: which networks there are, downloading them, checking cards."""
+"""List the networks, download them, check their cards."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
-from har_ros.commands.options import BACKEND, NETWORK, add_parameters, at_least, values_of
+from har_ros.commands.shared.options import BACKEND, NETWORK, add_parameters, at_least, values_of
 from har_ros.errors import HarError
 from har_ros.models.card import ModelCard
 from har_ros.models.check import examine, prepare

@@ -1,4 +1,4 @@
-"""actionnet record: a bag of videos."""
+"""Make a bag of videos."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from har_ros.commands.options import at_least, between
+from har_ros.commands.shared.options import at_least, between
 from har_ros.files.console import PLAIN
 from har_ros.recordings.record import record
 

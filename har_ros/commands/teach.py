@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from har_ros.commands.options import BACKEND, add_parameters, values_of
-from har_ros.commands.program import as_program, sigterm_interrupts
-from har_ros.commands.summary import show
-from har_ros.commands.teaching_options import add_dataset_options, add_teaching_options, dataset_of
+from har_ros.commands.shared.options import BACKEND, add_parameters, values_of
+from har_ros.commands.shared.program import as_program, sigterm_interrupts
+from har_ros.commands.shared.summary import show
+from har_ros.commands.shared.teaching_options import add_dataset_options, add_teaching_options, dataset_of
 from har_ros.learning.lesson import Settings
 from har_ros.pipeline.parameters import backend_settings
 from har_ros.teach.teach import teach

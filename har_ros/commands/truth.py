@@ -1,4 +1,4 @@
-"""actionnet truth check: does a truth fit its recordings?"""
+"""Check a file of truth against recordings and network."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from har_ros.commands.jobs import jobs_of
-from har_ros.commands.parameters import add_parameter_file, node_parameters
+from har_ros.commands.shared.jobs import jobs_of
+from har_ros.commands.shared.parameters import add_parameter_file, node_parameters
 from har_ros.files.console import PLAIN
 from har_ros.pipeline.parameters import named_model
 from har_ros.recordings.bag import open_recording

@@ -17,7 +17,7 @@ class StreamSettings:
 
     skip_frames: frames left out between two that enter; -1: frames enter by their stamps, at the sample rate.
     sample_rate: frames per second in the window, 0 as the card says.
-    max_gap: seconds between two frames after which the window starts anew, 0 never.
+    max_gap: seconds between two frames after which the window starts over, 0 never.
     memory: seconds over which a continual network's answers are averaged, 0 as the clip network does.
     Raises ConfigurationError when frames would be sampled in both ways.
     """
@@ -39,7 +39,7 @@ class Sampler(Protocol):
     """Decides frame by frame. `due` only tells; `take` makes it so."""
 
     def start(self, stamp: int) -> None:
-        """Begin anew with the frame of this stamp, in nanoseconds, which is due."""
+        """Begin again with the frame of this stamp, in nanoseconds, which is due."""
 
     def due(self, stamp: int) -> int:
         """Return how many places of the window the next frame takes; 0: it is left out."""
@@ -52,26 +52,26 @@ class Sampler(Protocol):
 
 
 class FrameCount:
-    """Every so manieth frame, whatever its stamp: what actionNet does."""
+    """Every n-th frame, whatever its stamp: what actionNet does."""
 
     def __init__(self, skip_frames: int) -> None:
         self._stride = 1 + skip_frames
         self._seen = 0
 
     def start(self, stamp: int) -> None:
-        """See Sampler."""
+        """Begin again with the frame of this stamp, in nanoseconds, which is due."""
         self._seen = 0
 
     def due(self, stamp: int) -> int:
-        """See Sampler."""
+        """Return how many places of the window the next frame takes; 0: it is left out."""
         return int(self._seen % self._stride == 0)
 
     def take(self, places: int) -> None:
-        """See Sampler."""
+        """Go on behind a frame that took so many."""
         self._seen += 1
 
     def extent(self, length: int) -> str:
-        """See Sampler."""
+        """Say what a window of so many frames spans."""
         return f"{1 + (length - 1) * self._stride} frames"
 
 
@@ -91,20 +91,20 @@ class TimeGrid:
         self._taken = -1
 
     def start(self, stamp: int) -> None:
-        """See Sampler."""
+        """Begin again with the frame of this stamp, in nanoseconds, which is due."""
         self._origin, self._taken = stamp, -1
 
     def due(self, stamp: int) -> int:
-        """See Sampler."""
+        """Return how many places of the window the next frame takes; 0: it is left out."""
         ahead = (stamp - self._origin) * self._rate / SECOND - self._taken
         return 1 if 0.25 <= ahead < 1.75 else max(0, round(ahead))
 
     def take(self, places: int) -> None:
-        """See Sampler."""
+        """Go on behind a frame that took so many."""
         self._taken += places
 
     def extent(self, length: int) -> str:
-        """See Sampler."""
+        """Say what a window of so many frames spans."""
         return f"{(length - 1) / self._rate:.2f} s"
 
 

@@ -18,7 +18,7 @@ class Clip:
     frames: uint8, T×H×W×3 RGB, a view into the ring (see Window.hold).
     stamps: of each, in nanoseconds. frame_id: of the newest frame.
     number: of the newest frame's place, counted from the first frame ever.
-    restarts: how often the window had begun anew.
+    restarts: how often the window had begun again.
     """
 
     frames: NDArray[np.uint8]
@@ -111,11 +111,11 @@ class FrameRing:
 
     @property
     def fill(self) -> int:
-        """See Window."""
+        """Number of frames in the window, at most its length."""
         return len(self._headers)
 
     def slot(self) -> NDArray[np.uint8]:
-        """See Window."""
+        """Return where the next frame goes: uint8 H×W×3. It joins the window by `commit`, else it is forgotten."""
         if self._held is not None and self._next - self._period >= self._held:
             self._slots = self._slots.copy()
             self._held = None
@@ -157,7 +157,7 @@ class FrameRing:
         return Clip(self._slots[first : first + count], stamps, headers[-1][1], self._number - newer, self.restarts)
 
     def release(self) -> None:
-        """See Window."""
+        """Give back what was lent."""
         self._held = None
 
     def _clear(self) -> None:
@@ -180,11 +180,11 @@ class FrameWindow(FrameRing):
 
     @property
     def ready(self) -> bool:
-        """See Window."""
+        """Whether `hold` has something new to lend."""
         return self._new and self.full
 
     def commit(self, stamp: int, frame_id: str = "", places: int = 1) -> None:
-        """See Window."""
+        """Make what was written into `slot()` the newest frame, with its stamp in nanoseconds."""
         self.dropped += self.ready
         self._new = True
         self._add(stamp, frame_id, places)
@@ -195,7 +195,7 @@ class FrameWindow(FrameRing):
         return self._lend(self.length, newer=0)
 
     def reset(self) -> None:
-        """See Window."""
+        """Forget all frames: the window fills from the beginning."""
         self.dropped += self.ready
         self._new = False
         self._clear()
@@ -216,7 +216,7 @@ class FrameSteps(FrameRing):
         return self._new >= self._step
 
     def commit(self, stamp: int, frame_id: str = "", places: int = 1) -> None:
-        """See Window."""
+        """Make what was written into `slot()` the newest frame, with its stamp in nanoseconds."""
         self._add(stamp, frame_id, places)
         self._new += places
         lost = max(0, math.ceil((self._new - self.length) / self._step))
@@ -224,13 +224,13 @@ class FrameSteps(FrameRing):
         self.dropped += lost
 
     def hold(self) -> Clip:
-        """See Window."""
+        """Lend what is ready; its frames do not change until `release`, whatever arrives meanwhile."""
         steps, left = divmod(self._new, self._step)
         self._new = left
         return self._lend(steps * self._step, newer=left)
 
     def reset(self) -> None:
-        """See Window."""
+        """Forget all frames: the window fills from the beginning."""
         self.dropped += self._new // self._step
         self._new = 0
         self._clear()

@@ -23,11 +23,11 @@ class NewestFrames:
 
     @property
     def fill(self) -> int:
-        """See Memory."""
+        """Number of frames that it has, at most `length`."""
         return self.window.fill
 
     def configure(self, spec: WindowSpec, settings: StreamSettings) -> None:
-        """See Memory."""
+        """Go on with these settings. Raises ConfigurationError, and is as it was, when they do not fit."""
 
 
 class ClipNetwork:
@@ -42,22 +42,22 @@ class ClipNetwork:
         self.backend = load(network)
 
     def new_memory(self, height: int, width: int) -> NewestFrames:
-        """See Network."""
+        """Return a camera's empty memory, for frames of this size."""
         return NewestFrames(self.length, height, width)
 
     def run(self, clips: Sequence[Clip], memories: Sequence[NewestFrames]) -> list[Answer | None]:
-        """See Network."""
+        """Return an answer for each clip, None while its memory is still filling. Raises ModelError."""
         rows = self.backend.infer([clip.frames for clip in clips])
         return [Answer(row, clip.start) for row, clip in zip(rows, clips, strict=True)]
 
     def length_with(self, spec: WindowSpec, settings: StreamSettings) -> int:
-        """See Network."""
+        """Return on how many frames an answer is based with these settings. Raises ConfigurationError."""
         return self.length
 
     def summary(self, length: int) -> str:
-        """See Network."""
+        """Say in words what it takes, for answers that are based on so many frames."""
         return f"windows of {length} frames"
 
     def close(self) -> None:
-        """See Network."""
+        """Free the network."""
         self.backend.close()

@@ -71,7 +71,7 @@ class Columns:
 
     @property
     def fill(self) -> int:
-        """See Memory."""
+        """Number of frames that it has, at most `length`."""
         if self._restarts != self.window.restarts:
             return 0
         steps = self._steps.lag + len(self._rows) if self._rows else self._taken
@@ -83,7 +83,7 @@ class Columns:
         return self._steps.frames(self._columns)
 
     def configure(self, spec: WindowSpec, settings: StreamSettings) -> None:
-        """See Memory."""
+        """Go on with these settings. Raises ConfigurationError, and is as it was, when they do not fit."""
         self._columns = self._steps.averaged(spec, settings)
         self._max_gap = settings.max_gap
 
@@ -133,11 +133,11 @@ class ContinualNetwork:
         self.backend = load(replace(network, output="embedding"))
 
     def new_memory(self, height: int, width: int) -> Columns:
-        """See Network."""
+        """Return a camera's empty memory, for frames of this size."""
         return Columns(self._steps, self.backend.new_state(), height, width)
 
     def run(self, clips: Sequence[Clip], memories: Sequence[Columns]) -> list[Answer | None]:
-        """See Network."""
+        """Return an answer for each clip, None while its memory is still filling. Raises ModelError."""
         for memory, clip in zip(memories, clips, strict=True):
             memory.meet(clip)
         for at in range(0, max(len(clip.frames) for clip in clips), self.step):
@@ -157,16 +157,16 @@ class ContinualNetwork:
         return Answer(softmax(mean) if self._logits else mean, start)
 
     def length_with(self, spec: WindowSpec, settings: StreamSettings) -> int:
-        """See Network."""
+        """Return on how many frames an answer is based with these settings. Raises ConfigurationError."""
         return self._steps.frames(self._steps.averaged(spec, settings))
 
     def summary(self, length: int) -> str:
-        """See Network."""
+        """Say in words what it takes, for answers that are based on so many frames."""
         delay = self._steps.lag * self.step
         return f"continual: every {self.step} frames an answer of what was {delay} to {length} frames ago"
 
     def close(self) -> None:
-        """See Network."""
+        """Free the network."""
         self.backend.close()
 
 

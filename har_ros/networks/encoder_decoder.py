@@ -31,7 +31,7 @@ class Embeddings:
 
     @property
     def fill(self) -> int:
-        """See Memory."""
+        """Number of frames that it has, at most `length`."""
         return len(self._rows) if self._restarts == self.window.restarts else 0
 
     @property
@@ -45,7 +45,7 @@ class Embeddings:
         return self._rows[0][0]
 
     def configure(self, spec: WindowSpec, settings: StreamSettings) -> None:
-        """See Memory."""
+        """Go on with these settings. Raises ConfigurationError, and is as it was, when they do not fit."""
 
     def append(self, embedding: NDArray[np.float32], clip: Clip) -> None:
         """Remember the embedding of the clip's frame; forget the others if the camera's window began again.
@@ -82,11 +82,11 @@ class EncoderDecoder:
             raise
 
     def new_memory(self, height: int, width: int) -> Embeddings:
-        """See Network."""
+        """Return a camera's empty memory, for frames of this size."""
         return Embeddings(self.length, height, width)
 
     def run(self, clips: Sequence[Clip], memories: Sequence[Embeddings]) -> list[Answer | None]:
-        """See Network."""
+        """Return an answer for each clip, None while its memory is still filling. Raises ModelError."""
         rows = self.backend.infer([clip.frames[0] for clip in clips])
         for memory, clip, embedding in zip(memories, clips, rows, strict=True):
             memory.append(embedding, clip)
@@ -95,15 +95,15 @@ class EncoderDecoder:
         return [Answer(next(answers), memory.start) if memory.full else None for memory in memories]
 
     def length_with(self, spec: WindowSpec, settings: StreamSettings) -> int:
-        """See Network."""
+        """Return on how many frames an answer is based with these settings. Raises ConfigurationError."""
         return self.length
 
     def summary(self, length: int) -> str:
-        """See Network."""
+        """Say in words what it takes, for answers that are based on so many frames."""
         return f"windows of {length} frames"
 
     def close(self) -> None:
-        """See Network."""
+        """Free the network."""
         with ExitStack() as both:  # one that cannot be freed does not keep the other
             both.callback(self._decoder.close)
             both.callback(self.backend.close)

@@ -69,7 +69,7 @@ class Scores:
     def predict(self, probabilities: NDArray[Any], clip: Clip, settings: ScoreSettings) -> Prediction:
         """Rank the classes of a window, which has a probability for each label; equal ones keep the labels' order.
 
-        Earlier windows count until the camera's window begins anew.
+        Earlier windows count until the camera's window begins again.
         Raises ModelError if a probability is not finite; the window then never was.
         """
         if not np.isfinite(probabilities).all():

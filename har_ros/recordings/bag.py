@@ -69,12 +69,12 @@ class Bag:
         return {way.get(transport, next(iter(way.values()))): camera for camera, way in chosen.items()}
 
     def files(self) -> list[Path]:
-        """See Recording."""
+        """Return all that belongs to it, in a fixed order."""
         metadata = self.path / "metadata.yaml"
         return [*([metadata] if metadata.is_file() else []), *content(self.path)]
 
     def images(self, start: int | None = None, stop: int | None = None) -> Iterator[Recorded]:
-        """See Recording."""
+        """Yield what arrived from `start` on and before `stop`. Raises BagError behind what could be read."""
         for connection, arrival, data in self._messages(set(self._topics), start, stop):
             camera = self._topics[connection.topic, connection.msgtype]
             image: AnyImage | ImageError

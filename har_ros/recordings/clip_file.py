@@ -42,9 +42,9 @@ class ClipFile:
     def take(self, image: AnyImage) -> None:
         """Take the next image; one that cannot be decoded is left out. Raises HarError."""
         step = image.stamp - self._last
-        anew = not self.frames or step > JUMP or step < -LATE
-        places = 1 if anew else self._grid.due(image.stamp)
-        if not places or (step < 0 and not anew):
+        restarts = not self.frames or step > JUMP or step < -LATE
+        places = 1 if restarts else self._grid.due(image.stamp)
+        if not places or (step < 0 and not restarts):
             return
         try:
             pixels = np.ascontiguousarray(to_rgb(decode_all(image))[..., ::-1])
@@ -57,7 +57,7 @@ class ClipFile:
             self._size = width, height
         if pixels.shape[1::-1] != self._size:
             pixels = np.asarray(cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA), np.uint8)
-        if anew:
+        if restarts:
             self._grid.start(image.stamp)
         self._grid.take(places)
         self._last = image.stamp

@@ -67,11 +67,11 @@ class VideoRecording:
         self.duration = source.count / source.rate
 
     def files(self) -> list[Path]:
-        """See Recording."""
+        """Return all that belongs to it, in a fixed order."""
         return content(self.path)
 
     def images(self, start: int | None = None, stop: int | None = None) -> Iterator[Recorded]:
-        """See Recording."""
+        """Yield what arrived from `start` on and before `stop`. Raises BagError behind what could be read."""
         try:
             for frame in open_source(str(self.path)):
                 if stop is not None and frame.stamp >= stop:

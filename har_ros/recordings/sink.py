@@ -39,12 +39,12 @@ class Window:
             ) from None
 
     def show(self, pixels: Pixels) -> bool:
-        """See Sink."""
+        """Take the next frame. Returns False when the user wants no more. Raises VideoError."""
         cv2.imshow(self.TITLE, pixels)
         return cv2.waitKey(1) & 0xFF not in (ord("q"), 27)
 
     def close(self) -> None:
-        """See Sink."""
+        """Finish."""
         cv2.destroyAllWindows()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from har_ros.commands.options import OPTIONS, add_parameters, values_of
+from har_ros.commands.shared.options import OPTIONS, add_parameters, values_of
 from har_ros.errors import ConfigurationError, ModelError, VideoError
 from har_ros.frames.pixels import CameraImage
 from har_ros.pipeline.overlay import annotate, announce

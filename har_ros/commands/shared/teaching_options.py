@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from har_ros.commands.options import at_least
+from har_ros.commands.shared.options import at_least
 from har_ros.learning.dataset import Dataset, load_dataset
 from har_ros.truth.segments import load_label_map
 
