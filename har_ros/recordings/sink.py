@@ -24,7 +24,7 @@ class Sink(Protocol):
         """Finish."""
 
 
-class Window:
+class Screen:
     """Shows the frames on the screen until q or Escape is pressed."""
 
     TITLE = "actionnet"

@@ -23,7 +23,7 @@ from har_ros.pipeline.parameters import open_recognizer, score_settings, stream_
 from har_ros.pipeline.recognizer import Recognizer, Result
 from har_ros.pipeline.repeat import ShortClip
 from har_ros.pipeline.scores import Prediction
-from har_ros.recordings.sink import Pixels, Window, has_screen
+from har_ros.recordings.sink import Pixels, Screen, has_screen
 from har_ros.recordings.source import Frame, Source, open_source
 from har_ros.recordings.video_file import VideoFile
 
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         raise ConfigurationError(f"the output {options.output!r} is the input, which it would overwrite; rename it")
     source = open_source(options.input)
     values = values_of(options, max_batch=1, max_gap=2.0 if source.live else 0.0)
-    sink = VideoFile(Path(options.output), source.rate) if options.output else _window(messages)
+    sink = VideoFile(Path(options.output), source.rate) if options.output else _screen(messages)
     finished: AbstractContextManager[object] = nullcontext() if sink is None else closing(sink)
     with finished, open_recognizer(values) as recognizer:
         recognition = Recognition(options, values, source, recognizer)
@@ -183,12 +183,12 @@ def _shown(source: Source, messages: Console) -> Iterator[Frame]:
             progress.update(task, completed=frame.index + 1)
 
 
-def _window(messages: Console) -> Window | None:
+def _screen(messages: Console) -> Screen | None:
     if not has_screen():
         say(messages, "nothing is shown, because there is no screen; give a file such as out.mp4 for annotated frames")
         return None
     try:
-        return Window()
+        return Screen()
     except ConfigurationError as error:
         say(messages, str(error))
         return None
