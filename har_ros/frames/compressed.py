@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,9 +32,14 @@ class EncodedImage:
     stamp: int = 0
     frame_id: str = ""
 
+    @classmethod
+    def of_message(cls, message: Any, stamp: int) -> EncodedImage:
+        """View the bytes of a sensor_msgs/CompressedImage, rclpy's or rosbags', without a copy."""
+        return cls(np.frombuffer(message.data, np.uint8), stamp, message.header.frame_id)
+
     @property
     def size(self) -> tuple[int, int] | None:
-        """Height and width as its header tells them; None when it does not."""
+        """Height and width as its header says; None when it does not."""
         return image_size(self.data)
 
 

@@ -37,6 +37,20 @@ class CameraImage:
         return self.height, self.width
 
     @classmethod
+    def of_message(cls, message: Any, stamp: int) -> CameraImage:
+        """View the bytes of a sensor_msgs/Image, rclpy's or rosbags', without a copy. stamp: its header's."""
+        return cls(
+            data=np.frombuffer(message.data, np.uint8),
+            height=int(message.height),
+            width=int(message.width),
+            encoding=message.encoding,
+            step=int(message.step),
+            is_bigendian=bool(message.is_bigendian),
+            stamp=stamp,
+            frame_id=message.header.frame_id,
+        )
+
+    @classmethod
     def of_array(cls, pixels: Pixels, stamp: int, encoding: str = "bgr8", frame_id: str = "") -> CameraImage:
         """Return the image in an array, uint8 H×W×3, BGR as OpenCV reads it."""
         height, width = pixels.shape[:2]

@@ -24,22 +24,12 @@ def camera_image(message: Image) -> CameraImage:
     """View the message's bytes as an image, without a copy where its encoding is one of ours. Raises ImageError."""
     if message.encoding not in ENCODINGS:
         message = _converted_by_cv_bridge(message)
-    return CameraImage(
-        data=np.frombuffer(message.data, np.uint8),
-        height=message.height,
-        width=message.width,
-        encoding=message.encoding,
-        step=message.step,
-        is_bigendian=bool(message.is_bigendian),
-        stamp=nanoseconds(message.header.stamp),
-        frame_id=message.header.frame_id,
-    )
+    return CameraImage.of_message(message, nanoseconds(message.header.stamp))
 
 
 def encoded_image(message: CompressedImage) -> EncodedImage:
     """View the message's bytes as a JPEG or PNG file, without a copy."""
-    stamp = nanoseconds(message.header.stamp)
-    return EncodedImage(np.frombuffer(message.data, np.uint8), stamp, message.header.frame_id)
+    return EncodedImage.of_message(message, nanoseconds(message.header.stamp))
 
 
 def image_message(pixels: NDArray[np.uint8], encoding: str, header: Header) -> Image:

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rosbags.interfaces import Connection
 from rosbags.rosbag1 import Reader as Reader1
 from rosbags.rosbag2 import Reader as Reader2
@@ -185,20 +184,8 @@ def _storage_files(path: Path) -> list[Path]:
 
 
 def _image(message: Any) -> AnyImage:
-    header = message.header
-    data = np.asarray(message.data, np.uint8)
-    if hasattr(message, "format"):
-        return EncodedImage(data, _stamp(header), header.frame_id)
-    return CameraImage(
-        data=data,
-        height=int(message.height),
-        width=int(message.width),
-        encoding=message.encoding,
-        step=int(message.step),
-        is_bigendian=bool(message.is_bigendian),
-        stamp=_stamp(header),
-        frame_id=header.frame_id,
-    )
+    kind = EncodedImage if hasattr(message, "format") else CameraImage
+    return kind.of_message(message, _stamp(message.header))
 
 
 def _stamp(header: Any) -> int:
