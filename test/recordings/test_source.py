@@ -1,4 +1,4 @@
-import time
+import threading
 
 import cv2
 import numpy as np
@@ -30,12 +30,16 @@ def frames_of(*brightness):
 
 
 def test_of_a_cameras_frames_the_newest_wait_and_the_others_are_counted():
-    source = Source("camera", frames_of(*[1] * 100), 25.0, 0, live=True)
+    ended = threading.Event()
+
+    def camera():
+        yield from frames_of(*[1] * 100)
+        ended.set()
+
+    source = Source("camera", camera(), 25.0, 0, live=True)
     frames = iter(source)
     first = next(frames)
-    deadline = time.monotonic() + 30
-    while source._queue.qsize() + source.dropped < 100:  # until the decoder has ended
-        assert time.monotonic() < deadline
+    assert ended.wait(timeout=30)
     indices = [first.index, *(frame.index for frame in frames)]
     assert indices[-1] == 99
     assert len(indices) + source.dropped == 100
@@ -51,12 +55,20 @@ def test_whatever_ends_the_decoding_is_heard_of():
     assert good_frames(source) == (1, "film cannot be decoded (no room at all); convert it to .mp4")
 
 
-def test_a_source_that_is_left_stops_decoding(tmp_path):
-    source = open_source(write_video(tmp_path / "a.avi", 200))
-    for frame in source:
+def test_a_source_that_is_left_stops_decoding():
+    left = threading.Event()
+
+    def endless():
+        try:
+            while True:
+                yield picture(1)
+        finally:
+            left.set()
+
+    for frame in Source("film", endless(), 25.0, 0, live=False):
         if frame.index == 2:
             break
-    assert source._stopped.wait(timeout=10)
+    assert left.wait(timeout=10)
 
 
 @pytest.mark.parametrize(
