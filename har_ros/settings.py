@@ -83,6 +83,12 @@ class Parameter:
         return [item for item in value if item]
 
 
+IMAGE_TRANSPORT = Parameter(
+    "image_transport",
+    "raw",
+    "raw: sensor_msgs/Image; compressed: JPEG or PNG in sensor_msgs/CompressedImage on <image topic>/compressed.",
+    choices=("raw", "compressed"),
+)
 ACTIONNET = (
     Parameter(
         "image_topics",
@@ -91,12 +97,7 @@ ACTIONNET = (
         at_run_time=True,
         example="[/cam01/image_raw]",
     ),
-    Parameter(
-        "image_transport",
-        "raw",
-        "raw: sensor_msgs/Image; compressed: JPEG or PNG in sensor_msgs/CompressedImage on <image topic>/compressed.",
-        choices=("raw", "compressed"),
-    ),
+    IMAGE_TRANSPORT,
     Parameter(
         "model",
         "i3d-kinetics-400",
@@ -251,12 +252,7 @@ RECORD_ACTION = (
     Parameter(
         "image_topics", ["image_raw"], "Camera topics; each take has a clip of each.", example="[/cam01/image_raw]"
     ),
-    Parameter(
-        "image_transport",
-        "raw",
-        "raw: sensor_msgs/Image; compressed: JPEG or PNG in sensor_msgs/CompressedImage on <image topic>/compressed.",
-        choices=("raw", "compressed"),
-    ),
+    IMAGE_TRANSPORT,
     Parameter("takes", 5, "How often the action is recorded.", 1, 1000),
     Parameter("seconds", 3.0, "Length of a take.", 0.5, 60.0),
     Parameter("countdown", 3, "Seconds before each take.", 0, 60),
