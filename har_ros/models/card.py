@@ -1,6 +1,7 @@
 """Model cards: what a network expects and what its outputs mean. YAML → frozen dataclasses."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -8,10 +9,10 @@ from typing import Any, Literal
 import yaml
 
 from har_ros.errors import ConfigurationError
-from har_ros.files.schema import build, load_yaml, shown
+from har_ros.files.schema import Checks, build, load_yaml, rule
 from har_ros.files.text import read_text
-from har_ros.frames.spec import InputSpec, WindowSpec
-from har_ros.models.labels import _wrong_labels
+from har_ros.frames.spec import InputSpec, Resize, WindowSpec
+from har_ros.models.labels import wrong_labels
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,8 @@ class ModelCard:
 
 
 def load_card(path: Path) -> ModelCard:
-    """Read and check a card. Raises ConfigurationError, which names the file and the field."""
-    card = build(ModelCard, load_yaml(read_text(path), str(path)), str(path))
-    for wrong in _impossible(card):
-        raise ConfigurationError(f"{path}: {wrong}")
-    return card
+    """Read and check a card. Raises ConfigurationError, which names the file and every field that is wrong."""
+    return build(ModelCard, load_yaml(read_text(path), str(path)), str(path), _CHECKS)
 
 
 def card_text(card: ModelCard) -> str:
@@ -123,73 +121,73 @@ def _fields(value: Any) -> Any:
     return {name: _fields(item) for name, item in given.items() if item != defaults[name]}
 
 
-def _impossible(card: ModelCard) -> list[str]:
-    """Name the values that have the right type and cannot be right."""
-    return [*_wrong_names(card), *_wrong_networks(card), *_wrong_input(card.input), *_wrong_window(card.window)]
+def _wrong_labels(labels: str | tuple[str, ...]) -> Iterable[str]:
+    if not labels:
+        return ["labels has no names; give one per class"]
+    return wrong_labels(labels) if isinstance(labels, tuple) else ()
 
 
-def _wrong_names(card: ModelCard) -> list[str]:
-    wrong = []
-    if not re.fullmatch(r"[\w.-]+", card.name) or set(card.name) == {"."}:
-        wrong.append(f"name is {shown(card.name)}; use letters, digits, '.', '_' and '-' only")
-    if not card.labels:
-        wrong.append("labels has no names; give one per class")
-    if isinstance(card.labels, tuple):
-        wrong += _wrong_labels(card.labels)
-    for i, file in enumerate(card.files):
-        if file.name != PurePosixPath(file.name).name or file.name in ("", ".", ".."):
-            wrong.append(f"files[{i}].name is {shown(file.name)}; give a file name without folders")
-        if file.checksum and not re.fullmatch(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}", file.checksum):
-            wrong.append(f"files[{i}].checksum is {shown(file.checksum)}; give sha256: or sha384: and its digits")
-        if not file.url.startswith(("https://", "http://")):
-            wrong.append(f"files[{i}].url is {shown(file.url)}; give one that begins with https://")
-    return wrong
-
-
-def _wrong_networks(card: ModelCard) -> list[str]:
-    wrong = []
-    for name in ("network", "encoder", "decoder"):
-        given, wanted = getattr(card, name) is not None, (name == "network") == (card.kind == "clip")
+def _wrong_networks(kind: str, *networks: NetworkFile | None) -> Iterator[str]:
+    for name, network in zip(("network", "encoder", "decoder"), networks, strict=True):
+        given, wanted = network is not None, (name == "network") == (kind == "clip")
         if given != wanted:
-            wrong.append(
-                f"{name} is {'needed in' if wanted else 'not for'} a card of kind {card.kind}; mend one of them"
-            )
-    if card.continual and card.kind != "clip":
-        wrong.append(f"continual is true in a card of kind {card.kind}; leave it out")
-    clip_layout = "T" in card.input.layout
-    if clip_layout != (card.kind == "clip"):
-        axis = "with" if card.kind == "clip" else "without"
-        wrong.append(f"input.layout is {card.input.layout}; give one {axis} T for the kind {card.kind}")
-    return wrong
+            yield f"{name} is {'needed in' if wanted else 'not for'} a card of kind {kind}; mend one of them"
 
 
-def _wrong_input(spec: InputSpec) -> list[str]:
-    wrong = [
-        f"input.{name} is {getattr(spec, name)}; give a number from 1 to 4096"
-        for name in ("height", "width")
-        if not 1 <= getattr(spec, name) <= 4096
-    ]
-    shorter_side = spec.resize.shorter_side
-    if shorter_side is not None and shorter_side < max(spec.height, spec.width):
-        wrong.append(
-            f"input.resize.shorter_side is {shorter_side}; give at least {max(spec.height, spec.width)}, "
-            "the side that is cropped from it"
+def _wrong_continual(kind: str, continual: bool) -> Iterator[str]:
+    if continual and kind != "clip":
+        yield f"continual is true in a card of kind {kind}; leave it out"
+
+
+def _wrong_layout(kind: str, spec: InputSpec) -> Iterator[str]:
+    if ("T" in spec.layout) != (kind == "clip"):
+        axis = "with" if kind == "clip" else "without"
+        yield f"input.layout is {spec.layout}; give one {axis} T for the kind {kind}"
+
+
+def _wrong_resize(height: int, width: int, resize: Resize) -> Iterator[str]:
+    longer = max(height, width)
+    if resize.shorter_side is not None and resize.shorter_side < longer:
+        yield (
+            f"resize.shorter_side is {resize.shorter_side}; give at least {longer}, the side that is cropped from it"
         )
-    if not spec.range[0] < spec.range[1]:
-        wrong.append(f"input.range is {list(spec.range)}; give the lower bound first, such as [0, 1]")
-    if not all(std > 0 for std in spec.std):
-        wrong.append(f"input.std is {list(spec.std)}; give numbers above 0")
-    return wrong
 
 
-def _wrong_window(spec: WindowSpec) -> list[str]:
-    wrong = [
-        f"window.{name} is {getattr(spec, name)}; give a number from 1 to 4096"
-        for name in ("frames", "minimum_frames", "multiple_of")
-        if getattr(spec, name) is not None and not 1 <= getattr(spec, name) <= 4096
-    ]
-    if spec.skip_frames < 0:
-        wrong.append(f"window.skip_frames is {spec.skip_frames}; give a number from 0 on")
-    if spec.sample_rate is not None and not 0 < spec.sample_rate <= 1000:
-        wrong.append(f"window.sample_rate is {spec.sample_rate}; give frames per second")
-    return wrong
+def _is_size(value: int | None) -> bool:
+    return value is None or 1 <= value <= 4096
+
+
+_NAME = re.compile(r"(?!\.+$)[\w.-]+")
+_CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}")
+_SIZE = "give a number from 1 to 4096"
+_CHECKS: Checks = {
+    ModelCard: [
+        rule("name", _NAME.fullmatch, "use letters, digits, '.', '_' and '-' only"),
+        ("labels", _wrong_labels),
+        ("kind network encoder decoder", _wrong_networks),
+        ("kind continual", _wrong_continual),
+        ("kind input", _wrong_layout),
+    ],
+    SourceFile: [
+        rule(
+            "name",
+            lambda name: name == PurePosixPath(name).name and name not in ("", ".", ".."),
+            "give a file name without folders",
+        ),
+        rule("checksum", lambda text: not text or _CHECKSUM.fullmatch(text), "give sha256: or sha384: and its digits"),
+        rule("url", lambda url: url.startswith(("https://", "http://")), "give one that begins with https://"),
+    ],
+    InputSpec: [
+        rule("height", _is_size, _SIZE),
+        rule("width", _is_size, _SIZE),
+        ("height width resize", _wrong_resize),
+        rule("range", lambda bounds: bounds[0] < bounds[1], "give the lower bound first, such as [0, 1]"),
+        rule("std", lambda std: all(one > 0 for one in std), "give numbers above 0"),
+    ],
+    WindowSpec: [
+        *(rule(name, _is_size, _SIZE) for name in ("frames", "minimum_frames", "multiple_of")),
+        rule("skip_frames", lambda frames: frames >= 0, "give a number from 0 on"),
+        rule("sample_rate", lambda rate: rate is None or 0 < rate <= 1000, "give frames per second"),
+    ],
+}
+"""What cannot be right although its type is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from har_ros.errors import ConfigurationError
@@ -35,13 +35,13 @@ def read_labels(path: Path) -> tuple[str, ...]:
     names = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
     if not names:
         raise ConfigurationError(f"{path} has no labels; give one per line and class")
-    for wrong in _wrong_labels(names):
+    for wrong in wrong_labels(names):
         raise ConfigurationError(f"{path}: {wrong}")
     return names
 
 
-def _wrong_labels(labels: tuple[str, ...]) -> list[str]:
-    strange = [label for label in labels if _CONTROL_CHARACTER.search(label)]
-    return [
-        f"the label {shown(label)} has control characters, which a terminal obeys; remove them" for label in strange
-    ]
+def wrong_labels(labels: Iterable[str]) -> Iterator[str]:
+    """Say which labels cannot be shown, and why."""
+    for label in labels:
+        if _CONTROL_CHARACTER.search(label):
+            yield f"the label {shown(label)} has control characters, which a terminal obeys; remove them"

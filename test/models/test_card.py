@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from har_ros.errors import ConfigurationError
 from har_ros.files import schema
 from har_ros.files.schema import shown
+from har_ros.frames.spec import WindowSpec
 from har_ros.models.card import card_text, load_card
 from har_ros.models.labels import read_labels
 from har_ros.models.locate import find_model
@@ -64,7 +65,7 @@ def test_shipped_cards_load():
         ("input.color", "rgb", "input: field 'color' is unknown; use layout, height"),
         ("licence", None, "field 'licence' is missing; add it"),
         ("input.range", None, "input: field 'range' is missing; add it"),
-        ("window.frames", "many", "window: frames is 'many'; give a value of type int"),
+        ("window.frames", "many", "window.frames is 'many'; give a value of type int"),
         ("window.frames", True, "frames is True; give a value of type int"),
         ("window.frames", 0, "window.frames is 0; give a number from 1"),
         ("window.frames", 10**9, "window.frames is 1000000000; give a number from 1 to 4096"),
@@ -103,6 +104,49 @@ def test_errors_name_the_field(brightness_card, tmp_path, field, value, reason):
     with pytest.raises(ConfigurationError, match=reason) as caught:
         load_card(path)
     assert "\n" not in str(caught.value)
+
+
+def test_all_faults_are_named_at_once(brightness_card, tmp_path):
+    """Those of types and those of values: what is wrong in one field does not hide what is wrong in another."""
+    mapping = content(brightness_card)
+    mapping |= {"name": "..", "colour": "rgb", "labels": [], "outputs": "scores", "encoder": {"file": "x.onnx"}}
+    mapping["files"] = [{"name": "a", "url": "file:///a"}, {"name": "b"}]
+    mapping["input"] |= {"std": [1, 0, 1], "height": 0}
+    mapping["window"] |= {"frames": "many", "skip_frames": -1}
+    path = written(tmp_path, mapping)
+    with pytest.raises(ConfigurationError) as caught:
+        load_card(path)
+    faults = [
+        "field 'colour' is unknown; use name, kind, description, licence, input, window, outputs, labels, network, "
+        "encoder, decoder, files, continual",
+        "input.height is 0; give a number from 1 to 4096",
+        "input.std is [1.0, 0.0, 1.0]; give numbers above 0",
+        "window.frames is 'many'; give a value of type int",
+        "window.skip_frames is -1; give a number from 0 on",
+        "outputs is 'scores'; use one of logits, probabilities",
+        "files[0].url is 'file:///a'; give one that begins with https://",
+        "files[1]: field 'url' is missing; add it",
+        "name is '..'; use letters, digits, '.', '_' and '-' only",
+        "labels has no names; give one per class",
+    ]
+    assert str(caught.value) == f"{path}: {'; '.join(faults)}; and more"
+
+
+@pytest.mark.parametrize("value", [[1], ["\x07"]])
+def test_a_message_does_not_grow_with_the_number_of_faults(brightness_card, tmp_path, value):
+    path = written(tmp_path, changed(content(brightness_card), "labels", value * 10_000))
+    with pytest.raises(ConfigurationError, match=r"; and more$") as caught:
+        load_card(path)
+    assert str(caught.value).count(" label") <= schema.MOST_FAULTS
+    assert len(str(caught.value)) < 2000
+
+
+def test_no_more_faults_are_looked_for_than_a_message_names():
+    found = iter(range(1000))
+    checks = {WindowSpec: [("frames", lambda _: map(str, found))]}
+    with pytest.raises(ConfigurationError, match=r"^x: 0; .*9; and more$"):
+        schema.build(WindowSpec, {"frames": 4}, "x", checks)
+    assert next(found) == schema.MOST_FAULTS + 1
 
 
 def test_a_card_that_unfolds_to_billions_is_refused_at_once(tmp_path):
