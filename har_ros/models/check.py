@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from har_ros.errors import ModelError
@@ -15,8 +16,8 @@ from har_ros.models.card import ModelCard, NetworkFile
 from har_ros.models.locate import Model
 from har_ros.models.signature import COLOURS, Tensor, read_signature
 
-Sizes = dict[str, int | None]
 NOTHING = Tensor((), "")
+FLOATS = ("float32", "float16")
 
 
 def prepare(model: Model, frames: int = 0, in_steps: bool = False) -> tuple[PreparedNetwork, ...]:
@@ -55,126 +56,142 @@ def _stepwise(network: PreparedNetwork, card: ModelCard) -> PreparedNetwork:
 
 
 def examine(model: Model, frames: int = 0) -> tuple[tuple[PreparedNetwork, ...], list[str]]:
-    """Return the card's networks, and every disagreement between the card and its files.
+    """Return the card's networks, and every disagreement between the card and its files; the networks work if none.
 
     Raises HarError when a file is missing or is no network.
     """
     card, length, labels = model.card, model.card.window_frames(frames), len(model.labels())
     if card.network is not None:
-        clip = _Examination(model, "network", card.network)
-        clip.takes_frames(card.input, length)
-        clip.gives_classes(labels)
-        return (clip.prepared(card.outputs),), clip.wrong
-    encoder, decoder = (_Examination(model, role, getattr(card, role)) for role in ("encoder", "decoder"))
-    encoder.takes_frames(card.input, length)
-    decoder.takes_embeddings(length, encoder.outputs_per_input())
-    decoder.gives_classes(labels)
-    return (encoder.prepared("embedding"), decoder.prepared(card.outputs)), encoder.wrong + decoder.wrong
+        clip, wrong = _read(model, "network", card.network)
+        wrong += [*_wrong_frames(clip, card.input, length), *_wrong_classes(clip, labels)]
+        return (_takes_frames(clip, card.input, length, card.outputs),), wrong
+    (encoder, wrong_encoder), (decoder, wrong_decoder) = (
+        _read(model, role, getattr(card, role)) for role in ("encoder", "decoder")
+    )
+    width = _outputs_per_input(encoder.output) or (decoder.input.shape[-1] if decoder.input.shape else None)
+    wrong = [
+        *(*wrong_encoder, *_wrong_frames(encoder, card.input, length)),
+        *(*wrong_decoder, *_wrong_embeddings(decoder, length, width), *_wrong_classes(decoder, labels)),
+    ]
+    networks = (
+        _takes_frames(encoder, card.input, length, "embedding"),
+        _prepared(decoder, (length, width or 0), None, card.outputs),
+    )
+    return networks, wrong
 
 
-class _Examination:
-    """One network of a card; `wrong` gathers what does not fit."""
+@dataclass(frozen=True)
+class _Network:
+    """A network of a card, as its file has it. input, output: NOTHING, and the name "", where none can be chosen."""
 
-    def __init__(self, model: Model, role: str, network: NetworkFile) -> None:
-        self.wrong: list[str] = []
-        self._role = role
-        self._name = model.card.name if role == "network" else f"{model.card.name}-{role}"
-        self._path: Path = model.network_path(network)
-        signature = read_signature(self._path)
-        self._input_blob, self._input = self._choose("input", signature.inputs, network.input)
-        self._output_blob, self._output = self._choose("output", signature.outputs, network.output)
-        self.wrong += [
-            f"{role} needs a second input, {name!r}" for name in signature.inputs if self._input_blob not in ("", name)
-        ]
-        if self._output is not NOTHING and self._output.type not in ("float32", "float16"):
-            self.wrong.append(f"{role} gives {self._output.type}, where float32 or float16 can be")
-        self._spec: InputSpec | None = None
-        self._shape: tuple[int, ...] = ()
+    role: str
+    name: str
+    path: Path
+    input_blob: str
+    input: Tensor
+    output_blob: str
+    output: Tensor
 
-    def _choose(self, what: str, tensors: dict[str, Tensor], name: str | None) -> tuple[str, Tensor]:
-        names = ", ".join(map(repr, tensors))
-        if not tensors:
-            self.wrong.append(f"{self._role} has no {what}")
-        elif name is None and len(tensors) > 1 and what == "output":
-            self.wrong.append(f"{self._role} has several outputs, {names}; name one in {self._role}.output")
-        elif name is not None and name not in tensors:
-            self.wrong.append(f"{self._role} has no {what} {name!r}, it has {names}")
-        else:
-            chosen = name if name is not None else next(iter(tensors))
-            return chosen, tensors[chosen]
-        return "", NOTHING
 
-    def takes_frames(self, spec: InputSpec, length: int) -> None:
-        """Compare the input with the card's."""
-        self._spec = spec
-        clip = "T" in spec.layout
-        self._shape = (*([length] if clip else []), spec.height, spec.width, COLOURS)
-        self._compare(spec.layout, {"T": length, "C": COLOURS, "H": spec.height, "W": spec.width})
-        unscaled = spec.range == (0, 255) and set(spec.mean) == {0} and set(spec.std) == {1} and spec.colour == "rgb"
-        if self._input.type == "uint8" and not unscaled:
-            self.wrong.append(
-                f"{self._role} takes uint8, which needs colour rgb and range [0, 255] without mean or std"
-            )
-        elif self._input is not NOTHING and self._input.type not in ("uint8", "float32", "float16"):
-            self.wrong.append(f"{self._role} takes {self._input.type}, where float32, float16 or uint8 can be")
+def _read(model: Model, role: str, network: NetworkFile) -> tuple[_Network, list[str]]:
+    """Read a file and choose its tensors; also return what hinders that. Raises HarError."""
+    path = model.network_path(network)
+    signature = read_signature(path)
+    input_blob, wrong = _chosen(role, "input", signature.inputs, network.input)
+    output_blob, wrong_output = _chosen(role, "output", signature.outputs, network.output)
+    output = signature.outputs.get(output_blob, NOTHING)
+    wrong += wrong_output
+    wrong += [f"{role} needs a second input, {name!r}" for name in signature.inputs if input_blob not in ("", name)]
+    if output is not NOTHING and output.type not in FLOATS:
+        wrong.append(f"{role} gives {output.type}, where float32 or float16 can be")
+    name = model.card.name if role == "network" else f"{model.card.name}-{role}"
+    taken = signature.inputs.get(input_blob, NOTHING)
+    return _Network(role, name, path, input_blob, taken, output_blob, output), wrong
 
-    def takes_embeddings(self, length: int, width: int | None) -> None:
-        """Compare the input with length×width embeddings."""
-        if self._input is not NOTHING and self._input.type not in ("float32", "float16"):
-            self.wrong.append(f"{self._role} takes {self._input.type}, where float32 or float16 can be")
-        if width is None:
-            width = self._input.shape[-1] if self._input.shape else None
-        if width is None:
-            self.wrong.append(
-                f"{self._role} and encoder do not say how long an embedding is; export one with fixed sizes"
-            )
-        self._shape = (length, width or 0)
-        self._compare("NTD", {"T": length, "D": width})
 
-    def _compare(self, axes: str, expected: Sizes) -> None:
-        shape = self._input.shape
-        if self._input is NOTHING:
-            return
-        if len(shape) != len(axes):
-            self.wrong.append(f"{self._role}'s input is {self._input}, which has not the axes {axes}")
-            return
-        found = dict(zip(axes, shape, strict=True))
-        for axis, size in expected.items():
-            if axis in found and found[axis] not in (None, size) and size is not None:
-                self.wrong.append(f"{self._role}'s input has {axis} = {found[axis]} ({self._input}), {size} expected")
-        if found["N"] not in (None, 1):
-            self.wrong.append(
-                f"{self._role} takes batches of {found['N']} only; export it for batches of 1 or any size"
-            )
+def _chosen(role: str, what: str, tensors: dict[str, Tensor], name: str | None) -> tuple[str, list[str]]:
+    """Return the tensor that the card names, or the first; "" and why where there is none to choose."""
+    names = ", ".join(map(repr, tensors))
+    if not tensors:
+        return "", [f"{role} has no {what}"]
+    if name is None and len(tensors) > 1 and what == "output":
+        return "", [f"{role} has several outputs, {names}; name one in {role}.output"]
+    if name is not None and name not in tensors:
+        return "", [f"{role} has no {what} {name!r}, it has {names}"]
+    return next(iter(tensors)) if name is None else name, []
 
-    def outputs_per_input(self) -> int | None:
-        """Return how many numbers the network gives for one input, None when the file does not say."""
-        sizes = self._output.shape[1:]
-        return None if not sizes or None in sizes else math.prod(size for size in sizes if size)
 
-    def gives_classes(self, labels: int) -> None:
-        """Compare the output with the number of labels."""
-        if self._output is NOTHING:
-            return
-        shape = self._output.shape
-        if len(shape) < 2 or any(size not in (None, 1) for size in (shape[0], *shape[2:])):
-            self.wrong.append(f"{self._role}'s output is {self._output}, where N×classes is expected")
-        elif shape[1] not in (None, labels):
-            self.wrong.append(f"{self._role} gives {shape[1]} classes, but there are {labels} labels")
+def _wrong_frames(network: _Network, spec: InputSpec, length: int) -> Iterator[str]:
+    """Compare a network's input with the card's."""
+    yield from _wrong_axes(network, spec.layout, {"T": length, "C": COLOURS, "H": spec.height, "W": spec.width})
+    unscaled = spec.range == (0, 255) and set(spec.mean) == {0} and set(spec.std) == {1} and spec.colour == "rgb"
+    taken = network.input
+    if taken.type == "uint8" and not unscaled:
+        yield f"{network.role} takes uint8, which needs colour rgb and range [0, 255] without mean or std"
+    elif taken is not NOTHING and taken.type not in ("uint8", *FLOATS):
+        yield f"{network.role} takes {taken.type}, where float32, float16 or uint8 can be"
 
-    def prepared(self, output: Output) -> PreparedNetwork:
-        """Return the network; it is of use if nothing is wrong."""
-        return PreparedNetwork(
-            name=self._name,
-            path=self._path,
-            input_blob=self._input_blob,
-            output_blob=self._output_blob,
-            shape=self._shape,
-            type="float32" if self._spec is None else "uint8",
-            spec=self._spec,
-            input_type=self._input.type,
-            output_type=self._output.type,
-            output_rank=len(self._output.shape),
-            output=output,
-            single=bool(self._input.shape) and self._input.shape[0] == 1,
-        )
+
+def _wrong_embeddings(network: _Network, length: int, width: int | None) -> Iterator[str]:
+    """Compare a decoder's input with length×width embeddings."""
+    if network.input is not NOTHING and network.input.type not in FLOATS:
+        yield f"{network.role} takes {network.input.type}, where float32 or float16 can be"
+    if width is None:
+        yield f"{network.role} and encoder do not say how long an embedding is; export one with fixed sizes"
+    yield from _wrong_axes(network, "NTD", {"T": length, "D": width})
+
+
+def _wrong_axes(network: _Network, axes: str, expected: dict[str, int | None]) -> Iterator[str]:
+    """Compare the sizes of an input with what is expected of its axes; None fits all."""
+    role, taken = network.role, network.input
+    if taken is NOTHING:
+        return
+    if len(taken.shape) != len(axes):
+        yield f"{role}'s input is {taken}, which has not the axes {axes}"
+        return
+    found = dict(zip(axes, taken.shape, strict=True))
+    for axis, size in expected.items():
+        if axis in found and found[axis] not in (None, size) and size is not None:
+            yield f"{role}'s input has {axis} = {found[axis]} ({taken}), {size} expected"
+    if found["N"] not in (None, 1):
+        yield f"{role} takes batches of {found['N']} only; export it for batches of 1 or any size"
+
+
+def _wrong_classes(network: _Network, labels: int) -> Iterator[str]:
+    """Compare a network's output with the number of labels."""
+    given = network.output
+    if given is NOTHING:
+        return
+    shape = given.shape
+    if len(shape) < 2 or any(size not in (None, 1) for size in (shape[0], *shape[2:])):
+        yield f"{network.role}'s output is {given}, where N×classes is expected"
+    elif shape[1] not in (None, labels):
+        yield f"{network.role} gives {shape[1]} classes, but there are {labels} labels"
+
+
+def _outputs_per_input(output: Tensor) -> int | None:
+    """Return how many numbers a network gives for one input, None when the file does not say."""
+    sizes = output.shape[1:]
+    return None if not sizes or None in sizes else math.prod(size for size in sizes if size)
+
+
+def _takes_frames(network: _Network, spec: InputSpec, length: int, output: Output) -> PreparedNetwork:
+    clip = [length] if "T" in spec.layout else []
+    return _prepared(network, (*clip, spec.height, spec.width, COLOURS), spec, output)
+
+
+def _prepared(network: _Network, shape: tuple[int, ...], spec: InputSpec | None, output: Output) -> PreparedNetwork:
+    return PreparedNetwork(
+        name=network.name,
+        path=network.path,
+        input_blob=network.input_blob,
+        output_blob=network.output_blob,
+        shape=shape,
+        type="float32" if spec is None else "uint8",
+        spec=spec,
+        input_type=network.input.type,
+        output_type=network.output.type,
+        output_rank=len(network.output.shape),
+        output=output,
+        single=bool(network.input.shape) and network.input.shape[0] == 1,
+    )
