@@ -17,6 +17,7 @@ from har_ros.evaluate.plan import Job
 from har_ros.evaluate.replay import Counts
 from har_ros.recordings.bag import Bag
 from har_ros.stats import metrics
+from har_ros.truth.labelling import COVERAGE
 from har_ros.truth.segments import Classes, Segment, join, segments_of_topic
 
 logger = logging.getLogger(__name__)
@@ -28,13 +29,13 @@ FORMAT = "har_ros metrics 1"
 class Truth:
     """What is known of the recordings. label_map: see truth.join. topic: of Classification in the bags, or empty.
 
-    coverage: see judge.
+    coverage: see truth.labelling.
     """
 
     segments: tuple[Segment, ...] = ()
     label_map: Mapping[str, object] = dataclasses.field(default_factory=dict)
     topic: str = ""
-    coverage: float = 0.5
+    coverage: float = COVERAGE
 
     def check(self, jobs: Sequence[Job], labels: Sequence[str]) -> None:
         """Raise HarError when a name is no class, or nothing is said of the recordings, before the work begins."""

@@ -1,8 +1,6 @@
-"""Windows against truth: what each window should have said, and which belong together.
+"""Windows against truth: what each window should have said (see truth.labelling), and which belong together.
 
-A window has the labels of the segments with which it shares at least the `coverage` of the shorter of the two. One that
-shares less, but something, is an edge and is not judged; one that shares nothing is background. A camera of which the
-truth says nothing is not judged at all.
+Windows at the edge of a segment are not judged, nor those of a camera of which the truth says nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ import numpy as np
 from har_ros.evaluate.results import RANKED, Window
 from har_ros.recordings.recording import SECOND
 from har_ros.stats.metrics import NOTHING, OTHER, Bools, Floats, Ints
+from har_ros.truth.labelling import overlap
 from har_ros.truth.segments import Classes, Segment
 
 LABELLED, BACKGROUND, EDGE, UNJUDGED = range(4)
@@ -119,13 +118,11 @@ def judge(
         if reach is None or first >= reach:
             number += 1
         reach = max(last, reach or last)
-        shared = np.minimum(end, last) - np.maximum(start, first)
-        meets = (shared > 0) | ((start == end) & (first <= start) & (start < last))
-        has = meets & (shared >= coverage * np.minimum(end - start, last - first))
-        truth[has, index] = True
-        touched |= meets
-        cluster[has & (cluster < 0)] = number
-        inside.append((first, last, index, number, np.flatnonzero(meets & (end >= first))))
+        _, touches, labelled = overlap(start, end, first, last, coverage)
+        truth[labelled, index] = True
+        touched |= touches
+        cluster[labelled & (cluster < 0)] = number
+        inside.append((first, last, index, number, np.flatnonzero(touches)))
     kind = np.where(truth.any(axis=1), LABELLED, np.where(touched, EDGE, BACKGROUND if spans else UNJUDGED))
     blocks = (end - track.first) // round(BLOCK * SECOND)
     for block in np.unique(blocks[cluster < 0]):

@@ -1,10 +1,11 @@
-"""Windows with labels: which windows of a recording show what, by the rule of the evaluation."""
+"""Windows with labels: which windows of a recording teach what, by the rule of truth.labelling."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,13 @@ from har_ros.errors import ConfigurationError
 from har_ros.learning.dataset import Material, labels_of
 from har_ros.learning.embed import Windows
 from har_ros.recordings.recording import SECOND
+from har_ros.truth.labelling import overlap
 from har_ros.truth.segments import NONE, Segment
 
-COVERAGE = 0.5
-"""Part of a window, or of a shorter segment, that the two share when the window has the segment's label."""
 BLOCK = 10 * SECOND
 """Of background, which counts as one clip."""
+NOBODY = -1
+"""The owner of a window that no segment labels."""
 
 
 @dataclass(frozen=True)
@@ -166,29 +168,62 @@ def _whole(material: Material, seen: Windows) -> list[_Found]:
 
 
 def _of_segments(material: Material, seen: Windows, background: bool) -> list[_Found]:
-    """Give each window to the segment of which it shares most; what touches none is background."""
+    """Give each window to the segment of which it shares most, to one of "none" only where it shows no action.
+
+    One that shows two actions teaches neither. One that is in no segment and touches no action is background.
+    """
     own = [segment for segment in material.segments if segment.concerns(segment.bag, seen.camera)]
     found = [_of_segment(material.name, segment, seen.first) for segment in own]
-    rest: dict[int, _Found] = {}
-    for index, (start, end) in enumerate(zip(seen.start.tolist(), seen.end.tolist(), strict=True)):
-        start, end = start - seen.first, end - seen.first
-        shared = [min(end, one.end) - max(start, one.start) for one in found]
-        has = [
-            (one.label != NONE, part, one)
-            for one, part in zip(found, shared, strict=True)
-            if part > 0 and part >= COVERAGE * min(end - start, one.end - one.start)
-        ]
-        if has:
-            real = {one.label for is_real, _, one in has if is_real}
-            if len(real) < 2:  # one that shows two actions teaches neither
-                max(has, key=lambda item: item[:2])[2].windows.append(index)
-        elif background and not any(part > 0 and one.label != NONE for part, one in zip(shared, found, strict=True)):
-            block = start // BLOCK
-            name = f"{material.name} background from {block * BLOCK // SECOND} s"
-            stretch = rest.setdefault(block, _Found(name, NONE, start, end, []))
-            stretch.windows.append(index)
-            stretch.end = end
-    return [*found, *rest.values()]
+    start, end = seen.start - seen.first, seen.end - seen.first
+    actions = [one for one in found if one.label != NONE]
+    pauses = [one for one in found if one.label == NONE]
+    by_action, by_pause = _claims(actions, start, end), _claims(pauses, start, end)
+    for number, one in enumerate(actions):
+        one.windows += np.flatnonzero((by_action.owner == number) & ~by_action.disputed).tolist()
+    idle = by_action.owner == NOBODY
+    for number, one in enumerate(pauses):
+        one.windows += np.flatnonzero((by_pause.owner == number) & idle).tolist()
+    free = np.flatnonzero(idle & (by_pause.owner == NOBODY) & ~by_action.touched)
+    return [*found, *(_stretches(material.name, start, end, free) if background else [])]
+
+
+class _Claims(NamedTuple):
+    """Which segments have which of n windows.
+
+    owner: number of the segment of which a window shares most, NOBODY where none labels it. disputed: whether segments
+    of several labels do. touched: whether any shares something.
+    """
+
+    owner: NDArray[np.int64]
+    disputed: NDArray[np.bool_]
+    touched: NDArray[np.bool_]
+
+
+def _claims(segments: Sequence[_Found], start: NDArray[np.int64], end: NDArray[np.int64]) -> _Claims:
+    owner, most = np.full(len(start), NOBODY), np.full(len(start), -1)
+    touched = np.zeros(len(start), bool)
+    shows = {one.label: np.zeros(len(start), bool) for one in segments}
+    for number, one in enumerate(segments):
+        shared, touches, labelled = overlap(start, end, one.start, one.end)
+        touched |= touches
+        shows[one.label] |= labelled
+        more = labelled & (shared > most)
+        owner[more], most[more] = number, shared[more]
+    return _Claims(owner, sum(shows.values(), np.zeros(len(start), np.int64)) > 1, touched)
+
+
+def _stretches(
+    name: str, start: NDArray[np.int64], end: NDArray[np.int64], background: NDArray[np.int64]
+) -> list[_Found]:
+    """Return the windows of the background, which have these numbers, in stretches of BLOCK."""
+    found: dict[int, _Found] = {}
+    for index in background.tolist():
+        block = int(start[index]) // BLOCK
+        called = f"{name} background from {block * BLOCK // SECOND} s"
+        stretch = found.setdefault(block, _Found(called, NONE, int(start[index]), 0, []))
+        stretch.windows.append(index)
+        stretch.end = int(end[index])
+    return list(found.values())
 
 
 def _of_segment(name: str, segment: Segment, first: int) -> _Found:

@@ -15,11 +15,11 @@ SECOND = 1_000_000_000
 STEP, SPAN = 0.5, 1.0
 
 
-def windows(seconds=20, camera="/video", first=0):
+def windows(seconds=20, camera="/video", first=0, span=SPAN):
     start = first + (np.arange(0, seconds - SPAN, STEP) * SECOND).astype(np.int64)
     number = np.arange(len(start), dtype=np.float32)[:, None, None]
     looks = np.zeros((len(start), 4, 16, 16), np.uint8)
-    return Windows(camera, first, start, start + round(SPAN * SECOND), number, looks)
+    return Windows(camera, first, start, start + round(span * SECOND), number, looks)
 
 
 def material(name, *segments, label=None, group=None):
@@ -27,8 +27,8 @@ def material(name, *segments, label=None, group=None):
     return Material(name, Path(name), group or name, label, own)
 
 
-def taught(materials, seconds=20, background=True):
-    return gather(materials, {m.path: [windows(seconds)] for m in materials}, background)
+def taught(materials, seconds=20, background=True, span=SPAN):
+    return gather(materials, {m.path: [windows(seconds, span=span)] for m in materials}, background)
 
 
 TWO = [
@@ -40,12 +40,16 @@ TWO = [
 @given(
     st.lists(st.tuples(st.integers(0, 72), st.integers(1, 24), st.sampled_from(["wave", "sit", "none"])), max_size=5),
     st.booleans(),
+    st.sampled_from([SPAN, 0.0]),
 )
-def test_windows_have_the_labels_of_the_rule(drawn, background):
-    """Against the rule by brute force: half of the shorter is shared; two actions or a touch teach nothing."""
+def test_windows_have_the_labels_of_the_rule(drawn, background, span):
+    """Against the rule by brute force: half of the shorter is shared; two actions or a touch teach nothing.
+
+    A window of one frame, whose span is 0, is in a segment or not.
+    """
     segments = [(start / 4, (start + length) / 4, label) for start, length, label in drawn]
     materials = [material("a", *segments), *(material(name, *own) for name, *own in TWO)]
-    samples = taught(materials, background=background)
+    samples = taught(materials, background=background, span=span)
     labels = [samples.labels[label] for label in samples.classes[samples.example]]
     paths = [samples.examples[i].path.name for i in samples.example]
     found = {
@@ -55,11 +59,11 @@ def test_windows_have_the_labels_of_the_rule(drawn, background):
     }
     expected = {}
     for number in range(len(windows().start)):
-        start, end = number * STEP, number * STEP + SPAN
-        shares = [(min(end, e) - max(start, s), min(SPAN, e - s), label) for s, e, label in segments]
-        has = {label for share, shorter, label in shares if share > 0 and share >= shorter / 2}
+        start, end = number * STEP, number * STEP + span
+        near = [(s, e, label) for s, e, label in segments if (s < end and start < e if span else s <= start < e)]
+        has = {label for s, e, label in near if min(end, e) - max(start, s) >= min(span, e - s) / 2}
         real = has - {"none"}
-        touched = any(share > 0 and label != "none" for share, _, label in shares)
+        touched = any(label != "none" for _, _, label in near)
         if len(real) == 1:
             expected[number] = real.pop()
         elif not real and ("none" in has or (background and not touched)):
