@@ -1,14 +1,12 @@
 """Figures of judged windows, with confidence intervals by bootstrap over segments.
 
-Samples are drawn of clusters: overlapping segments with their windows, and pieces of background. Windows of one segment
-are not independent, so they are drawn together (a cluster bootstrap; Field and Welsh, JRSS B 69, 2007). False alarms
-are few, often none, of which nothing can be drawn: their rate has its exact interval.
+Samples are drawn of clusters: overlapping segments with their windows, and pieces of background. False alarms are few,
+often none, of which nothing can be drawn: their rate has its exact interval.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,13 +16,11 @@ import numpy as np
 from har_ros.evaluate.judge import BACKGROUND, LABELLED, Judged, JudgedSegment
 from har_ros.evaluate.results import RANKED
 from har_ros.stats import metrics
+from har_ros.stats.intervals import Bootstrap, interval, rate
 from har_ros.stats.metrics import NOTHING, THRESHOLDS, Bools, Floats, Ints
 
-SAMPLES = 1000
 AP_SAMPLES = 200
 """Of average precision, which takes all windows each time."""
-LEVEL = 95.0
-"""Percent of the samples that an interval holds."""
 HOUR = 3600.0
 
 
@@ -48,15 +44,7 @@ class Pool:
         names, places = np.unique(_joined(clusters, (0,), np.int64), return_inverse=True)
         self.cluster: Ints = places[: len(self.kind)]
         self.segment_cluster: Ints = places[len(self.kind) :]
-        self.clusters = len(names)
-
-    @cached_property
-    def samples(self) -> Floats:
-        """How often each cluster is drawn: SAMPLES×clusters."""
-        if not self.clusters:
-            return np.ones((SAMPLES, 0))
-        chances = np.full(self.clusters, 1 / self.clusters)
-        return np.random.default_rng(0).multinomial(self.clusters, chances, SAMPLES).astype(np.float64)
+        self.bootstrap = Bootstrap(len(names))
 
     @property
     def predicted(self) -> Ints:
@@ -77,36 +65,16 @@ class Pool:
         """Windows in which nothing that counts happens."""
         return np.asarray(self.kind == BACKGROUND)
 
-    def tally(self, values: Any) -> Floats:
-        """Return the sum of a value of the windows (n or n×C) in each cluster."""
-        values = np.asarray(values, np.float64)
-        sums = np.zeros((self.clusters, *values.shape[1:]))
-        np.add.at(sums, self.cluster, values)
-        return sums
+    def of_windows(self, values: Any) -> Floats:
+        """Return the sum of a value of the windows (n or n×C): of all, then of each sample."""
+        return self._summed(self.bootstrap.tally(values, self.cluster))
 
-    def by_segment(self, values: Any) -> Floats:
-        """Return the sum of a value of the segments in each cluster."""
-        return np.asarray(np.bincount(self.segment_cluster, np.asarray(values, np.float64), self.clusters), np.float64)
-
-    def interval(self, figure: Callable[..., Floats], *tallies: Floats) -> dict[str, float]:
-        """Return a figure of sums over clusters: for all, and the ends of its interval over the samples."""
-        return self.drawn(figure(*(self._summed(tally) for tally in tallies)))
-
-    def drawn(self, values: Floats) -> dict[str, float]:
-        """Return a figure, whose first value is that of all clusters, with the interval of the others, the samples'.
-
-        NaN where there is one cluster only, or no sample that is a number.
-        """
-        low = high = np.nan
-        if self.clusters > 1 and len(values) > 1:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: then there is no interval
-                low, high = np.nanpercentile(values[1:], ((100 - LEVEL) / 2, (100 + LEVEL) / 2))
-        return {"value": float(values[0]), "low": float(low), "high": float(high)}
+    def of_segments(self, values: Any) -> Floats:
+        """Return the sum of a value of the segments: of all, then of each sample."""
+        return self._summed(self.bootstrap.tally(values, self.segment_cluster))
 
     def _summed(self, tally: Floats) -> Floats:
-        """Return the sum of a tally over all clusters, then over each sample."""
-        return np.concatenate([tally.sum(axis=0)[None], np.tensordot(self.samples, tally, 1)])
+        return np.concatenate([tally.sum(axis=0)[None], np.tensordot(self.bootstrap.weights[1:], tally, 1)])
 
     @cached_property
     def first_is_right(self) -> Bools:
@@ -120,7 +88,7 @@ class Pool:
         window, true, said, weight = metrics.cases(self.truth[judged], self.predicted[judged])
         cluster = self.cluster[judged][window]
         kinds = (((true == said) & (said >= 0), true), (said >= 0, said), (true < self.count, true))
-        sums = np.zeros((3, self.clusters, self.count))
+        sums = np.zeros((3, self.bootstrap.groups, self.count))
         for number, (where, place) in enumerate(kinds):
             np.add.at(sums[number], (cluster[where], place[where]), weight[where])
         return self._summed(sums[0]), self._summed(sums[1]), self._summed(sums[2])
@@ -129,7 +97,7 @@ class Pool:
     def average_precisions(self) -> Floats:
         """Of each class: for all windows, then for each of AP_SAMPLES samples; NaN without a true window."""
         judged = np.flatnonzero(self.labelled | self.background)
-        weights = np.concatenate([np.ones((1, self.clusters)), self.samples[:AP_SAMPLES]])
+        weights = self.bootstrap.weights[: 1 + AP_SAMPLES]
         result = np.zeros((len(weights), self.count))
         for label in range(self.count):
             relevant, scores = self.truth[judged, label], self.scores[judged, label]
@@ -141,32 +109,32 @@ class Pool:
 
 def figures(pool: Pool) -> dict[str, Any]:
     """Return the figures that sum up a pool; each with value, low and high."""
-    labelled, count = pool.labelled, pool.tally(pool.labelled)
+    labelled, count = pool.labelled, pool.of_windows(pool.labelled)
     precision, recall, f1 = (
-        pool.drawn(metrics.macro(values, pool.class_sums[2]))
-        for values in metrics.precision_recall_f1(*pool.class_sums)
+        interval(metrics.macro(values, pool.class_sums[2])) for values in metrics.precision_recall_f1(*pool.class_sums)
     )
-    segments = pool.by_segment([1] * len(pool.segments))
+    segments = pool.of_segments([1] * len(pool.segments))
     delays = np.array([segment.delay for segment in pool.segments])
     found = np.isfinite(delays)
-    weights = np.concatenate([np.ones((1, pool.clusters)), pool.samples])[:, pool.segment_cluster[found]]
+    weights = pool.bootstrap.weights[:, pool.segment_cluster[found]]
     aps = pool.average_precisions
     error = metrics.calibration_error(pool.score[labelled], pool.first_is_right[labelled])
-    seconds = pool.tally(pool.duration * ~pool.accepted)
+    top5 = labelled & metrics.hits(pool.truth, pool.ranked, 5)
+    below = pool.of_windows(pool.duration * ~pool.accepted)
     alarms, hours = int(pool.alarms(pool.predicted).sum()), float((pool.duration * pool.background).sum() / HOUR)
     return {
-        "top1": pool.interval(metrics.ratio, pool.tally(labelled & pool.first_is_right), count),
-        "top5": pool.interval(metrics.ratio, pool.tally(labelled & metrics.hits(pool.truth, pool.ranked, 5)), count),
+        "top1": interval(metrics.ratio(pool.of_windows(labelled & pool.first_is_right), count)),
+        "top5": interval(metrics.ratio(pool.of_windows(top5), count)),
         "macro_precision": precision,
         "macro_recall": recall,
         "macro_f1": f1,
-        "map": pool.drawn(metrics.ratio(np.nansum(aps, axis=1), np.isfinite(aps).sum(axis=1))),
-        "segment_accuracy": pool.interval(metrics.ratio, pool.by_segment([s.vote for s in pool.segments]), segments),
-        "delay": pool.drawn(metrics.weighted_median(delays[found], weights)),
-        "never_right": pool.interval(metrics.ratio, pool.by_segment(~found), segments),
-        "false_alarms_per_hour": metrics.rate(alarms, hours, LEVEL),
-        "time_below_threshold": pool.interval(metrics.ratio, seconds, pool.tally(pool.duration)),
-        "calibration_error": pool.drawn(np.array([error])),
+        "map": interval(metrics.ratio(np.nansum(aps, axis=1), np.isfinite(aps).sum(axis=1))),
+        "segment_accuracy": interval(metrics.ratio(pool.of_segments([s.vote for s in pool.segments]), segments)),
+        "delay": interval(metrics.weighted_median(delays[found], weights)),
+        "never_right": interval(metrics.ratio(pool.of_segments(~found), segments)),
+        "false_alarms_per_hour": rate(alarms, hours),
+        "time_below_threshold": interval(metrics.ratio(below, pool.of_windows(pool.duration))),
+        "calibration_error": interval(np.array([error])),
         "windows": {
             "run": len(pool.kind),
             "labelled": int(labelled.sum()),
@@ -208,7 +176,7 @@ def per_class(pool: Pool, names: Sequence[str]) -> list[dict[str, Any]]:
             "label": name,
             "windows": float(pool.class_sums[2][0, index]),
             "segments": sum(segment.label == index for segment in pool.segments),
-            **{figure: pool.drawn(values[:, index]) for figure, values in columns.items()},
+            **{figure: interval(values[:, index]) for figure, values in columns.items()},
         }
         for index, name in enumerate(names)
     ]

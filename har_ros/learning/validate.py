@@ -13,13 +13,12 @@ from har_ros.learning import head as heads
 from har_ros.learning.head import Choice, Floats, Fold, Ints
 from har_ros.learning.samples import Samples
 from har_ros.stats import metrics
+from har_ros.stats.intervals import Bootstrap, interval
 
 SIZES = (5, 10, 20, 50, 100, 200, 500)
 """Clips per class of the learning curve."""
 REPEATS, DRAWN = 5, 50
 """Draws of so many clips in each fold: REPEATS, or fewer where they come to more than DRAWN clips of a class."""
-BOOTSTRAP = 1000
-LEVEL = 95
 MOST_CLASSES, FEW_CLASSES = 10, 3
 """For which it is tried what half of the clips would do; REPEATS times only for few, since it takes time."""
 Tell = Callable[[str], None]
@@ -61,8 +60,7 @@ def figures(samples: Samples, probabilities: Floats) -> dict[str, Any]:
     """Return the figures, each with value, low and high: of all, and of each class."""
     classes, count = samples.classes, len(samples.labels)
     said = probabilities.argmax(axis=1)
-    draw = Draws(samples.groups)
-    right, told, true = (draw.sums(one) for one in _one_hot(classes, said, count))
+    right, told, true = (_sums(samples, one) for one in _one_hot(classes, said, count))
     precision, recall, f1 = metrics.precision_recall_f1(right, told, true)
     per_class = [
         {
@@ -101,15 +99,13 @@ def log_loss(samples: Samples, probabilities: Floats) -> dict[str, float]:
     classes, count = samples.classes, len(samples.labels)
     weights = 1 / np.bincount(classes, minlength=count)[classes]
     losses = -np.log(np.maximum(probabilities[np.arange(len(classes)), classes], np.finfo(np.float32).tiny))
-    draw = Draws(samples.groups)
-    figure = interval(metrics.ratio(draw.sums(weights * losses), draw.sums(weights)))
+    figure = interval(metrics.ratio(_sums(samples, weights * losses), _sums(samples, weights)))
     return {**figure, "guessing": float(np.log(count))}
 
 
 def learning_curve(samples: Samples, validation: Validation, tell: Tell = lambda what: None) -> list[dict[str, Any]]:
     """Return the accuracy when so many clips of each class are taught, drawn REPEATS times in each fold."""
     most = max(int(np.bincount(samples.classes[train]).max()) for train, _ in validation.folds)
-    draw = Draws(samples.groups)
     rows = []
     for size in (*(size for size in SIZES if size < most), most):
         tell(f"learning curve, {size} clips per class")
@@ -119,7 +115,7 @@ def learning_curve(samples: Samples, validation: Validation, tell: Tell = lambda
         for _ in range(repeats):
             taught = [(_some(samples, train, size, chosen), test) for train, test in validation.folds]
             right += (_said(samples, validation, taught) == samples.classes) / repeats
-        accuracy = interval(metrics.ratio(draw.sums(right), draw.sums(np.ones(len(right)))))
+        accuracy = interval(metrics.ratio(_sums(samples, right), _sums(samples, np.ones(len(right)))))
         rows.append({"clips_per_class": size, "accuracy": accuracy})
     return rows
 
@@ -143,32 +139,11 @@ def gains(samples: Samples, validation: Validation, tell: Tell = lambda what: No
     return sorted(rows, key=lambda row: -float(row["cost_of_half"]))
 
 
-class Draws:
-    """Bootstrap samples of the groups, the same for all figures of the same groups; none of a single group."""
-
-    def __init__(self, groups: NDArray[np.str_]) -> None:
-        names, self._group = np.unique(groups, return_inverse=True)
-        rng = np.random.default_rng(0)
-        drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), BOOTSTRAP * (len(names) > 1))
-        self._weights = np.concatenate([np.ones((1, len(names))), drawn])
-
-    def sums(self, values: Any) -> Floats:
-        """Return the sum of values of the examples (m or m×C): of all, then of each sample."""
-        values = np.asarray(values, np.float64)
-        tally = np.zeros((self._weights.shape[1], *values.shape[1:]))
-        np.add.at(tally, self._group, values)
-        return np.tensordot(self._weights, tally, 1)
-
-
-def interval(values: Floats) -> dict[str, float]:
-    """Return a figure of all and the ends of its LEVEL % interval, NaN without samples.
-
-    values: of all, then of each sample.
-    """
-    low = high = np.nan
-    if len(values) > 1:
-        low, high = np.nanpercentile(values[1:], ((100 - LEVEL) / 2, (100 + LEVEL) / 2))
-    return {"value": float(values[0]), "low": float(low), "high": float(high)}
+def _sums(samples: Samples, values: Any) -> Floats:
+    """Return the sum of values of the examples (m or m×C): of all, then of each bootstrap sample of the groups."""
+    names, group = np.unique(samples.groups, return_inverse=True)
+    bootstrap = Bootstrap(len(names))
+    return np.asarray(np.tensordot(bootstrap.weights, bootstrap.tally(values, group), 1))
 
 
 def _one_hot(classes: Ints, said: Ints, count: int) -> Iterator[NDArray[np.bool_]]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -111,18 +110,6 @@ def calibration_error(confidence: Floats, right: Bools, bins: int = BINS) -> flo
     count, mean, share = reliability(confidence, right, bins)
     there = count > 0
     return float((count[there] * np.abs(mean[there] - share[there])).sum() / count.sum())
-
-
-def rate(events: int, duration: float, level: float) -> dict[str, float]:
-    """Return events per unit of time, with the exact interval of a Poisson process (Garwood, Biometrika 28, 1936).
-
-    That is: events are independent of each other. level: percent that the interval holds. NaN without duration.
-    """
-    if not duration:
-        return dict.fromkeys(("value", "low", "high"), float("nan"))
-    tail = (1 - level / 100) / 2
-    low, high = gammaincinv(events, tail) if events else 0.0, gammaincinv(events + 1, 1 - tail)
-    return {"value": events / duration, "low": float(low) / duration, "high": float(high) / duration}
 
 
 def ratio(numerator: Any, denominator: Any, otherwise: float = np.nan) -> Floats:
