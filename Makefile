@@ -29,11 +29,15 @@ test-finetune: install/.built $(VENV)/.finetune
 generate: install/.built
 	@$(ROS) && python dev/generate.py
 
+# Warnings are errors, and unknown references too; nothing is downloaded.
+docs: $(VENV)/.ready
+	@source $(VENV)/bin/activate && sphinx-build -W --keep-going -n -q docs build/docs && echo "build/docs/index.html"
+
 bench: install/.built
 	@$(ROS) && python benchmarks/run.py $(ARGS)
 
 quality: install/.built
-	@$(ROS) && python benchmarks/quality.py $(DATA) --plot docs/continual.png
+	@$(ROS) && python benchmarks/quality.py $(DATA) --plot docs/images/continual.png
 
 soak: install/.built
 	@$(ROS) && python benchmarks/soak.py --minutes $(MINUTES)

@@ -1,6 +1,6 @@
-"""Draws docs/smoothing.png: what smoothing and hysteresis make of I3D's answers on a real video.
+"""Draws docs/images/smoothing.png: what smoothing and hysteresis make of I3D's answers on a real video.
 
-python dev/draw_smoothing.py VIDEO docs/smoothing.png
+python dev/draw_smoothing.py VIDEO docs/images/smoothing.png
 """
 
 from __future__ import annotations

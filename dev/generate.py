@@ -1,16 +1,24 @@
-"""Writes what comes from the table of parameters: config/actionnet.yaml and docs/reference/parameters.md.
+"""Writes what comes from the table of parameters and from the commands' options.
+
+config/actionnet.yaml, docs/reference/parameters.md and docs/reference/commands.md.
 
 python dev/generate.py [--check]: with --check it ends with status 1 when a file is not as it would be written.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from unittest.mock import patch
 
 import yaml
+from sphinx.ext.autodoc.mock import mock
 
+from har_ros.commands.main import COMMANDS
+from har_ros.commands.main import main as actionnet
 from har_ros.settings import ACTIONNET, RECORD_ACTION, VIDEO_SOURCE, Parameter
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +34,23 @@ PAGE_HEAD = """\
 Made from the table in `har_ros/settings.py` by `make generate`. They are given with `ros2 launch` (`threshold:=0.3`),
 with `ros2 run … --ros-args -p threshold:=0.3`, in a parameter file, and with `ros2 param set` where they can change at
 run time. The options of `actionnet INPUT` have the same names: `--top-k` is `top_k`.
+"""
+COMMANDS_HEAD = """\
+# Commands
+
+Made from the commands' own options by `make generate`. `actionnet COMMAND --help` says the same.
+
+## Executables of the ROS package
+
+| `ros2 run har_ros …` | what |
+|---|---|
+| `actionnet` | the node; its parameters are in [Parameters](parameters.md#actionnet) |
+| `video_source` | plays videos as cameras; its parameters are in [Parameters](parameters.md#video_source) |
+| `record_action` | records clips to teach with; its [parameters](parameters.md#record_action) are also options |
+| `evaluate` | [actionnet evaluate](#actionnet-evaluate) |
+| `teach` | [actionnet teach](#actionnet-teach) |
+
+The command `actionnet` below needs no ROS.
 """
 
 
@@ -53,20 +78,64 @@ def _table(rows: Sequence[Parameter], name: str) -> str:
     for row in rows:
         cells = [f"`{row.name}`", f"`{row.default_text}`" if row.default_text else "", row.description, row.expected]
         cells += ["at run time" if row.at_run_time else "when configured"] if changes else []
-        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |")
+        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
     return "\n".join(lines) + "\n"
+
+
+def commands_page() -> str:
+    """Return docs/reference/commands.md."""
+    with mock(["torch", "lightning"]):  # what finetune needs only to run
+        parsers = [_parser([*words, "--help"]) for words in ([], *([name] for name in COMMANDS))]
+    return COMMANDS_HEAD + "".join(_sections(parser, parser.description or "") for parser in parsers)
+
+
+def _parser(words: list[str]) -> argparse.ArgumentParser:
+    """Return the parser that would print its help for this command line."""
+    with patch.object(argparse.ArgumentParser, "print_help", autospec=True) as print_help, suppress(SystemExit):
+        actionnet(words)
+    parser: argparse.ArgumentParser = print_help.call_args.args[0]
+    return parser
+
+
+def _sections(parser: argparse.ArgumentParser, description: str) -> str:
+    """Return what there is to say of a command, or of each of its subcommands."""
+    lines = [f"\n## {parser.prog}\n", f"{description}\n", "| argument | what |", "|---|---|"]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            said = {choice.dest: choice.help or "" for choice in action._choices_actions}
+            return "".join(_sections(child, f"{said[name].capitalize()}.") for name, child in action.choices.items())
+        if not isinstance(action, argparse._HelpAction):
+            text = (action.help or "").replace("(default: %(default)s)", "").replace("%%", "%").strip()
+            lines.append(f"| {_argument(action)} | {_cell(text)} |")
+    return "\n".join(lines if len(lines) > 4 else lines[:2]) + "\n"
+
+
+def _argument(action: argparse.Action) -> str:
+    value = str(action.metavar or (f"{{{','.join(action.choices)}}}" if action.choices else action.dest.upper()))
+    if not action.option_strings:
+        return f"`{_cell(value)}{' …' if action.nargs == '+' else ''}`"
+    shown = "" if action.nargs == 0 else f" {value}"
+    return ", ".join(f"`{_cell(option + shown)}`" for option in action.option_strings)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 def main() -> int:
     """Write the files, or check them. Returns the exit status."""
     status = 0
-    files = {"config/actionnet.yaml": parameter_file(), "docs/reference/parameters.md": page()}
+    files = {
+        "config/actionnet.yaml": parameter_file(),
+        "docs/reference/parameters.md": page(),
+        "docs/reference/commands.md": commands_page(),
+    }
     for name, text in files.items():
         path = ROOT / name
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
         if "--check" in sys.argv:
-            print(f"{name} is not what the table of parameters says; run: make generate")
+            print(f"{name} is not what the code says; run: make generate")
             status = 1
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
