@@ -6,6 +6,7 @@ import os
 import queue
 import re
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ AHEAD_OF_A_FILE = 8
 """Frames that are decoded ahead while the network works."""
 AHEAD_OF_A_CAMERA = 64
 """Frames of a camera that wait while the network works; the oldest make room."""
+LAST_FRAME = 1.0
+"""Seconds that a source which is left waits for the frame that is being decoded; a stream may hang."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,16 @@ class Source:
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode in a thread of its own. Raises VideoError behind the last good frame when the rest cannot be read."""
-        Thread(target=self._read, name="decoder", daemon=True).start()
+        decoder = Thread(target=self._read, name="decoder", daemon=True)
+        decoder.start()
+        leave = weakref.finalize(self, _leave, self._stopped, decoder)  # at the latest when Python ends
         try:
             while (item := self._queue.get()) is not None:
                 if isinstance(item, HarError):
                     raise item
                 yield item
         finally:
-            self._stopped.set()
+            leave()
 
     def _read(self) -> None:
         shape: tuple[int, ...] = ()
@@ -104,6 +109,12 @@ class Source:
                         self._queue.get_nowait()
                         self.dropped += 1
         return False
+
+
+def _leave(stopped: Event, decoder: Thread) -> None:
+    """End the decoding: a process that ends in the middle of it is aborted."""
+    stopped.set()
+    decoder.join(LAST_FRAME)
 
 
 def open_source(uri: str) -> Source:
