@@ -17,8 +17,8 @@ from unittest.mock import patch
 import yaml
 from sphinx.ext.autodoc.mock import mock
 
-from har_ros.commands.main import COMMANDS
 from har_ros.commands.main import main as actionnet
+from har_ros.commands.main import subcommands
 from har_ros.settings import ACTIONNET, RECORD_ACTION, VIDEO_SOURCE, Parameter
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +85,7 @@ def _table(rows: Sequence[Parameter], name: str) -> str:
 def commands_page() -> str:
     """Return docs/reference/commands.md."""
     with mock(["torch", "lightning"]):  # what finetune needs only to run
-        parsers = [_parser([*words, "--help"]) for words in ([], *([name] for name in COMMANDS))]
+        parsers = [_parser([*words, "--help"]) for words in ([], *([name] for name in subcommands()))]
     return COMMANDS_HEAD + "".join(_sections(parser, parser.description or "") for parser in parsers)
 
 

@@ -25,7 +25,7 @@ TRAINING = {name: name for name in ("torch", "lightning", "tensorboard")}
 def subcommands() -> dict[str, Path]:
     """Return the subcommands, which are the modules beside this one, and their files."""
     paths = sorted(Path(__file__).parent.glob("*.py"))
-    return {path.stem: path for path in paths if path.stem not in ("__init__", "main")}
+    return {path.stem: path for path in paths if path.stem not in ("__init__", "main") and path.is_file()}
 
 
 def main(arguments: list[str] | None = None) -> int:
