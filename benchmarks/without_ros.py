@@ -27,7 +27,7 @@ from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
 from har_ros.frames.window import Clip
 from har_ros.graphs.prepare import merged
-from har_ros.models.check import prepare
+from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 from har_ros.nodes.conversions import camera_image, header, image_message
 from har_ros.pipeline.recognizer import Recognizer
@@ -107,7 +107,7 @@ def repeated(film: Path, long: Path, times: int) -> str:
 
 def backends() -> list[Row]:
     """Time of a 16-frame I3D window in ONNX Runtime over that in OpenVINO, the same graph."""
-    (network,) = prepare(find_model(MODEL), 16)
+    (network,) = prepared_networks(find_model(MODEL), 16)
     clip = np.zeros(network.shape, np.uint8)
     session = onnxruntime.InferenceSession(merged(network), providers=["CPUExecutionProvider"])
     there = median_time(lambda: session.run(None, {"frames": clip[None]}), 15)
@@ -134,7 +134,9 @@ def embeddings(folder: Path) -> list[Row]:
             recognizer.recognize([stream])
 
         step_time = median_time(step, 100)
-        encoder, decoder = (load_backend(one, settings) for one in prepare(find_model(str(folder / "pair.yaml"))))
+        encoder, decoder = (
+            load_backend(one, settings) for one in prepared_networks(find_model(str(folder / "pair.yaml")))
+        )
         window = [np.zeros((224, 224, 3), np.uint8)] * recognizer.network.length
         whole = median_time(lambda: decoder.infer([encoder.infer(window)]), 20)
         one = median_time(lambda: encoder.infer(window[:1]), 100)
@@ -152,7 +154,7 @@ def continual() -> list[Row]:
         settings = BackendSettings("openvino", precision)
         times = []
         for in_steps in (True, False):
-            (network,) = prepare(find_model(MODEL), in_steps=in_steps)
+            (network,) = prepared_networks(find_model(MODEL), in_steps=in_steps)
             backend = load_backend(network, settings)
             states = [backend.new_state()] if in_steps else []
             clip = np.zeros(network.shape, np.uint8)

@@ -10,22 +10,22 @@ from streamable_networks import ARCHITECTURES
 from har_ros.graphs.cut import LOGITS, taught_network
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.learning.embed import embedding_network
-from har_ros.models.check import prepare
+from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 
 
 def small_clip(folder):
     convolutional_network(folder / "small.onnx")
     fields = {"layout": "NCTHW", "range": [0, 1], "height": 16, "width": 16, "mean": [0.4, 0.4, 0.4]}
-    return prepare(find_model(str(write_card(folder, input=fields, window={"frames": 8}))))
+    return prepared_networks(find_model(str(write_card(folder, input=fields, window={"frames": 8}))))
 
 
 def small_pair(folder):
-    return prepare(find_model(str(encoder_decoder(folder)[0])))
+    return prepared_networks(find_model(str(encoder_decoder(folder)[0])))
 
 
 def i3d(folder):
-    return prepare(find_model("i3d-kinetics-400"), 16)
+    return prepared_networks(find_model("i3d-kinetics-400"), 16)
 
 
 def taught_i3d(folder):
@@ -41,11 +41,11 @@ def taught_i3d(folder):
 def small_continual(folder):
     onnx.save(ARCHITECTURES["r3d_18"](), folder / "small.onnx")
     fields = {"layout": "NCTHW", "range": [0, 1], "height": 16, "width": 16}
-    return prepare(find_model(str(write_card(folder, input=fields, window={"frames": 16}))), in_steps=True)
+    return prepared_networks(find_model(str(write_card(folder, input=fields, window={"frames": 16}))), in_steps=True)
 
 
 def continual_i3d(folder):
-    return prepare(find_model("i3d-kinetics-400"), in_steps=True)
+    return prepared_networks(find_model("i3d-kinetics-400"), in_steps=True)
 
 
 CONTINUAL = {"continual": small_continual, "continual i3d": continual_i3d}

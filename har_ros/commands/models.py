@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from har_ros.commands.shared.options import BACKEND, NETWORK, add_parameters, at_least, values_of
 from har_ros.errors import HarError
 from har_ros.models.card import ModelCard
-from har_ros.models.check import examine, prepare
+from har_ros.models.check import examine, prepared_networks
 from har_ros.models.fetch import fetch
 from har_ros.models.locate import Model, find_model
 from har_ros.pipeline.parameters import open_recognizer
@@ -112,7 +112,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _continual(model: Model, frames: int) -> int:
     card = model.card
-    twin = prepare(model, frames, in_steps=True)[0].twin
+    twin = prepared_networks(model, frames, in_steps=True)[0].twin
     assert twin is not None
     table = Table("layer", "operator", "lag (frames)", "state", Column("kB", justify="right"), box=None)
     for layer in twin.layers:

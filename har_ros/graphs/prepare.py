@@ -18,9 +18,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from har_ros.errors import ModelError, one_line
 from har_ros.frames.spec import InputSpec
+from har_ros.graphs.builder import StateTensor
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.twin import Continual
-from har_ros.graphs.writer import StateTensor
 
 OPSET, IR_VERSION = 13, 8
 FRAMES, OUTPUT = "frames", "output"

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from har_ros.errors import ModelError, one_line
+from har_ros.graphs.builder import END, Layer, StateTensor, TimeAxis, TwinBuilder
 from har_ros.graphs.fold import attributes, fold, set_attributes
 from har_ros.graphs.streaming import Extent, explicit_pads, streaming
-from har_ros.graphs.writer import END, Layer, StateTensor, Stream, Writer
 
 POINTWISE = [
     *("Abs", "Add", "Cast", "Clip", "Div", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid", "HardSwish", "Identity"),
@@ -72,22 +72,22 @@ def continual(model: onnx.ModelProto, input_blob: str, output_blob: str, shape: 
 Handler = Callable[["_Transformation", onnx.NodeProto], None]
 
 
-class _Transformation(Writer):
+class _Transformation(TwinBuilder):
     """Goes through the graph once; a handler for each operator that takes columns."""
 
     def run(self, taken: str, given: str, axis: int) -> Continual:
         """Transform the graph from the input `taken` to the output `given`."""
-        self.streams[taken] = Stream(axis, 1, 0)
+        self.time_axes[taken] = TimeAxis(axis, 1, 0)
         for original in self.folded.nodes:
             node = onnx.NodeProto()
             node.CopyFrom(original)
-            if any(name in self.streams for name in node.input):
+            if any(name in self.time_axes for name in node.input):
                 _handler(node)(self, node)
             else:
                 self._behind(node)
             self.nodes.append(node)
-        if given in self.streams:
-            if self.shape(given)[self.streams[given].axis] != 1:
+        if given in self.time_axes:
+            if self.shape(given)[self.time_axes[given].axis] != 1:
                 raise ModelError(f"its output {given!r} is for all points in time, not an average of them")
             given = self.closed(given)
         if given not in self.rows:
@@ -98,127 +98,122 @@ class _Transformation(Writer):
 
     def slide(self, node: onnx.NodeProto) -> None:
         """Conv and pooling: the state takes the place of the padding in time."""
-        stream, shape = self.streams[node.input[0]], self.shape(node.input[0])
-        given, time = attributes(node), stream.axis - 2
-        if time < 0:
+        time, shape = self.time_axes[node.input[0]], self.shape(node.input[0])
+        given, place = attributes(node), time.axis - 2
+        if place < 0:
             raise _refusal(node, "takes time as channels")
-        if len(node.output) > 1 or any(name in self.streams for name in node.input[1:]):
+        if len(node.output) > 1 or any(name in self.time_axes for name in node.input[1:]):
             raise _refusal(node, "gives or takes more than one tensor with frames")
         kernel = given.get("kernel_shape") or list(self.shape(node.input[1])[2:])
         strides, dilations = (given.get(name, [1] * len(kernel)) for name in ("strides", "dilations"))
         pads = explicit_pads(given, shape[2:], kernel, strides, dilations)
-        extent = Extent(kernel[time], strides[time], dilations[time], pads[time])
-        how = streaming(extent, stream.lag)
-        pads[time] = pads[time + len(kernel)] = 0
+        extent = Extent(kernel[place], strides[place], dilations[place], pads[place])
+        how = streaming(extent, time.lag)
+        pads[place] = pads[place + len(kernel)] = 0
         set_attributes(node, pads=pads, auto_pad=None)
-        output = Stream(stream.axis, stream.stride * extent.stride, how.lag)
+        output = TimeAxis(time.axis, time.stride * extent.stride, how.lag)
         name = node.input[0]
         if extent.kernel > 1:
             name = self.with_state(name, _called(node), node.op_type, how.state, output.lag * output.stride)
         trim = how.spare if given.get("ceil_mode") else 0  # else it makes no difference
         if how.skip or trim:
-            name = self.slice(name, stream.axis, how.skip, -trim or END)
+            name = self.slice(name, time.axis, how.skip, -trim or END)
         node.input[0] = name
-        self.streams[node.output[0]] = output
+        self.time_axes[node.output[0]] = output
 
     def join(self, node: onnx.NodeProto) -> None:
         """Arithmetic on one tensor, or on several that are brought to one lag."""
-        streams = self._inputs(node)
+        time_axes = self._inputs(node)
         ranks = {name: len(self.shape(name)) for name in node.input if name}
         rank = max(ranks.values())
-        axes = {stream.axis - ranks[name] for name, stream in streams.items()}
-        if len(axes) > 1 or len({stream.stride for stream in streams.values()}) > 1:
+        axes = {time.axis - ranks[name] for name, time in time_axes.items()}
+        if len(axes) > 1 or len({time.stride for time in time_axes.values()}) > 1:
             raise _refusal(node, "joins frames at different rates")
         (axis,) = axes
-        for name in ranks.keys() - streams.keys():
+        for name in ranks.keys() - time_axes.keys():
             if -axis <= ranks[name] and self.shape(name)[axis] != 1:
                 raise _refusal(node, f"has a constant, {name!r}, that is not the same for all frames")
-        lag = max(stream.lag for stream in streams.values())
+        lag = max(time.lag for time in time_axes.values())
         for i, name in enumerate(node.input):
-            if name in streams:
-                node.input[i] = self.delay(name, lag - streams[name].lag)
-        stride = next(iter(streams.values())).stride
-        self.streams[node.output[0]] = Stream(rank + axis, stride, lag)
+            if name in time_axes:
+                node.input[i] = self.delay(name, lag - time_axes[name].lag)
+        stride = next(iter(time_axes.values())).stride
+        self.time_axes[node.output[0]] = TimeAxis(rank + axis, stride, lag)
 
     def concat(self, node: onnx.NodeProto) -> None:
         """Concat of channels."""
         if self._inputs(node).keys() != set(node.input):
             raise _refusal(node, "joins frames with a constant")
-        axis = self.streams[node.input[0]].axis
+        axis = self.time_axes[node.input[0]].axis
         if attributes(node)["axis"] % len(self.shape(node.input[0])) == axis:
             raise _refusal(node, "joins pieces of time")
         self.join(node)
 
     def each(self, node: onnx.NodeProto) -> None:
         """What takes parameters for each channel, or none, beside one tensor."""
-        stream = self.streams[node.input[0]]
-        if node.op_type == "BatchNormalization" and stream.axis == 1:
+        time = self.time_axes[node.input[0]]
+        if node.op_type == "BatchNormalization" and time.axis == 1:
             raise _refusal(node, "takes time as channels")
-        self.streams[node.output[0]] = stream
+        self.time_axes[node.output[0]] = time
 
     def multiply(self, node: onnx.NodeProto) -> None:
         """MatMul of each column with a constant."""
-        stream, rank = self.streams.get(node.input[0]), len(self.shape(node.input[0]))
-        if (
-            stream is None
-            or stream.axis == rank - 1
-            or len(self.shape(node.input[1])) > 2
-            or len(self._inputs(node)) > 1
-        ):
+        time, rank = self.time_axes.get(node.input[0]), len(self.shape(node.input[0]))
+        if time is None or time.axis == rank - 1 or len(self.shape(node.input[1])) > 2 or len(self._inputs(node)) > 1:
             raise _refusal(node, "mixes all of time")
-        self.streams[node.output[0]] = stream
+        self.time_axes[node.output[0]] = time
 
     def transpose(self, node: onnx.NodeProto) -> None:
         """Time goes where the permutation puts it."""
-        stream, rank = self.streams[node.input[0]], len(self.shape(node.input[0]))
+        time, rank = self.time_axes[node.input[0]], len(self.shape(node.input[0]))
         order = attributes(node).get("perm", list(range(rank))[::-1])
         if order[0] != 0:
             raise _refusal(node, "moves the batch")
-        self.streams[node.output[0]] = replace(stream, axis=order.index(stream.axis))
+        self.time_axes[node.output[0]] = replace(time, axis=order.index(time.axis))
 
     def pad(self, node: onnx.NodeProto) -> None:
         """Columns before the first one shift all that follow; in a stream there is no first one."""
-        stream, given = self.streams[node.input[0]], attributes(node)
+        time, given = self.time_axes[node.input[0]], attributes(node)
         rank = len(self.shape(node.input[0]))
         pads = list(given["pads"] if "pads" in given else self._value(node, 1))
         axes = [int(axis) % rank for axis in self._value(node, 3)] if len(node.input) > 3 else list(range(rank))
         before = 0
-        if stream.axis in axes:
-            i = axes.index(stream.axis)
+        if time.axis in axes:
+            i = axes.index(time.axis)
             before, pads[i], pads[i + len(axes)] = int(pads[i]), 0, 0
         if "pads" in given:
             set_attributes(node, pads=pads)
         else:
             node.input[1] = self.constant(node.output[0] + "/pads", pads)
-        self.streams[node.output[0]] = replace(stream, lag=stream.lag - before)
+        self.time_axes[node.output[0]] = replace(time, lag=time.lag - before)
 
     def average(self, node: onnx.NodeProto) -> None:
         """An average over time ends the columns: each becomes an input of its own for what follows."""
-        stream, given = self.streams[node.input[0]], attributes(node)
+        time, given = self.time_axes[node.input[0]], attributes(node)
         rank = len(self.shape(node.input[0]))
         axes = list(range(2, rank)) if node.op_type == "GlobalAveragePool" else given.get("axes")
         if axes is None:
             axes = self._value(node, 1) if len(node.input) > 1 else range(rank)
         axes = [int(axis) % rank for axis in axes]
-        if stream.axis in axes:
+        if time.axis in axes:
             self._close(node)
         elif given.get("keepdims", 1):
-            self.streams[node.output[0]] = stream
+            self.time_axes[node.output[0]] = time
         else:
-            before = sum(axis < stream.axis for axis in axes)
-            self.streams[node.output[0]] = replace(stream, axis=stream.axis - before)
+            before = sum(axis < time.axis for axis in axes)
+            self.time_axes[node.output[0]] = replace(time, axis=time.axis - before)
 
     def reshape(self, node: onnx.NodeProto) -> None:
         """Reshape, Flatten, Squeeze and Unsqueeze leave time where it is, or merge the only column with other axes."""
-        stream = self.streams[node.input[0]]
+        time = self.time_axes[node.input[0]]
         before, after = self.shape(node.input[0]), self.shape(node.output[0])
-        size, columns = math.prod(before[: stream.axis]), before[stream.axis]
+        size, columns = math.prod(before[: time.axis]), before[time.axis]
         places = [i for i in range(1, len(after)) if math.prod(after[:i]) == size and after[i] == columns]
         if places and after[0] == before[0]:
             target = [0, *after[1:]]
             target[places[0]] = -1
             node.CopyFrom(self._reshaped(node, target))
-            self.streams[node.output[0]] = replace(stream, axis=places[0])
+            self.time_axes[node.output[0]] = replace(time, axis=places[0])
         elif columns == 1:
             self._close(node)
         else:
@@ -236,20 +231,20 @@ class _Transformation(Writer):
             node.CopyFrom(self._reshaped(node, [-1, *self.shape(node.output[0])[1:]]))
 
     def _close(self, node: onnx.NodeProto) -> None:
-        stream = self.streams[node.input[0]]
+        time = self.time_axes[node.input[0]]
         node.input[0] = self.closed(node.input[0])
-        self.rows[node.output[0]] = stream
+        self.rows[node.output[0]] = time
         self._behind(node)
 
     def _reshaped(self, node: onnx.NodeProto, target: Sequence[int]) -> onnx.NodeProto:
         shape = self.constant(f"{node.output[0]}/shape", target)
         return helper.make_node("Reshape", [node.input[0], shape], list(node.output), node.name)
 
-    def _inputs(self, node: onnx.NodeProto) -> dict[str, Stream]:
+    def _inputs(self, node: onnx.NodeProto) -> dict[str, TimeAxis]:
         """Return the inputs with columns. Raises ModelError when others are rows."""
         if any(name in self.rows for name in node.input):
             raise _refusal(node, "joins frames with their average over time")
-        return {name: self.streams[name] for name in node.input if name in self.streams}
+        return {name: self.time_axes[name] for name in node.input if name in self.time_axes}
 
     def _value(self, node: onnx.NodeProto, index: int) -> NDArray[Any]:
         if node.input[index] not in self.folded.constants:

@@ -23,7 +23,7 @@ from har_ros.graphs.cut import EMBEDDING, cut_before_the_end
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.learning.windows import windows
-from har_ros.models.check import prepare
+from har_ros.models.check import prepared_networks
 from har_ros.models.locate import Model
 from har_ros.networks.clip import ClipNetwork
 from har_ros.recordings.bag import open_recording
@@ -146,7 +146,7 @@ def embedding_network(model: Model, frames: int = 0) -> PreparedNetwork:
     card = model.card
     if card.kind != "clip" or card.network is None:
         raise ModelError(f"{card.name} is of kind {card.kind}, which cannot be taught; take a clip network")
-    (network,) = prepare(model, frames)
+    (network,) = prepared_networks(model, frames)
     if network.path.suffix != ".onnx":
         raise ModelError(f"{network.path} is not ONNX, which teaching needs; export it as ONNX")
     if card.network.embedding is None:

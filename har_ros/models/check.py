@@ -20,7 +20,7 @@ NOTHING = Tensor((), "")
 FLOATS = ("float32", "float16")
 
 
-def prepare(model: Model, frames: int = 0, in_steps: bool = False) -> tuple[PreparedNetwork, ...]:
+def prepared_networks(model: Model, frames: int = 0, in_steps: bool = False) -> tuple[PreparedNetwork, ...]:
     """Return the card's networks for windows of `frames` (0: as the card says). Raises HarError with what is wrong.
 
     in_steps: as the continual network that takes each frame once.

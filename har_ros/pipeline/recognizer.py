@@ -14,7 +14,7 @@ from har_ros.errors import ModelError
 from har_ros.frames.sampling import StreamSettings, sampler
 from har_ros.frames.window import Clip
 from har_ros.models.card import ModelCard
-from har_ros.models.check import prepare
+from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 from har_ros.networks.kind import Answer, Network
 from har_ros.networks.kinds import KINDS
@@ -66,7 +66,7 @@ class Recognizer:
         """
         found = find_model(model, labels, input_blob, output_blob)
         continual = found.card.continual if continual is None else continual
-        prepared = prepare(found, frames, continual)
+        prepared = prepared_networks(found, frames, continual)
         kind = "continual" if continual else found.card.kind
         network = KINDS[kind](prepared, lambda one: load_backend(one, settings))
         recognizer = cls(found.card, found.labels(), network)

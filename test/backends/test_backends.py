@@ -16,7 +16,7 @@ from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
 from har_ros.backends.standby import Standby
 from har_ros.errors import ConfigurationError, ModelError
-from har_ros.models.check import prepare
+from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 
 
@@ -24,7 +24,7 @@ from har_ros.models.locate import find_model
 def network(tmp_path):
     convolutional_network(tmp_path / "small.onnx")
     fields = {"layout": "NCTHW", "range": [0, 1], "height": 16, "width": 16}
-    return prepare(find_model(str(write_card(tmp_path, input=fields, window={"frames": 8}))))[0]
+    return prepared_networks(find_model(str(write_card(tmp_path, input=fields, window={"frames": 8}))))[0]
 
 
 def clip(network):
@@ -68,7 +68,7 @@ def test_other_arithmetic_is_not_taken_from_the_cache(tmp_path, own_cache):
     linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
     answers = []
     for high in (1, 2):
-        (network,) = prepare(find_model(str(write_card(tmp_path, input={"range": [0, high]}))))
+        (network,) = prepared_networks(find_model(str(write_card(tmp_path, input={"range": [0, high]}))))
         answers.append(load_backend(network, BackendSettings("openvino", "f32")).infer([clip(network)]))
     assert np.abs(answers[0] - answers[1]).max() > 0.01
 

@@ -147,7 +147,7 @@ def test_a_long_build_says_that_it_goes_on(tmp_path, monkeypatch, caplog):
 CTRL_C = """
 import logging, signal
 from har_ros.backends.tensorrt import engine
-from har_ros.models.check import prepare
+from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 
 class Interrupting(logging.Handler):
@@ -159,7 +159,7 @@ engine.HEARTBEAT = 0.001
 engine.logger.setLevel(logging.INFO)
 engine.logger.addHandler(Interrupting())
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts us may ignore it
-(network,) = prepare(find_model("i3d-kinetics-400"), 16)
+(network,) = prepared_networks(find_model("i3d-kinetics-400"), 16)
 model = engine.merged(network, half=True)
 try:
     engine.build(model, network, engine.Gpu("NVIDIA L4", (8, 9)), True, 1)

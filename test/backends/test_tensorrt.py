@@ -17,7 +17,7 @@ from tensorrt_networks import CONTINUAL, NETWORKS, small_clip
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
 from har_ros.errors import BackendMissingError, ModelError
-from har_ros.models.check import prepare
+from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 
 engine = pytest.importorskip(
@@ -154,7 +154,7 @@ def test_the_cpu_serves_while_the_engine_is_built(tmp_path, own_cache):
 @gpu
 def test_a_fixed_batch_of_one_runs_one_by_one(tmp_path):
     linear_network(tmp_path / "small.onnx", (4, 8, 8, 3), batch=1)
-    (network,) = prepare(find_model(str(write_card(tmp_path, input={"range": [0, 1]}))))
+    (network,) = prepared_networks(find_model(str(write_card(tmp_path, input={"range": [0, 1]}))))
     backend = load_backend(network, BackendSettings("tensorrt", "f32"))
     assert backend.max_batch == 1
     inputs = clips(network, 3)

@@ -27,7 +27,7 @@ if importlib.util.find_spec("torch") and importlib.util.find_spec("lightning"):
     from har_ros.finetune.torch_graph import OnnxModule
     from har_ros.graphs.cut import cut_before_the_end
     from har_ros.learning.embed import embedding_network
-    from har_ros.models.check import prepare
+    from har_ros.models.check import prepared_networks
     from har_ros.models.locate import find_model
 
 CPU = BackendSettings("openvino", "f32")
@@ -128,7 +128,7 @@ def test_frames_are_scaled_as_by_every_backend(tmp_path, layout, colour):
     linear_network(tmp_path / "small.onnx", tuple(sizes[axis] for axis in layout[1:]))
     spec = {"layout": layout, "colour": colour, "height": 6, "width": 5, "range": [-1, 2]}
     spec |= {"mean": [0.1, 0.2, 0.3], "std": [0.5, 0.6, 0.7]}
-    [prepared] = prepare(find_model(str(write_card(tmp_path, input=spec, window={"frames": 2}))))
+    [prepared] = prepared_networks(find_model(str(write_card(tmp_path, input=spec, window={"frames": 2}))))
     frames = np.random.default_rng(0).integers(0, 256, (3, 2, 6, 5, 3), np.uint8)
     session = onnxruntime.InferenceSession(prepared.before().SerializeToString())
     expected = session.run(None, {"frames": frames})[0]

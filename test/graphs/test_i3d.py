@@ -18,7 +18,7 @@ from har_ros.graphs.i3d import fold_batch_norm, same_pads
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.prepare import merged
 from har_ros.graphs.twin import continual
-from har_ros.models.check import prepare
+from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 from har_ros.pipeline.recognizer import Recognizer
 
@@ -27,7 +27,7 @@ MODEL = find_model("i3d-kinetics-400")
 
 def network(frames, output="logits"):
     """output: "embedding" for the bare logits."""
-    (prepared,) = prepare(MODEL, frames)
+    (prepared,) = prepared_networks(MODEL, frames)
     return replace(prepared, output=output)
 
 

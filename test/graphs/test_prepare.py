@@ -18,7 +18,7 @@ from har_ros.backends.backend import BackendSettings
 from har_ros.backends.openvino import backend as openvino_backend
 from har_ros.errors import ModelError
 from har_ros.graphs.prepare import merged
-from har_ros.models.check import prepare
+from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 
 F32 = BackendSettings("openvino", "f32")
@@ -78,7 +78,7 @@ def test_the_network_gets_what_its_card_says(tmp_path_factory, spec, opset, fixe
     folder = tmp_path_factory.mktemp("network")
     shape = tuple(np.array((4, 8, 8, 3))[list(AXES[spec["layout"]])].tolist())
     weights = linear_network(folder / "small.onnx", shape, batch=1 if fixed else "batch", opset=opset)
-    (network,) = prepare(find_model(str(write_card(folder, input=spec))))
+    (network,) = prepared_networks(find_model(str(write_card(folder, input=spec))))
     expected = reference(CLIP, spec).reshape(-1) @ weights
     raw = replace(network, output="embedding")  # without softmax
     tolerance = 1e-3 * max(1, np.abs(expected).max() / 100)
@@ -92,7 +92,7 @@ def test_the_network_gets_what_its_card_says(tmp_path_factory, spec, opset, fixe
 @pytest.mark.parametrize(("batch", "size"), [(1, 1), ("batch", "batch")])
 def test_a_fixed_batch_stays_fixed(tmp_path, batch, size):
     linear_network(tmp_path / "small.onnx", (4, 8, 8, 3), batch=batch)
-    (network,) = prepare(find_model(str(write_card(tmp_path))))
+    (network,) = prepared_networks(find_model(str(write_card(tmp_path))))
     first = onnx.load_from_string(merged(network)).graph.input[0].type.tensor_type.shape.dim[0]
     assert size in (first.dim_value, first.dim_param)
 
@@ -100,7 +100,7 @@ def test_a_fixed_batch_stays_fixed(tmp_path, batch, size):
 def test_float16_inside_gives_nearly_the_same(tmp_path):
     convolutional_network(tmp_path / "small.onnx")
     spec = {"layout": "NCTHW", "range": [0, 1], "height": 16, "width": 16}
-    (network,) = prepare(find_model(str(write_card(tmp_path, input=spec, window={"frames": 8}))))
+    (network,) = prepared_networks(find_model(str(write_card(tmp_path, input=spec, window={"frames": 8}))))
     clips = RNG.integers(0, 256, (3, 8, 16, 16, 3), np.uint8)
     np.testing.assert_allclose(in_onnxruntime(network, *clips, half=True), in_onnxruntime(network, *clips), atol=0.01)
 
@@ -109,7 +109,7 @@ def test_networks_of_float16(tmp_path):
     path = tmp_path / "small.onnx"
     weights = linear_network(path, (4, 8, 8, 3))
     onnx.save(convert_float_to_float16(onnx.load(path)), path)
-    (network,) = prepare(find_model(str(write_card(tmp_path, input={"range": [0, 1]}))))
+    (network,) = prepared_networks(find_model(str(write_card(tmp_path, input={"range": [0, 1]}))))
     assert (network.input_type, network.output_type) == ("float16", "float16")
     expected = softmax(CLIP.reshape(-1) / 255 @ weights)
     for run in (in_onnxruntime, in_openvino, partial(in_onnxruntime, half=True)):
@@ -119,7 +119,7 @@ def test_networks_of_float16(tmp_path):
 def test_probabilities_pass_as_they_are(tmp_path):
     linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
     logits, raw = (
-        prepare(find_model(str(write_card(tmp_path, outputs=outputs, input={"range": [0, 1]}))))[0]
+        prepared_networks(find_model(str(write_card(tmp_path, outputs=outputs, input={"range": [0, 1]}))))[0]
         for outputs in ("logits", "probabilities")
     )
     np.testing.assert_allclose(in_openvino(logits, CLIP)[0], softmax(in_openvino(raw, CLIP)[0]), rtol=1e-4)
@@ -127,7 +127,7 @@ def test_probabilities_pass_as_they_are(tmp_path):
 
 def test_encoder_and_decoder_get_what_their_card_says(tmp_path):
     card, encoder_weights, decoder_weights = encoder_decoder(tmp_path)
-    encoder, decoder = prepare(find_model(str(card)))
+    encoder, decoder = prepared_networks(find_model(str(card)))
     embeddings = CLIP[..., ::-1].transpose(0, 3, 1, 2).reshape(4, -1) / 255 @ encoder_weights
     expected = softmax(embeddings.reshape(-1) @ decoder_weights)
     for run in (in_onnxruntime, in_openvino):
@@ -138,13 +138,13 @@ def test_encoder_and_decoder_get_what_their_card_says(tmp_path):
 def test_tensorflow_lite(tmp_path):
     weights = tflite_linear(tmp_path / "small.tflite", (4, 8, 8, 3))
     model = find_model(str(write_card(tmp_path, network={"file": "small.tflite"}, input={"range": [0, 1]})))
-    (network,) = prepare(model)
+    (network,) = prepared_networks(model)
     np.testing.assert_allclose(in_openvino(network, CLIP)[0], softmax(CLIP.reshape(-1) / 255 @ weights), atol=1e-3)
 
 
 def test_an_older_operator_set_is_refused(tmp_path):
     linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
-    (network,) = prepare(find_model(str(write_card(tmp_path))))
+    (network,) = prepared_networks(find_model(str(write_card(tmp_path))))
     model = onnx.load(network.path)
     model.opset_import[0].version = 8
     onnx.save(model, network.path)
@@ -154,6 +154,6 @@ def test_an_older_operator_set_is_refused(tmp_path):
 
 def test_ir_is_not_for_tensorrt(tmp_path):
     linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
-    (network,) = prepare(find_model(str(write_card(tmp_path))))
+    (network,) = prepared_networks(find_model(str(write_card(tmp_path))))
     with pytest.raises(ModelError, match="is not ONNX, which TensorRT needs; set backend to openvino"):
         merged(as_ir(network, tmp_path))

@@ -12,7 +12,7 @@ from har_ros.backends.load import load_backend
 from har_ros.backends.openvino.backend import read_network
 from har_ros.errors import ModelError
 from har_ros.graphs.onnx_file import load_onnx
-from har_ros.models.check import examine, prepare
+from har_ros.models.check import examine, prepared_networks
 from har_ros.models.locate import find_model
 
 
@@ -46,7 +46,7 @@ def test_all_disagreements_are_found_at_once(network):
     with pytest.raises(
         ModelError, match=r"^small: network has no output.*; .*16 expected; .*9 expected; mend the card or its files$"
     ):
-        prepare(find_model(str(card)))
+        prepared_networks(find_model(str(card)))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_float16_decoder_gets_float16(tmp_path):
     card, *_ = encoder_decoder(tmp_path)
     path = tmp_path / "decoder.onnx"
     onnx.save(convert_float_to_float16(onnx.load(path)), path)
-    _, decoder = prepare(find_model(str(card)))
+    _, decoder = prepared_networks(find_model(str(card)))
     embeddings = np.random.default_rng(0).normal(size=decoder.shape).astype(np.float32)
     scores = load_backend(decoder, BackendSettings("openvino")).infer([embeddings])
     assert scores.sum() == pytest.approx(1, abs=0.01)

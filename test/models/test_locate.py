@@ -16,7 +16,7 @@ from har_ros.errors import ConfigurationError, HarError, ModelError
 from har_ros.frames.spec import InputSpec, Resize
 from har_ros.graphs.prepare import merged
 from har_ros.models.card import NetworkFile
-from har_ros.models.check import prepare
+from har_ros.models.check import prepared_networks
 from har_ros.models.labels import read_labels, unique_labels
 from har_ros.models.locate import Model, find_model
 
@@ -145,10 +145,10 @@ def test_blobs_by_name(tmp_path):
     path = save_onnx(tmp_path / "net.onnx", nodes, {"0": (TensorProto.FLOAT, ["n", 3, 4, 8, 8])}, outputs, {}, opset=17)
     labels = labels_file(tmp_path, 3)
     with pytest.raises(ModelError, match=r"network has several outputs, '198', '199'; name one in network\.output"):
-        prepare(find_model(str(path), labels))
-    assert prepare(find_model(str(path), labels, "0", "199"))[0].output_blob == "199"
+        prepared_networks(find_model(str(path), labels))
+    assert prepared_networks(find_model(str(path), labels, "0", "199"))[0].output_blob == "199"
     with pytest.raises(ModelError, match="network has no output 'x', it has '198', '199'"):
-        prepare(find_model(str(path), labels, "", "x"))
+        prepared_networks(find_model(str(path), labels, "", "x"))
     with pytest.raises(ModelError, match="has no input 'x'; use one of 0"):
         find_model(str(path), labels, "x")
 
@@ -191,7 +191,7 @@ def test_a_damaged_network_is_prepared_or_refused(tmp_path_factory, place, noise
     start = int(place * len(content))
     path.write_bytes(content[:start] + noise + content[start + len(noise) :])
     try:
-        (network,) = prepare(find_model(str(path), labels_file(folder)))
+        (network,) = prepared_networks(find_model(str(path), labels_file(folder)))
         if suffix == ".onnx":
             merged(network, half=True)  # what TensorRT would get
         backend = load_backend(network, BackendSettings("openvino"))

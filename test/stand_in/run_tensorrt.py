@@ -19,7 +19,7 @@ from har_ros.backends.load import load_backend
 from har_ros.backends.tensorrt import engine
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.graphs.prepare import merged
-from har_ros.models.check import prepare
+from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 from har_ros.networks.encoder_decoder import EncoderDecoder
 
@@ -96,8 +96,8 @@ def nothing_leaks():
 @pytest.fixture
 def networks(tmp_path, own_cache):
     linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
-    (clip,) = prepare(find_model(str(write_card(tmp_path, input={"range": [0, 1]}))))
-    return clip, *prepare(find_model(str(encoder_decoder(tmp_path)[0])))
+    (clip,) = prepared_networks(find_model(str(write_card(tmp_path, input={"range": [0, 1]}))))
+    return clip, *prepared_networks(find_model(str(encoder_decoder(tmp_path)[0])))
 
 
 def inputs_of(network):

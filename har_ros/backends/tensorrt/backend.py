@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from har_ros.backends.backend import Backend, BackendSettings, State
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.files.cache import discard
+from har_ros.graphs.builder import StateTensor
 from har_ros.graphs.prepare import FRAMES, NETWORK, OUTPUT, PreparedNetwork
-from har_ros.graphs.writer import StateTensor
 
 if TYPE_CHECKING:
     import tensorrt_rtx_bindings.tensorrt_rtx as trt

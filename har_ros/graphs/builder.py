@@ -1,4 +1,4 @@
-"""Writes the graph of a continual network: states, delays, and what becomes of columns behind an average."""
+"""Builds the graph of a continual network: states, delays, and what becomes of columns behind an average."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Stream:
-    """A tensor with columns. stride: frames for each. lag: in columns."""
+class TimeAxis:
+    """The axis of a tensor that is time, with a place for each column. stride: frames for each. lag: in columns."""
 
     axis: int
     stride: int
     lag: int
 
 
-class Writer:
+class TwinBuilder:
     """The nodes so far, and what is known of their tensors."""
 
     def __init__(self, folded: Folded) -> None:
         self.folded = folded
-        self.streams: dict[str, Stream] = {}  # the tensors with columns
-        self.rows: dict[str, Stream] = {}  # those behind the average, which have rows instead
+        self.time_axes: dict[str, TimeAxis] = {}  # the tensors with columns
+        self.rows: dict[str, TimeAxis] = {}  # those behind the average, which have rows instead
         self.nodes: list[onnx.NodeProto] = []
         self.layers: list[Layer] = []
         self.columns = 0  # over how many the clip network averages
@@ -81,14 +81,14 @@ class Writer:
         """Make every column of a tensor an input of its own: time becomes part of the batch."""
         if f"{name}/rows" in self.rows:
             return f"{name}/rows"
-        stream, shape = self.streams[name], list(self.shape(name))
-        order = [0, stream.axis, *(i for i in range(1, len(shape)) if i != stream.axis)]
+        time, shape = self.time_axes[name], list(self.shape(name))
+        order = [0, time.axis, *(i for i in range(1, len(shape)) if i != time.axis)]
         moved, closed = f"{name}/moved", f"{name}/rows"
-        self.columns = shape[stream.axis]
-        shape[0], shape[stream.axis] = -1, 1
+        self.columns = shape[time.axis]
+        shape[0], shape[time.axis] = -1, 1
         self.nodes.append(helper.make_node("Transpose", [name], [moved], perm=order))
         self.nodes.append(helper.make_node("Reshape", [moved, self.constant(f"{closed}/shape", shape)], [closed]))
-        self.rows[closed] = stream
+        self.rows[closed] = time
         self.folded.shapes[closed], self.folded.types[closed] = tuple(shape), self.folded.types[name]
         return closed
 
@@ -97,9 +97,9 @@ class Writer:
         if not columns:
             return name
         if (name, columns) not in self._delayed:
-            stream = self.streams[name]
-            joined = self.with_state(name, name, "delay", columns, (stream.lag + columns) * stream.stride)
-            self._delayed[name, columns] = self.slice(joined, stream.axis, 0, -columns)
+            time = self.time_axes[name]
+            joined = self.with_state(name, name, "delay", columns, (time.lag + columns) * time.stride)
+            self._delayed[name, columns] = self.slice(joined, time.axis, 0, -columns)
         return self._delayed[name, columns]
 
     def with_state(self, name: str, layer: str, operator: str, columns: int, lag: int) -> str:
@@ -107,7 +107,7 @@ class Writer:
         if not columns:
             self.layers.append(Layer(layer, operator, lag, None))
             return name
-        axis, shape, number = self.streams[name].axis, list(self.shape(name)), len(self.layers)
+        axis, shape, number = self.time_axes[name].axis, list(self.shape(name)), len(self.layers)
         shape[axis] = columns
         state = StateTensor(f"state_{number}", f"next_state_{number}", tuple(shape[1:]), self._dtype(name))
         joined = f"{state.input}/joined"
