@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from onnx.utils import Extractor
 
 from har_ros.errors import ModelError, one_line
 
@@ -31,39 +32,31 @@ def taught_network(embedding: onnx.ModelProto, weights: NDArray[np.float32], bia
 
 def cut_before_the_end(model: onnx.ModelProto, tensor: str) -> onnx.ModelProto:
     """Return what leads to the tensor, averaged over all axes behind the second. Raises ModelError."""
-    graph = model.graph
-    makers = {output: node for node in graph.node for output in node.output}
-    if tensor not in makers:
+    if not any(tensor in node.output for node in model.graph.node):
         raise ModelError(f"the network has no tensor {tensor!r}; mend network.embedding in its card")
-    needed, waiting = set(), [tensor]
-    while waiting:
-        name = waiting.pop()
-        if name not in needed:
-            needed.add(name)
-            waiting.extend(makers[name].input if name in makers else ())
-    shape = _shape(model, tensor)
-    nodes = [node for node in graph.node if needed.intersection(node.output)]
+    inferred = onnx.shape_inference.infer_shapes(model)
+    shape = _shape(inferred.graph, tensor)
+    try:
+        cut = Extractor(inferred).extract_model([], [tensor])
+    except (ValueError, AssertionError) as error:
+        raise _cannot_be_cut(error) from None
+    graph = cut.graph
+    used = {name for node in graph.node for name in node.input}
+    graph.input.extend(value for value in model.graph.input if value.name in used)
     if len(shape) > 2:
-        nodes.append(helper.make_node("GlobalAveragePool", [tensor], [f"{EMBEDDING}/mean"]))
-        nodes.append(helper.make_node("Flatten", [f"{EMBEDDING}/mean"], [EMBEDDING], axis=1))
+        graph.node.append(helper.make_node("GlobalAveragePool", [tensor], [f"{EMBEDDING}/mean"]))
+        graph.node.append(helper.make_node("Flatten", [f"{EMBEDDING}/mean"], [EMBEDDING], axis=1))
     else:
-        nodes.append(helper.make_node("Identity", [tensor], [EMBEDDING]))
-    output = helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, ["batch", shape[1]])
-    constants = [constant for constant in graph.initializer if constant.name in needed]
-    inputs = [value for value in graph.input if value.name in needed]
-    cut = helper.make_model(
-        helper.make_graph(nodes, graph.name or "embedding", inputs, [output], constants),
-        opset_imports=model.opset_import,
-        ir_version=model.ir_version,
-        producer_name="har_ros",
-    )
+        graph.node.append(helper.make_node("Identity", [tensor], [EMBEDDING]))
+    graph.output[0].CopyFrom(helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, ["batch", shape[1]]))
+    graph.name, cut.producer_name = model.graph.name or "embedding", "har_ros"
+    del graph.value_info[:]  # as inferred for this one, and of no use to a backend
     _check(cut)
     return cut
 
 
-def _shape(model: onnx.ModelProto, tensor: str) -> list[int | None]:
+def _shape(inferred: onnx.GraphProto, tensor: str) -> list[int | None]:
     """Return the tensor's sizes, None where they vary. Raises ModelError when it is no embedding."""
-    inferred = onnx.shape_inference.infer_shapes(model).graph
     values = [*inferred.value_info, *inferred.output]
     found = next((value.type.tensor_type for value in values if value.name == tensor), None)
     shape = [dim.dim_value or None for dim in found.shape.dim] if found is not None else []
@@ -77,4 +70,8 @@ def _check(model: onnx.ModelProto) -> None:
     try:
         onnx.checker.check_model(model)
     except Exception as error:  # onnx' own kinds
-        raise ModelError(f"the network cannot be cut ({one_line(error)[:200]}); name another embedding") from None
+        raise _cannot_be_cut(error) from None
+
+
+def _cannot_be_cut(error: Exception) -> ModelError:
+    return ModelError(f"the network cannot be cut ({one_line(error)[:200]}); name another embedding")
