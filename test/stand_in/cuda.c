@@ -6,13 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUCCESS = 0, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, INVALID_HANDLE = 400, NOT_FOUND = 500 };
+enum { SUCCESS = 0, OUT_OF_MEMORY = 2, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, INVALID_HANDLE = 400, NOT_FOUND = 500 };
 static void *const CONTEXT = (void *)0x1234, *const STREAM = (void *)0x5678;
 static _Thread_local void *current;
 int stand_in_allocations, stand_in_streams, stand_in_contexts;
+int stand_in_memory = 1000; /* how many allocations there is memory for */
 
 static int in_context(void) { return current == CONTEXT ? SUCCESS : INVALID_CONTEXT; }
-static void *allocated(size_t size) { ++stand_in_allocations; return malloc(size); }
+static int allocated(void **block, size_t size) {
+    if (stand_in_allocations >= stand_in_memory) return OUT_OF_MEMORY;
+    ++stand_in_allocations;
+    *block = malloc(size);
+    return in_context();
+}
 static int freed(void *block) { --stand_in_allocations; free(block); return in_context(); }
 static int copied(void *to, const void *from, size_t size, void *stream) {
     if (stream != STREAM) return INVALID_HANDLE;
@@ -31,8 +37,8 @@ int cuCtxSetCurrent(void *context) { current = context; return SUCCESS; }
 int cuStreamCreate(void **stream, unsigned flags) { ++stand_in_streams; *stream = STREAM; return in_context(); }
 int cuStreamDestroy_v2(void *stream) { --stand_in_streams; return in_context(); }
 int cuStreamSynchronize(void *stream) { return stream == STREAM ? in_context() : INVALID_HANDLE; }
-int cuMemAlloc_v2(unsigned long long *block, size_t size) { *block = (unsigned long long)allocated(size); return in_context(); }
-int cuMemAllocHost_v2(void **block, size_t size) { *block = allocated(size); return in_context(); }
+int cuMemAlloc_v2(unsigned long long *block, size_t size) { return allocated((void **)block, size); }
+int cuMemAllocHost_v2(void **block, size_t size) { return allocated(block, size); }
 int cuMemFree_v2(unsigned long long block) { return freed((void *)block); }
 int cuMemFreeHost(void *block) { return freed(block); }
 int cuMemcpyHtoDAsync_v2(unsigned long long to, const void *from, size_t size, void *stream) { return copied((void *)to, from, size, stream); }

@@ -214,6 +214,26 @@ def test_what_tensorrt_refuses_is_one_sentence_and_nothing_leaks(networks, loads
         load_backend(networks[0], BackendSettings("tensorrt", max_batch=3))
 
 
+def test_what_was_allocated_is_freed_when_memory_is_short(tmp_path, own_cache, loads):
+    """A network takes a block on either side for its input and its output, and two on the device for each state."""
+    (network,) = small_continual(tmp_path)
+    loads["network"] = network
+    needed = 4 + 2 * len(network.states)
+    blocks, memory = (ctypes.c_int.in_dll(DRIVER, f"stand_in_{name}") for name in ("allocations", "memory"))
+    try:
+        for memory.value in (0, 1, 2, 3, needed - 1):
+            with pytest.raises(ModelError, match=r"CUDA failed with CUDA_ERROR_OUT_OF_MEMORY"):
+                load_backend(network, BackendSettings("tensorrt", "f32"))
+            assert blocks.value == 0
+        memory.value = needed
+        backend = load_backend(network, BackendSettings("tensorrt", "f32"))
+        with pytest.raises(ModelError, match=r"CUDA failed with CUDA_ERROR_OUT_OF_MEMORY"):
+            backend.new_state()
+        backend.close()
+    finally:
+        memory.value = 1000
+
+
 def test_a_batch_that_tensorrt_refuses_is_not_computed_with_another_shape(networks, loads, monkeypatch):
     network = loads["network"] = networks[0]
     backend = load_backend(network, BackendSettings("tensorrt", max_batch=3))

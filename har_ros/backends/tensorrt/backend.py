@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ SEE_LOG = "the log says why; set backend to openvino"
 
 
 class TensorRtBackend:
-    """One engine, its buffers and one stream, all allocated once."""
+    """One engine, its buffers and one stream, all allocated once, and on a device that it closes."""
 
     def __init__(
         self, engine: trt.ICudaEngine, network: PreparedNetwork, device: Device, half: bool, max_batch: int
@@ -42,17 +41,15 @@ class TensorRtBackend:
         self._context = engine.create_execution_context()
         if self._context is None:
             raise ModelError(f"TensorRT cannot prepare {network.name} (out of memory?); use a smaller max_batch")
-        with ExitStack() as held:
-            self._input = held.enter_context(closing(Buffer(device, (max_batch, *network.shape), network.type)))
-            self._states = held.enter_context(closing(States(device, network.states, max_batch)))
-            self._set_batch(max_batch)
-            width = self._context.get_tensor_shape(OUTPUT)[1]
-            self._output = held.enter_context(closing(Buffer(device, (max_batch, width), np.float32)))
-            addresses = {FRAMES: self._input.address, OUTPUT: self._output.address, **self._states.addresses}
-            for name, address in addresses.items():
-                if not self._context.set_tensor_address(name, address):
-                    raise ModelError(f"TensorRT takes no address for {name} of {network.name}; {SEE_LOG}")
-            self._held = held.pop_all()
+        self._input = Buffer(device, (max_batch, *network.shape), network.type)
+        self._states = States(device, network.states, max_batch)
+        self._set_batch(max_batch)
+        width = self._context.get_tensor_shape(OUTPUT)[1]
+        self._output = Buffer(device, (max_batch, width), np.float32)
+        addresses = {FRAMES: self._input.address, OUTPUT: self._output.address, **self._states.addresses}
+        for name, address in addresses.items():
+            if not self._context.set_tensor_address(name, address):
+                raise ModelError(f"TensorRT takes no address for {name} of {network.name}; {SEE_LOG}")
 
     def new_state(self) -> StreamState:
         """See Backend."""
@@ -88,11 +85,8 @@ class TensorRtBackend:
     def close(self) -> None:
         """See Backend."""
         self._device.use()
-        try:
-            self._held.close()
-            del self._context, self._engine
-        finally:
-            self._device.close()
+        del self._context, self._engine
+        self._device.close()
 
 
 @dataclass
@@ -117,8 +111,7 @@ class States:
         self.addresses: dict[str, int] = {}
         self._device = device
         self._batches: list[tuple[int, int, int, int]] = []  # read, written, offset in a block, bytes
-        self._blocks: list[int] = []
-        self._free: list[int] = []
+        self._free: list[int] = []  # blocks whose streams have ended
         self._size = 0
         for state in states:
             read, written = (device.allocate(max_batch * state.size) for _ in range(2))
@@ -129,8 +122,7 @@ class States:
     def new(self) -> StreamState:
         """Return another stream's state."""
         if not self._free:
-            self._blocks.append(self._device.allocate(self._size))
-            self._free.append(self._blocks[-1])
+            self._free.append(self._device.allocate(self._size))
         state = StreamState(self._free.pop(), self._size, self._device)
         weakref.finalize(state, self._free.append, state.address)
         state.reset()
@@ -147,11 +139,6 @@ class States:
         for _, written, offset, size in self._batches:
             for i, state in enumerate(states):
                 self._device.copy(state.address + offset, written + i * size, size)
-
-    def close(self) -> None:
-        """Free all of it."""
-        for address in (*self.addresses.values(), *self._blocks):
-            self._device.free(address)
 
 
 def load(network: PreparedNetwork, settings: BackendSettings) -> Backend:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -17,21 +19,28 @@ except ImportError as error:
 
 
 class Device:
-    """The first GPU, its primary context and one stream."""
+    """The first GPU, its primary context, one stream, and all memory that is allocated here."""
 
     def __init__(self) -> None:
         """Raises BackendMissingError when there is no driver or no GPU."""
-        try:
-            checked(driver.cuInit(0))
-            self._device = checked(driver.cuDeviceGet(0))
-            self._context = checked(driver.cuDevicePrimaryCtxRetain(self._device))
-        except (RuntimeError, ModelError) as error:
-            reason = str(error) if isinstance(error, ModelError) else "its driver, libcuda.so.1, is not installed"
-            raise BackendMissingError(
-                f"there is no NVIDIA GPU that can be used ({reason}); check with nvidia-smi"
-            ) from None
-        self.use()
-        self.stream: Any = checked(driver.cuStreamCreate(driver.CUstream_flags.CU_STREAM_NON_BLOCKING))
+        with ExitStack() as self._held:
+            try:
+                checked(driver.cuInit(0))
+                self._device = checked(driver.cuDeviceGet(0))
+                self._context = checked(driver.cuDevicePrimaryCtxRetain(self._device))
+            except (RuntimeError, ModelError) as error:
+                reason = str(error) if isinstance(error, ModelError) else "its driver, libcuda.so.1, is not installed"
+                raise BackendMissingError(
+                    f"there is no NVIDIA GPU that can be used ({reason}); check with nvidia-smi"
+                ) from None
+            self._hold(driver.cuDevicePrimaryCtxRelease, self._device)
+            self.use()
+            self.stream: Any = checked(driver.cuStreamCreate(driver.CUstream_flags.CU_STREAM_NON_BLOCKING))
+            self._hold(driver.cuStreamDestroy, self.stream)
+            self._held = self._held.pop_all()
+
+    def _hold(self, free: Callable[[Any], tuple[Any, ...]], thing: Any) -> None:
+        self._held.callback(lambda: checked(free(thing)))
 
     def use(self) -> None:
         """Make the context current in this thread, as every thread needs that calls CUDA."""
@@ -51,9 +60,18 @@ class Device:
         return int(checked(major)), int(checked(minor))
 
     def allocate(self, size: int) -> int:
-        """Return the address of so many bytes. Raises ModelError when memory is short."""
+        """Return the address of so many bytes on the device. Raises ModelError when memory is short."""
         self.use()
-        return int(checked(driver.cuMemAlloc(size)))
+        address = int(checked(driver.cuMemAlloc(size)))
+        self._hold(driver.cuMemFree, address)
+        return address
+
+    def allocate_pinned(self, size: int) -> int:
+        """Return the address of so many pinned bytes of the host. Raises ModelError when memory is short."""
+        self.use()
+        address = int(checked(driver.cuMemAllocHost(size)))
+        self._hold(driver.cuMemFreeHost, address)
+        return address
 
     def clear(self, address: int, size: int) -> None:
         """Write zeros, when the stream comes to it."""
@@ -64,30 +82,25 @@ class Device:
         """Copy on the device, when the stream comes to it."""
         checked(driver.cuMemcpyDtoDAsync(target, source, size, self.stream))
 
-    def free(self, address: int) -> None:
-        """Give back what `allocate` returned."""
-        checked(driver.cuMemFree(address))
-
     def wait(self) -> None:
         """Wait until the stream has done all that was asked of it."""
         checked(driver.cuStreamSynchronize(self.stream))
 
     def close(self) -> None:
-        """Free stream and context."""
+        """Free the memory, the stream and the context."""
         self.use()
-        checked(driver.cuStreamDestroy(self.stream))
-        checked(driver.cuDevicePrimaryCtxRelease(self._device))
+        self._held.close()
 
 
 class Buffer:
-    """An array in pinned host memory and its twin on the device."""
+    """An array in pinned host memory and its twin on the device; both go with the device."""
 
     def __init__(self, device: Device, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         """Allocate both; raises ModelError when memory is short."""
         self._stream = device.stream
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        self.address = int(checked(driver.cuMemAlloc(size)))
-        self._pinned = int(checked(driver.cuMemAllocHost(size)))
+        self.address = device.allocate(size)
+        self._pinned = device.allocate_pinned(size)
         self.host: NDArray[Any] = _array_at(self._pinned, size).view(dtype).reshape(shape)
 
     def to_device(self, rows: int) -> None:
@@ -97,12 +110,6 @@ class Buffer:
     def to_host(self, rows: int) -> None:
         """Copy the first rows back, when the stream comes to it."""
         checked(driver.cuMemcpyDtoHAsync(self._pinned, self.address, self.host[:rows].nbytes, self._stream))
-
-    def close(self) -> None:
-        """Free both; `host` must not be used afterwards."""
-        del self.host
-        checked(driver.cuMemFree(self.address))
-        checked(driver.cuMemFreeHost(self._pinned))
 
 
 def checked(result: tuple[Any, ...]) -> Any:
