@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,14 @@ logger = logging.getLogger(__name__)
 class Standby:
     """Runs the network on `meanwhile` until `make`, in a thread of its own, has made what is to run it.
 
-    Where that fails, a warning says so and `meanwhile` goes on.
+    Where that fails, a warning says so and `meanwhile` goes on. make: gets an event, which is set when what it makes is
+    no longer wanted.
     """
 
-    def __init__(self, meanwhile: Backend, make: Callable[[], Backend]) -> None:
+    def __init__(self, meanwhile: Backend, make: Callable[[Event], Backend]) -> None:
         self._serving = meanwhile
         self._made: Backend | None = None
-        self._closed = False
+        self._closed = Event()
         self._lock = Lock()  # of the last two
         self._thread = Thread(target=self._make, args=[make], name="standby")
         logger.info("%s serves until the engine is ready", meanwhile.name)
@@ -33,20 +34,20 @@ class Standby:
 
     @property
     def name(self) -> str:
-        """See Backend."""
+        """What runs the network now."""
         return self._serving.name
 
     @property
     def max_batch(self) -> int:
-        """See Backend."""
+        """How many inputs that runs at once."""
         return self._serving.max_batch
 
     def new_state(self) -> State:
-        """See Backend; a network with states cannot be on standby."""
+        """Return another stream's state; a network with states cannot be on standby."""
         return self._serving.new_state()
 
     def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
-        """See Backend."""
+        """Return one row of outputs for each input; what was made takes over before. Raises ModelError."""
         if made := self._take():
             before, self._serving = self._serving, made
             before.close()
@@ -54,14 +55,19 @@ class Standby:
         return self._serving.infer(inputs, states)
 
     def close(self) -> None:
-        """See Backend. A build goes on, what it makes is freed, and Python waits for it before it ends."""
+        """Free the networks. Python waits for `make` before it ends, and what that still makes is freed."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
         try:
             if made := self._take():
                 made.close()
         finally:
             self._serving.close()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until `make` has ended, at most so many seconds; returns whether it has."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def _take(self) -> Backend | None:
         """Return what was made, once."""
@@ -69,14 +75,15 @@ class Standby:
             made, self._made = self._made, None
         return made
 
-    def _make(self, make: Callable[[], Backend]) -> None:
+    def _make(self, make: Callable[[Event], Backend]) -> None:
         try:
-            made = make()
+            made = make(self._closed)
         except Exception as error:  # the network goes on, whatever was wrong
-            logger.warning("%s goes on, because: %s", self._serving.name, told(error))
+            if not self._closed.is_set():
+                logger.warning("%s goes on, because: %s", self._serving.name, told(error))
             return
         with self._lock:
-            if not self._closed:
+            if not self._closed.is_set():
                 self._made = made
                 return
         made.close()

@@ -118,11 +118,11 @@ class Fixed:
 
 def test_one_backend_serves_until_the_other_is_made():
     ready, cpu, gpu = threading.Event(), Fixed("cpu", 1), Fixed("gpu", 2)
-    standby = Standby(cpu, lambda: ready.wait(10) and gpu)
+    standby = Standby(cpu, lambda _: ready.wait(10) and gpu)
     assert standby.infer([0]).tolist() == [[1]]
     assert (standby.name, standby.max_batch) == ("cpu", 1)
     ready.set()
-    standby._thread.join(timeout=10)
+    assert standby.wait(10)
     assert standby.infer([0, 0]).tolist() == [[2], [2]]
     assert (standby.name, standby.max_batch, cpu.closed) == ("gpu", 2, True)
     standby.close()
@@ -130,21 +130,33 @@ def test_one_backend_serves_until_the_other_is_made():
 
 
 def test_a_backend_that_cannot_be_made_is_said_and_the_other_goes_on(caplog):
-    def fail():
+    def fail(_):
         raise ModelError("there is no memory")
 
     standby = Standby(Fixed("cpu", 1), fail)
-    standby._thread.join(timeout=10)
+    assert standby.wait(10)
     assert standby.infer([0]).tolist() == [[1]]
     assert "cpu goes on, because: there is no memory" in caplog.text
 
 
+def test_the_end_cancels_what_is_being_made_and_that_is_no_failure(caplog):
+    def make(cancelled):
+        assert cancelled.wait(10)
+        raise ModelError("the build was cancelled")
+
+    standby = Standby(Fixed("cpu", 1), make)
+    assert not standby.wait(0)
+    standby.close()
+    assert standby.wait(10)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 def test_what_is_made_after_the_end_is_freed():
     ready, cpu, gpu = threading.Event(), Fixed("cpu", 1), Fixed("gpu", 2)
-    standby = Standby(cpu, lambda: ready.wait(10) and gpu)
+    standby = Standby(cpu, lambda _: ready.wait(10) and gpu)
     standby.close()
     ready.set()
-    standby._thread.join(timeout=10)
+    assert standby.wait(10)
     assert cpu.closed
     assert gpu.closed
 
@@ -158,16 +170,16 @@ class Unfreeable(Fixed):
 
 def test_a_backend_that_cannot_be_freed_does_not_keep_the_other_from_its_work_or_its_end():
     ready, cpu, gpu = threading.Event(), Unfreeable("cpu", 1), Fixed("gpu", 2)
-    standby = Standby(cpu, lambda: ready.wait(10) and gpu)
+    standby = Standby(cpu, lambda _: ready.wait(10) and gpu)
     ready.set()
-    standby._thread.join(timeout=10)
+    assert standby.wait(10)
     with pytest.raises(ModelError, match="the device is lost"):
         standby.infer([0])
     assert standby.infer([0, 0]).tolist() == [[2], [2]]
     ready, cpu = threading.Event(), Fixed("cpu", 1)
-    standby = Standby(cpu, lambda: ready.wait(10) and Unfreeable("gpu", 2))
+    standby = Standby(cpu, lambda _: ready.wait(10) and Unfreeable("gpu", 2))
     ready.set()
-    standby._thread.join(timeout=10)
+    assert standby.wait(10)
     with pytest.raises(ModelError, match="the device is lost"):
         standby.close()
     assert cpu.closed

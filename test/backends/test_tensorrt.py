@@ -144,7 +144,7 @@ def test_the_cpu_serves_while_the_engine_is_built(tmp_path, own_cache):
     backend = load_backend(network, BackendSettings("tensorrt", "f32", cpu_while_building=True))
     inputs = clips(network, 2)
     before = backend.infer(inputs)
-    backend._thread.join(timeout=300)
+    assert backend.wait(300)
     after = backend.infer(inputs)
     assert backend.name.startswith("TensorRT on ")
     np.testing.assert_allclose(after, before, atol=1e-2)

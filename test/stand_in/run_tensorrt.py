@@ -181,10 +181,30 @@ def test_the_cpu_serves_while_the_engine_is_built(networks, loads):
     network = loads["network"] = networks[0]
     backend = load_backend(network, BackendSettings("tensorrt", "f32", cpu_while_building=True))
     before = backend.infer(inputs_of(network))
-    backend._thread.join(timeout=60)
+    assert backend.wait(60)
     np.testing.assert_allclose(backend.infer(inputs_of(network)), before, atol=0.01)
     assert backend.name == "TensorRT on Stand-in, f32"
     backend.close()
+
+
+def test_the_end_cancels_the_build(networks, loads, monkeypatch):
+    """It begins when the end has come, so that the first step that TensorRT reports is the last."""
+    ended, results, build = threading.Event(), [], engine.build
+
+    def late(*arguments):
+        assert ended.wait(30)
+        try:
+            results.append(build(*arguments))
+        except ModelError as error:
+            results.append(str(error))
+            raise
+
+    monkeypatch.setattr(engine, "build", late)
+    backend = load_backend(networks[0], BackendSettings("tensorrt", "f32", cpu_while_building=True))
+    backend.close()
+    ended.set()
+    assert backend.wait(60)
+    assert results == ["the build of small was cancelled; start it again when it is wanted"]
 
 
 def test_an_encoder_is_freed_when_its_decoder_does_not_load(networks, loads):

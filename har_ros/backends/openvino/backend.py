@@ -38,11 +38,11 @@ class OpenVinoBackend:
         self._request = compiled.create_infer_request()
 
     def new_state(self) -> RequestState:
-        """See Backend."""
+        """Return another stream's state."""
         return RequestState(self._compiled.create_infer_request())
 
     def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
-        """See Backend. The inputs are read where they lie."""
+        """Return one row of outputs for each input, which is read where it lies. Raises ModelError."""
         requests = [state.request for state in states if isinstance(state, RequestState)]
         try:
             rows = [
@@ -58,7 +58,7 @@ class OpenVinoBackend:
         return np.concatenate(rows, dtype=np.float32)
 
     def close(self) -> None:
-        """See Backend."""
+        """Free the network."""
         del self._request, self._compiled
 
 
@@ -81,7 +81,7 @@ class RequestState:
         self.request = request
 
     def reset(self) -> None:
-        """See State."""
+        """Make it zeros again."""
         self.request.reset_state()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,11 +53,14 @@ class TensorRtBackend:
                 raise ModelError(f"TensorRT takes no address for {name} of {network.name}; {SEE_LOG}")
 
     def new_state(self) -> StreamState:
-        """See Backend."""
+        """Return another stream's state. Raises ModelError when memory is short."""
         return self._states.new()
 
     def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
-        """See Backend. The inputs are copied once, into pinned memory; the states stay on the device."""
+        """Return one row of outputs for each input. Raises ModelError.
+
+        The inputs are copied once, into pinned memory; the states stay on the device.
+        """
         self._device.use()
         kept = [state for state in states if isinstance(state, StreamState)]
         batches = [slice(i, i + self.max_batch) for i in range(0, len(inputs), self.max_batch)]
@@ -83,7 +87,7 @@ class TensorRtBackend:
         return rows
 
     def close(self) -> None:
-        """See Backend."""
+        """Free the engine, its buffers and its device."""
         self._device.use()
         del self._context, self._engine
         self._device.close()
@@ -98,7 +102,7 @@ class StreamState:
     device: Device
 
     def reset(self) -> None:
-        """See State."""
+        """Make it zeros again."""
         self.device.clear(self.address, self.size)
 
 
@@ -159,27 +163,31 @@ def load(network: PreparedNetwork, settings: BackendSettings) -> Backend:
 
         Device().close()  # is there a GPU?
         meanwhile = openvino.load(network, replace(settings, precision="auto", device="CPU"))
-        return Standby(meanwhile, lambda: _load(network, settings, Device()))
+        return Standby(meanwhile, lambda cancelled: _load(network, settings, Device(), cancelled))
     return _load(network, settings, Device())
 
 
-def _load(network: PreparedNetwork, settings: BackendSettings, device: Device) -> TensorRtBackend:
+def _load(
+    network: PreparedNetwork, settings: BackendSettings, device: Device, cancelled: Event | None = None
+) -> TensorRtBackend:
     max_batch = 1 if network.single else settings.max_batch
     try:
         half = settings.precision != "f32"
-        engine = _engine(network, device, half, max_batch)
+        engine = _engine(network, device, half, max_batch, cancelled)
         return TensorRtBackend(engine, network, device, half, max_batch)
     except BaseException:  # Ctrl-C, too, which may come in the minutes of a build
         device.close()
         raise
 
 
-def _engine(network: PreparedNetwork, device: Device, half: bool, max_batch: int) -> trt.ICudaEngine:
+def _engine(
+    network: PreparedNetwork, device: Device, half: bool, max_batch: int, cancelled: Event | None
+) -> trt.ICudaEngine:
     from har_ros.backends.tensorrt.engine import Gpu, deserialised, engine_file
 
     gpu = Gpu(device.name, device.capability)
     for _ in range(2):
-        file = engine_file(network, gpu, half, max_batch)
+        file = engine_file(network, gpu, half, max_batch, cancelled)
         if (engine := deserialised(file)) is not None:
             return engine
         discard(file)  # written by another driver, or for a GPU of the same name that is not the same

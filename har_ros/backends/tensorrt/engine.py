@@ -68,7 +68,7 @@ class Log(trt.ILogger):
         self._errors = errors
 
     def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
-        """See trt.ILogger."""
+        """Pass a message on."""
         if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
             if "cudaError 35" not in msg:  # no driver: building does without
                 self.error = one_line(msg)
@@ -77,21 +77,26 @@ class Log(trt.ILogger):
             logger.debug("TensorRT: %s", one_line(msg))
 
 
-def engine_file(network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int) -> Path:
+def engine_file(network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int, cancelled: Event | None = None) -> Path:
     """Return the engine for batches of 1 to `max_batch`, built the first time. Raises ModelError.
 
-    half: float16 inside, float32 outside.
+    half: float16 inside, float32 outside. cancelled: ends a build when it is set.
     """
     model = merged(network, half=half and STRONGLY_TYPED)
     key = hashlib.sha256(model)
     for part in (trt.__name__, VERSION, gpu.name, gpu.capability, half, max_batch, network.shape):
         key.update(repr(part).encode())
     name = f"engines/{network.name}-{key.hexdigest()[:16]}.engine"
-    return cached(name, lambda: build(model, network, gpu, half, max_batch))
+    return cached(name, lambda: build(model, network, gpu, half, max_batch, cancelled))
 
 
-def build(model: bytes, network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int) -> bytes:
-    """Build the engine of a serialised ONNX model, saying every few seconds that it goes on. Raises ModelError."""
+def build(
+    model: bytes, network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int, cancelled: Event | None = None
+) -> bytes:
+    """Build the engine of a serialised ONNX model, saying every few seconds that it goes on. Raises ModelError.
+
+    cancelled: ends it when it is set, from TensorRT 10 on.
+    """
     log = Log()
     builder = _started(trt.Builder, log)
     definition = builder.create_network(_creation_flags())
@@ -112,7 +117,10 @@ def build(model: bytes, network: PreparedNetwork, gpu: Gpu, half: bool, max_batc
         profile.set_shape(name, smallest, largest, largest)
     config.add_optimization_profile(profile)
     _set_capability(config, gpu)
-    engine = _built(builder, definition, config, f"{network.name} for {gpu.name}")
+    stage = _Stage(cancelled or Event())
+    engine = _built(builder, definition, config, f"{network.name} for {gpu.name}", stage)
+    if engine is None and stage.cancelled.is_set():
+        raise ModelError(f"the build of {network.name} was cancelled; start it again when it is wanted")
     if engine is None:
         raise ModelError(f"TensorRT cannot build {network.name} ({log.error[:300]}); set backend to openvino")
     return bytes(engine)
@@ -161,15 +169,17 @@ def _started(kind: Callable[[Log], Started], log: Log) -> Started:
 
 @dataclass
 class _Stage:
-    """What TensorRT is doing, and whether it shall go on; both from 10 on."""
+    """What TensorRT is doing, and whether it is to stop; both from 10 on."""
 
+    cancelled: Event
     name: str = "building"
-    wanted: bool = True
 
 
-def _built(builder: trt.Builder, definition: trt.INetworkDefinition, config: trt.IBuilderConfig, what: str) -> Any:
+def _built(
+    builder: trt.Builder, definition: trt.INetworkDefinition, config: trt.IBuilderConfig, what: str, stage: _Stage
+) -> Any:
     """Build in a thread of its own, so that this one can say that it goes on, and Ctrl-C reaches it."""
-    stage, start, made = _Stage(), time.monotonic(), list[Any]()
+    start, made = time.monotonic(), list[Any]()
     if hasattr(trt, "IProgressMonitor"):
         config.progress_monitor = _monitor(stage)
     logger.info("building the engine of %s, once; this can take minutes", what)
@@ -186,11 +196,13 @@ def _built(builder: trt.Builder, definition: trt.INetworkDefinition, config: trt
         while not done.wait(HEARTBEAT):
             logger.info("engine of %s: %s, %.0f s so far", what, stage.name, time.monotonic() - start)
     except KeyboardInterrupt:
-        stage.wanted = False
+        stage.cancelled.set()
         done.wait()  # what is being built cannot be freed before
         raise
-    logger.info("built the engine of %s in %.0f s", what, time.monotonic() - start)
-    return made[0] if made else None
+    engine = made[0] if made else None
+    if engine is not None:
+        logger.info("built the engine of %s in %.0f s", what, time.monotonic() - start)
+    return engine
 
 
 def _monitor(stage: _Stage) -> trt.IProgressMonitor:
@@ -202,7 +214,7 @@ def _monitor(stage: _Stage) -> trt.IProgressMonitor:
             stage.name = phase_name
 
         def step_complete(self, phase_name: str, step: SupportsInt) -> bool:
-            return stage.wanted
+            return not stage.cancelled.is_set()
 
         def phase_finish(self, phase_name: str) -> None:
             pass
