@@ -104,9 +104,10 @@ class VideoFile:
     def discard(self) -> None:
         """Give the file up, unless it is finished."""
         output, self._output = self._output, None
-        with suppress(FFmpegError, OSError):
-            if output is not None:
+        if output is not None:
+            with suppress(FFmpegError, OSError):  # of a full disk
                 output[0].close()
+        with suppress(OSError):
             self._part.unlink()
 
     def _open(self, height: int, width: int) -> tuple[OutputContainer, VideoStream]:

@@ -1,13 +1,11 @@
 import re
-import resource
-import signal
-from contextlib import contextmanager
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+from full_disk import room_for
 from pictures import picture
 
 from har_ros.errors import ConfigurationError, VideoError
@@ -120,19 +118,6 @@ def test_an_ffmpeg_without_h264_is_named(tmp_path, monkeypatch):
     write(tmp_path / "out.avi", [picture(100)])
 
 
-@contextmanager
-def room_for(size):
-    """Let no file grow beyond so many bytes, which looks like a full disk."""
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
-
-
 @pytest.mark.parametrize("suffix", CONTAINERS)
 def test_a_full_disk_is_reported_and_nothing_stays(tmp_path, suffix):
     """Wherever in the file the room ends: at its start, in the frames, or in the index that goes in front."""
@@ -160,6 +145,18 @@ def test_a_video_that_failed_stays_failed(tmp_path):
         video.show(noise[0])
     with pytest.raises(VideoError, match="cannot write"):
         video.close()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is not there")
+def test_what_cannot_even_be_closed_does_not_stay(tmp_path):
+    """Nothing can be written to /dev/full, not even what FFmpeg writes when it closes the file."""
+    video = VideoFile(tmp_path / "out.mkv", 25.0)
+    (tmp_path / ".out.part.mkv").unlink()
+    (tmp_path / ".out.part.mkv").symlink_to("/dev/full")
+    noise = np.random.default_rng(0).integers(0, 256, (200, 96, 128, 3), np.uint8)
+    with pytest.raises(VideoError, match="No space left on device"):
+        list(map(video.show, noise))
     assert not list(tmp_path.iterdir())
 
 

@@ -1,0 +1,18 @@
+"""A disk that has no more room."""
+
+import resource
+import signal
+from contextlib import contextmanager
+
+
+@contextmanager
+def room_for(size):
+    """Let no file grow beyond so many bytes, which looks like a full disk."""
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
