@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, HarError
 from har_ros.pipeline.scores import Hypothesis
 from har_ros.recordings import messages
 from har_ros.recordings.bag import CLASSIFICATION, COMPRESSED, RAW
@@ -54,18 +55,29 @@ class BagWriter:
         self._write(topic, CLASSIFICATION, time, messages.classification(hypotheses, stamp, frame_id))
 
     def _write(self, topic: str, kind: str, time: int, message: Any) -> None:
-        if topic not in self._connections:
-            self._connections[topic] = self._writer.add_connection(topic, kind, typestore=messages.ROS2)
-        self._writer.write(self._connections[topic], time, messages.ROS2.serialize_cdr(message, kind))
+        try:
+            if topic not in self._connections:
+                self._connections[topic] = self._writer.add_connection(topic, kind, typestore=messages.ROS2)
+            self._writer.write(self._connections[topic], time, messages.ROS2.serialize_cdr(message, kind))
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def _failed(self, error: OSError) -> HarError:
+        return HarError(f"cannot write {self._path} ({error.strerror}); check folder and disk")
 
     def __enter__(self) -> BagWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Finish the bag; after an error nothing of it stays."""
-        if kind is None:
-            self._writer.close()
-            self._part.rename(self._path)
-        else:
-            self._writer.abort()
-        shutil.rmtree(self._part.parent, ignore_errors=True)
+        """Finish the bag; after an error nothing of it stays. Raises HarError."""
+        try:
+            if kind is None:
+                self._writer.close()
+                self._part.rename(self._path)
+            else:
+                with suppress(OSError):  # of a full disk, which has been reported
+                    self._writer.abort()
+        except OSError as error:
+            raise self._failed(error) from None
+        finally:
+            shutil.rmtree(self._part.parent, ignore_errors=True)

@@ -2,6 +2,8 @@ import cv2
 import numpy as np
 import pytest
 from bags import SECOND
+from clips import write_video
+from full_disk import room_for
 
 from har_ros.commands.main import main
 from har_ros.frames.compressed import EncodedImage, decode_all
@@ -97,3 +99,14 @@ def test_a_bag_that_is_there_stays(film, tmp_path, capsys):
     assert main(["record", path, path, "-o", str(tmp_path / "bag")]) == 1
     assert "exists already" in capsys.readouterr().err
     assert (tmp_path / "bag/bag.mcap").read_bytes() == before
+
+
+@pytest.mark.parametrize("size", [0, 100, 10_000, 20_000])
+def test_a_full_disk_is_reported_and_nothing_stays(tmp_path, capsys, size):
+    """Wherever the room ends: at the bag's start, in an image, or at its end."""
+    noise = np.random.default_rng(0).integers(0, 256, (2, 60, 60, 3), np.uint8)
+    path = write_video(tmp_path / "a.avi", noise)
+    with room_for(size):
+        assert main(["record", str(path), "--raw", "-o", str(tmp_path / "bag")]) == 1
+    assert "(File too large); check folder and disk" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["a.avi"]
