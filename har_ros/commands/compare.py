@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from har_ros.evaluate.compare import compare, load_metrics
 from har_ros.evaluate.figures import FIGURES
+from har_ros.files.console import cell
 from har_ros.files.results_folder import finite
 
 
@@ -44,5 +44,5 @@ def changes_table(change: dict[str, Any]) -> Table:
         values = [f"{row[name]:.3f}" if row[name] is not None else "" for name in ("before", "after")]
         value = f"{difference['value']:+.3f}{interval}" if difference["value"] is not None else ""
         p = row.get("p_corrected", row["p"])
-        table.add_row(escape(row["label"]), str(row["segments"]), *values, value, f"{p:.3f}", said)
+        table.add_row(cell(row["label"]), str(row["segments"]), *values, value, f"{p:.3f}", said)
     return table

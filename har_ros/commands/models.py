@@ -10,6 +10,7 @@ from rich.table import Column, Table
 
 from har_ros.commands.shared.options import BACKEND, NETWORK, add_parameters, at_least, values_of
 from har_ros.errors import HarError
+from har_ros.files.console import PLAIN, cell
 from har_ros.models.card import ModelCard
 from har_ros.models.check import examine, prepared_networks
 from har_ros.models.fetch import fetch
@@ -66,7 +67,7 @@ def _classes(model: Model) -> str:
 
 def _fetch(models: list[Model]) -> int:
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     for model in models:
         with Progress(*columns, console=console) as progress:
             brought = fetch(model, _Bars(progress))
@@ -75,7 +76,7 @@ def _fetch(models: list[Model]) -> int:
         unverified = {source.name for source in model.card.files if source.checksum is None}
         for path in brought:
             note = " (not verified: its card has no checksum)" if path.name in unverified else ""
-            console.print(f"{path}{note}", soft_wrap=True, highlight=False)
+            console.print(f"{path}{note}", **PLAIN)
     return 0
 
 
@@ -117,7 +118,7 @@ def _continual(model: Model, frames: int) -> int:
     table = Table("layer", "operator", "lag (frames)", "state", Column("kB", justify="right"), box=None)
     for layer in twin.layers:
         state = ("×".join(map(str, layer.state.shape)), f"{layer.state.size / 1e3:.0f}") if layer.state else ()
-        table.add_row(layer.name, layer.operator, str(layer.lag), *state)
+        table.add_row(cell(layer.name), cell(layer.operator), str(layer.lag), *state)
     console = Console(soft_wrap=True, highlight=False)
     console.print(table)
     size = sum(state.size for state in twin.states)

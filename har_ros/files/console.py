@@ -4,5 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
+from rich.text import Text
+
+from har_ros.files.text import CONTROL_CHARACTER
+
+PLAIN: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "soft_wrap": True}
 """How rich prints a sentence as it is."""
+
+
+def cell(text: str) -> Text:
+    """Return a text of others as a table shows it: as it is, but for what a terminal obeys."""
+    return Text(CONTROL_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", text))

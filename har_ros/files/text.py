@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from har_ros.errors import ConfigurationError
 
 LARGEST_TEXT = 20_000_000
 """Characters of a card, of labels, of segments."""
+CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""Which a terminal obeys."""
 
 
 def read_text(path: Path) -> str:

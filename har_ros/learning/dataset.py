@@ -13,6 +13,7 @@ from pathlib import Path
 from har_ros.errors import ConfigurationError
 from har_ros.files.cache import digest
 from har_ros.files.text import read_text
+from har_ros.models.labels import wrong_labels
 from har_ros.recordings.source import natural
 from har_ros.truth.segments import ANY, NONE, Segment, load_truth
 
@@ -71,7 +72,7 @@ def load_dataset(
         found = [replace(material, group=_matched(pattern, material.name)) for material in found]
         grouping = f"the pattern {pattern}"
     mapped = [_mapped(material, label_map or {}) for material in found]
-    _refuse_similar_names(mapped)
+    _refuse_names(mapped)
     _refuse_same_files(mapped)
     return Dataset(path, grouping, tuple(sorted(mapped, key=lambda material: natural(material.name))))
 
@@ -204,8 +205,11 @@ def by_class(materials: Iterable[Material]) -> list[list[Material]]:
     return list(classes.values())
 
 
-def _refuse_similar_names(materials: Sequence[Material]) -> None:
+def _refuse_names(materials: Sequence[Material]) -> None:
+    """Refuse classes whose names are similar, or that no label file can have."""
     names = labels_of(materials)
+    for wrong in wrong_labels(names):
+        raise ConfigurationError(wrong)
     similar = Counter(name.casefold().strip() for name in names)
     for name in names:
         others = [other for other in names if other != name and other.casefold().strip() == name.casefold().strip()]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from har_ros.errors import ConfigurationError
 from har_ros.files.schema import shown
-from har_ros.files.text import read_text
+from har_ros.files.text import CONTROL_CHARACTER, read_text
 
 
 def unique_labels(labels: Sequence[str]) -> tuple[str, ...]:
@@ -27,9 +26,6 @@ def unique_labels(labels: Sequence[str]) -> tuple[str, ...]:
     return tuple(unique)
 
 
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
 def read_labels(path: Path) -> tuple[str, ...]:
     """Return the class names of a text file, one per line; blank lines do not count. Raises ConfigurationError."""
     names = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
@@ -43,5 +39,5 @@ def read_labels(path: Path) -> tuple[str, ...]:
 def wrong_labels(labels: Iterable[str]) -> Iterator[str]:
     """Say which labels cannot be shown, and why."""
     for label in labels:
-        if _CONTROL_CHARACTER.search(label):
+        if CONTROL_CHARACTER.search(label):
             yield f"the label {shown(label)} has control characters, which a terminal obeys; remove them"

@@ -14,7 +14,7 @@ from rosbags.rosbag2 import Reader as Reader2
 
 from har_ros.errors import ConfigurationError, ImageError, one_line
 from har_ros.files.schema import load_yaml
-from har_ros.files.text import read_text
+from har_ros.files.text import CONTROL_CHARACTER, read_text
 from har_ros.frames.compressed import AnyImage, EncodedImage
 from har_ros.frames.pixels import CameraImage
 from har_ros.recordings.messages import ROS1, ROS2
@@ -59,6 +59,8 @@ class Bag:
                 ways.setdefault(topic.removesuffix("/compressed"), {})["compressed"] = (topic, kind)
         if not ways:
             raise BagError(f"{self.path} has no images; record sensor_msgs/Image or CompressedImage")
+        if strange := [topic for topic in ways if CONTROL_CHARACTER.search(topic)]:
+            raise BagError(f"{self.path} has images on {strange[0]!a}, with control characters; record it again")
         named = [topic if topic.startswith("/") else f"/{topic}" for topic in wanted if topic]
         if missing := [topic for topic in named if topic not in ways]:
             if list(wanted) != DEFAULT_TOPICS:
@@ -91,6 +93,8 @@ class Bag:
             except Exception as error:
                 raise BagError(f"{self.path}: {topic} cannot be read ({one_line(error)}); record it again") from None
             labels = tuple(result.class_id for result in message.results)
+            if strange := [label for label in labels if CONTROL_CHARACTER.search(label)]:
+                raise BagError(f"{self.path}: {topic} says {strange[0]!a}, with control characters; record it again")
             yield Announced(_stamp(message.header), message.header.frame_id, labels)
 
     def _read(self, connection: Connection, data: bytes) -> Any:

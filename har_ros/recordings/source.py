@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.errors import HarError, VideoError, one_line
+from har_ros.files.text import CONTROL_CHARACTER
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what FFmpeg prints about a file, VideoError says
 
@@ -134,11 +135,16 @@ def open_source(uri: str) -> Source:
 
 
 def check_name(name: str) -> None:
-    """Raise VideoError when a file's name is not UTF-8: OpenCV crashes, and no file of results can have it."""
+    """Raise VideoError for a file's name that cannot be shown.
+
+    One that is not UTF-8 makes OpenCV crash, and no file of results can have it; a terminal obeys control characters.
+    """
     try:
         name.encode()
     except UnicodeEncodeError:
         raise VideoError(f"the name {name!a} is not UTF-8; rename it") from None
+    if CONTROL_CHARACTER.search(name):
+        raise VideoError(f"the name {name!a} has control characters; rename it")
 
 
 def _of_capture(name: str, capture: cv2.VideoCapture, live: bool) -> Source:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 from threadpoolctl import threadpool_limits
 
 from har_ros.backends.backend import BackendSettings
@@ -83,4 +83,4 @@ def teach(
 def told(console: Console) -> Iterator[validation.Tell]:
     """Lend what shows the work that is being done."""
     with console.status("cross-validation") as status:
-        yield lambda what: status.update(escape(what))
+        yield lambda what: status.update(Text(what))

@@ -14,7 +14,7 @@ from typing import Any
 
 from har_ros.errors import ConfigurationError, one_line
 from har_ros.files.schema import build, load_yaml, shown
-from har_ros.files.text import read_text
+from har_ros.files.text import CONTROL_CHARACTER, read_text
 from har_ros.recordings.recording import SECOND, Announced
 from har_ros.truth import via
 
@@ -99,6 +99,9 @@ def _segments(row: _Row, where: str) -> list[Segment]:
     labels = (row.label,) if isinstance(row.label, str) else row.label
     if not labels or not all(label.strip() for label in labels):
         raise ConfigurationError(f"{where}: label is empty; give a name")
+    for text in (*labels, row.camera or "", row.bag or ""):
+        if CONTROL_CHARACTER.search("".join(text.split())):  # a line break in a cell is a space
+            raise ConfigurationError(f"{where}: {shown(text)} has control characters; remove them")
     if not (math.isfinite(row.start) and math.isfinite(row.end)) or not 0 <= row.start < row.end < 1e10:
         raise ConfigurationError(f"{where} lasts from {row.start:g} to {row.end:g} s; let it end behind its start")
     where_it_is = row.camera or ANY, row.bag or ANY, row.start >= ABSOLUTE

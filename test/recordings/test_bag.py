@@ -4,7 +4,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from bags import SECOND, T0, TOPIC, damaged_bag, grey, image, series, split_bag, write_bag, write_ros1
+from bags import SECOND, T0, TOPIC, action, damaged_bag, grey, image, series, split_bag, write_bag, write_ros1
 from hypothesis import given
 from hypothesis import strategies as st
 from mcap_ros2.writer import Writer as McapWriter
@@ -14,7 +14,7 @@ from har_ros.errors import ConfigurationError, HarError, ImageError
 from har_ros.frames.compressed import EncodedImage, decode_all
 from har_ros.frames.pixels import to_rgb
 from har_ros.recordings import messages
-from har_ros.recordings.bag import COMPRESSED, RAW, open_recording
+from har_ros.recordings.bag import CLASSIFICATION, COMPRESSED, RAW, open_recording
 from har_ros.recordings.recording import BagError
 
 VALUES = list(range(10, 130, 10))
@@ -245,3 +245,16 @@ def test_a_video_is_a_recording_with_one_camera(tmp_path):
     items = list(recording.images())
     assert [item.image.stamp for item in items] == [i * SECOND // 10 for i in range(12)]
     assert [item.arrival for item in recording.images(300_000_000, 500_000_000)] == [300_000_000, 400_000_000]
+
+
+@pytest.mark.parametrize(("topic", "label"), [("/cam\x1b[31m", "first"), (TOPIC, "\x1b[31mfirst")])
+def test_what_a_terminal_would_obey_is_refused(tmp_path, topic, label):
+    spoken = ("/truth", CLASSIFICATION, T0, action(label, 0))
+    path = write_bag(tmp_path / "bag", [*series(VALUES, topic), spoken])
+    with pytest.raises(HarError, match=r"'.*\\x1b\[31m.*', with control characters; record it again"):
+        list(open_recording(path).classifications("/truth"))
+
+
+def test_a_name_that_a_terminal_would_obey_is_refused(tmp_path):
+    with pytest.raises(HarError, match=r"the name '.*\\x1b\[31mred.avi' has control characters; rename it"):
+        open_recording(tmp_path / "\x1b[31mred.avi")

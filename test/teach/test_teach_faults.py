@@ -106,6 +106,14 @@ def test_near_duplicates_join_groups_and_are_told(teach, tmp_path, capfd):
     assert measured["groups"] == 5
 
 
+def test_a_class_that_no_label_file_can_have_is_refused_before_any_work(teach, tmp_path, capfd):
+    folder = write_dataset(tmp_path / "set", {"\x1b[31mred": COLOURS["red"], "blue": COLOURS["blue"]})
+    teach(dataset=folder, status=1)
+    said = capfd.readouterr().err
+    assert "the label '\\x1b[31mred' has control characters" in said
+    assert "\x1b" not in said
+
+
 def test_any_name_can_be_a_class(teach, tmp_path, capfd):
     """Also one that would like to be markup, or a formula."""
     names = {"[red] <b>": COLOURS["red"], '=1+日本 é, "x"': COLOURS["blue"], "none": COLOURS["none"]}

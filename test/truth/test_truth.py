@@ -49,6 +49,8 @@ def test_yaml_with_several_labels_at_a_time(tmp_path):
         ("t.csv", "start,end,label\n-1,1,run\n", "lasts from -1"),
         ("t.csv", "start,end,label\n0,1,\n", "label is empty"),
         ("t.csv", "start,end,label\n0\n", "'end' is missing"),
+        ("t.csv", "start,end,label\n0,1,\x1b[31mrun\n", r"line 2: '\\x1b\[31mrun' has control characters"),
+        ("t.csv", "start,end,label,bag\n0,1,run,\x9b31m\n", r"line 2: '\\x9b31m' has control characters"),
         ("t.yaml", "{", "is not YAML"),
         ("t.yaml", "start: 1", "give a list of segments"),
         ("t.yaml", "- {start: 0, end: 1}", "segment 1: field 'label' is missing"),

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har_ros.commands.shared.options import OPTIONS, add_parameters, values_of
 from har_ros.errors import ConfigurationError, ModelError, VideoError
+from har_ros.files.console import PLAIN
 from har_ros.frames.pixels import CameraImage
 from har_ros.pipeline.overlay import annotate, announce
 from har_ros.pipeline.parameters import open_recognizer, score_settings, stream_settings
@@ -136,7 +137,7 @@ def draw_all(uri: str, sink: VideoFile, prediction: Prediction | None) -> None:
 
 def say(console: Console, text: str) -> None:
     """Print a sentence as it is."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, **PLAIN)
 
 
 class Report:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from har_ros.files.console import PLAIN
+from har_ros.files.console import PLAIN, cell
 from har_ros.learning.model import REPORT
 
 MOST_PAIRS = 5
@@ -61,7 +60,7 @@ def _classes(figures: Mapping[str, Any]) -> Table:
     for row in figures["classes"]:
         counts = (str(row["clips"]), str(row["groups"]))
         values = (f"{row['precision']['value']:.3f}", f"{row['recall']['value']:.3f}")
-        table.add_row(escape(row["label"]), *counts, *values, _with_interval(row["f1"]))
+        table.add_row(cell(row["label"]), *counts, *values, _with_interval(row["f1"]))
     return table
 
 

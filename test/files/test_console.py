@@ -1,0 +1,20 @@
+from rich.console import Console
+from rich.table import Table
+
+from har_ros.files.console import PLAIN, cell
+
+NAMES = ("[red]x[/]", "[/]", ":fire:", "[link=http://a.b]c")
+
+
+def test_nothing_in_a_sentence_is_interpreted(capsys):
+    for name in NAMES:
+        Console().print(f"left out: {name}", **PLAIN)
+        assert capsys.readouterr().out == f"left out: {name}\n"
+
+
+def test_nothing_in_a_table_is_interpreted_and_a_terminal_has_nothing_to_obey(capsys):
+    for name in (*NAMES, "\x1b[31mred\x9b"):
+        table = Table("name", box=None)
+        table.add_row(cell(name))
+        Console().print(table)
+        assert name.translate({0x1B: "\ufffd", 0x9B: "\ufffd"}) in capsys.readouterr().out
