@@ -14,6 +14,9 @@ from har_ros.files.text import read_text
 from har_ros.frames.spec import InputSpec, Resize, WindowSpec
 from har_ros.models.labels import wrong_labels
 
+LARGEST = 1e6
+"""Number by which pixels are scaled and moved, at most; infinity, NaN and their like make all frames look the same."""
+
 
 @dataclass(frozen=True)
 class NetworkFile:
@@ -157,6 +160,10 @@ def _is_size(value: int | None) -> bool:
     return value is None or 1 <= value <= 4096
 
 
+def _are_usual(numbers: Iterable[float]) -> bool:
+    return all(abs(number) <= LARGEST for number in numbers)
+
+
 _NAME = re.compile(r"(?!\.+$)[\w.-]+")
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}")
 _SIZE = "give a number from 1 to 4096"
@@ -182,7 +189,8 @@ _CHECKS: Checks = {
         rule("width", _is_size, _SIZE),
         ("height width resize", _wrong_resize),
         rule("range", lambda bounds: bounds[0] < bounds[1], "give the lower bound first, such as [0, 1]"),
-        rule("std", lambda std: all(one > 0 for one in std), "give numbers above 0"),
+        rule("std", lambda std: all(one >= 1 / LARGEST for one in std), f"give numbers above 0, {1 / LARGEST:g} at least"),
+        *(rule(name, _are_usual, f"give numbers from -{LARGEST:g} to {LARGEST:g}") for name in ("range", "mean", "std")),
     ],
     WindowSpec: [
         *(rule(name, _is_size, _SIZE) for name in ("frames", "minimum_frames", "multiple_of")),
