@@ -92,7 +92,6 @@ class Embedder:
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def _computed(self, recording: Recording) -> bytes:
-        self.computed += 1
         length = self.network.length
         first, cameras = windows(recording, self.card, length, hop_of(length), self._seen)
         arrays: dict[str, Any] = {"cameras": np.array(list(cameras)), "first": np.array(first)}
@@ -103,6 +102,7 @@ class Embedder:
             arrays[f"looks_{number}"] = np.array([window.seen[1] for window in found], np.uint8)
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
+        self.computed += 1
         return buffer.getvalue()
 
     def _seen(self, clip: Clip) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
