@@ -14,7 +14,7 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from har_ros.nodes.conversions import header, image_message
-from har_ros.nodes.run import keep_freed_memory
+from har_ros.nodes.middleware import keep_freed_memory
 from har_ros.recordings.video import default_topics
 
 

@@ -30,7 +30,7 @@ CAMERAS = (sys.executable, str(Path(__file__).with_name("cameras.py")))
 HERE_LAST = "import sys; sys.path.remove(''); "  # the checkout's har_ros has no messages
 RUN = "from har_ros.nodes.actionnet import main; raise SystemExit(main())"
 NODE = HERE_LAST + RUN
-NODE_AS_INSTALLED = HERE_LAST + "from har_ros.nodes import run; run.keep_freed_memory = lambda: None; " + RUN
+NODE_AS_INSTALLED = HERE_LAST + "from har_ros.nodes import middleware as m; m.keep_freed_memory = lambda: None; " + RUN
 
 
 @dataclass(frozen=True)

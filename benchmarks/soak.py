@@ -31,8 +31,7 @@ from rich.table import Table
 
 from faulty_camera import FaultyCamera
 from har_ros.msg import ActionWindow
-from har_ros.nodes.middleware import shared_memory
-from har_ros.nodes.run import keep_freed_memory
+from har_ros.nodes.middleware import keep_freed_memory, shared_memory
 from har_ros.recordings.video import default_topics
 from inputs import CAMERAS, make_films
 

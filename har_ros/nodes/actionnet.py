@@ -20,7 +20,8 @@ from har_ros.nodes.camera import Camera
 from har_ros.nodes.cameras import Cameras
 from har_ros.nodes.output import Output
 from har_ros.nodes.parameters import declare, resolved_topics
-from har_ros.nodes.run import Program, interruptible, run
+from har_ros.nodes.run import Program, run
+from har_ros.nodes.signals import interruptible
 from har_ros.nodes.usage import check_arguments
 from har_ros.nodes.worker import Worker
 from har_ros.pipeline.parameters import open_recognizer, score_settings, stream_settings

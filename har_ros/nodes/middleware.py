@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 
@@ -23,3 +24,18 @@ def shared_memory(profile: Path) -> dict[str, str]:
     if any(name in os.environ for name in (*PROFILES, *AS_INSTALLED)):
         return {}
     return dict.fromkeys(PROFILES, str(profile))
+
+
+def keep_freed_memory() -> None:
+    """Let malloc reuse the memory of one image for the next.
+
+    As installed, glibc gives blocks of that size back to the kernel and gets them again, zeroed page by page:
+    3.6 ms of CPU per 640x480 message instead of 2.0 to 2.5. The options' numbers are those of glibc's malloc.h.
+    """
+    trim_threshold, mmap_threshold = -1, -3
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except AttributeError:  # another C library
+        return
+    mallopt(mmap_threshold, MMAP_THRESHOLD)
+    mallopt(trim_threshold, TRIM_THRESHOLD)
