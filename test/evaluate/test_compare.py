@@ -1,15 +1,9 @@
-import tracemalloc
-
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
-from scipy.stats import norm, permutation_test
 
 from har_ros.commands.compare import changes_table
 from har_ros.errors import ConfigurationError
-from har_ros.evaluate.compare import compare, load_metrics, sign_flip_p
+from har_ros.evaluate.compare import compare, load_metrics
 from har_ros.evaluate.figures import FIGURES
 
 
@@ -20,36 +14,6 @@ def segment(number, right, label="run"):
 def measured(shares, label="run", **values):
     figures = {name: {"value": values.get(name), "low": None, "high": None} for name, _ in FIGURES}
     return {"overall": figures, "segments": [segment(i, share, label) for i, share in enumerate(shares)]}
-
-
-@given(st.lists(st.integers(-20, 20).map(float), min_size=2, max_size=9))
-def test_the_sign_flip_test_is_scipys(differences):
-    values = np.array(differences)
-    theirs = permutation_test((values,), np.mean, permutation_type="samples", n_resamples=np.inf)
-    assert sign_flip_p(values) == pytest.approx(theirs.pvalue)
-
-
-def test_the_sign_flip_test_of_many_pairs_is_close_to_scipys():
-    values = np.random.default_rng(0).normal(0.1, 0.5, 80)
-    theirs = permutation_test((values,), np.mean, permutation_type="samples", n_resamples=20000, rng=1)
-    assert sign_flip_p(values) == pytest.approx(theirs.pvalue, abs=0.01)
-
-
-def test_many_pairs_take_little_memory():
-    """By the central limit theorem the p-value is that of a normal deviate, within what 10,000 samples tell."""
-    values = np.random.default_rng(0).normal(0.02, 0.5, 5000)
-    tracemalloc.start()
-    p = sign_flip_p(values)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    expected = 2 * norm.sf(abs(values.sum()) / np.sqrt((values**2).sum()))
-    assert p == pytest.approx(expected, abs=5 * np.sqrt(expected / 10_000))
-    assert peak < 50e6
-
-
-def test_without_a_difference_nothing_is_significant():
-    assert sign_flip_p(np.zeros(3)) == 1
-    assert sign_flip_p(np.zeros(0)) == 1
 
 
 def test_what_got_better_and_what_worse():
