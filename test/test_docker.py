@@ -6,9 +6,8 @@ import shutil
 import subprocess
 
 import pytest
-from readme import README, shell_commands
+from documents import REPOSITORY, robot_pip
 
-REPOSITORY = README.parent
 DOCKERFILE = REPOSITORY / "docker" / "Dockerfile"
 
 
@@ -48,9 +47,8 @@ def test_its_commands_are_bash():
 
 
 def test_it_installs_what_the_readme_says():
-    [words] = [words for words in shell_commands() if words[:2] == ["pip", "install"]]
     [line] = [part for run in arguments("RUN") for part in run.split("&&") if "pip install" in part]
-    assert line.replace('"', "").split() == ["pip", "install", "--no-cache-dir", *words[2:]]
+    assert line.replace('"', "").split() == ["pip", "install", "--no-cache-dir", *robot_pip()]
 
 
 def test_its_layers_stay_small_and_it_ends_as_a_user():

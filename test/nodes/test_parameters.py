@@ -1,4 +1,3 @@
-import re
 from pathlib import Path
 
 import yaml
@@ -7,7 +6,6 @@ from ament_index_python.packages import get_package_share_directory
 from har_ros.settings import ACTIONNET
 
 CONFIG = Path(get_package_share_directory("har_ros"), "config", "actionnet.yaml")
-README = Path(__file__).parents[2] / "README.md"
 
 
 def test_the_configuration_file_shows_every_parameter_with_its_default():
@@ -20,9 +18,3 @@ def test_the_configuration_file_explains_every_parameter():
     text = CONFIG.read_text()
     for row in ACTIONNET:
         assert f"# {row.description}" in text
-
-
-def test_the_readme_has_every_parameter():
-    text = README.read_text()
-    for row in ACTIONNET:
-        assert re.search(rf"^\|[^|]*`{row.name}`[^|]*\|", text, re.MULTILINE)

@@ -1,15 +1,15 @@
-"""README.md's node runs as printed."""
+"""The tutorial's node runs as printed."""
 
 import subprocess
 import sys
 
-from readme import fenced
+from documents import blocks
 from std_msgs.msg import Header
 from vision_msgs.msg import Classification, ObjectHypothesis
 
 
 def test_the_node_runs_as_printed(ros):
-    [printed] = [block for block in fenced("python") if "rclpy" in block]
+    [printed] = [block.text for block in blocks("python") if "rclpy" in block.text]
     publisher = ros.node.create_publisher(Classification, "/actions", 10)
     with subprocess.Popen([sys.executable, "-c", printed], stdout=subprocess.PIPE, text=True) as process:
         try:
