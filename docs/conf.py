@@ -28,6 +28,6 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_class_signature = "separated"
-needed = ("av", "cv2", "filelock", "numpy", "onnx", "openvino", "platformdirs", "pydantic", "rich", "yaml")
+needed = ("av", "cv2", "filelock", "numpy", "onnx", "openvino", "platformdirs", "rich", "yaml")
 autodoc_mock_imports = [name for name in needed if importlib.util.find_spec(name) is None]
 nitpick_ignore_regex = [("py:.*", r"(?!har_ros\.).*")]  # other projects' names: there is no network to look them up

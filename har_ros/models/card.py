@@ -164,6 +164,13 @@ def _are_usual(numbers: Iterable[float]) -> bool:
     return all(abs(number) <= LARGEST for number in numbers)
 
 
+_USUAL = f"give numbers from -{LARGEST:g} to {LARGEST:g}"
+
+
+def _divide(numbers: Iterable[float]) -> bool:
+    return all(number >= 1 / LARGEST for number in numbers)
+
+
 _NAME = re.compile(r"(?!\.+$)[\w.-]+")
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}")
 _SIZE = "give a number from 1 to 4096"
@@ -189,8 +196,8 @@ _CHECKS: Checks = {
         rule("width", _is_size, _SIZE),
         ("height width resize", _wrong_resize),
         rule("range", lambda bounds: bounds[0] < bounds[1], "give the lower bound first, such as [0, 1]"),
-        rule("std", lambda std: all(one >= 1 / LARGEST for one in std), f"give numbers above 0, {1 / LARGEST:g} at least"),
-        *(rule(name, _are_usual, f"give numbers from -{LARGEST:g} to {LARGEST:g}") for name in ("range", "mean", "std")),
+        rule("std", _divide, f"give numbers above 0, {1 / LARGEST:g} at least"),
+        *(rule(name, _are_usual, _USUAL) for name in ("range", "mean", "std")),
     ],
     WindowSpec: [
         *(rule(name, _is_size, _SIZE) for name in ("frames", "minimum_frames", "multiple_of")),
