@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from har_ros.commands.shared.parameters import add_parameter_file, node_paramete
 from har_ros.commands.shared.program import as_program, sigterm_interrupts
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import batch, results
-from har_ros.evaluate.assess import Assessment, Truth, assess, value_of
+from har_ros.evaluate.assess import Assessment, Truth, assess
 from har_ros.evaluate.compare import compare, load_metrics
 from har_ros.evaluate.figures import FIGURES, HOUR
 from har_ros.evaluate.film import annotated_bag
@@ -62,10 +63,10 @@ def _evaluate(
     except KeyboardInterrupt:
         console.print("interrupted; the same command goes on from here")
         raise
-    write_json(plan.folder / METRICS, assessment.metrics)
+    write_json(plan.folder / METRICS, assessment.metrics.to_dict())
     shown = Console()
     shown.print(_summary(assessment, read_json(plan.folder / results.TIMING)))
-    change = compare(earlier, finite(assessment.metrics)) if earlier else None
+    change = compare(earlier, finite(assessment.metrics.to_dict())) if earlier else None
     if change:
         shown.print(changes_table(change))
     failures = [recording["error"] for recording in header["recordings"] if recording["error"]]
@@ -78,7 +79,7 @@ def _evaluate(
     short = _too_short(assessment)
     for text in (*short, *failures):
         console.print(f"actionnet: {text}", **PLAIN)
-    nothing = short and not assessment.metrics["overall"]["windows"]["run"]
+    nothing = short and not assessment.metrics.overall.figures.windows.run
     return 1 if failures or nothing else 0
 
 
@@ -150,19 +151,19 @@ def _beyond(assessment: Assessment, options: argparse.Namespace) -> list[str]:
     """Say which figures are beyond their limits, or are not there."""
     found = []
     for name, limit in options.fail_below:
-        if not (value := value_of(assessment.metrics, name)) >= limit:
+        if not (value := getattr(assessment.metrics.overall.figures, name).value) >= limit:
             found.append(f"{name} is {value:.4g}, below {limit:g}")
     for name, limit in options.fail_above:
-        if not (value := value_of(assessment.metrics, name)) <= limit:
+        if not (value := getattr(assessment.metrics.overall.figures, name).value) <= limit:
             found.append(f"{name} is {value:.4g}, above {limit:g}")
     return found
 
 
 def _too_short(assessment: Assessment) -> list[str]:
     """Say of how many cameras there are too few images for a window, unless another sentence says why."""
-    said = {recording["name"] for recording in assessment.metrics["recordings"] if recording["error"]}
-    cameras = [row for row in assessment.metrics["per_camera"] if row["counts"]["cameras_too_short"]]
-    names = [f"{row['bag']} {row['camera']}" for row in cameras if row["bag"] not in said]
+    said = {recording.name for recording in assessment.metrics.recordings if recording.error}
+    cameras = [row for row in assessment.metrics.per_camera if row.counts.cameras_too_short]
+    names = [f"{row.bag} {row.camera}" for row in cameras if row.bag not in said]
     if not names:
         return []
     return [
@@ -172,24 +173,24 @@ def _too_short(assessment: Assessment) -> list[str]:
 
 
 def _summary(assessment: Assessment, timing: Mapping[str, Any]) -> Table:
-    overall = assessment.metrics["overall"]
-    counts, windows = overall["counts"], overall["windows"]
+    figures, counts = assessment.metrics.overall.figures, assessment.metrics.overall.counts
+    windows = figures.windows
     table = Table("figure", "value", "95 % interval", box=None)
     for name, what in FIGURES:
-        figure = finite(overall[name])
-        if figure["value"] is not None:
-            interval = f"{figure['low']:.3f} … {figure['high']:.3f}" if figure["low"] is not None else ""
-            table.add_row(f"{what} [dim]{name}[/]", f"{figure['value']:.3f}", interval)
-    table.add_row("windows expected, run", f"{counts['windows_expected']}, {windows['run']}", "")
-    dropped = counts["windows_dropped_busy"], counts["windows_dropped_restart"], counts["windows_failed"]
+        figure = getattr(figures, name)
+        if math.isfinite(figure.value):
+            interval = f"{figure.low:.3f} … {figure.high:.3f}" if math.isfinite(figure.low) else ""
+            table.add_row(f"{what} [dim]{name}[/]", f"{figure.value:.3f}", interval)
+    table.add_row("windows expected, run", f"{counts.windows_expected}, {windows.run}", "")
+    dropped = counts.windows_dropped_busy, counts.windows_dropped_restart, counts.windows_failed
     table.add_row("dropped: network busy, window restarted; failed", ", ".join(map(str, dropped)), "")
-    table.add_row("windows with a label, background", f"{windows['labelled']}, {windows['background']}", "")
-    background = f"{overall['false_alarms']}, {overall['background_hours'] * HOUR:.1f}"
+    table.add_row("windows with a label, background", f"{windows.labelled}, {windows.background}", "")
+    background = f"{figures.false_alarms}, {figures.background_hours * HOUR:.1f}"
     table.add_row("false alarms, seconds of background", background, "")
-    if windows["padded"]:
-        table.add_row("clips shorter than a window, played again", str(windows["padded"]), "")
-    if counts["cameras_too_short"]:
-        table.add_row("cameras with too few images for a window", str(counts["cameras_too_short"]), "")
+    if windows.padded:
+        table.add_row("clips shorter than a window, played again", str(windows.padded), "")
+    if counts.cameras_too_short:
+        table.add_row("cameras with too few images for a window", str(counts.cameras_too_short), "")
     if times := [took["median"] for took in timing.values() if took["median"] is not None]:
         table.add_row("inference time here, median (s)", f"{statistics.median(times):.3f}", "")
     return table

@@ -11,9 +11,20 @@ from typing import Any
 
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate import results
-from har_ros.evaluate.figures import Pool, figures, per_class, sweep
+from har_ros.evaluate.figures import figures, per_class, sweep
 from har_ros.evaluate.judge import Judged, Track, judge
+from har_ros.evaluate.measured import (
+    CalibrationBin,
+    Confusion,
+    Figures,
+    Metrics,
+    RecordingState,
+    SegmentFigures,
+    Summary,
+    TotalCounts,
+)
 from har_ros.evaluate.plan import Job
+from har_ros.evaluate.pool import Pool
 from har_ros.evaluate.replay import Counts
 from har_ros.recordings.bag import Bag
 from har_ros.stats import metrics
@@ -21,8 +32,6 @@ from har_ros.truth.labelling import COVERAGE
 from har_ros.truth.segments import Classes, Segment, join, segments_of_topic
 
 logger = logging.getLogger(__name__)
-
-FORMAT = "har_ros metrics 1"
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ class Assessment:
     header: dict[str, Any]
     classes: Classes
     judged: tuple[Judged, ...]
-    metrics: dict[str, Any]
+    metrics: Metrics
 
 
 def assess(predictions: Path, header: dict[str, Any], segments: Sequence[Segment], truth: Truth) -> Assessment:
@@ -105,92 +114,67 @@ def _tracks(predictions: Path, header: dict[str, Any], classes: Classes) -> list
     return list(tracks.values())
 
 
-def _metrics(header: dict[str, Any], classes: Classes, judged: Sequence[Judged], truth: Truth) -> dict[str, Any]:
-    count = len(classes.names)
-    pool = Pool(judged, count)
-    hashes = {summary["name"]: summary["sha256"] for summary in header["recordings"]}
-    bags = {summary["name"]: summary for summary in header["recordings"]}
-    counts = {(name, camera): c for name, summary in bags.items() for camera, c in summary["cameras"].items()}
-    by_bag = {name: [track for track in judged if track.bag == name] for name in bags}
-    labelled = pool.labelled
-    judged_windows = labelled | pool.background
-    bins = metrics.reliability(pool.score[labelled], pool.first_is_right[labelled])
-    overall = figures(pool)
+def _metrics(header: Mapping[str, Any], classes: Classes, judged: Sequence[Judged], truth: Truth) -> Metrics:
+    pool = Pool(judged, len(classes.names))
+    recordings = [RecordingState(one["name"], one["sha256"], one["error"]) for one in header["recordings"]]
+    overall = _summary(header, judged, figures(pool))
 
-    def figures_of(tracks: Sequence[Judged]) -> dict[str, Any]:
-        return figures(Pool(tracks, count)) if len(tracks) < len(judged) else overall
+    def of(tracks: Sequence[Judged], bag: str, camera: str = "") -> Summary:
+        own = figures(Pool(tracks, pool.count)) if len(tracks) < len(judged) else overall.figures
+        return _summary(header, tracks, own, bag, camera)
 
-    return {
-        "format": FORMAT,
-        "model": header["card"]["name"],
-        "backend": header["backend"],
-        "versions": header["versions"],
-        "parameters": header["parameters"],
-        "inference_time": header["inference_time"],
-        "realtime_factor": header["realtime_factor"],
-        "coverage": truth.coverage,
-        "recordings": [
-            {"name": name, "sha256": hashes[name], "error": summary["error"]} for name, summary in bags.items()
-        ],
-        "overall": {**overall, "counts": _counts(list(counts.values()))},
-        "per_bag": [
-            {
-                "bag": name,
-                **figures_of(tracks),
-                "counts": _counts([counts[name, track.camera] for track in tracks]),
-            }
-            for name, tracks in by_bag.items()
-        ],
-        "per_camera": [
-            {
-                "bag": track.bag,
-                "camera": track.camera,
-                **figures_of([track]),
-                "counts": _counts([counts[track.bag, track.camera]]),
-            }
-            for track in judged
-        ],
-        "classes": per_class(pool, classes.names),
-        "confusion": {
-            "rows": [*classes.names, "none"],
-            "columns": [*classes.names, "another class", "nothing"],
-            "windows": metrics.confusion(pool.truth[judged_windows], pool.predicted[judged_windows]).tolist(),
-        },
-        "calibration": [
-            {"windows": int(n), "confidence": float(c), "right": float(r)} for n, c, r in zip(*bins, strict=True)
-        ],
-        "sweep": [dataclasses.asdict(row) for row in sweep(pool)],
-        "segments": [
-            {
-                "bag": segment.bag,
-                "sha256": hashes[segment.bag],
-                "camera": segment.camera,
-                "start": segment.start,
-                "end": segment.end,
-                "label": classes.names[segment.label],
-                "windows": len(segment.windows),
-                "right": segment.right,
-                "vote": segment.vote,
-                "delay": segment.delay,
-            }
-            for segment in pool.segments
-        ],
-    }
+    return Metrics(
+        model=header["card"]["name"],
+        backend=header["backend"],
+        versions=header["versions"],
+        parameters=header["parameters"],
+        inference_time=header["inference_time"],
+        realtime_factor=header["realtime_factor"],
+        coverage=truth.coverage,
+        recordings=recordings,
+        overall=overall,
+        per_bag=[of([track for track in judged if track.bag == one.name], one.name) for one in recordings],
+        per_camera=[of([track], track.bag, track.camera) for track in judged],
+        classes=per_class(pool, classes.names),
+        confusion=_confusion(pool, classes),
+        calibration=_calibration(pool),
+        sweep=sweep(pool),
+        segments=_segments(pool, classes, {one.name: one.sha256 for one in recordings}),
+    )
 
 
-def _counts(cameras: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return what became of images and windows, added up."""
-    names = [name for name, value in (cameras[0] if cameras else {}).items() if type(value) is int]
-    sums = {name: sum(camera[name] for camera in cameras) for name in names if name not in ("first", "last")}
-    counts = [Counts(**camera) for camera in cameras]
-    return {
-        "windows_expected": sum(one.windows_expected for one in counts),
-        "cameras_too_short": sum(one.too_short for one in counts),
-        **sums,
-    }
+def _summary(
+    header: Mapping[str, Any], tracks: Sequence[Judged], of_tracks: Figures, bag: str = "", camera: str = ""
+) -> Summary:
+    cameras = {summary["name"]: summary["cameras"] for summary in header["recordings"]}
+    counts = TotalCounts.of([Counts(**cameras[track.bag][track.camera]) for track in tracks])
+    return Summary(of_tracks, counts, bag, camera)
 
 
-def value_of(measured: Mapping[str, Any], name: str) -> float:
-    """Return a figure of all recordings together; NaN where there is none."""
-    value = measured["overall"][name]["value"]
-    return float("nan") if value is None else float(value)
+def _confusion(pool: Pool, classes: Classes) -> Confusion:
+    judged = pool.labelled | pool.background
+    windows = metrics.confusion(pool.truth[judged], pool.predicted[judged]).tolist()
+    return Confusion([*classes.names, "none"], [*classes.names, "another class", "nothing"], windows)
+
+
+def _calibration(pool: Pool) -> list[CalibrationBin]:
+    bins = metrics.reliability(pool.score[pool.labelled], pool.first_is_right[pool.labelled])
+    return [CalibrationBin(int(n), float(c), float(r)) for n, c, r in zip(*bins, strict=True)]
+
+
+def _segments(pool: Pool, classes: Classes, hashes: Mapping[str, str]) -> list[SegmentFigures]:
+    return [
+        SegmentFigures(
+            bag=segment.bag,
+            sha256=hashes[segment.bag],
+            camera=segment.camera,
+            start=segment.start,
+            end=segment.end,
+            label=classes.names[segment.label],
+            windows=len(segment.windows),
+            right=segment.right,
+            vote=segment.vote,
+            delay=segment.delay,
+        )
+        for segment in pool.segments
+    ]

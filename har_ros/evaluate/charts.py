@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from har_ros.evaluate.assess import Assessment
-from har_ros.evaluate.figures import Pool
 from har_ros.evaluate.judge import LABELLED, Judged
+from har_ros.evaluate.pool import Pool
 from har_ros.reports.drawing import OTHER_COLOUR, PALETTE, as_svg, new_axes, reliability_of
 from har_ros.stats import metrics
 from har_ros.truth.segments import Classes
@@ -45,15 +45,15 @@ def precision_recall(assessment: Assessment, colours: Sequence[str]) -> str:
 
 def reliability(assessment: Assessment) -> str:
     """Draw the share of right answers over their confidence, as SVG."""
-    rows = assessment.metrics["calibration"]
-    return reliability_of([(row["windows"], row["confidence"], row["right"]) for row in rows if row["windows"]])
+    bins = assessment.metrics.calibration
+    return reliability_of([(one.windows, one.confidence, one.right) for one in bins if one.windows])
 
 
 def thresholds(assessment: Assessment) -> str:
     """Draw what other thresholds would give, as SVG."""
     figure, axes = new_axes("threshold", "")
-    sweep = assessment.metrics["sweep"]
-    x = [row["threshold"] for row in sweep]
+    sweep = assessment.metrics.sweep
+    x = [row.threshold for row in sweep]
     curves = {
         "right_of_answered": "right, of those answered",
         "right_of_all": "right, of all",
@@ -61,7 +61,7 @@ def thresholds(assessment: Assessment) -> str:
         "macro_f1": "F1, mean of the classes",
     }
     for number, (name, text) in enumerate(curves.items()):
-        axes.plot(x, [row[name] for row in sweep], color=PALETTE[number], label=text)
+        axes.plot(x, [getattr(row, name) for row in sweep], color=PALETTE[number], label=text)
     return as_svg(figure)
 
 

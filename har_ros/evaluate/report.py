@@ -9,6 +9,7 @@ from typing import Any
 from har_ros.evaluate import charts
 from har_ros.evaluate.assess import Assessment
 from har_ros.evaluate.figures import FIGURES
+from har_ros.evaluate.measured import Confusion
 from har_ros.evaluate.mistakes import worst
 from har_ros.evaluate.plan import Job
 from har_ros.files.results_folder import atomic, finite
@@ -30,19 +31,19 @@ def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change
 
 
 def _rendered(assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, Any] | None) -> str:
-    measured = finite(assessment.metrics)
+    metrics = assessment.metrics
     last = max((_seconds(summary["cameras"].values()) for summary in assessment.header["recordings"]), default=0.0)
     classes = assessment.classes.names
-    colours = charts.colours_of([row["windows"] for row in measured["classes"]])
+    colours = charts.colours_of([row.windows for row in metrics.classes])
     tracks = [charts.ribbon(track, assessment.classes, colours, last) for track in assessment.judged]
-    names = ", ".join(recording["name"] for recording in measured["recordings"][:3])
-    more = len(measured["recordings"]) - 3
+    names = ", ".join(recording.name for recording in metrics.recordings[:3])
+    more = len(metrics.recordings) - 3
     return (
         environment(Path(__file__).parent)
         .get_template("report.html")
         .render(
-            title=f"{measured['model']} on {names}" + (f" and {more} more" if more > 0 else ""),
-            m=measured,
+            title=f"{metrics.model} on {names}" + (f" and {more} more" if more > 0 else ""),
+            m=finite(metrics.to_dict()),
             figures=FIGURES,
             names=dict(FIGURES),
             classes=classes,
@@ -51,7 +52,7 @@ def _rendered(assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, 
             more_classes=colours.count(OTHER_COLOUR),
             most_classes=MOST_CLASSES,
             most_tracks=MOST_TRACKS,
-            confused=_confused(measured["confusion"]),
+            confused=_confused(metrics.confusion),
             tracks=tracks,
             ticks=_ticks(last),
             curves=_curves(assessment, colours) if classes else {},
@@ -76,12 +77,12 @@ def _seconds(cameras: Iterable[Mapping[str, Any]]) -> float:
     return (max(last for _, last in there) - min(first for first, _ in there)) / 1e9 if there else 0.0
 
 
-def _confused(confusion: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _confused(confusion: Confusion) -> list[dict[str, Any]]:
     """Return the pairs of different classes that are most frequent."""
-    pairs = [
+    pairs: list[dict[str, Any]] = [
         {"true": true, "said": said, "windows": windows}
-        for true, row in zip(confusion["rows"], confusion["windows"], strict=True)
-        for said, windows in zip(confusion["columns"], row, strict=True)
+        for true, row in zip(confusion.rows, confusion.windows, strict=True)
+        for said, windows in zip(confusion.columns, row, strict=True)
         if windows and true != said and (true, said) != ("none", "nothing")
     ]
     return sorted(pairs, key=lambda pair: -pair["windows"])[:MOST_CLASSES]

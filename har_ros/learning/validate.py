@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -68,16 +68,16 @@ def figures(samples: Samples, probabilities: Floats) -> dict[str, Any]:
             "clips": int((classes == number).sum()),
             "groups": len(np.unique(samples.groups[classes == number])),
             "windows": int((classes[samples.example] == number).sum()),
-            "precision": interval(precision[:, number]),
-            "recall": interval(recall[:, number]),
-            "f1": interval(f1[:, number]),
+            "precision": _figure(precision[:, number]),
+            "recall": _figure(recall[:, number]),
+            "f1": _figure(f1[:, number]),
         }
         for number, label in enumerate(samples.labels)
     ]
     return {
-        "accuracy": interval(metrics.ratio(right.sum(axis=1), true.sum(axis=1))),
-        "macro_f1": interval(metrics.macro(f1, true)),
-        "macro_recall": interval(metrics.macro(recall, true)),
+        "accuracy": _figure(metrics.ratio(right.sum(axis=1), true.sum(axis=1))),
+        "macro_f1": _figure(metrics.macro(f1, true)),
+        "macro_recall": _figure(metrics.macro(recall, true)),
         "classes": per_class,
         "confusion": metrics.confusion(np.eye(count, dtype=bool)[classes], said)[:count, :count].astype(int).tolist(),
     }
@@ -99,7 +99,7 @@ def log_loss(samples: Samples, probabilities: Floats) -> dict[str, float]:
     classes, count = samples.classes, len(samples.labels)
     weights = 1 / np.bincount(classes, minlength=count)[classes]
     losses = -np.log(np.maximum(probabilities[np.arange(len(classes)), classes], np.finfo(np.float32).tiny))
-    figure = interval(metrics.ratio(_sums(samples, weights * losses), _sums(samples, weights)))
+    figure = _figure(metrics.ratio(_sums(samples, weights * losses), _sums(samples, weights)))
     return {**figure, "guessing": float(np.log(count))}
 
 
@@ -115,7 +115,7 @@ def learning_curve(samples: Samples, validation: Validation, tell: Tell = lambda
         for _ in range(repeats):
             taught = [(_some(samples, train, size, chosen), test) for train, test in validation.folds]
             right += (_said(samples, validation, taught) == samples.classes) / repeats
-        accuracy = interval(metrics.ratio(_sums(samples, right), _sums(samples, np.ones(len(right)))))
+        accuracy = _figure(metrics.ratio(_sums(samples, right), _sums(samples, np.ones(len(right)))))
         rows.append({"clips_per_class": size, "accuracy": accuracy})
     return rows
 
@@ -144,6 +144,11 @@ def _sums(samples: Samples, values: Any) -> Floats:
     names, group = np.unique(samples.groups, return_inverse=True)
     bootstrap = Bootstrap(len(names))
     return np.asarray(np.tensordot(bootstrap.weights, bootstrap.tally(values, group), 1))
+
+
+def _figure(values: Floats) -> dict[str, float]:
+    """Return value, low and high. values: of all, then of each bootstrap sample."""
+    return asdict(interval(values))
 
 
 def _one_hot(classes: Ints, said: Ints, count: int) -> Iterator[NDArray[np.bool_]]:

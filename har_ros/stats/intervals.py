@@ -44,7 +44,16 @@ class Bootstrap:
         return sums
 
 
-def interval(values: Floats) -> dict[str, float]:
+@dataclass(frozen=True)
+class Figure:
+    """A value and the ends of its interval, which are NaN where there is none."""
+
+    value: float
+    low: float
+    high: float
+
+
+def interval(values: Floats) -> Figure:
     """Return a figure, whose first value is that of all groups, and its interval over the others, the samples'.
 
     NaN where there is no sample that is a number.
@@ -54,16 +63,16 @@ def interval(values: Floats) -> dict[str, float]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: then there is no interval
             low, high = np.nanpercentile(values[1:], ((100 - LEVEL) / 2, (100 + LEVEL) / 2))
-    return {"value": float(values[0]), "low": float(low), "high": float(high)}
+    return Figure(float(values[0]), float(low), float(high))
 
 
-def rate(events: int, duration: float) -> dict[str, float]:
+def rate(events: int, duration: float) -> Figure:
     """Return events per unit of time, with the exact interval of a Poisson process (Garwood, Biometrika 28, 1936).
 
     That is: events are independent of each other. NaN without duration.
     """
     if not duration:
-        return dict.fromkeys(("value", "low", "high"), float("nan"))
+        return Figure(np.nan, np.nan, np.nan)
     tail = (1 - LEVEL / 100) / 2
     low, high = gammaincinv(events, tail) if events else 0.0, gammaincinv(events + 1, 1 - tail)
-    return {"value": events / duration, "low": float(low) / duration, "high": float(high) / duration}
+    return Figure(events / duration, float(low) / duration, float(high) / duration)

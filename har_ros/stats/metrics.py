@@ -51,6 +51,12 @@ def confusion(truth: Bools, predicted: Ints) -> Floats:
     return matrix
 
 
+def right_said_true(matrix: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return right, said and true of a confusion matrix, as precision_recall_f1 takes them; C each."""
+    count = matrix.shape[1] - 2
+    return np.diagonal(matrix[:count, :count]), matrix[:, :count].sum(axis=0), matrix[:count].sum(axis=1)
+
+
 def precision_recall_f1(right: Floats, said: Floats, true: Floats) -> tuple[Floats, Floats, Floats]:
     """Return each class's precision, recall and F1; 0 where a class was never said, or never true.
 
@@ -81,6 +87,19 @@ def average_precision(relevant: Bools, scores: Floats, weights: Floats) -> Float
     precision, recall = precision_recall_curve(relevant, scores, weights)
     gain = np.diff(recall, axis=-1, prepend=0.0)
     return np.asarray((precision * gain).sum(axis=-1))
+
+
+def average_precisions(truth: Bools, scores: Floats, weights: Floats, group: Ints) -> Floats:
+    """Return the average precision of each class for each of R bootstrap samples, R×C.
+
+    truth, scores: n×C. weights: how often each group counts, R×groups. group: number of each window's group, n.
+    """
+    result = np.zeros((len(weights), truth.shape[1]))
+    for label in range(truth.shape[1]):
+        for rows in np.array_split(np.arange(len(weights)), 20):  # some at a time, for the sake of memory
+            drawn = weights[rows][:, group]
+            result[rows, label] = average_precision(truth[:, label], scores[:, label], drawn)
+    return result
 
 
 def alarms(predicted: Ints, background: Bools, begins: Bools) -> Bools:

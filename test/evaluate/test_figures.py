@@ -16,7 +16,7 @@ from har_ros.truth.segments import Segment
 
 def measured(folder, windows, segments, **options):
     path, header = predictions(folder, windows, **options)
-    return assess(path, header, segments, Truth(tuple(segments))).metrics
+    return assess(path, header, segments, Truth(tuple(segments))).metrics.to_dict()
 
 
 @given(
