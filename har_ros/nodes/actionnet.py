@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -10,38 +10,54 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 
-from har_ros.errors import ConfigurationError, HarError, ModelError, told
+from har_ros.errors import ConfigurationError, ModelError, told
+from har_ros.frames.sampling import StreamSettings
 from har_ros.nodes import diagnostics
 from har_ros.nodes.camera import Camera
 from har_ros.nodes.cameras import Cameras
+from har_ros.nodes.managed import ManagedProgram
 from har_ros.nodes.output import Output
 from har_ros.nodes.parameters import declare, resolved_topics
-from har_ros.nodes.run import Program, run
+from har_ros.nodes.run import run
 from har_ros.nodes.signals import interruptible
 from har_ros.nodes.usage import check_arguments
 from har_ros.nodes.worker import Worker
 from har_ros.pipeline.parameters import open_recognizer, score_settings, stream_settings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
+from har_ros.pipeline.scores import ScoreSettings
 from har_ros.settings import ACTIONNET, changed
 
 PATIENCE = 1.0
 """Seconds that a running inference has to end when the node is deactivated or stopped."""
+STILL_RUNS = "the network still runs; try again when it has ended"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the values of the parameters say of what runs, checked: only a topic may still prove to be of no use.
+
+    topics: full names → names as given, which rclpy remaps. overlay: whether annotated images are published.
+    """
+
+    topics: dict[str, str]
+    overlay: bool
+    stream: StreamSettings
+    scores: ScoreSettings
 
 
 @dataclass(frozen=True)
 class Active:
     """What the node has only while it is active."""
 
-    worker: Worker
     cameras: Cameras
+    worker: Worker
 
 
-class ActionNet(Program, LifecycleNode):
+class ActionNet(ManagedProgram):
     """A managed node: configured it has a network, active it has cameras and a worker.
 
     Images arrive on the executor's thread, the network runs on the worker's; the scheduler stands between them.
@@ -49,18 +65,16 @@ class ActionNet(Program, LifecycleNode):
 
     def __init__(self, **options: Any) -> None:
         """Options go to rclpy's LifecycleNode."""
-        LifecycleNode.__init__(self, "actionnet", **options)
+        super().__init__("actionnet", **options)
         self._values: dict[str, Any] = {}
         self._network_lock = Lock()
         self.recognizer: Recognizer | None = None
         self.active: Active | None = None
-        self._refusal = HarError()
-        self._started = False
 
     def start(self) -> None:
-        """See Program."""
+        """Declare the parameters; configure and activate the node when it is to do so by itself."""
         self._values = declare(self, ACTIONNET, read_only=False)
-        self._apply(self._values)
+        self._check(self._values, None)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._output = Output(self)
         self._health: Publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -68,96 +82,58 @@ class ActionNet(Program, LifecycleNode):
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
         self.create_timer(diagnostics.PERIOD, self._publish_diagnostics, clock=steady)
         if self._values["autostart"]:
-            done = TransitionCallbackReturn.SUCCESS
-            if self.trigger_configure() != done or self.trigger_activate() != done:
-                raise self._refusal
+            self.autostart()
         else:
             self.get_logger().info(f"waiting for: ros2 lifecycle set {self.get_fully_qualified_name()} configure")
-        self._started = True
 
     def stop(self) -> None:
-        """See Program."""
-        self._free()
+        """Stop the work and free the network; one that hangs is left behind."""
+        with suppress(ModelError):
+            self.shutdown()
 
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def configure(self) -> None:
         """Load the network."""
-        return self._transition(self._configure)
-
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe to the cameras and start the work."""
-        return self._transition(self._activate)
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop the work and keep the network. One that hangs may go on; nobody hears of its answer."""
-        return self._transition(lambda: self._deactivate() or True)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free the network."""
-        return self._transition(self._cleanup)
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop the work and free the network."""
-        return self._transition(self._free)
-
-    def _transition(self, action: Callable[[], object]) -> TransitionCallbackReturn:
-        """Keep what went wrong, since rclpy does not, and log it unless `start` will raise it."""
-        try:
-            if action() is not False:
-                return TransitionCallbackReturn.SUCCESS
-            self._refusal = ModelError("the network still runs; try again when it has ended")
-        except Exception as error:  # a node that is not configured is better than none
-            self._refusal = error if isinstance(error, HarError) else ModelError(told(error))
-        if self._started:
-            self.get_logger().error(str(self._refusal))
-        return TransitionCallbackReturn.FAILURE
-
-    def _configure(self) -> None:
-        values = self._values
-        self.get_logger().info(f"loading {values['model']}")
+        if self.recognizer is not None:
+            return
+        self.get_logger().info(f"loading {self._values['model']}")
         with interruptible():
-            recognizer = open_recognizer(values)
-        settings = stream_settings(values)
+            recognizer = open_recognizer(self._values)
         try:
-            scores = score_settings(values, recognizer.labels)
-            recognizer.check(settings)
+            settings = self._check(self._values, recognizer)
         except BaseException:
             recognizer.close()
             raise
         self.recognizer = recognizer
-        self._output.describe(recognizer.card.name, recognizer.labels, scores.threshold)
-        self.get_logger().info(recognizer.summary(settings))
+        self._output.describe(recognizer.card.name, recognizer.labels, settings.scores.threshold)
+        self.get_logger().info(recognizer.summary(settings.stream))
 
-    def _activate(self) -> None:
+    def activate(self) -> None:
+        """Subscribe to the cameras and start the work."""
+        if self.active is not None:
+            return
         assert self.recognizer is not None  # the lifecycle's order
-        scores = score_settings(self._values, self.recognizer.labels)
+        settings = self._check(self._values, self.recognizer)
         scheduler: Scheduler[Camera] = Scheduler()
-        worker = Worker(self.recognizer, self._network_lock, scores, scheduler, self._output, self.get_clock())
-        settings = stream_settings(self._values)
-        cameras = Cameras(self, self._values["image_transport"], self.recognizer, settings, scheduler)
-        self.active = Active(worker, cameras)
-        try:
-            self._apply(self._values)
-        except HarError:
-            self._deactivate()
-            raise
+        cameras = Cameras(self, self._values["image_transport"], self.recognizer, scheduler)
+        cameras.set(settings.topics, settings.stream, settings.overlay)
+        worker = Worker(self.recognizer, self._network_lock, settings.scores, scheduler, self._output, self.get_clock())
+        worker.start()
+        self.active = Active(cameras, worker)
 
-    def _deactivate(self) -> bool:
-        active, self.active = self.active, None
-        if active is None:
-            return True
-        active.cameras.close()
-        return active.worker.stop(PATIENCE)
+    def deactivate(self) -> None:
+        """Stop the work and keep the network. One that hangs may go on; its answer is not published."""
+        self._stop_work()
 
-    def _free(self) -> bool:
-        return self._deactivate() and self._cleanup()
+    def cleanup(self) -> None:
+        """Free the network. One that cannot be freed is given up: the next one may work.
 
-    def _cleanup(self) -> bool:
-        """Free the network. One that cannot be freed is given up: the next one may work."""
+        Raises ModelError while it runs.
+        """
         recognizer = self.recognizer
         if recognizer is None:
-            return True
+            return
         if not self._network_lock.acquire(timeout=PATIENCE):
-            return False
+            raise ModelError(STILL_RUNS)
         self.recognizer = None
         try:
             recognizer.close()
@@ -165,7 +141,20 @@ class ActionNet(Program, LifecycleNode):
             self.get_logger().error(f"the network cannot be freed ({told(error)}); restart the node if memory is short")
         finally:
             self._network_lock.release()
-        return True
+
+    def shutdown(self) -> None:
+        """Stop the work and free the network. Raises ModelError while it runs."""
+        if not self._stop_work():
+            raise ModelError(STILL_RUNS)
+        self.cleanup()
+
+    def _stop_work(self) -> bool:
+        """Return False when the network still runs."""
+        active, self.active = self.active, None
+        if active is None:
+            return True
+        active.cameras.close()
+        return active.worker.stop(PATIENCE)
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         given = {parameter.name: parameter.value for parameter in changes if parameter.name in self._values}
@@ -173,7 +162,7 @@ class ActionNet(Program, LifecycleNode):
             return SetParametersResult(successful=True)
         try:
             values = changed(self._values, given, configured=self.recognizer is not None)
-            self._apply(values)
+            self._apply(self._check(values, self.recognizer))
         except ConfigurationError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if self.recognizer is not None and values["threshold"] != self._values["threshold"]:
@@ -181,19 +170,24 @@ class ActionNet(Program, LifecycleNode):
         self._values = values
         return SetParametersResult(successful=True)
 
-    def _apply(self, values: dict[str, Any]) -> None:
-        """Bring what runs in line with the values. Raises ConfigurationError when they cannot work."""
+    def _check(self, values: dict[str, Any], recognizer: Recognizer | None) -> Settings:
+        """Return what the values say of what runs with the network. Raises ConfigurationError when they cannot work."""
         topics = resolved_topics(self, values["image_topics"])
-        settings = stream_settings(values)
-        if self.recognizer is None:
-            return
-        scores = score_settings(values, self.recognizer.labels)
-        self.recognizer.check(settings)
-        if self.active is None:
-            return
-        self.active.cameras.set(topics, values["overlay"])
-        self.active.cameras.configure(settings)
-        self.active.worker.score_settings = scores
+        stream = stream_settings(values)
+        labels = recognizer.labels if recognizer else tuple(values["allowed_labels"])  # the network's may be any
+        scores = score_settings(values, labels)
+        if recognizer is not None:
+            recognizer.check(stream)
+        return Settings(topics, values["overlay"], stream, scores)
+
+    def _apply(self, settings: Settings) -> None:
+        """Bring what runs in line with the settings.
+
+        Raises ConfigurationError when a topic cannot be used, which only the attempt shows; then nothing has changed.
+        """
+        if self.active is not None:
+            self.active.cameras.set(settings.topics, settings.stream, settings.overlay)
+            self.active.worker.score_settings = settings.scores
 
     def _publish_diagnostics(self) -> None:
         recognizer, active = self.recognizer, self.active

@@ -1,4 +1,4 @@
-"""One image topic of the actionnet node, from the callback to the window; its annotated images, its counters."""
+"""One image topic of the actionnet node, from the callback to the window, and its counters."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ import dataclasses
 import time
 
 from rclpy.node import Node
-from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
 from har_ros.errors import told
-from har_ros.frames.compressed import AnyImage, decode_all
-from har_ros.frames.pixels import to_rgb
-from har_ros.nodes import topics
-from har_ros.nodes.conversions import image_message
+from har_ros.frames.compressed import AnyImage
 from har_ros.nodes.images import ImageSubscription
-from har_ros.pipeline.overlay import annotate, announce
+from har_ros.nodes.overlay import Overlay
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import Prediction
 from har_ros.pipeline.stream import Stream
@@ -26,7 +21,10 @@ LOG_PERIOD = 5.0
 
 
 class Camera:
-    """Subscribes to `topic`, fills `stream`, and offers itself to the scheduler whenever a new window is ready."""
+    """Subscribes to `topic`, fills `stream`, and offers itself to the scheduler whenever a new window is ready.
+
+    overlay: where its annotated images go, see `draw_on`.
+    """
 
     def __init__(self, node: Node, topic: str, transport: str, stream: Stream, scheduler: Scheduler[Camera]) -> None:
         """Raises ConfigurationError when the topic's QoS overrides cannot work."""
@@ -45,46 +43,44 @@ class Camera:
         self._node = node
         self._scheduler = scheduler
         self._next_warning = 0.0
-        self._overlay: Publisher | None = None
-        self._overlay_topic: str | None = None  # as asked for; the publisher's may be remapped
-        self.subscription = ImageSubscription(node, topic, transport, self._on_message)
+        self.overlay: Overlay | None = None
+        self.subscription = ImageSubscription(node, topic, transport, self.take)
 
-    def _on_message(self, message: Image | CompressedImage) -> None:
+    def take(self, message: Image | CompressedImage) -> None:
+        """Take the topic's next image. Whatever it provokes is counted and reported, and the node goes on."""
         self.last_arrival = time.monotonic()
         try:
-            self._take(message)
-        except Exception as error:  # the node outlives whatever an image provokes
+            image = self._stamped(self.subscription.read(message))
+            if self.stream.push(image):
+                self._scheduler.offer(self)
+            if self.overlay is not None:
+                self.overlay.publish(image, message.header, self.stream, self.prediction)
+            self.frames += 1
+            self.image_error = ""
+        except Exception as error:
             if not self._node.context.ok():
                 return
             self.frames_broken += 1
             self.image_error = f"{self.frames_broken} broken images so far, the last: {told(error)}"
             self._warn(self.image_error)
 
-    def _take(self, message: Image | CompressedImage) -> None:
-        image = self.subscription.read(message)
-        if image.stamp == 0:  # its driver does not stamp; the time of arrival is the best there is
-            self.frames_unstamped += 1
-            image = dataclasses.replace(image, stamp=self._node.get_clock().now().nanoseconds)
-        if self.stream.push(image):
-            self._scheduler.offer(self)
-        if self._overlay is not None and self._overlay.get_subscription_count():
-            self._publish_overlay(image, message, self._overlay)
-        self.frames += 1
-        self.image_error = ""
+    def _stamped(self, image: AnyImage) -> AnyImage:
+        """Give an image that its driver does not stamp the time of arrival, which is the best there is."""
+        if image.stamp:
+            return image
+        self.frames_unstamped += 1
+        return dataclasses.replace(image, stamp=self._node.get_clock().now().nanoseconds)
 
     @property
     def frames_dropped(self) -> int:
         """Images that did not enter the window: broken, overtaken by a newer one, or sent twice."""
         return self.frames_broken + self.stream.frames_overtaken + self.stream.frames_repeated
 
-    def draw_on(self, topic: str | None) -> None:
-        """Publish annotated images there, or nowhere. Raises ConfigurationError."""
-        if self._overlay is not None and self._overlay_topic != topic:
-            self._node.destroy_publisher(self._overlay)
-            self._overlay = None
-        if topic is not None and self._overlay is None:
-            self._overlay = topics.publisher(self._node, Image, topic, QoSProfile(depth=1))
-            self._overlay_topic = topic
+    def draw_on(self, overlay: Overlay | None) -> None:
+        """Publish annotated images there from now on, or nowhere."""
+        if self.overlay is not None and self.overlay is not overlay:
+            self.overlay.close()
+        self.overlay = overlay
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -114,11 +110,3 @@ class Camera:
         if (now := time.monotonic()) >= self._next_warning:
             self._next_warning = now + LOG_PERIOD
             self._node.get_logger().warning(f"{self.topic}: {text}")
-
-    def _publish_overlay(self, image: AnyImage, message: Image | CompressedImage, overlay: Publisher) -> None:
-        pixels = to_rgb(decode_all(image))
-        if self.prediction is None or self.stream.fill < self.stream.length:
-            announce(pixels, f"warming up {self.stream.fill}/{self.stream.length}")
-        else:
-            annotate(pixels, self.prediction)
-        overlay.publish(image_message(pixels, "rgb8", message.header))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from rclpy.node import Node
 
-from har_ros.errors import HarError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.nodes.camera import Camera
+from har_ros.nodes.overlay import Overlay
 from har_ros.pipeline.overlay import overlay_topics
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
@@ -17,13 +18,10 @@ from har_ros.pipeline.scheduler import Scheduler
 class Cameras:
     """A camera for each topic; all of them offer their windows to the same scheduler."""
 
-    def __init__(
-        self, node: Node, transport: str, recognizer: Recognizer, settings: StreamSettings, scheduler: Scheduler[Camera]
-    ) -> None:
+    def __init__(self, node: Node, transport: str, recognizer: Recognizer, scheduler: Scheduler[Camera]) -> None:
         self._node = node
         self._transport = transport
         self._recognizer = recognizer
-        self._settings = settings
         self._scheduler = scheduler
         self._cameras: dict[str, Camera] = {}
 
@@ -33,36 +31,43 @@ class Cameras:
     def __getitem__(self, topic: str) -> Camera:
         return self._cameras[topic]
 
-    def set(self, topics: dict[str, str], overlay: bool) -> None:
+    def set(self, topics: dict[str, str], settings: StreamSettings, overlay: bool) -> None:
         """Add and remove cameras until these are there; the others go on.
 
-        topics: full names → names as given, which rclpy remaps. overlay: whether they publish annotated images.
-        Raises ConfigurationError when a new one cannot be made; then nothing has changed.
+        topics: full names → names as given, which rclpy remaps. settings: how all of them sample their frames;
+        Recognizer.check has accepted them. overlay: whether they publish annotated images.
+        Raises ConfigurationError when a topic cannot be used; then nothing has changed.
         """
-        overlays = dict(zip(topics, overlay_topics(list(topics)), strict=True)) if overlay else {}
-        added: dict[str, Camera] = {}
-        try:
+        drawn_on = dict(zip(topics, overlay_topics(list(topics)), strict=True)) if overlay else {}
+        cameras: dict[str, Camera] = {}
+        overlays: dict[str, Overlay | None] = {}
+        with ExitStack() as undo:
             for topic, given in topics.items():
-                if topic not in self._cameras:
-                    stream = self._recognizer.stream(self._settings)
-                    added[topic] = Camera(self._node, given, self._transport, stream, self._scheduler)
-                    added[topic].draw_on(overlays.get(topic))
-        except HarError:
-            for camera in added.values():
-                camera.close()
-            raise
+                cameras[topic] = self._cameras.get(topic) or self._new(given, settings, undo)
+                overlays[topic] = self._overlay(cameras[topic], drawn_on.get(topic), undo)
+            undo.pop_all()  # nothing below can be refused
         for topic in self._cameras.keys() - topics.keys():
             self._cameras[topic].close()
             self._scheduler.remove(self._cameras[topic])
-        self._cameras = {topic: self._cameras.get(topic) or added[topic] for topic in topics}
-        for camera in self:
-            camera.draw_on(overlays.get(camera.topic))
-
-    def configure(self, settings: StreamSettings) -> None:
-        """Let all cameras, and those that come, sample their frames so. Raises ConfigurationError."""
-        self._settings = settings
-        for camera in self:
+        self._cameras = cameras
+        for topic, camera in cameras.items():
             camera.stream.configure(settings)
+            camera.draw_on(overlays[topic])
+
+    def _new(self, topic: str, settings: StreamSettings, undo: ExitStack) -> Camera:
+        camera = Camera(self._node, topic, self._transport, self._recognizer.stream(settings), self._scheduler)
+        undo.callback(camera.close)
+        return camera
+
+    def _overlay(self, camera: Camera, topic: str | None, undo: ExitStack) -> Overlay | None:
+        """Return the camera's overlay when it is on that topic already, else a new one; no topic: none."""
+        if topic is None:
+            return None
+        if camera.overlay is not None and camera.overlay.topic == topic:
+            return camera.overlay
+        overlay = Overlay(self._node, topic)
+        undo.callback(overlay.close)
+        return overlay
 
     def close(self) -> None:
         """Unsubscribe all."""

@@ -46,6 +46,9 @@ class Worker:
         self._clock = clock
         self._stopped = False
         self._thread = Thread(target=self._work, name="network", daemon=True)
+
+    def start(self) -> None:
+        """Begin the work."""
         self._thread.start()
 
     def stop(self, timeout: float) -> bool:

@@ -86,11 +86,10 @@ def test_a_state_is_logged_when_it_changes_and_not_again(robot, monkeypatch):
 
 
 def test_rates_are_over_the_time_since_the_last_message(robot, monkeypatch):
-    robot = robot()
-
+    robot, now = robot(), [96.0]
+    monkeypatch.setattr(diagnostics.time, "monotonic", lambda: now[0])
     maker = Diagnostics(robot.node)
-    maker._last = 96.0
-    monkeypatch.setattr(diagnostics.time, "monotonic", lambda: 100.0)
+    now[0] = 100.0
     robot.inner(robot.cameras[0]).frames = 60
     robot.node.active.worker.windows = 6
     network, camera = statuses(robot, maker)

@@ -1,5 +1,6 @@
 """What goes wrong around a node that an operator leaves running."""
 
+import time
 from array import array
 
 import cv2
@@ -10,6 +11,7 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from hypothesis import given
 from hypothesis import strategies as st
+from rclpy.executors import SingleThreadedExecutor
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
@@ -21,6 +23,7 @@ from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.diagnostics import Diagnostics, NetworkInfo
 
 ONE, TWO = "/cam01/image_raw", "/cam02/image_raw"
+TIMEOUT = 30.0
 
 SIZES = st.one_of(st.integers(0, 40), st.integers(0, 2**32 - 1))
 IMAGES = st.builds(
@@ -50,20 +53,42 @@ def node(brightness_card, module_domain):
     context.try_shutdown()
 
 
-@given(image=IMAGES, stamp=STAMPS, overlay=st.booleans())
-def test_no_image_gets_an_exception_out_of_the_callback_or_costs_another_camera_a_frame(node, image, stamp, overlay):
-    victim, other = node.active.cameras[ONE], node.active.cameras[TWO]
+@pytest.fixture(scope="module", params=[False, True], ids=["unwatched", "watched"])
+def victim(node, request):
+    """Its first camera, whose annotated images somebody watches or nobody does."""
+    camera = node.active.cameras[ONE]
+    if request.param:
+        executor, watched = SingleThreadedExecutor(context=node.context), []
+        viewer = rclpy.create_node("viewer", context=node.context)
+        executor.add_node(viewer)
+        viewer.create_subscription(Image, "/cam01/actions_image", watched.append, 1)
+        deadline = time.monotonic() + TIMEOUT
+        while not watched:
+            assert time.monotonic() < deadline
+            camera.take(healthy_image(1000 + camera.frames))
+            executor.spin_once(timeout_sec=0.1)
+        yield camera
+        executor.shutdown()
+        viewer.destroy_node()
+    else:
+        yield camera
+
+
+def healthy_image(second):
+    image = Image(height=8, width=8, encoding="mono8", step=8, data=array("B", [9] * 64))
+    image.header.stamp = Time(sec=second)
+    return image
+
+
+@given(image=IMAGES, stamp=STAMPS)
+def test_no_image_gets_an_exception_out_of_the_callback_or_costs_another_camera_a_frame(node, victim, image, stamp):
+    other = node.active.cameras[TWO]
     image.header.stamp = stamp
     before, fill = other.frames, other.stream.fill
     count = victim.frames + victim.frames_broken
-    watched = victim._overlay.get_subscription_count
-    victim._overlay.get_subscription_count = lambda: overlay
-    victim._on_message(image)
-    victim._overlay.get_subscription_count = watched
+    victim.take(image)
     assert victim.frames + victim.frames_broken == count + 1
-    good = Image(height=8, width=8, encoding="mono8", step=8, data=array("B", [9] * 64))
-    good.header.stamp = Time(sec=1000 + before)
-    other._on_message(good)
+    other.take(healthy_image(1000 + before))
     assert (other.frames, other.frames_broken) == (before + 1, 0)
     assert other.stream.fill == min(4, fill + 1)
 
@@ -256,6 +281,6 @@ def test_whatever_an_image_provokes_is_counted(node, monkeypatch):
     camera = node.active.cameras[ONE]
     before = camera.frames_broken
     monkeypatch.setattr(camera.stream, "push", lambda image: 1 / 0)
-    camera._on_message(Image(height=1, width=1, encoding="mono8", step=1, data=array("B", [0])))
+    camera.take(Image(height=1, width=1, encoding="mono8", step=1, data=array("B", [0])))
     assert camera.frames_broken == before + 1
     assert camera.last_error.endswith("the last: ZeroDivisionError: division by zero")

@@ -36,7 +36,7 @@ def test_each_transition_does_what_it_says(robot):
     assert robot.node.recognizer.network is network
     assert robot.change("activate") == (True, "active")
     robot.connect()
-    assert robot.show(robot.cameras[0], 10, 20, 30) == []  # the window fills anew
+    assert robot.show(robot.cameras[0], 10, 20, 30) == []  # the window fills from the beginning
     assert len(robot.show(robot.cameras[0], 40)) == 1
     assert robot.change("deactivate") == (True, "inactive")
     assert (robot.change("cleanup"), robot.node.recognizer) == ((True, "unconfigured"), None)
@@ -98,8 +98,7 @@ def test_a_network_that_hangs_does_not_hold_up_deactivation(robot, held):
     robot.ros.until(lambda: robot.frames(camera) == 4, "the arrival of the frames")
     network.let_go(2)
     assert robot.ros.receive(robot.windows).hypotheses[0].class_id == "first"  # of the second activation
-    old._thread.join(30)
-    assert not old._thread.is_alive()
+    assert old.stop(30)
     assert robot.windows.empty()
 
 

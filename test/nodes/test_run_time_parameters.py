@@ -3,6 +3,8 @@
 import pytest
 from vision_msgs.msg import Classification
 
+from har_ros.settings import ACTIONNET
+
 ONE, TWO, THREE = (f"/cam0{i}/image_raw" for i in (1, 2, 3))
 
 
@@ -120,18 +122,32 @@ def test_the_overlay_can_be_turned_off(robot):
     ids=str,
 )
 def test_wrong_values_are_refused_with_the_reason_and_change_nothing(robot, values, reason):
-    robot = robot()
-    before = dict(robot.node._values)
+    robot, names = robot(), [row.name for row in ACTIONNET]
+    before = robot.node.get_parameters(names)
     assert reason in robot.set(**values, overlay=False)
-    assert robot.node._values == before
+    assert robot.node.get_parameters(names) == before
+    assert robot.set(smoothing=0.0) == ""  # what was refused does not take effect later, either
     assert robot.ros.node.count_publishers("/cam01/actions_image") == 1
-    assert len(robot.show(robot.cameras[0], 10, 20, 30, 40)) == 1
     assert not robot.ros.node.count_subscribers("/cam09/image_raw")
+    (window,) = robot.show(robot.cameras[0], 10, 20, 30, 40)
+    assert (len(window.hypotheses), window.threshold) == (4, 0.0)
+
+
+def test_a_topic_that_cannot_be_drawn_on_changes_nothing(robot):
+    """The refusal comes from the middleware, after a camera could have gone and another one have come."""
+    override = "qos_overrides./cam01/actions_image.publisher.reliability:=good"
+    robot = robot((ONE, TWO), overlay=False, cli_args=["--ros-args", "-p", override])
+    for camera in robot.cameras:
+        assert robot.show(camera, 10, 20, 30) == []
+    assert "/cam01/actions_image cannot be used" in robot.set(image_topics=[THREE, ONE], overlay=True, top_k=1)
+    assert [camera.topic for camera in robot.node.active.cameras] == [ONE, TWO]
+    assert not robot.ros.node.count_subscribers(THREE)
+    for camera in robot.cameras:
+        (window,) = robot.show(camera, 40)  # its window went on
+        assert len(window.hypotheses) == 4
 
 
 def test_what_can_change_says_so(robot):
-    from har_ros.settings import ACTIONNET
-
     robot = robot()
     for row in ACTIONNET:
         descriptor = robot.node.describe_parameter(row.name)

@@ -1,0 +1,45 @@
+"""A camera's images with its newest prediction drawn on them."""
+
+from __future__ import annotations
+
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from har_ros.frames.compressed import AnyImage, decode_all
+from har_ros.frames.pixels import to_rgb
+from har_ros.nodes import topics
+from har_ros.nodes.conversions import image_message
+from har_ros.pipeline.overlay import annotate, announce
+from har_ros.pipeline.scores import Prediction
+from har_ros.pipeline.stream import Stream
+
+
+class Overlay:
+    """Publishes annotated images while somebody subscribes to them.
+
+    topic: as given; the publisher's may be remapped.
+    """
+
+    def __init__(self, node: Node, topic: str) -> None:
+        """Raises ConfigurationError when the topic cannot be used."""
+        self.topic = topic
+        self._node = node
+        self._publisher: Publisher = topics.publisher(node, Image, topic, QoSProfile(depth=1))
+
+    def publish(self, image: AnyImage, header: Header, stream: Stream, prediction: Prediction | None) -> None:
+        """Draw the stream's newest prediction, or how far its window is filled, on the image. Raises ImageError."""
+        if not self._publisher.get_subscription_count():
+            return
+        pixels = to_rgb(decode_all(image))
+        if prediction is None or stream.fill < stream.length:
+            announce(pixels, f"warming up {stream.fill}/{stream.length}")
+        else:
+            annotate(pixels, prediction)
+        self._publisher.publish(image_message(pixels, "rgb8", header))
+
+    def close(self) -> None:
+        """End the topic."""
+        self._node.destroy_publisher(self._publisher)
