@@ -124,7 +124,7 @@ def test_all_faults_are_named_at_once(brightness_card, tmp_path):
         "field 'colour' is unknown; use name, kind, description, licence, input, window, outputs, labels, network, "
         "encoder, decoder, files, continual",
         "input.height is 0; give a number from 1 to 4096",
-        "input.std is [1.0, 0.0, 1.0]; give numbers above 0",
+        "input.std is [1.0, 0.0, 1.0]; give numbers above 0, 1e-06 at least",
         "window.frames is 'many'; give a value of type int",
         "window.skip_frames is -1; give a number from 0 on",
         "outputs is 'scores'; use one of logits, probabilities",
