@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -104,92 +104,115 @@ def judge(
     track: Track, segments: Iterable[Segment], classes: Classes, threshold: float, coverage: float, next_cluster: int
 ) -> Judged:
     """Compare a track with the segments that concern it. next_cluster: number of its first cluster."""
-    start, end = np.array(track.start, np.int64), np.array(track.end, np.int64)
     count, n = len(classes.names), len(track.start)
-    spans = sorted((*segment.stamps(track.first), segment.label) for segment in segments)
-    truth = np.zeros((n, count), bool)
-    touched = np.zeros(n, bool)
-    cluster = np.full(n, -1)
-    inside: list[tuple[int, int, int, int, Ints]] = []
-    number, reach = next_cluster - 1, None
-    for first, last, label in spans:
-        if (index := classes.of_label[label]) is None:
-            continue
-        if reach is None or first >= reach:
-            number += 1
-        reach = max(last, reach or last)
-        _, touches, labelled = overlap(start, end, first, last, coverage)
-        truth[labelled, index] = True
-        touched |= touches
-        cluster[labelled & (cluster < 0)] = number
-        inside.append((first, last, index, number, np.flatnonzero(touches)))
-    kind = np.where(truth.any(axis=1), LABELLED, np.where(touched, EDGE, BACKGROUND if spans else UNJUDGED))
-    blocks = (end - track.first) // round(BLOCK * SECOND)
-    for block in np.unique(blocks[cluster < 0]):
-        number += 1
-        cluster[(blocks == block) & (cluster < 0)] = number
-    ranked = np.array(track.ranked, np.int64).reshape(n, RANKED)
+    start, end = np.array(track.start, np.int64), np.array(track.end, np.int64)
     score = np.array(track.score, np.float64)
-    accepted = score >= threshold
-    said = np.where(accepted, ranked[:, 0], NOTHING)
-    published = np.array(track.published, np.int64)
-    scores = np.array(track.scores, np.float64).reshape(n, count)
-    found = tuple(_segment(track, place, truth[:, place[2]], said, ranked[:, 0], scores, published) for place in inside)
-    return Judged(
+    spans = sorted((*segment.stamps(track.first), segment.label) for segment in segments)
+    expected = _expected(start, end, spans, classes, coverage, next_cluster)
+    judged = Judged(
         bag=track.bag,
         camera=track.camera,
         first=track.first,
         start=start,
         end=end,
         duration=_durations(start, end, np.array(track.restarts, np.int64)),
-        truth=truth,
-        kind=kind,
-        cluster=cluster,
-        ranked=ranked,
+        truth=expected.truth,
+        kind=expected.kind,
+        cluster=_with_background(expected.cluster, (end - track.first) // round(BLOCK * SECOND), expected.next_cluster),
+        ranked=np.array(track.ranked, np.int64).reshape(n, RANKED),
         score=score,
-        scores=scores,
-        accepted=accepted,
+        scores=np.array(track.scores, np.float64).reshape(n, count),
+        accepted=score >= threshold,
         labels=tuple(track.label),
-        segments=found,
+        segments=(),
         spans=tuple(spans),
         offset=track.offset,
         padded=track.padded,
     )
+    published = np.array(track.published, np.int64)
+    return replace(judged, segments=tuple(_segment(judged, place, published) for place in expected.places))
 
 
-def _segment(
-    track: Track,
-    place: tuple[int, int, int, int, Ints],
-    has_label: Bools,
-    said: Ints,
-    first_answer: Ints,
-    scores: Floats,
-    published: Ints,
-) -> JudgedSegment:
-    start, end, label, cluster, meeting = place
-    windows = meeting[has_label[meeting]]
-    right = meeting[said[meeting] == label]
-    answers = first_answer[windows]
+@dataclass(frozen=True)
+class _Place:
+    """Where a segment lies. start, end: stamps in ns. touching: the windows that share something with it."""
+
+    start: int
+    end: int
+    label: int
+    cluster: int
+    touching: Ints
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What n windows should have said, see Judged. cluster: -1 for a window without a label."""
+
+    truth: Bools
+    kind: Ints
+    cluster: Ints
+    places: tuple[_Place, ...]
+    next_cluster: int
+
+
+def _expected(
+    start: Ints, end: Ints, spans: Sequence[tuple[int, int, str]], classes: Classes, coverage: float, next_cluster: int
+) -> _Expected:
+    """Label the windows. spans: start, end and label of the segments, in their order in time."""
+    truth = np.zeros((len(start), len(classes.names)), bool)
+    touched = np.zeros(len(start), bool)
+    cluster = np.full(len(start), -1)
+    places = []
+    number, reach = next_cluster - 1, None
+    for first, last, name in spans:
+        if (label := classes.of_label[name]) is None:
+            continue
+        if reach is None or first >= reach:
+            number += 1
+        reach = max(last, reach or last)
+        _, touches, labelled = overlap(start, end, first, last, coverage)
+        truth[labelled, label] = True
+        touched |= touches
+        cluster[labelled & (cluster < 0)] = number
+        places.append(_Place(first, last, label, number, np.flatnonzero(touches)))
+    kind = np.where(truth.any(axis=1), LABELLED, np.where(touched, EDGE, BACKGROUND if spans else UNJUDGED))
+    return _Expected(truth, kind, cluster, tuple(places), number + 1)
+
+
+def _with_background(cluster: Ints, block: Ints, next_cluster: int) -> Ints:
+    """Return the clusters, in which windows without one have one for each block of time."""
+    missing = cluster < 0
+    _, place = np.unique(block[missing], return_inverse=True)
+    complete = cluster.copy()
+    complete[missing] = next_cluster + place
+    return complete
+
+
+def _segment(judged: Judged, place: _Place, published: Ints) -> JudgedSegment:
+    windows = place.touching[judged.truth[place.touching, place.label]]
+    right = place.touching[judged.predicted[place.touching] == place.label]
+    answers = judged.ranked[windows, 0]
+    scores = judged.scores
     votes = {int(a): (int((answers == a).sum()), scores[windows, a].sum() if a >= 0 else 0.0) for a in set(answers)}
     best = max(votes, key=lambda answer: (*votes[answer], answer)) if votes else NOTHING
     return JudgedSegment(
-        bag=track.bag,
-        camera=track.camera,
-        start=start,
-        end=end,
-        label=label,
-        cluster=cluster,
+        bag=judged.bag,
+        camera=judged.camera,
+        start=place.start,
+        end=place.end,
+        label=place.label,
+        cluster=place.cluster,
         windows=windows,
-        right=float(np.mean(answers == label)) if len(windows) else float("nan"),
-        vote=best == label,
-        delay=float(published[right].min() - start) / SECOND if len(right) else float("nan"),
+        right=float(np.mean(answers == place.label)) if len(windows) else float("nan"),
+        vote=best == place.label,
+        delay=float(published[right].min() - place.start) / SECOND if len(right) else float("nan"),
     )
 
 
 def _durations(start: Ints, end: Ints, restarts: Ints) -> Floats:
     """Return the seconds until the next window.
 
-    Where the camera's window began anew, or nothing follows, the median counts; of a single window what it spans.
+    Where the camera's window started again, or nothing follows, the median counts; of a single window what it spans.
     """
     if not len(end):
         return np.zeros(0)
