@@ -1,4 +1,7 @@
-"""What /diagnostics says: one status per camera and one for the network."""
+"""What /diagnostics says: one status per camera and one for the network.
+
+Names, levels and the frequencies' keys are those of the package diagnostic_updater, which not every machine has.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ class NetworkInfo:
 
 @dataclass
 class _Seen:
-    """A camera's counters when the message before was made, and the state that it told."""
+    """A camera's counters when the message before was made, and its state then."""
 
     frames: int = 0
     broken: int = 0
@@ -65,8 +68,8 @@ class Diagnostics:
 
     def _network(self, info: NetworkInfo, worker: Worker | None, elapsed: float) -> DiagnosticStatus:
         windows = worker.windows if worker else 0
-        rate, self._windows = max(0, windows - self._windows) / elapsed, windows
-        level, message = OK, info.state if worker is None else "running" if rate else "idle"
+        new, self._windows = max(0, windows - self._windows), windows
+        level, message = OK, info.state if worker is None else "running" if new else "idle"
         backend, _, precision = info.backend.rpartition(", ")
         values: dict[str, object] = {"lifecycle state": info.state, "backend": backend, "precision": precision}
         if worker is not None:
@@ -75,8 +78,9 @@ class Diagnostics:
                 level, message = ERROR, f"failing: no answer for {busy:.0f} s"
             elif worker.last_error:
                 level, message = ERROR, f"failing: {worker.last_error}"
-            values["windows per second"] = f"{rate:.1f}"
+            values["windows per second"] = f"{new / elapsed:.1f}"
             values["windows"] = windows
+            values |= _frequency(new, windows, elapsed)
             values["inference time (s)"] = f"{worker.inference_time:.4f}"
             values["last error"] = worker.last_error
         return _status(f"{self._node.get_fully_qualified_name()}: network", info.model, level, message, values)
@@ -85,9 +89,10 @@ class Diagnostics:
         seen, stream = self._seen.get(camera, _Seen()), camera.stream
         level, state, more = self._state(camera, seen)
         self._log_change(camera, seen, level, state, more)
+        new = camera.frames - seen.frames
         values = {
             "state": state,
-            "frames per second": f"{(camera.frames - seen.frames) / elapsed:.1f}",
+            "frames per second": f"{new / elapsed:.1f}",
             "frames": camera.frames,
             "frames broken": camera.frames_broken,
             "frames overtaken": stream.frames_overtaken,
@@ -104,6 +109,7 @@ class Diagnostics:
             "restarts (image size changed)": stream.size_changes,
             "age of the last result (s)": f"{camera.age:.3f}",
             "last error": camera.last_error,
+            **_frequency(new, camera.frames, elapsed),
         }
         self._seen[camera] = _Seen(camera.frames, camera.frames_broken, camera.windows_failed, level, state)
         message = f"{state}: {more}" if more else state
@@ -136,6 +142,16 @@ class Diagnostics:
             self._node.get_logger().info(text)
         else:
             self._node.get_logger().warning(text)
+
+
+def _frequency(events: int, total: int, seconds: float) -> dict[str, object]:
+    """What diagnostic_updater's FrequencyStatus says, but for targets: stamps decide what a window samples."""
+    return {
+        "Events in window": events,
+        "Events since startup": total,
+        "Duration of window (s)": f"{seconds:f}",
+        "Actual frequency (Hz)": f"{events / seconds:f}",
+    }
 
 
 def _status(name: str, hardware_id: str, level: bytes, message: str, values: dict[str, object]) -> DiagnosticStatus:

@@ -53,7 +53,7 @@ def test_diagnostics_tell_each_cameras_state(robot, monkeypatch):
     assert cameras[0].message.startswith("stale: no image for")
 
 
-def test_a_camera_of_another_type_is_told(robot):
+def test_a_camera_of_another_type_is_named(robot):
     robot = robot()
     context = rclpy.Context()
     rclpy.init(context=context)
@@ -94,6 +94,9 @@ def test_rates_are_over_the_time_since_the_last_message(robot, monkeypatch):
     robot.node.active.worker.windows = 6
     network, camera = statuses(robot, maker)
     assert (values(camera)["frames per second"], values(network)["windows per second"]) == ("15.0", "1.5")
+    keys = ("Events in window", "Events since startup", "Duration of window (s)", "Actual frequency (Hz)")
+    assert [values(camera)[key] for key in keys] == ["60", "60", "4.000000", "15.000000"]
+    assert [values(network)[key] for key in keys] == ["6", "6", "4.000000", "1.500000"]
 
 
 def test_diagnostics_are_published_in_every_state(robot):
