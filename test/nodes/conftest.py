@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from array import array
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -88,12 +88,14 @@ class Ros:
 
 @pytest.fixture
 def ros(domain):
-    rclpy.init()
-    ros = Ros()
-    yield ros
-    ros.executor.shutdown()
-    ros.node.destroy_node()
-    rclpy.try_shutdown()
+    """Whatever fails, the context ends: else no later test of the process could have one."""
+    with ExitStack() as stack:
+        rclpy.init()
+        stack.callback(rclpy.try_shutdown)
+        ros = Ros()
+        stack.callback(ros.node.destroy_node)
+        stack.callback(ros.executor.shutdown)
+        yield ros
 
 
 class Camera:

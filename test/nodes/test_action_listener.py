@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,15 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "action_listener.py"
 @pytest.fixture
 def listener(ros):
     """Start it with parameters; returns what publishes answers, and what it publishes and logs."""
-    processes = []
+    stack = ExitStack()
 
     def start(**parameters):
         publisher = ros.node.create_publisher(Classification, "/actions", 10)
         held = ros.inbox(String, "/action_held")
         log = ros.inbox(Log, "/rosout", QoSProfile(depth=100, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL))
         given = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
-        processes.append(subprocess.Popen([sys.executable, EXAMPLE, "--ros-args", *given]))
+        process = stack.enter_context(subprocess.Popen([sys.executable, EXAMPLE, "--ros-args", *given]))
+        stack.callback(end, process)
         ros.until(publisher.get_subscription_count, "its subscription")
         ros.until(lambda: ros.node.count_publishers("/action_held"), "its publisher")
 
@@ -35,10 +37,15 @@ def listener(ros):
 
         return say, held, log
 
-    yield start
-    for process in processes:
+    def end(process):
         process.terminate()
-        assert process.wait(timeout=30) == 0
+        try:
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
+
+    with stack:
+        yield start
 
 
 def test_it_acts_once_when_an_action_has_gone_on(ros, listener):
@@ -69,7 +76,7 @@ def test_it_acts_once_when_an_action_has_gone_on(ros, listener):
     assert held.empty()
 
 
-def test_a_silent_camera_is_told_from_nothing_recognised(ros, listener):
+def test_a_silent_camera_is_reported_and_nothing_recognised_is_not(ros, listener):
     say, held, log = listener(patience=0.1)
     say(10)
     texts = []
