@@ -40,7 +40,7 @@ class RecordAction(Program):
         self._takes = 0
 
     def start(self) -> None:
-        """See Program."""
+        """Subscribe to the cameras and wait for all of them."""
         values = self._values = declare(self, RECORD_ACTION)
         self._dataset = Path(values["dataset"]).expanduser()
         check_names(self._dataset, values["label"], values["group"])
@@ -53,13 +53,13 @@ class RecordAction(Program):
         self._silent = set(names.values())
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._next = self._said = self._steady.now()
-        self._count = -1  # seconds that are left, as they were told last
+        self._count = -1  # seconds that are left, as they were said last
         self._logger = self.get_logger()
         self._logger.info(f"waiting for images on {', '.join(cameras)}")
         self.create_timer(TICK, self._tick, clock=self._steady)
 
     def stop(self) -> None:
-        """See Program. A take that is not finished is given up."""
+        """Give up a take that is not finished."""
         if self._take is not None:
             self._take.discard()
 
@@ -88,7 +88,7 @@ class RecordAction(Program):
             return
         left = (self._next - now).nanoseconds / 1e9
         if left > 0:
-            self._tell(left)
+            self._count_down(left)
         elif self._take is None:
             self._takes += 1
             self._logger.info(f"take {self._takes} of {self._values['takes']}: {self._values['label']}, NOW")
@@ -97,7 +97,7 @@ class RecordAction(Program):
         else:
             self._finish_take()
 
-    def _tell(self, left: float) -> None:
+    def _count_down(self, left: float) -> None:
         count = int(left) + 1
         if self._take is None and count != self._count:
             self._count = count

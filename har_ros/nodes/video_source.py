@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rclpy.clock import Clock, ClockType
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
@@ -18,14 +20,15 @@ from har_ros.settings import VIDEO_SOURCE
 
 
 class VideoSource(Program):
-    """One topic per video; images of the same moment bear the same stamp."""
+    """One topic per video; images of the same moment have the same stamp."""
 
-    def __init__(self) -> None:
-        super().__init__("video_source")
+    def __init__(self, **options: Any) -> None:
+        """Options go to rclpy's Node."""
+        super().__init__("video_source", **options)
         self._cameras: list[tuple[Video, Publisher, str]] = []
 
     def start(self) -> None:
-        """See Program."""
+        """Open the videos and begin to play them."""
         values = parameters.declare(self, VIDEO_SOURCE)
         videos = values["videos"]
         if not videos:

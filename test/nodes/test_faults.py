@@ -155,8 +155,8 @@ def test_stamps_that_are_equal_or_go_back_or_lie_years_ahead(robot):
     show(106, 107, 108, 109)
     assert (robot.ros.receive(robot.windows).window_start.sec, stream.gaps) == (106, 2)
     _, status = Diagnostics(robot.node).message(NetworkInfo("", "", ""), robot.node.active.worker, [inner]).status
-    told = {value.key: value.value for value in status.values}
-    assert [told[key] for key in ("restarts (gap)", "restarts (clock went back)", "frames repeated")] == ["2", "2", "2"]
+    said = {value.key: value.value for value in status.values}
+    assert [said[key] for key in ("restarts (gap)", "restarts (clock went back)", "frames repeated")] == ["2", "2", "2"]
 
 
 def test_images_without_a_stamp_get_the_time_of_arrival(robot):
@@ -242,7 +242,7 @@ def test_a_topic_may_appear_late_and_vanish(robot):
     assert len(robot.show(revived, 10, 20, 30, 40)) == 1
 
 
-def test_labels_and_network_are_told_to_those_who_come_late(robot):
+def test_labels_and_network_reach_those_who_come_late(robot):
     robot = robot(threshold=0.25)
     labels = robot.ros.receive(robot.ros.inbox(LabelInfo, "/actions/label_info", topics.LATCHED))
     assert [(c.class_id, c.class_name) for c in labels.class_map] == list(

@@ -95,13 +95,18 @@ def test_windows_are_those_of_the_node(robot, bag, brightness_card, tmp_path, se
     assert robot.windows.empty()
 
 
-@pytest.mark.parametrize("executable", ["lib/har_ros/evaluate", "bin/actionnet"])
-def test_the_installed_executables_take_ros_arguments_and_several_jobs(bag, brightness_card, tmp_path, executable):
-    program = [str(Path(get_package_prefix("har_ros"), executable)), *(["evaluate"] if "bin" in executable else [])]
+def test_the_installed_executables_take_ros_arguments_and_several_jobs(bag, brightness_card, tmp_path):
+    """The one with ROS arguments and one job, the other with two jobs: both say the same."""
     other = shutil.copytree(bag, tmp_path / "other")
-    model = ["--ros-args"] * (executable != "bin/actionnet") + ["-p", f"model:={brightness_card}"]
-    recordings = [str(bag), str(other)]
-    for jobs in ("1", "2"):
-        command = [*program, *recordings, "-o", str(tmp_path / jobs), "--jobs", jobs, *model]
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    assert (tmp_path / "1" / PREDICTIONS).read_bytes() == (tmp_path / "2" / PREDICTIONS).read_bytes()
+    found = []
+    for program, before, jobs in (
+        (["lib/har_ros/evaluate"], ["--ros-args"], "1"),
+        (["bin/actionnet", "evaluate"], [], "2"),
+    ):
+        executable, *subcommand = program
+        command = [Path(get_package_prefix("har_ros"), executable), *subcommand, bag, other]
+        command += ["-o", tmp_path / jobs, "--jobs", jobs, *before, "-p", f"model:={brightness_card}"]
+        subprocess.run(command, check=True, text=True)
+        found.append((tmp_path / jobs / PREDICTIONS).read_bytes())
+    assert found[0] == found[1]
+    assert found[0].count(b"\n") > 20

@@ -8,9 +8,14 @@ import sys
 from contextlib import contextmanager
 
 import pytest
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState
 from sensor_msgs.msg import Image
+
+from har_ros.errors import HarError
+from har_ros.nodes.actionnet import ActionNet
+from har_ros.nodes.video_source import VideoSource
 
 
 @contextmanager
@@ -29,45 +34,77 @@ def program(executable, *arguments):
     return [*command, "--ros-args", *arguments]
 
 
+SMALL = ("-p", "model:={small}")  # a network that loads fast
+
+
 @pytest.mark.parametrize(
-    ("executable", "arguments", "reason"),
+    ("program", "arguments", "reason"),
     [
-        ("actionnet", ["-p", "model:=no_such"], "model 'no_such' is unknown; use one of action-recognition-0001"),
-        ("actionnet", ["-p", "backend:=abacus"], "parameter backend is 'abacus'; give one of auto, tensorrt, openvino"),
-        ("actionnet", ["-p", "image_topics:=[]"], "parameter image_topics is empty; name one camera topic"),
-        ("actionnet", ["-p", "image_topics:=['']"], "parameter image_topics is empty; name one camera topic"),
-        ("actionnet", ["-p", "threshhold:=0.5"], "parameter 'threshhold' is unknown; did you mean threshold?"),
-        ("actionnet", ["-p", "image_topics:=[/a, /a]"], "parameter image_topics names /a more than once"),
-        ("actionnet", ["-p", "image_topics:=['/a b']"], "parameter image_topics has '/a b'; a topic is made of"),
-        ("actionnet", ["-p", "image_topics:=/a"], "parameter image_topics is '/a'; give a list of strings"),
-        ("actionnet", ["-p", "threshold:=1.5"], "parameter threshold is 1.5; give a number with a decimal point from"),
-        ("actionnet", ["-p", "threshold:=1"], "parameter threshold is 1; give a number with a decimal point"),
-        ("actionnet", ["-p", "threshold:=.nan"], "parameter threshold is nan; give a number"),
-        ("actionnet", ["-p", "skip_frames:=-2"], "parameter skip_frames is -2; give a whole number from -1"),
-        ("actionnet", ["-p", "precision:=f8"], "parameter precision is 'f8'; give one of auto, f32, bf16, f16"),
-        ("actionnet", ["-p", "device:=NPU", "-p", "backend:=openvino"], "OpenVINO finds no NPU here, only CPU"),
-        ("actionnet", ["-p", "labels:=/nowhere.txt"], "the labels /nowhere.txt of i3d-kinetics-400 are not there"),
-        ("actionnet", ["-p", "output_blob:=x"], "i3d-kinetics-400: network has no output 'x', it has 'logits'"),
-        ("actionnet", ["-p", "skip_frames:=1", "-p", "sample_rate:=9.0"], "skip_frames is 1 and sample_rate 9, but"),
-        ("actionnet", ["-p", "image_transport:=theora"], "image_transport is 'theora'; give one of raw, compressed"),
-        ("actionnet", ["-p", "allowed_labels:=[dancing]"], "allowed label 'dancing' is no class of this network; some"),
+        (ActionNet, ["-p", "model:=no_such"], "model 'no_such' is unknown; use one of action-recognition-0001"),
+        (ActionNet, ["-p", "backend:=abacus"], "parameter backend is 'abacus'; give one of auto, tensorrt, openvino"),
+        (ActionNet, ["-p", "image_topics:=[]"], "parameter image_topics is empty; name one camera topic"),
+        (ActionNet, ["-p", "image_topics:=['']"], "parameter image_topics is empty; name one camera topic"),
+        (ActionNet, ["-p", "threshhold:=0.5"], "parameter 'threshhold' is unknown; did you mean threshold?"),
+        (ActionNet, ["-p", "image_topics:=[/a, /a]"], "parameter image_topics names /a more than once"),
+        (ActionNet, ["-p", "image_topics:=['/a b']"], "parameter image_topics has '/a b'; a topic is made of"),
+        (ActionNet, ["-p", "image_topics:=/a"], "parameter image_topics is '/a'; give a list of strings"),
+        (ActionNet, ["-p", "threshold:=1.5"], "parameter threshold is 1.5; give a number with a decimal point from"),
+        (ActionNet, ["-p", "threshold:=1"], "parameter threshold is 1; give a number with a decimal point"),
+        (ActionNet, ["-p", "threshold:=.nan"], "parameter threshold is nan; give a number"),
+        (ActionNet, ["-p", "skip_frames:=-2"], "parameter skip_frames is -2; give a whole number from -1"),
+        (ActionNet, ["-p", "precision:=f8"], "parameter precision is 'f8'; give one of auto, f32, bf16, f16"),
+        (ActionNet, ["-p", "device:=NPU", "-p", "backend:=openvino"], "OpenVINO finds no NPU here, only CPU"),
+        (ActionNet, ["-p", "labels:=/nowhere.txt"], "the labels /nowhere.txt of i3d-kinetics-400 are not there"),
+        (ActionNet, ["-p", "output_blob:=x"], "i3d-kinetics-400: network has no output 'x', it has 'logits'"),
+        (ActionNet, ["-p", "skip_frames:=1", "-p", "sample_rate:=9.0"], "skip_frames is 1 and sample_rate 9, but"),
+        (ActionNet, ["-p", "image_transport:=theora"], "image_transport is 'theora'; give one of raw, compressed"),
         (
-            "actionnet",
-            ["-p", "qos_overrides./image_raw.subscription.reliability:=good"],
+            ActionNet,
+            ["-p", "allowed_labels:=[dancing]", *SMALL],
+            "allowed label 'dancing' is no class of this network; some",
+        ),
+        (
+            ActionNet,
+            ["-p", "qos_overrides./image_raw.subscription.reliability:=good", *SMALL],
             "/image_raw cannot be used (Unexpected QoS override for policy `reliability`: `good`); check its name and",
         ),
-        ("actionnet", ["-p", "max_batch:=0"], "parameter max_batch is 0; give a whole number from 1 to 64"),
-        ("actionnet", ["-p", "model:=resnet-18"], "are not there; run: actionnet models fetch resnet-18"),
-        ("actionnet", ["-p", "frames:=20"], "cannot take 20 frames; set frames to a multiple of 8"),
-        ("actionnet", ["--params-file", "/nowhere.yaml"], "wrong ROS arguments"),
-        ("video_source", [], "parameter videos is empty; name one video file"),
-        ("video_source", ["-p", "videos:=[/nowhere.mp4]"], "video '/nowhere.mp4' does not exist; check the path"),
-        ("video_source", ["-p", "videos:=[/dev/null]"], "video '/dev/null' does not exist; check the path"),
+        (ActionNet, ["-p", "max_batch:=0"], "parameter max_batch is 0; give a whole number from 1 to 64"),
+        (ActionNet, ["-p", "model:=resnet-18"], "are not there; run: actionnet models fetch resnet-18"),
+        (ActionNet, ["-p", "frames:=20"], "cannot take 20 frames; set frames to a multiple of 8"),
+        (VideoSource, [], "parameter videos is empty; name one video file"),
+        (VideoSource, ["-p", "videos:=[/nowhere.mp4]"], "video '/nowhere.mp4' does not exist; check the path"),
+        (VideoSource, ["-p", "videos:=[/dev/null]"], "video '/dev/null' does not exist; check the path"),
     ],
 )
-def test_wrong_configurations_are_refused_at_start(domain, tmp_path, executable, arguments, reason):
+def test_wrong_configurations_are_refused_at_start(domain, brightness_card, program, arguments, reason):
+    """As on the command line, but in this process."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    given = [argument.format(small=brightness_card) for argument in arguments]
+    node = program(cli_args=["--ros-args", *given], context=context)
+    try:
+        with pytest.raises(HarError) as refusal:
+            node.start()
+    finally:
+        node.stop()
+        node.destroy_node()
+        context.try_shutdown()
+    assert reason in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("executable", "arguments", "status", "reason"),
+    [
+        ("actionnet", ["-p", "model:=no_such"], 1, "[FATAL]"),
+        ("actionnet", ["--params-file", "/nowhere.yaml"], 2, "wrong ROS arguments"),
+        ("video_source", [], 1, "parameter videos is empty; name one video file"),
+        ("record_action", [], 1, "label is empty; name the action"),
+    ],
+)
+def test_a_refusal_is_the_programs_end_without_a_traceback(domain, tmp_path, executable, arguments, status, reason):
     result = subprocess.run(program(executable, *arguments), capture_output=True, text=True, cwd=tmp_path, timeout=60)
-    assert result.returncode != 0
+    assert result.returncode == status
     assert reason in result.stderr
     assert "Traceback" not in result.stderr
 
@@ -95,8 +132,17 @@ def test_signals_end_a_long_start(domain, tmp_path, number):
     assert (process.returncode, log) == (0, "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("transitions", [None, [], ["configure"], ["configure", "activate"]], ids=str)
+@pytest.mark.parametrize(
+    ("transitions", "number"),
+    [
+        (None, signal.SIGINT),
+        (None, signal.SIGTERM),
+        ([], signal.SIGTERM),
+        (["configure"], signal.SIGINT),
+        (["configure", "activate"], signal.SIGTERM),
+    ],
+    ids=str,
+)
 def test_signals_end_the_node_quietly_in_every_state(ros, tmp_path, brightness_card, number, transitions):
     """None: it activates itself."""
     alive = ros.inbox(DiagnosticArray, "/diagnostics")
@@ -131,8 +177,7 @@ raise SystemExit(actionnet.main())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_a_long_configuration(ros, tmp_path, number):
+def test_a_signal_ends_a_long_configuration(ros, tmp_path):
     command = [sys.executable, "-c", LONG_CONFIGURATION, "--ros-args", "-p", "autostart:=false"]
     with running(command, tmp_path) as process:
         client = ros.node.create_client(ChangeState, "/actionnet/change_state")
@@ -141,7 +186,7 @@ def test_signals_end_a_long_configuration(ros, tmp_path, number):
         request.transition.label = "configure"
         client.call_async(request)
         assert process.stdout.readline() == "loading\n"
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
         log = process.communicate(timeout=30)[1]
     assert (process.returncode, "Traceback" in log) == (0, False)
 
@@ -161,8 +206,7 @@ raise SystemExit(main())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_the_node_while_the_network_hangs(ros, tmp_path, brightness_card, number):
+def test_a_signal_ends_the_node_while_the_network_hangs(ros, tmp_path, brightness_card):
     command = [sys.executable, "-c", HANGING, "--ros-args", "-p", f"model:={brightness_card}"]
     camera = ros.node.create_publisher(Image, "/image_raw", 10)
     with running(command, tmp_path) as process:
@@ -175,7 +219,7 @@ def test_signals_end_the_node_while_the_network_hangs(ros, tmp_path, brightness_
             return select.select([process.stdout], [], [], 0.05)[0]
 
         ros.until(hangs, "the inference")
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         log = process.communicate(timeout=30)[1]
     assert (process.returncode, "Traceback" in log) == (0, False)
 
