@@ -47,7 +47,7 @@ class Standby:
         return self._serving.new_state()
 
     def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
-        """Return one row of outputs for each input; what was made takes over before. Raises ModelError."""
+        """Return one row of outputs for each input; a backend that was made takes over first. Raises ModelError."""
         if made := self._take():
             before, self._serving = self._serving, made
             before.close()

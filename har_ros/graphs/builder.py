@@ -71,7 +71,7 @@ class TwinBuilder:
     def shape(self, name: str) -> tuple[int, ...]:
         """Return a tensor's shape in the clip network. Raises ModelError when it is not known."""
         if name not in self.folded.shapes:
-            raise ModelError(f"the shape of its tensor {name!r} cannot be told")
+            raise ModelError(f"the shape of its tensor {name!r} is unknown")
         return self.folded.shapes[name]
 
     def _dtype(self, name: str) -> str:
@@ -136,7 +136,7 @@ class TwinBuilder:
         return name
 
     def model(self, taken: str, given: str, axis: int) -> onnx.ModelProto:
-        """Return the new graph, with as many frames in a step as there shall be."""
+        """Return the new graph, which takes any number of frames in a step."""
         source = self.folded.model
         batch = self.folded.batch
         shape: list[int | str] = [batch, *self.shape(taken)[1:]]

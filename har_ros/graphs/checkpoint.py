@@ -30,7 +30,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:  # a damaged pickle raises nearly anything
         reason = f"{type(error).__name__}: {one_line(error)}"
-        raise ModelError(f"{path} is not a checkpoint ({reason}); install it anew") from None
+        raise ModelError(f"{path} is not a checkpoint ({reason}); install it again") from None
     if not isinstance(content, dict):
-        raise ModelError(f"{path} holds a {type(content).__name__}, not a dict of arrays; install it anew")
+        raise ModelError(f"{path} holds a {type(content).__name__}, not a dict of arrays; install it again")
     return content

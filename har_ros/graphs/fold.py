@@ -55,7 +55,7 @@ def fold(model: onnx.ModelProto, input_blob: str, shape: Sequence[int]) -> Folde
             shapes, types = _known([*graph.input, *graph.value_info, *graph.output], graph.initializer)
             found = _fold_once(model, shapes, opset)
         except Exception as error:  # a damaged network makes onnx raise nearly anything
-            raise ModelError(f"it is not a valid ONNX network ({one_line(error)[:200]}); export it anew") from None
+            raise ModelError(f"it is not a valid ONNX network ({one_line(error)[:200]}); export it again") from None
         if not found:
             constants = {tensor.name: tensor for tensor in graph.initializer}
             return Folded(model, tuple(graph.node), constants, shapes, types, opset, batch)

@@ -14,7 +14,7 @@ def load_onnx(path: Path, weights: bool = True) -> onnx.ModelProto:
     try:
         model = onnx.load(path, load_external_data=weights)
     except Exception as error:  # protobuf's and onnx's own kinds
-        raise ModelError(f"{path} is not an ONNX file ({one_line(error)[:200]}); export it anew") from None
+        raise ModelError(f"{path} is not an ONNX file ({one_line(error)[:200]}); export it again") from None
     if not model.graph.node or not model.graph.output:
-        raise ModelError(f"{path} is not an ONNX file (it holds no network); export it anew")
+        raise ModelError(f"{path} is not an ONNX file (it holds no network); export it again")
     return model

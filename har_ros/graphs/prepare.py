@@ -101,7 +101,7 @@ def merged(network: PreparedNetwork, half: bool = False) -> bytes:
         model.CopyFrom(network.twin.model)
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
     if opset < 9:
-        raise ModelError(f"{network.path} has ONNX operator set {opset}; export it anew with 9 or later")
+        raise ModelError(f"{network.path} has ONNX operator set {opset}; export it again with 9 or later")
     try:
         if half:
             model = _halved(model)
@@ -115,7 +115,7 @@ def merged(network: PreparedNetwork, half: bool = False) -> bytes:
         raise
     except Exception as error:  # a damaged network makes onnx raise nearly anything
         raise ModelError(
-            f"{network.path} is not a valid ONNX network ({one_line(error)[:200]}); export it anew"
+            f"{network.path} is not a valid ONNX network ({one_line(error)[:200]}); export it again"
         ) from None
     return bytes(model.SerializeToString())
 

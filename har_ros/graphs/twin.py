@@ -31,7 +31,7 @@ POINTWISE = [
     *("LeakyRelu", "Log", "Max", "Min", "Mish", "Mul", "Neg", "Pow", "PRelu", "Reciprocal", "Relu", "Sigmoid"),
     *("Softplus", "Sqrt", "Sub", "Sum", "Tanh"),
 ]
-"""Operators that treat each element for itself."""
+"""Elementwise operators."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def continual(model: onnx.ModelProto, input_blob: str, output_blob: str, shape: 
     except ModelError:
         raise
     except Exception as error:  # of attributes that an operator should have, for one
-        raise ModelError(f"it is not a valid ONNX network ({one_line(error)[:200]}); export it anew") from None
+        raise ModelError(f"it is not a valid ONNX network ({one_line(error)[:200]}); export it again") from None
 
 
 Handler = Callable[["_Transformation", onnx.NodeProto], None]
@@ -122,7 +122,7 @@ class _Transformation(TwinBuilder):
         self.time_axes[node.output[0]] = output
 
     def join(self, node: onnx.NodeProto) -> None:
-        """Arithmetic on one tensor, or on several that are brought to one lag."""
+        """Elementwise arithmetic on one tensor, or on several, which are delayed to the same lag."""
         time_axes = self._inputs(node)
         ranks = {name: len(self.shape(name)) for name in node.input if name}
         rank = max(ranks.values())

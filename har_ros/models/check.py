@@ -32,7 +32,7 @@ def prepared_networks(model: Model, frames: int = 0, in_steps: bool = False) -> 
 
 
 def _stepwise(network: PreparedNetwork, card: ModelCard) -> PreparedNetwork:
-    """Let a network's continual twin run in its place. Raises ModelError."""
+    """Return the network with its continual twin, which runs in its place. Raises ModelError."""
     spec, remedy = network.spec, "set continual to false"
     if card.kind != "clip" or spec is None:
         raise ModelError(f"{card.name} is of kind {card.kind}, which takes frames one by one as it is; {remedy}")

@@ -143,12 +143,12 @@ def extract(archive: Path, member: str, target: Path, limit: int) -> None:
         on_disk = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
         if on_disk or isinstance(error, ModelError):
             raise
-        raise ModelError(f"{archive.name} is no archive that can be read ({one_line(error)}); fetch it anew") from None
+        raise ModelError(f"{archive.name} is no archive that can be read ({one_line(error)}); fetch it again") from None
 
 
 @contextmanager
 def _contents(archive: Path) -> Iterator[tuple[list[str], Callable[[str], IO[bytes]]]]:
-    """Give the names in an archive, and what opens one of them."""
+    """Lend the names in an archive, and what opens one of them."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             yield zipped.namelist(), zipped.open
@@ -166,7 +166,7 @@ def _contents(archive: Path) -> Iterator[tuple[list[str], Callable[[str], IO[byt
 
 @contextmanager
 def _unpacked(archive: Path) -> Iterator[IO[bytes]]:
-    """Give a tar's content, of which little is read at once: a header may claim gigabytes, which tarfile would read."""
+    """Lend a tar's content, of which little is read at once: a header may claim gigabytes, which tarfile would read."""
     with archive.open("rb") as file:
         opened = next((kind for magic, kind in _PACKED.items() if file.peek(6).startswith(magic)), None)
         with opened(archive) if opened else archive.open("rb") as stream:
@@ -181,13 +181,13 @@ class _Bounded:
         self.tell, self.close = file.tell, file.close
 
     def read(self, size: int = -1) -> bytes:
-        """See io.RawIOBase."""
+        """Return so many bytes. Raises ValueError for too many."""
         if not 0 <= size <= LARGEST_READ:
             raise ValueError(f"a header claims {size} bytes")
         return bytes(self._file.read(size))
 
     def seek(self, place: int) -> int:
-        """See io.RawIOBase."""
+        """Go to a place and return it. Raises ValueError when it is too far."""
         if place > LIMIT:
             raise ValueError(f"it unpacks to more than {LIMIT} bytes")
         return int(self._file.seek(place))
@@ -206,12 +206,12 @@ def _verify(path: Path, file: SourceFile, url: str) -> None:
     size = path.stat().st_size
     if file.size is not None and size != file.size:
         raise ModelError(
-            f"{file.name} from {url} has {size} bytes, {file.size} expected; it was not kept, fetch it anew"
+            f"{file.name} from {url} has {size} bytes, {file.size} expected; it was not kept, fetch it again"
         )
     if file.checksum is not None:
         algorithm, _, expected = file.checksum.partition(":")
         if (actual := digest(path, algorithm)) != expected:
             raise ModelError(
                 f"{file.name} from {url} has the checksum {actual[:12]}…, {expected[:12]}… expected; "
-                "it was not kept, fetch it anew or mend the card"
+                "it was not kept, fetch it again or mend the card"
             )

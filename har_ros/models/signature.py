@@ -74,7 +74,7 @@ def _of_openvino(path: Path) -> Signature:
             {tensor_name(port): _openvino_tensor(port) for port in model.outputs},
         )
     except UnicodeError as error:
-        raise ModelError(f"{path} has names that are no text ({error}); export it anew") from None
+        raise ModelError(f"{path} has names that are no text ({error}); export it again") from None
 
 
 def _openvino_tensor(port: Any) -> Tensor:
@@ -99,7 +99,7 @@ def card_of_a_file(path: Path, input_blob: str = "") -> ModelCard:
     sizes = dict(zip(layout or "", tensor.shape, strict=False))
     if layout is None or sizes["H"] is None or sizes["W"] is None:
         raise ModelError(
-            f"input {name!r} of {path} is {tensor}, from which layout, height and width cannot be told; write a card"
+            f"input {name!r} of {path} is {tensor}, which does not show layout, height and width; write a card"
         )
     frames = sizes["T"]
     return ModelCard(

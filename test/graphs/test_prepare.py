@@ -148,7 +148,7 @@ def test_an_older_operator_set_is_refused(tmp_path):
     model = onnx.load(network.path)
     model.opset_import[0].version = 8
     onnx.save(model, network.path)
-    with pytest.raises(ModelError, match="operator set 8; export it anew with 9 or later"):
+    with pytest.raises(ModelError, match="operator set 8; export it again with 9 or later"):
         merged(network)
 
 

@@ -130,7 +130,7 @@ def test_weights_outside_the_networks_folder_are_not_read(tmp_path, place):
         onnx.external_data_helper.set_external_data(tensor, place, 0, 4)
         tensor.ClearField("raw_data")
     (folder / "small.onnx").write_bytes(model.SerializeToString())
-    with pytest.raises(ModelError, match=r"is not an ONNX file .*; export it anew"):
+    with pytest.raises(ModelError, match=r"is not an ONNX file .*; export it again"):
         load_onnx(folder / "small.onnx")
     with pytest.raises(ModelError, match=r"OpenVINO cannot read .*; check the file"):
         read_network(folder / "small.onnx")

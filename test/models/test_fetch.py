@@ -113,7 +113,7 @@ def test_a_broken_download_goes_on_from_where_it_was(server, model):
     assert server.requests == [None, "bytes=600000-"]
 
 
-def test_a_server_without_ranges_begins_anew(server, model):
+def test_a_server_without_ranges_begins_again(server, model):
     server.files, server.ranges = {"a.onnx": CONTENT}, False
     model = model(SourceFile("a.onnx", server.url("a.onnx"), sha256(CONTENT)))
     model.downloads.mkdir(parents=True)

@@ -117,7 +117,7 @@ def test_batches_give_what_openvino_gives(networks, loads, index):
 
 
 def test_states_stay_with_their_streams(tmp_path, own_cache, loads):
-    """Seven streams in batches of three, stepping together or not, against OpenVINO; one of them begins anew."""
+    """Seven streams in batches of three, stepping together or not, against OpenVINO; one of them is reset."""
     (network,) = small_continual(tmp_path)
     network = loads["network"] = replace(network, output="embedding")
     backend = load_backend(network, BackendSettings("tensorrt", "f32", max_batch=3))

@@ -133,13 +133,13 @@ class States:
         return state
 
     def gather(self, states: Sequence[StreamState]) -> None:
-        """Put the streams' states where the engine reads them."""
+        """Copy the streams' states to where the engine reads them."""
         for read, _, offset, size in self._batches:
             for i, state in enumerate(states):
                 self._device.copy(read + i * size, state.address + offset, size)
 
     def scatter(self, states: Sequence[StreamState]) -> None:
-        """Give the streams what the engine has written."""
+        """Copy what the engine has written back to the streams' states."""
         for _, written, offset, size in self._batches:
             for i, state in enumerate(states):
                 self._device.copy(state.address + offset, written + i * size, size)

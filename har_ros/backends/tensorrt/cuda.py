@@ -1,4 +1,4 @@
-"""The little of CUDA that TensorRT needs: the device, a stream, memory on both sides. NVIDIA's own bindings."""
+"""What TensorRT needs of CUDA: the device, a stream, memory of device and host. With NVIDIA's own bindings."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ class Device:
         return address
 
     def clear(self, address: int, size: int) -> None:
-        """Write zeros, when the stream comes to it."""
+        """Write zeros, in the stream's order."""
         self.use()
         checked(driver.cuMemsetD8Async(address, 0, size, self.stream))
 
     def copy(self, target: int, source: int, size: int) -> None:
-        """Copy on the device, when the stream comes to it."""
+        """Copy on the device, in the stream's order."""
         checked(driver.cuMemcpyDtoDAsync(target, source, size, self.stream))
 
     def wait(self) -> None:
-        """Wait until the stream has done all that was asked of it."""
+        """Wait until the stream has done all its work."""
         checked(driver.cuStreamSynchronize(self.stream))
 
     def close(self) -> None:
@@ -104,11 +104,11 @@ class Buffer:
         self.host: NDArray[Any] = _array_at(self._pinned, size).view(dtype).reshape(shape)
 
     def to_device(self, rows: int) -> None:
-        """Copy the first rows, when the stream comes to it."""
+        """Copy the first rows to the device, in the stream's order."""
         checked(driver.cuMemcpyHtoDAsync(self.address, self._pinned, self.host[:rows].nbytes, self._stream))
 
     def to_host(self, rows: int) -> None:
-        """Copy the first rows back, when the stream comes to it."""
+        """Copy the first rows back, in the stream's order."""
         checked(driver.cuMemcpyDtoHAsync(self._pinned, self.address, self.host[:rows].nbytes, self._stream))
 
 
