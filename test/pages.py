@@ -9,9 +9,7 @@ PAGE = (
     r"html|head|meta|title|style|body|h[12]|p|div|span|b|i|br|details|summary|table|t[rhd]|ul|li|figure|figcaption|img"
 )
 DRAWING = "svg|defs|g|path|use|rect|text|tspan|circle|clippath"
-HOSTILE = (
-    "\"'\n</title></style></svg><script>alert(1)</script><img src=x onerror=alert(2)> $\\frac$ {{ 7 * 7 }} &lt; 说"
-)
+HOSTILE = "\"' </title></style></svg><script>alert(1)</script><img src=x onerror=alert(2)> $\\frac$ {{ 7 * 7 }} &lt; 说"
 """A name of a class, a file or a topic."""
 
 

@@ -9,13 +9,14 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 from rich.console import Console
 
-from har_ros.commands.shared.recognize import add_options, run, say
+from har_ros.commands.shared.options import OPTIONS, add_parameters
 from har_ros.errors import HarError
+from har_ros.files.console import say
 
 OPTIONAL = {**{name: name for name in ("rosbags", "matplotlib", "scipy", "jinja2")}, "sklearn": "scikit-learn"}
 TRAINING = {name: name for name in ("torch", "lightning", "tensorboard")}
@@ -37,8 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     logger.addHandler(_ToConsole(messages))
     try:
         if given and given[0] in subcommands():
-            return _subcommand(given[0])(given[1:])
-        return run(_parser().parse_intermixed_args(given), messages)
+            status: int = _imported(given[0], f"actionnet {given[0]}").run(given[1:])
+            return status
+        options = _parser().parse_intermixed_args(given)
+        status = _imported("shared.recognize", "actionnet").run(options, messages)
+        return status
     except HarError as error:
         say(messages, f"actionnet: {error}")
         return 1
@@ -49,16 +53,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _subcommand(name: str) -> Callable[[list[str]], int]:
-    """Return what runs a subcommand. Raises HarError when what it needs is not installed."""
+def _imported(name: str, command: str) -> ModuleType:
+    """Import a module of this folder, which takes a moment. Raises HarError when what it needs is not installed."""
     try:
-        command: Callable[[list[str]], int] = importlib.import_module(f"har_ros.commands.{name}").run
+        return importlib.import_module(f"har_ros.commands.{name}")
     except ImportError as error:
         needed = {**OPTIONAL, **(TRAINING if error.name in TRAINING else {})}
         missing = [package for module, package in needed.items() if importlib.util.find_spec(module) is None]
         remedy = f"pip install {' '.join(missing or [error.name or 'it'])}"
-        raise HarError(f"actionnet {name} needs {error.name}; run: {remedy}") from None
-    return command
+        raise HarError(f"{command} needs {error.name}; run: {remedy}") from None
 
 
 def _summary(path: Path) -> str:
@@ -74,7 +77,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog="\n".join(["subcommands (actionnet NAME --help):", *map(_summary, subcommands().values())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_options(parser)
+    parser.add_argument("input", help="a video file, a folder of pictures, /dev/video0, or a stream such as rtsp://…")
+    parser.add_argument("output", nargs="?", help="a video file for the annotated frames; without: the screen")
+    add_parameters(parser, OPTIONS)
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each window")
     return parser
 
 

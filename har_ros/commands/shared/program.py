@@ -9,7 +9,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from har_ros.errors import HarError
-from har_ros.files.console import PLAIN
+from har_ros.files.console import say
 
 
 def as_program(name: str, run: Callable[[list[str]], int]) -> int:
@@ -17,7 +17,7 @@ def as_program(name: str, run: Callable[[list[str]], int]) -> int:
     try:
         return run([argument for argument in sys.argv[1:] if argument != "--ros-args"])
     except HarError as error:
-        Console(stderr=True).print(f"{name}: {error}", **PLAIN)
+        say(Console(stderr=True), f"{name}: {error}")
         return 1
     except KeyboardInterrupt:
         return 130

@@ -15,9 +15,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from har_ros.commands.shared.options import OPTIONS, add_parameters, values_of
+from har_ros.commands.shared.options import values_of
 from har_ros.errors import ConfigurationError, ModelError, VideoError
-from har_ros.files.console import PLAIN
+from har_ros.files.console import say
 from har_ros.frames.pixels import CameraImage
 from har_ros.pipeline.overlay import annotate, announce
 from har_ros.pipeline.parameters import open_recognizer, score_settings, stream_settings
@@ -29,14 +29,6 @@ from har_ros.recordings.source import Frame, Source, open_source
 from har_ros.recordings.video_file import VideoFile
 
 SECOND = 1_000_000_000
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments and options."""
-    parser.add_argument("input", help="a video file, a folder of pictures, /dev/video0, or a stream such as rtsp://…")
-    parser.add_argument("output", nargs="?", help="a video file for the annotated frames; without: the screen")
-    add_parameters(parser, OPTIONS)
-    parser.add_argument("--json", action="store_true", help="print a line of JSON for each window")
 
 
 def run(options: argparse.Namespace, messages: Console) -> int:
@@ -133,11 +125,6 @@ def draw_all(uri: str, sink: VideoFile, prediction: Prediction | None) -> None:
             sink.show(frame.pixels)
     finally:
         sink.close()
-
-
-def say(console: Console, text: str) -> None:
-    """Print a sentence as it is."""
-    console.print(text, **PLAIN)
 
 
 class Report:
