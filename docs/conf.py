@@ -13,7 +13,7 @@ author = copyright = "har_ros developers"
 release = version = package.findtext("version", "")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
-exclude_patterns = ["included"]
+exclude_patterns = ["included", "front.md"]
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
