@@ -32,7 +32,7 @@ class Remembered:
         self.replayed = 0  # runs that were not necessary
 
     def run(self, clips: Sequence[Clip], memories: Sequence[Any]) -> list[Answer | None]:
-        """See Network."""
+        """Return what an earlier run left, as far as that goes, and then what the network answers."""
         rows = self._known[self._next : self._next + len(clips)]
         self._next += len(clips)
         if len(rows) == len(clips):
@@ -57,4 +57,4 @@ class Remembered:
         self._file.close()
 
     def close(self) -> None:
-        """See Network."""
+        """Do nothing: the network belongs to others."""

@@ -56,10 +56,10 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
             shutil.rmtree(plan.folder / ANNOTATED, ignore_errors=True)
         total = sum(job.images for job in jobs)
         if min(processes, len(jobs)) == 1:
-            with _bar(console, total, len(jobs)) as tell:
-                return _join(plan.folder, wanted, [work.run(job, plan, recognizer, wanted, tell) for job in jobs])
-    with _bar(console, total, len(jobs)) as tell:
-        return _join(plan.folder, wanted, _in_processes(jobs, plan, processes, tell))
+            with _bar(console, total, len(jobs)) as report:
+                return _join(plan.folder, wanted, [work.run(job, plan, recognizer, wanted, report) for job in jobs])
+    with _bar(console, total, len(jobs)) as report:
+        return _join(plan.folder, wanted, _in_processes(jobs, plan, processes, report))
 
 
 def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any]) -> dict[str, Any] | None:
@@ -112,21 +112,21 @@ def _bar(console: Console, total: int, recordings: int) -> Iterator[Callable[[Pr
         name = f"{recordings} recordings" if recordings > 1 else "evaluating"
         task = bar.add_task(name, total=total or None, rate="")
 
-        def tell(progress: Progress) -> None:
+        def report(progress: Progress) -> None:
             done[progress.name] = progress
             windows = sum(one.windows for one in done.values())
             elapsed = bar.tasks[task].elapsed or 0.0
             rate = f"{windows} windows, {windows / elapsed:.1f}/s" if elapsed else ""
             bar.update(task, completed=sum(one.images for one in done.values()), rate=rate)
 
-        yield tell
+        yield report
 
 
 _process: dict[str, Any] = {}
 """What a worker process has: its recognizer, the header, the queue for progress, the event that ends the work."""
 
 
-def _in_processes(jobs: Sequence[Job], plan: Plan, processes: int, tell: Callable[[Progress], None]) -> list[str]:
+def _in_processes(jobs: Sequence[Job], plan: Plan, processes: int, report: Callable[[Progress], None]) -> list[str]:
     """Run the jobs in processes of their own. Raises HarError; the first error ends the others' work, which is kept."""
     context = multiprocessing.get_context("spawn")
     said, stop = context.Queue(), context.Event()
@@ -135,11 +135,11 @@ def _in_processes(jobs: Sequence[Job], plan: Plan, processes: int, tell: Callabl
         futures: list[Future[str]] = [pool.submit(_work, job, plan) for job in jobs]
         try:
             while not all(future.done() for future in futures):
-                _pass_on(said, tell)
+                _pass_on(said, report)
                 for future in futures:
                     if future.done():
                         future.result()
-            _pass_on(said, tell, 0.0)
+            _pass_on(said, report, 0.0)
             return [future.result() for future in futures]
         except BrokenProcessPool:
             raise HarError("a process was killed, perhaps for want of memory; try again with fewer --jobs") from None
@@ -149,17 +149,17 @@ def _in_processes(jobs: Sequence[Job], plan: Plan, processes: int, tell: Callabl
                 future.cancel()
 
 
-def _pass_on(said: Any, tell: Callable[[Progress], None], wait: float = 0.1) -> None:
+def _pass_on(said: Any, report: Callable[[Progress], None], wait: float = 0.1) -> None:
     try:
-        tell(said.get(timeout=wait))
+        report(said.get(timeout=wait))
         while True:
-            tell(said.get_nowait())
+            report(said.get_nowait())
     except queue.Empty:
         pass
 
 
 def _begin(plan: Plan, said: Any, stop: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process tells when to stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process says when to stop
     Thread(target=_end_with_parent, name="watchdog", daemon=True).start()
     _process.update(said=said, stop=stop)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from har_ros.errors import ImageError
 from har_ros.evaluate.plan import Job, Plan
-from har_ros.evaluate.replay import Camera, Seen
+from har_ros.evaluate.replay import ReplayedCamera, Seen
 from har_ros.frames.compressed import decode_all
 from har_ros.frames.pixels import to_rgb
 from har_ros.pipeline.overlay import annotate, announce, overlay_topics
@@ -42,7 +42,7 @@ class Film:
         prediction = self._published(seen.result.prediction)
         self._bag.actions("/actions", seen.published, prediction.accepted, seen.result.end, seen.result.frame_id)
 
-    def draw(self, recorded: Recorded, camera: Camera) -> None:
+    def draw(self, recorded: Recorded, camera: ReplayedCamera) -> None:
         """Write an image with what was last said of its camera; one that cannot be read is left out."""
         if isinstance(recorded.image, ImageError):
             return

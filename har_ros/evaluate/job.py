@@ -54,7 +54,7 @@ def run(
     plan: Plan,
     recognizer: Recognizer,
     header: Mapping[str, Any],
-    tell: Callable[[Progress], None],
+    report: Callable[[Progress], None],
     stopped: Callable[[], bool] = lambda: False,
 ) -> str:
     """Evaluate a recording, or go on where an earlier run ended. Returns the key of its part.
@@ -80,7 +80,7 @@ def run(
                 writer.scores,
                 inference_time=plan.busy,
                 on_result=writer.take,
-                on_image=writer.watch(tell, stopped),
+                on_image=writer.watch(report, stopped),
             )
             try:
                 replay.play(recording.images())
@@ -94,7 +94,7 @@ def run(
         write_json(done, summary)
     except OSError as error:
         raise HarError(f"cannot write {plan.folder} ({one_line(error)}); check folder and disk") from None
-    tell(Progress(job.name, writer.images, writer.images, writer.windows))
+    report(Progress(job.name, writer.images, writer.images, writer.windows))
     return key
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from har_ros.evaluate.results import RANKED, Window
+from har_ros.evaluate.results import RANKED, PredictedWindow
 from har_ros.recordings.recording import SECOND
 from har_ros.stats.metrics import NOTHING, OTHER, Bools, Floats, Ints
 from har_ros.truth.labelling import overlap
@@ -38,7 +38,7 @@ class Track:
         self.scores = array("d")  # one for each window and class
         self.padded = 0
 
-    def append(self, window: Window, classes: Classes, outputs: Sequence[Sequence[int]]) -> None:
+    def append(self, window: PredictedWindow, classes: Classes, outputs: Sequence[Sequence[int]]) -> None:
         """Take a window. outputs: for each class the numbers of the network's classes that it joins."""
         best = window.hypotheses[0]
         self.start.append(window.start)

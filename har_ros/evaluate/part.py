@@ -13,7 +13,7 @@ from har_ros.evaluate import results
 from har_ros.evaluate.answers import Remembered
 from har_ros.evaluate.film import Film
 from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
-from har_ros.evaluate.replay import Camera, Seen
+from har_ros.evaluate.replay import ReplayedCamera, Seen
 from har_ros.pipeline.parameters import score_settings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.recording import Recorded, Recording
@@ -60,19 +60,19 @@ class Part:
             self._film.add(seen)
 
     def watch(
-        self, tell: Callable[[Progress], None], stopped: Callable[[], bool]
-    ) -> Callable[[Recorded, Camera], None]:
-        """Return what takes every image, and tells the progress; it raises StoppedError when the work is to end."""
-        told = 0.0
+        self, report: Callable[[Progress], None], stopped: Callable[[], bool]
+    ) -> Callable[[Recorded, ReplayedCamera], None]:
+        """Return what takes every image, and reports the progress; it raises StoppedError when the work is to end."""
+        reported = 0.0
 
-        def take_image(recorded: Recorded, camera: Camera) -> None:
-            nonlocal told
+        def take_image(recorded: Recorded, camera: ReplayedCamera) -> None:
+            nonlocal reported
             self.images += 1
             if self._film is not None:
                 self._film.draw(recorded, camera)
-            if (now := time.monotonic()) >= told + PERIOD:
-                told = now
-                tell(Progress(self._name, self.images, self._total, self.windows))
+            if (now := time.monotonic()) >= reported + PERIOD:
+                reported = now
+                report(Progress(self._name, self.images, self._total, self.windows))
             if stopped():
                 raise StoppedError
 

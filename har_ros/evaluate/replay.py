@@ -55,7 +55,7 @@ class Counts:
         return self.frames > self.frames_broken and not self.windows_expected
 
 
-class Camera:
+class ReplayedCamera:
     """One camera: its stream, and what it said last."""
 
     def __init__(self, name: str, stream: Stream) -> None:
@@ -83,7 +83,7 @@ class Camera:
 
     @property
     def restarts(self) -> int:
-        """How often its window began anew."""
+        """How often its window started again."""
         return self.stream.gaps + self.stream.clock_jumps + self.stream.size_changes
 
     def settle(self) -> Counts:
@@ -122,21 +122,21 @@ class Replay:
         *,
         inference_time: float = 0.0,
         on_result: Callable[[Seen], None] = lambda seen: None,
-        on_image: Callable[[Recorded, Camera], None] = lambda recorded, camera: None,
+        on_image: Callable[[Recorded, ReplayedCamera], None] = lambda recorded, camera: None,
     ) -> None:
         """inference_time: seconds for which a run keeps the network busy, 0 for none.
 
         on_result: called with every result when it is published. on_image: called behind every image.
         """
-        self.cameras = {name: Camera(name, recognizer.stream(streams)) for name in cameras}
+        self.cameras = {name: ReplayedCamera(name, recognizer.stream(streams)) for name in cameras}
         self.inference_times = array("d")  # seconds that the runs took here
         self._recognizer = recognizer
         self._scores = scores
         self._busy = round(inference_time * 1e9)
         self._on_result = on_result
         self._on_image = on_image
-        self._ready: dict[Camera, int] = {}  # since when
-        self._history: dict[Camera, int] = {}
+        self._ready: dict[ReplayedCamera, int] = {}  # since when
+        self._history: dict[ReplayedCamera, int] = {}
         self._turns = 0
         self._free_at = 0
         self._running: list[Seen] | None = None
@@ -169,7 +169,7 @@ class Replay:
             if camera.clip.count and not camera.counts.windows_expected:
                 self._fill_up(camera, images, name)
 
-    def _fill_up(self, camera: Camera, images: Callable[[], Iterable[Recorded]], name: str) -> None:
+    def _fill_up(self, camera: ReplayedCamera, images: Callable[[], Iterable[Recorded]], name: str) -> None:
         def own() -> Iterator[AnyImage]:
             for recorded in images():
                 if recorded.camera == camera.name and not isinstance(recorded.image, ImageError):
@@ -193,7 +193,7 @@ class Replay:
         """Return the counts of each camera so far."""
         return {name: camera.settle() for name, camera in self.cameras.items()}
 
-    def _push(self, camera: Camera, recorded: Recorded) -> bool:
+    def _push(self, camera: ReplayedCamera, recorded: Recorded) -> bool:
         image = recorded.image
         if isinstance(image, HarError):
             raise image
@@ -226,7 +226,7 @@ class Replay:
             self._history[camera] = self._turns
         return self._answers(cameras, start)
 
-    def _answers(self, cameras: Sequence[Camera], start: int) -> list[Seen]:
+    def _answers(self, cameras: Sequence[ReplayedCamera], start: int) -> list[Seen]:
         """Run the network on what is ready of these cameras. Returns the results, which wait to be published."""
         self._free_at = start + self._busy
         try:

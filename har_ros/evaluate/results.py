@@ -23,10 +23,10 @@ RANKED = 5
 
 
 @dataclass(frozen=True)
-class Window:
+class PredictedWindow:
     """One line. start, end: stamps of its frames; started, published: of its answer on the recorder's clock; all in ns.
 
-    restarts: how often the camera's window had begun anew. hypotheses: best first. probabilities: of all classes, in
+    restarts: how often the camera's window had started again. hypotheses: best first. probabilities: of all classes, in
     the order of the header's labels; in the file they are little-endian float16 in base64. padded: see replay.Seen; in
     the file only where it is true.
     """
@@ -68,7 +68,7 @@ def line(bag: str, seen: Seen, numbers: Mapping[str, int], top_k: int) -> str:
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
-def read(path: Path) -> tuple[dict[str, Any], Iterator[Window]]:
+def read(path: Path) -> tuple[dict[str, Any], Iterator[PredictedWindow]]:
     """Return the header and an iterator of the windows. Raises ConfigurationError; the iterator, too."""
     lines = _lines(path)
     try:
@@ -88,12 +88,12 @@ def _lines(path: Path) -> Iterator[str]:
         raise ConfigurationError(f"cannot read {path} ({error}); give a folder of results") from None
 
 
-def _windows(path: Path, lines: Iterator[str]) -> Iterator[Window]:
+def _windows(path: Path, lines: Iterator[str]) -> Iterator[PredictedWindow]:
     for number, text in enumerate(lines, 2):
         try:
             record = json.loads(text)
             record["hypotheses"] = tuple(Hypothesis(str(label), float(score)) for label, score in record["hypotheses"])
             record["probabilities"] = np.frombuffer(base64.b64decode(record["probabilities"], validate=True), "<f2")
-            yield Window(**record)
+            yield PredictedWindow(**record)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ConfigurationError(f"{path} line {number} is damaged; evaluate again with --overwrite") from None

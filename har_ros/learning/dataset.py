@@ -20,7 +20,7 @@ from har_ros.truth.segments import ANY, NONE, Segment, load_truth
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".gif")
 SEGMENT_FILES = (".csv", ".yaml", ".yml", ".json")
 LARGEST_BLOCK = 10
-"""Neighbours by name that are one group where nothing else tells, at most."""
+"""Neighbours by name that are one group where nothing else says so, at most."""
 FEWEST_GROUPS = 5
 """Groups that such blocks leave to a class, at least, where it has so many clips."""
 
@@ -55,7 +55,7 @@ def load_dataset(
     """Find the recordings of a folder of class folders, or of a file of segments, whose folder they lie in.
 
     pattern: a regular expression on a recording's name; what its first group matches, or all of it, is the group.
-    column: of a CSV file, which tells the group. label_map: name → class, or "none". Raises ConfigurationError.
+    column: of a CSV file, which names the group. label_map: name → class, or "none". Raises ConfigurationError.
     """
     if path.is_dir():
         if column:

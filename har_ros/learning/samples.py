@@ -145,7 +145,7 @@ def _samples(
 
 
 def _example(material: Material, seen: Windows, one: _Found, labels: tuple[str, ...], several: bool) -> Example:
-    """several: whether the recording has other cameras, so that the name tells which."""
+    """several: whether the recording has other cameras, so that the name says which."""
     name = f"{one.name} {seen.camera}" if several else one.name
     return Example(name, material.path, seen.camera, labels.index(one.label), material.group, one.start, one.end)
 

@@ -26,7 +26,7 @@ class Pace:
         self._count = 0
 
     def take(self, stamp: int) -> None:
-        """Take the next image's stamp, in nanoseconds; a clock that goes back begins anew."""
+        """Take the next image's stamp, in nanoseconds; a clock that goes back starts again."""
         if not self._count or stamp < self._last:
             self._first, self._count = stamp, 0
         self._last = stamp
@@ -43,7 +43,7 @@ class Take:
     """A clip for each camera. Its cameras are one group: they show the same moments."""
 
     def __init__(self, dataset: Path, label: str, group: str, max_side: int) -> None:
-        """group: whom it shows, empty: the take is a group of its own. max_side: pixels of a clip's longer side."""
+        """group: the person that it shows, empty: the take is a group of its own. max_side: longer side, pixels."""
         moment = time.strftime("%Y%m%d-%H%M%S") + f"-{time.time_ns() // 1_000_000 % 1000:03d}"
         self._folder = dataset / label / (group or moment)
         self._prefix = f"{moment}_" if group else ""

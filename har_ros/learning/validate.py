@@ -21,7 +21,7 @@ REPEATS, DRAWN = 5, 50
 """Draws of so many clips in each fold: REPEATS, or fewer where they come to more than DRAWN clips of a class."""
 MOST_CLASSES, FEW_CLASSES = 10, 3
 """For which it is tried what half of the clips would do; REPEATS times only for few, since it takes time."""
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 """Called with what is being done."""
 
 
@@ -40,14 +40,14 @@ class Validation:
     raw: Floats
 
 
-def validate(samples: Samples, tell: Tell = lambda what: None) -> Validation:
+def validate(samples: Samples, notify: Notify = lambda what: None) -> Validation:
     """Cross-validate by groups. Strength and temperature are chosen in each fold without what they are tested on."""
     divided = heads.folds(samples.classes, samples.groups)
     choices = []
     logits = np.full((len(samples.example), len(samples.labels)), np.nan)
     cooled = np.array(logits)
     for number, (train, test) in enumerate(divided, 1):
-        tell(f"cross-validation, fold {number} of {len(divided)}")
+        notify(f"cross-validation, fold {number} of {len(divided)}")
         choices.append(heads.choose(samples, train))
         windows = np.isin(samples.example, test)
         [found] = heads.held_out_logits(samples, [(train, test)], [choices[-1].strength])
@@ -60,8 +60,8 @@ def figures(samples: Samples, probabilities: Floats) -> dict[str, Any]:
     """Return the figures, each with value, low and high: of all, and of each class."""
     classes, count = samples.classes, len(samples.labels)
     said = probabilities.argmax(axis=1)
-    right, told, true = (_sums(samples, one) for one in _one_hot(classes, said, count))
-    precision, recall, f1 = metrics.precision_recall_f1(right, told, true)
+    right, predicted, true = (_sums(samples, one) for one in _one_hot(classes, said, count))
+    precision, recall, f1 = metrics.precision_recall_f1(right, predicted, true)
     per_class = [
         {
             "label": label,
@@ -103,12 +103,14 @@ def log_loss(samples: Samples, probabilities: Floats) -> dict[str, float]:
     return {**figure, "guessing": float(np.log(count))}
 
 
-def learning_curve(samples: Samples, validation: Validation, tell: Tell = lambda what: None) -> list[dict[str, Any]]:
+def learning_curve(
+    samples: Samples, validation: Validation, notify: Notify = lambda what: None
+) -> list[dict[str, Any]]:
     """Return the accuracy when so many clips of each class are taught, drawn REPEATS times in each fold."""
     most = max(int(np.bincount(samples.classes[train]).max()) for train, _ in validation.folds)
     rows = []
     for size in (*(size for size in SIZES if size < most), most):
-        tell(f"learning curve, {size} clips per class")
+        notify(f"learning curve, {size} clips per class")
         chosen = np.random.default_rng(size)
         repeats = 0 if size == most else max(1, min(REPEATS, DRAWN // size))
         right = np.zeros(len(samples.examples)) if repeats else validation.raw.argmax(axis=1) == samples.classes
@@ -120,7 +122,7 @@ def learning_curve(samples: Samples, validation: Validation, tell: Tell = lambda
     return rows
 
 
-def gains(samples: Samples, validation: Validation, tell: Tell = lambda what: None) -> list[dict[str, Any]]:
+def gains(samples: Samples, validation: Validation, notify: Notify = lambda what: None) -> list[dict[str, Any]]:
     """Return what half of a class's clips less would cost, in F1 averaged over the classes: the dearest first.
 
     What suffers most from fewer clips has most to gain from more. Empty for more than MOST_CLASSES classes.
@@ -129,7 +131,7 @@ def gains(samples: Samples, validation: Validation, tell: Tell = lambda what: No
     rows = []
     whole = _macro_f1(samples, validation.raw.argmax(axis=1))
     for label in range(count if count <= MOST_CLASSES else 0):
-        tell(f"what more clips of {samples.labels[label]!r} would help")
+        notify(f"what more clips of {samples.labels[label]!r} would help")
         chosen = np.random.default_rng(label)
         cost = []
         for _ in range(REPEATS if count <= FEW_CLASSES else 1):
@@ -153,8 +155,8 @@ def _figure(values: Floats) -> dict[str, float]:
 
 def _one_hot(classes: Ints, said: Ints, count: int) -> Iterator[NDArray[np.bool_]]:
     """Yield m×C: in which class an example is right, said, true."""
-    told, true = np.eye(count, dtype=bool)[said], np.eye(count, dtype=bool)[classes]
-    yield from (told & true, told, true)
+    predicted, true = np.eye(count, dtype=bool)[said], np.eye(count, dtype=bool)[classes]
+    yield from (predicted & true, predicted, true)
 
 
 def _macro_f1(samples: Samples, said: Ints) -> float:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Window(Generic[T]):
+class SeenWindow(Generic[T]):
     """start, end: stamps of its first and last frame, nanoseconds. seen: what was made of it."""
 
     start: int
@@ -31,7 +31,7 @@ class Window(Generic[T]):
 
 def windows(
     recording: Recording, card: ModelCard, length: int, hop: int, see: Callable[[Clip], T]
-) -> tuple[int, dict[str, list[Window[T]]]]:
+) -> tuple[int, dict[str, list[SeenWindow[T]]]]:
     """Return the stamp of the recording's first image, and the windows of each camera.
 
     length: frames of a window. hop: frames from one window to the next, at least. see: called with each window, whose
@@ -53,7 +53,7 @@ class _Camera(Generic[T]):
     """Takes one camera's images, and lets a window be seen every `hop` frames."""
 
     def __init__(self, card: ModelCard, length: int, hop: int, see: Callable[[Clip], T]) -> None:
-        self.found: list[Window[T]] = []
+        self.found: list[SeenWindow[T]] = []
         self._length = length
         self._hop = hop
         self._see = see
@@ -82,7 +82,7 @@ class _Camera(Generic[T]):
                 self._push(image)
             if self.found:
                 break
-        self.found = [Window(self._clip.start, self._clip.end, window.seen) for window in self.found]
+        self.found = [SeenWindow(self._clip.start, self._clip.end, window.seen) for window in self.found]
 
     def _push(self, image: AnyImage) -> None:
         """Raises ImageError."""
@@ -91,4 +91,4 @@ class _Camera(Generic[T]):
         with self._stream.window() as clip:
             if clip is not None and (clip.restarts != self._next[0] or clip.number >= self._next[1]):
                 self._next = clip.restarts, clip.number + self._hop
-                self.found.append(Window(clip.start, clip.end, self._see(clip)))
+                self.found.append(SeenWindow(clip.start, clip.end, self._see(clip)))

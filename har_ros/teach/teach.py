@@ -49,18 +49,21 @@ def teach(
         lesson = learn_from(embedder, dataset, settings, console)
         tests = test_set(test, *read(embedder, test, console), lesson.samples) if test else None
     samples, everything = lesson.samples, np.arange(len(lesson.samples.examples))
-    with told(console) as tell, threadpool_limits(1):  # the matrices are small: more threads wait for each other
-        checked = validation.validate(samples, tell)
+    with (
+        progress_line(console) as notify,
+        threadpool_limits(1),
+    ):  # the matrices are small: more threads wait for each other
+        checked = validation.validate(samples, notify)
         measured: dict[str, Any] = {
             "validation": f"{len(checked.folds)}-fold cross-validation",
             "figures": validation.figures(samples, checked.probabilities),
             "log_loss": validation.log_loss(samples, checked.probabilities),
             "calibration": validation.calibration(samples, checked.probabilities),
             "uncalibrated_error": validation.calibration(samples, checked.raw)["error"],
-            "learning_curve": validation.learning_curve(samples, checked, tell),
-            "gains": validation.gains(samples, checked, tell),
+            "learning_curve": validation.learning_curve(samples, checked, notify),
+            "gains": validation.gains(samples, checked, notify),
         }
-        tell("the network")
+        notify("the network")
         choice = heads.choose(samples, everything)
         [fitted] = heads.fits(samples, everything, [choice.strength])
         head = fitted.cooled(choice.temperature)
@@ -80,7 +83,7 @@ def teach(
 
 
 @contextmanager
-def told(console: Console) -> Iterator[validation.Tell]:
+def progress_line(console: Console) -> Iterator[validation.Notify]:
     """Lend what shows the work that is being done."""
     with console.status("cross-validation") as status:
         yield lambda what: status.update(Text(what))

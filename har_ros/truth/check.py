@@ -56,7 +56,7 @@ def problems(
     yield from _contradictions(segments, spans)
 
 
-def told(segment: Segment) -> str:
+def described(segment: Segment) -> str:
     """Name a segment in a sentence."""
     where = " ".join(part for part in (segment.bag, segment.camera) if part != ANY)
     return f"{segment.label!r} from {segment.start:g} to {segment.end:g} s" + (f" of {where}" if where else "")
@@ -65,16 +65,16 @@ def told(segment: Segment) -> str:
 def _misplaced(segment: Segment, spans: Sequence[Span]) -> list[str]:
     bags = [span for span in spans if segment.speaks_of(span.name)]
     if not bags:
-        return [f"{told(segment)}: there is no such recording; there are {', '.join(span.name for span in spans)}"]
+        return [f"{described(segment)}: there is no such recording; there are {', '.join(span.name for span in spans)}"]
     places = [span for span in bags if segment.camera in (ANY, *span.cameras)]
     if not places:
         there = sorted({camera for span in bags for camera in span.cameras})
-        return [f"{told(segment)}: there is no such camera; there are {', '.join(there)}"]
+        return [f"{described(segment)}: there is no such camera; there are {', '.join(there)}"]
     found = []
     for span in places:
         start, end = ((stamp - span.first) / SECOND for stamp in segment.stamps(span.first))
         if start < -TOLERANCE or end > span.duration + TOLERANCE > TOLERANCE:
-            found.append(f"{told(segment)} is outside {span.name}, which lasts {span.duration:.2f} s")
+            found.append(f"{described(segment)} is outside {span.name}, which lasts {span.duration:.2f} s")
     return found
 
 
@@ -85,9 +85,9 @@ def _contradictions(segments: Sequence[Segment], spans: Sequence[Span]) -> Itera
         for camera in span.cameras:
             for one, other in _overlaps([s for s in segments if s.concerns(span.name, camera)], span.first):
                 if one.label == other.label:
-                    said = f"{told(one)} overlaps {told(other)}: the same label twice; make one of them"
+                    said = f"{described(one)} overlaps {described(other)}: the same label twice; make one of them"
                 elif NONE in (one.label, other.label):
-                    said = f"{told(one)} overlaps {told(other)}, but one says that nothing happens"
+                    said = f"{described(one)} overlaps {described(other)}, but one says that nothing happens"
                 else:
                     continue
                 if said not in found:

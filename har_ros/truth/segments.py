@@ -145,7 +145,7 @@ def _yaml_rows(path: Path, text: str) -> list[tuple[str, Any]]:
 
 
 def segments_of_topic(announced: Iterable[Announced], bag: str, frame_ids: Mapping[str, str]) -> list[Segment]:
-    """Return the segments that a topic of Classification tells: each message holds until the next of its frame_id.
+    """Return the segments that a topic of Classification gives: each message holds until the next of its frame_id.
 
     frame_ids: camera → frame_id of its images. A message speaks of all cameras that have its frame_id; with an empty
     one, or one of no camera, of all cameras.

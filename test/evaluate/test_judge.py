@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from har_ros.evaluate.judge import BACKGROUND, EDGE, LABELLED, UNJUDGED, Track, judge
-from har_ros.evaluate.results import Window
+from har_ros.evaluate.results import PredictedWindow
 from har_ros.pipeline.scores import Hypothesis
 from har_ros.stats.metrics import NOTHING, OTHER
 from har_ros.truth.segments import Segment, join
@@ -20,7 +20,7 @@ def window(end, scores, span=2.0, late=0.0, restarts=0):
     start, end = round((end - span) * SECOND), round(end * SECOND)
     times = {"start": start, "end": end, "started": end + 7, "published": end + 7 + round(late * SECOND)}
     rest = {"frame_id": "cam01", "restarts": restarts, "frames": 4}
-    return Window(bag="bag", camera="/a", **times, **rest, hypotheses=hypotheses, probabilities=probabilities)
+    return PredictedWindow(bag="bag", camera="/a", **times, **rest, hypotheses=hypotheses, probabilities=probabilities)
 
 
 def judged(windows, segments, threshold=0.1, coverage=0.5, label_map=None):
