@@ -270,9 +270,3 @@ def test_a_video_is_recognised_in_steps(tmp_path, video):
     result = actionnet(video, "--network", card, "--continual", "--json")
     frames = [line["frame"] for line in lines(result)]
     assert frames == list(range(8, 12))  # it lags by five steps of one frame, and averages over four
-
-
-def test_nothing_in_a_message_reaches_the_terminal_as_a_command(tmp_path):
-    said = actionnet(str(tmp_path / "no\x1b[31msuch.mp4")).stderr
-    assert "\N{REPLACEMENT CHARACTER}[31msuch.mp4" in said
-    assert "\x1b" not in said
