@@ -36,7 +36,7 @@ def atomic(path: Path) -> Iterator[IO[str]]:
 
 @contextmanager
 def reserved(folder: Path) -> Iterator[None]:
-    """Make a folder of results and keep other evaluations out of it, for as long as this process lives.
+    """Make a folder of results and keep other processes out of it, for as long as the block lasts.
 
     Raises ConfigurationError when another one is at work in it, and HarError when it cannot be made.
     """
@@ -50,7 +50,7 @@ def reserved(folder: Path) -> Iterator[None]:
     except BlockingIOError:
         os.close(place)
         raise ConfigurationError(
-            f"another evaluation is at work in {folder}; wait for it, or give another folder (-o)"
+            f"another process is at work in {folder}; wait for it, or give another folder (-o)"
         ) from None
     except OSError:  # a file system that has no locks
         pass

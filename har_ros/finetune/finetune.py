@@ -58,7 +58,8 @@ def finetune(
     cross_validate: train once for each fold, and once with all clips; else one fold is held out of one training.
     A training that was interrupted goes on behind its last epoch.
     """
-    check_output(folder, overwrite)
+    if is_first():  # of the processes that train together, one writes
+        check_output(folder, overwrite)
     if not dataset.path.is_dir():
         raise ConfigurationError(f"finetune takes a folder of clips; cut {dataset.path} first: actionnet clips")
     unknown = set(training.unmirrored) - set(labels_of(dataset.materials))
@@ -75,17 +76,25 @@ def finetune(
         everything = np.arange(len(lesson.samples.examples))
         console.print(f"training with all {len(everything)} clips", **PLAIN)
         trained = _train(lesson, everything, None, workshop / "all", training)
-    if not is_first():  # of the processes that trained together, one writes
+    if not is_first():
         return None
     how = f"{len(divided)}-fold cross-validation" if cross_validate else f"1 of {len(divided)} folds held out"
     shown = np.sort(np.concatenate([test for _, test in tested]))
-    metrics = _finish(folder, lesson, trained, shown, logits, {"validation": how, "chosen": asdict(training)})
+    metrics = _finish(
+        folder, overwrite, lesson, trained, shown, logits, {"validation": how, "chosen": asdict(training)}
+    )
     console.print(f"training: tensorboard --logdir {workshop}", **PLAIN)
     return metrics
 
 
 def _finish(
-    folder: Path, lesson: Lesson, trained: Trained, shown: Ints, logits: Floats, chosen: dict[str, Any]
+    folder: Path,
+    overwrite: bool,
+    lesson: Lesson,
+    trained: Trained,
+    shown: Ints,
+    logits: Floats,
+    chosen: dict[str, Any],
 ) -> dict[str, Any]:
     """Put the temperature into the network and write its folder. shown: the examples that the logits speak of."""
     temperature = heads.temperature_of(lesson.samples, logits, shown)
@@ -101,7 +110,7 @@ def _finish(
         "temperature": temperature,
     }
     network = taught_network(trained.backbone, *trained.head.cooled(temperature).rounded())
-    return write(folder, lesson, network, measured, [(CLIPS, part, probabilities)])
+    return write(folder, overwrite, lesson, network, measured, [(CLIPS, part, probabilities)])
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,7 @@ def learn_from(embedder: Embedder, dataset: Dataset, settings: Settings, console
 
 def write(
     folder: Path,
+    overwrite: bool,
     lesson: Lesson,
     network: bytes,
     measured: Mapping[str, Any],
@@ -111,7 +112,7 @@ def write(
         except HarError as error:  # the network is worth more
             logger.warning("%s", error)
 
-    write_model(folder, fill)
+    write_model(folder, overwrite, fill)
     return metrics
 
 

@@ -79,7 +79,7 @@ def teach(
     if tests:
         measured["test"], probabilities = measure(tests, head)
         tested.append((TESTS, tests.samples, probabilities))
-    return write(folder, lesson, network, measured, tested)
+    return write(folder, overwrite, lesson, network, measured, tested)
 
 
 @contextmanager

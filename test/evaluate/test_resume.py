@@ -96,7 +96,7 @@ def test_two_evaluations_do_not_write_into_one_folder(evaluate, tmp_path, capsys
     folder = tmp_path / "results"
     with reserved(folder):
         evaluate(status=1)
-    assert f"another evaluation is at work in {folder}; wait for it" in capsys.readouterr().err
+    assert f"another process is at work in {folder}; wait for it" in capsys.readouterr().err
     assert not list(folder.iterdir())
     evaluate()
 
