@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 DURATION ?= 30
 MINUTES ?= 30
+# Tests that run at a time: one more than there are cores, since those of the nodes wait for each other.
+JOBS ?= $(shell expr $$(nproc) + 1)
 SOURCES := $(shell find har_ros msg scripts launch config dev/vision_msgs -type f -not -name '*.pyc') CMakeLists.txt package.xml
 ROS := source $(VENV)/bin/activate && source install/local_setup.bash
 
@@ -20,7 +22,7 @@ demo-eval: install/.built
 	@$(ROS) && python dev/demo_eval.py $(ARGS) $(VIDEOS)
 
 test: install/.built
-	@$(ROS) && ruff check . && ruff format --check . && mypy && lint-imports --config pyproject.toml && pytest $(ARGS)
+	@$(ROS) && ruff check . && ruff format --check . && mypy && lint-imports --config pyproject.toml && pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-finetune: install/.built $(VENV)/.finetune
 	@$(ROS) && pytest -m finetune $(ARGS)
