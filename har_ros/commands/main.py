@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import difflib
 import importlib
 import importlib.util
 import logging
@@ -44,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         status = _imported("shared.recognize", "actionnet").run(options, messages)
         return status
     except HarError as error:
-        say(messages, f"actionnet: {error}")
+        similar = difflib.get_close_matches(given[0], subcommands(), 1) if given and not Path(given[0]).exists() else []
+        say(messages, f"actionnet: {error}" + (f" (or did you mean actionnet {similar[0]}?)" if similar else ""))
         return 1
     except KeyboardInterrupt:
         return 130

@@ -173,6 +173,8 @@ def _of_folder(folder: Path) -> Source:
     pictures = sorted(
         (path for path in folder.iterdir() if path.suffix.lower() in PICTURES), key=lambda path: natural(path.name)
     )
+    if not pictures:
+        raise VideoError(f"{folder} holds no pictures ({', '.join(PICTURES)}); give a folder of them, or a video")
     return Source(str(folder), _pictures(pictures), DEFAULT_RATE, len(pictures), live=False)
 
 

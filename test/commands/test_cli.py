@@ -270,3 +270,7 @@ def test_a_video_is_recognised_in_steps(tmp_path, video):
     result = actionnet(video, "--network", card, "--continual", "--json")
     frames = [line["frame"] for line in lines(result)]
     assert frames == list(range(8, 12))  # it lags by five steps of one frame, and averages over four
+
+
+def test_a_misspelt_subcommand_is_recognised(tmp_path):
+    assert "(or did you mean actionnet evaluate?)" in failure(actionnet("evalute"))

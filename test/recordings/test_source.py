@@ -93,9 +93,10 @@ def test_what_is_no_camera_is_refused(uri):
         open_source(uri)
 
 
-def test_a_folder_without_pictures_has_no_frames(tmp_path):
-    with pytest.raises(VideoError, match="has no frames"):
-        list(open_source(str(tmp_path)))
+def test_a_folder_without_pictures_is_refused(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(VideoError, match=r"holds no pictures \(\.png, .*\); give a folder of them"):
+        open_source(str(tmp_path))
 
 
 def good_frames(source):
