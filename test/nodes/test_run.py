@@ -18,6 +18,11 @@ from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.video_source import VideoSource
 
 
+def line(process):
+    """Return the next line of its output; empty when none comes."""
+    return process.stdout.readline() if select.select([process.stdout], [], [], 60)[0] else ""
+
+
 @contextmanager
 def running(command, cwd):
     """Run a process, which does not outlive the block."""
@@ -126,7 +131,7 @@ def test_signals_end_a_long_start(domain, tmp_path, number):
     """As that of a node that builds an engine."""
     command = [sys.executable, "-c", SLOW]
     with running(command, tmp_path) as process:
-        assert process.stdout.readline() == "starting\n"
+        assert line(process) == "starting\n"
         process.send_signal(number)
         log = process.communicate(timeout=30)[1]
     assert (process.returncode, log) == (0, "")
@@ -184,8 +189,13 @@ def test_a_signal_ends_a_long_configuration(ros, tmp_path):
         ros.until(client.service_is_ready, "the lifecycle's service")
         request = ChangeState.Request()
         request.transition.label = "configure"
-        client.call_async(request)
-        assert process.stdout.readline() == "loading\n"
+
+        def loads():  # a request that comes before the service has found the client is lost
+            client.call_async(request)
+            return select.select([process.stdout], [], [], 1.0)[0]
+
+        ros.until(loads, "the configuration")
+        assert line(process) == "loading\n"
         process.send_signal(signal.SIGINT)
         log = process.communicate(timeout=30)[1]
     assert (process.returncode, "Traceback" in log) == (0, False)
@@ -230,7 +240,7 @@ from har_ros.pipeline import recognizer
 from har_ros.backends.standby import Standby
 from har_ros.nodes.actionnet import main
 load = recognizer.load_backend
-def build():
+def build(cancelled):
     print("building", flush=True)
     threading.Event().wait()
 recognizer.load_backend = lambda *arguments: Standby(load(*arguments), build)
@@ -245,7 +255,7 @@ def test_signals_end_the_node_while_an_engine_is_built(ros, tmp_path, brightness
     alive = ros.inbox(DiagnosticArray, "/diagnostics")
     command = [sys.executable, "-c", STANDBY, "--ros-args", "-p", f"model:={brightness_card}"]
     with running(command, tmp_path) as process:
-        assert process.stdout.readline() == "building\n"
+        assert line(process) == "building\n"
         if loaded:
             ros.receive(alive, "the first diagnostics")
         process.send_signal(number)
