@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 
 @dataclass(frozen=True)
 class Clip:
     """Frames in order.
 
-    frames: uint8, T×H×W×3 RGB, a view into the ring (see Window.hold).
+    frames: what the network takes of each, uint8 T×H×W×3 RGB for images; a view into the ring (see Window.hold).
     stamps: of each, in nanoseconds. frame_id: of the newest frame.
     number: of the newest frame's place, counted from the first frame ever.
     restarts: how often the window had begun again.
     """
 
-    frames: NDArray[np.uint8]
+    frames: NDArray[Any]
     stamps: tuple[int, ...]
     frame_id: str = ""
     number: int = 0
@@ -64,8 +65,8 @@ class Window(Protocol):
     def ready(self) -> bool:
         """Whether `hold` has something new to lend."""
 
-    def slot(self) -> NDArray[np.uint8]:
-        """Return where the next frame goes: uint8 H×W×3. It joins the window by `commit`, else it is forgotten."""
+    def slot(self) -> NDArray[Any]:
+        """Return where the next frame goes. It joins the window by `commit`, else it is forgotten."""
 
     def commit(self, stamp: int, frame_id: str = "", places: int = 1) -> None:
         """Make what was written into `slot()` the newest frame, with its stamp in nanoseconds.
@@ -97,14 +98,14 @@ class FrameRing:
     more arrive, the ring moves to a new array and leaves the old one to the reader.
     """
 
-    def __init__(self, length: int, height: int, width: int, spare: int) -> None:
-        """Allocate the slots for `length` frames of height×width RGB."""
+    def __init__(self, length: int, shape: Sequence[int], spare: int, dtype: DTypeLike = np.uint8) -> None:
+        """Allocate the slots for `length` frames of this shape and type."""
         self.length = length
         self.restarts = 0
         self.dropped = 0
         self._number = 0  # places taken since the first frame ever
         self._period = length + max(1, spare)
-        self._slots = np.zeros((self._period + length - 1, height, width, 3), np.uint8)
+        self._slots = np.zeros((self._period + length - 1, *shape), dtype)
         self._headers: deque[tuple[int, str]] = deque(maxlen=length)  # stamp and frame_id
         self._next = 0  # frames written since the first frame ever
         self._held: int | None = None  # the oldest frame that is lent
@@ -114,12 +115,12 @@ class FrameRing:
         """Number of frames in the window, at most its length."""
         return len(self._headers)
 
-    def slot(self) -> NDArray[np.uint8]:
-        """Return where the next frame goes: uint8 H×W×3. It joins the window by `commit`, else it is forgotten."""
+    def slot(self) -> NDArray[Any]:
+        """Return where the next frame goes. It joins the window by `commit`, else it is forgotten."""
         if self._held is not None and self._next - self._period >= self._held:
             self._slots = self._slots.copy()
             self._held = None
-        slot: NDArray[np.uint8] = self._slots[self._next % self._period]
+        slot: NDArray[Any] = self._slots[self._next % self._period]
         return slot
 
     def _add(self, stamp: int, frame_id: str, places: int) -> None:
@@ -168,9 +169,11 @@ class FrameRing:
 class FrameWindow(FrameRing):
     """Lends all newest frames, as soon as there are `length` and one of them is new."""
 
-    def __init__(self, length: int, height: int, width: int, spare: int | None = None) -> None:
-        """Allocate room for `length` frames of height×width RGB, and for `spare` newer ones (half as many)."""
-        super().__init__(length, height, width, length // 2 if spare is None else spare)
+    def __init__(
+        self, length: int, shape: Sequence[int], spare: int | None = None, dtype: DTypeLike = np.uint8
+    ) -> None:
+        """Allocate room for `length` frames of this shape and type, and for `spare` newer ones (half as many)."""
+        super().__init__(length, shape, length // 2 if spare is None else spare, dtype)
         self._new = False  # whether a frame has come since the last was lent
 
     @property
@@ -204,9 +207,9 @@ class FrameWindow(FrameRing):
 class FrameSteps(FrameRing):
     """Lends every frame once, in whole steps: all that are there, the oldest that have no room any more are lost."""
 
-    def __init__(self, step: int, steps: int, height: int, width: int) -> None:
-        """Allocate room for so many steps of `step` frames, of height×width RGB."""
-        super().__init__(step * steps, height, width, spare=step)
+    def __init__(self, step: int, steps: int, shape: Sequence[int]) -> None:
+        """Allocate room for so many steps of `step` frames, of this shape, uint8."""
+        super().__init__(step * steps, shape, spare=step)
         self._step = step
         self._new = 0  # frames that have not been lent, as far as they are still here
 

@@ -17,8 +17,8 @@ class NewestFrames:
     continual = False
     gaps = 0
 
-    def __init__(self, length: int, height: int, width: int) -> None:
-        self.window = FrameWindow(length, height, width)
+    def __init__(self, length: int, shape: Sequence[int]) -> None:
+        self.window = FrameWindow(length, shape)
         self.length = length
 
     @property
@@ -38,12 +38,12 @@ class ClipNetwork:
 
     def __init__(self, networks: tuple[PreparedNetwork, ...], load: Load) -> None:
         (network,) = networks
-        self.length = network.shape[0]
+        self.length, *self._frame = network.shape
         self.backend = load(network)
 
-    def new_memory(self, height: int, width: int) -> NewestFrames:
-        """Return a camera's empty memory, for frames of this size."""
-        return NewestFrames(self.length, height, width)
+    def new_memory(self) -> NewestFrames:
+        """Return a camera's empty memory."""
+        return NewestFrames(self.length, self._frame)
 
     def run(self, clips: Sequence[Clip], memories: Sequence[NewestFrames]) -> list[Answer | None]:
         """Return an answer for each clip, None while its memory is still filling. Raises ModelError."""

@@ -54,8 +54,8 @@ class Columns:
 
     continual = True
 
-    def __init__(self, steps: Steps, state: State, height: int, width: int) -> None:
-        self.window = FrameSteps(steps.size, max(2, BACKLOG // steps.size), height, width)
+    def __init__(self, steps: Steps, state: State, shape: Sequence[int]) -> None:
+        self.window = FrameSteps(steps.size, max(2, BACKLOG // steps.size), shape)
         self.state = state
         self.gaps = 0
         self._steps = steps
@@ -126,15 +126,15 @@ class ContinualNetwork:
     def __init__(self, networks: tuple[PreparedNetwork, ...], load: Load) -> None:
         (network,) = networks
         assert network.twin is not None
-        self.step = network.shape[0]
+        self.step, *self._frame = network.shape
         self._steps = Steps(self.step, network.twin.lag, network.twin.columns)
         self._logits = network.output == "logits"
         self.length = self._steps.frames(self._steps.columns)
         self.backend = load(replace(network, output="embedding"))
 
-    def new_memory(self, height: int, width: int) -> Columns:
-        """Return a camera's empty memory, for frames of this size."""
-        return Columns(self._steps, self.backend.new_state(), height, width)
+    def new_memory(self) -> Columns:
+        """Return a camera's empty memory."""
+        return Columns(self._steps, self.backend.new_state(), self._frame)
 
     def run(self, clips: Sequence[Clip], memories: Sequence[Columns]) -> list[Answer | None]:
         """Return an answer for each clip, None while its memory is still filling. Raises ModelError."""

@@ -23,8 +23,8 @@ class Embeddings:
     continual = False
     gaps = 0
 
-    def __init__(self, length: int, height: int, width: int) -> None:
-        self.window = FrameWindow(1, height, width)
+    def __init__(self, length: int, shape: Sequence[int]) -> None:
+        self.window = FrameWindow(1, shape)
         self.length = length
         self._rows: deque[tuple[int, NDArray[np.float32]]] = deque(maxlen=length)
         self._number = self._restarts = 0  # of the newest clip
@@ -74,6 +74,7 @@ class EncoderDecoder:
     def __init__(self, networks: tuple[PreparedNetwork, ...], load: Load) -> None:
         encoder, decoder = networks
         self.length = decoder.shape[0]
+        self._frame = encoder.shape
         self.backend = load(encoder)
         try:
             self._decoder = load(decoder)
@@ -81,9 +82,9 @@ class EncoderDecoder:
             self.backend.close()
             raise
 
-    def new_memory(self, height: int, width: int) -> Embeddings:
-        """Return a camera's empty memory, for frames of this size."""
-        return Embeddings(self.length, height, width)
+    def new_memory(self) -> Embeddings:
+        """Return a camera's empty memory."""
+        return Embeddings(self.length, self._frame)
 
     def run(self, clips: Sequence[Clip], memories: Sequence[Embeddings]) -> list[Answer | None]:
         """Return an answer for each clip, None while its memory is still filling. Raises ModelError."""

@@ -76,8 +76,8 @@ class Network(Protocol[M]):
     def backend(self) -> Backend:
         """What runs it, or the part of it that costs most."""
 
-    def new_memory(self, height: int, width: int) -> M:
-        """Return a camera's empty memory, for frames of this size."""
+    def new_memory(self) -> M:
+        """Return a camera's empty memory."""
 
     def run(self, clips: Sequence[Clip], memories: Sequence[M]) -> list[Answer | None]:
         """Return an answer for each clip, None while its memory is still filling. Raises ModelError."""

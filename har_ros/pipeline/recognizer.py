@@ -79,7 +79,7 @@ class Recognizer:
 
     def _try(self) -> None:
         """Run the network on black frames until it answers, and compare the answer with the card."""
-        memory = self.network.new_memory(self.card.input.height, self.card.input.width)
+        memory = self.network.new_memory()
         window, answer = memory.window, None
         while answer is None:
             window.slot()[:] = 0
@@ -108,7 +108,7 @@ class Recognizer:
 
     def stream(self, settings: StreamSettings = StreamSettings()) -> Stream:
         """Return the window of another camera. Raises ConfigurationError when the settings do not fit."""
-        memory = self.network.new_memory(self.card.input.height, self.card.input.width)
+        memory = self.network.new_memory()
         return Stream(memory, self.card, settings, self.labels)
 
     def recognize(

@@ -20,7 +20,7 @@ def numbers(clip):
     steps=st.lists(st.sampled_from(["push", "push", "push", "broken", "hold", "release", "reset"]), max_size=80),
 )
 def test_window_holds_the_newest_frames_in_order_whatever_happens(length, spare, steps):
-    window, expected = FrameWindow(length, 2, 3, spare), []
+    window, expected = FrameWindow(length, (2, 3, 3), spare), []
     held, held_numbers, number = None, [], 0
     for step in steps:
         if step == "push":
@@ -51,7 +51,7 @@ def test_window_holds_the_newest_frames_in_order_whatever_happens(length, spare,
 
 
 def test_window_is_a_contiguous_view_of_the_ring_at_every_position():
-    window = FrameWindow(5, 4, 4)
+    window = FrameWindow(5, (4, 4, 3))
     for number in range(40):
         slot = window.slot()
         push(window, number)
@@ -63,7 +63,7 @@ def test_window_is_a_contiguous_view_of_the_ring_at_every_position():
 
 
 def test_held_window_costs_no_copy_within_the_spare_frames():
-    window = FrameWindow(4, 2, 2, spare=3)
+    window = FrameWindow(4, (2, 2, 3), spare=3)
     for number in range(4):
         push(window, number)
     clip = window.hold()
@@ -75,7 +75,7 @@ def test_held_window_costs_no_copy_within_the_spare_frames():
 
 def test_every_pixel_of_a_frame_reaches_the_window():
     frame = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
-    window = FrameWindow(2, 3, 5)
+    window = FrameWindow(2, (3, 5, 3))
     for _ in range(7):
         window.slot()[:] = frame
         window.commit(0)
@@ -91,7 +91,7 @@ def test_every_pixel_of_a_frame_reaches_the_window():
 )
 def test_steps_lend_each_frame_once_and_lose_the_oldest(step, room, turns):
     """A number pushes a frame that takes so many places, all of which hold it or the one before."""
-    steps, waiting, held = FrameSteps(step, room, 2, 2), [], None
+    steps, waiting, held = FrameSteps(step, room, (2, 2, 3)), [], None
     lost = number = places = 0
     for turn in turns:
         if isinstance(turn, int):
