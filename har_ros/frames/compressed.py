@@ -42,6 +42,10 @@ class EncodedImage:
         """Height and width as its header says; None when it does not."""
         return image_size(self.data)
 
+    def write(self, slot: Pixels, resize: Resize) -> None:
+        """Decode as much of it as the slot needs, and write it there, see write_rgb. Raises ImageError."""
+        decode(self, resize, *slot.shape[:2]).write(slot, resize)
+
 
 AnyImage = CameraImage | EncodedImage
 

@@ -36,6 +36,10 @@ class CameraImage:
         """Height and width."""
         return self.height, self.width
 
+    def write(self, slot: Pixels, resize: Resize) -> None:
+        """Crop and resize it into a window's slot, see write_rgb. Raises ImageError."""
+        write_rgb(self, resize, slot)
+
     @classmethod
     def of_message(cls, message: Any, stamp: int) -> CameraImage:
         """View the bytes of a sensor_msgs/Image, rclpy's or rosbags', without a copy. stamp: its header's."""

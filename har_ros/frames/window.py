@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from har_ros.frames.spec import Resize
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -37,6 +39,25 @@ class Clip:
     def end(self) -> int:
         """Stamp of its newest frame."""
         return self.stamps[-1]
+
+
+class Frame(Protocol):
+    """What a stream takes: an image, or what was seen of a person in one."""
+
+    @property
+    def stamp(self) -> int:
+        """When it was taken, nanoseconds."""
+
+    @property
+    def frame_id(self) -> str:
+        """The camera's coordinate frame."""
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of the image; None when they are not known."""
+
+    def write(self, slot: NDArray[Any], resize: Resize) -> None:
+        """Write what the network takes of it into a window's slot. Raises ImageError."""
 
 
 def repeats(places: int) -> int:

@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from enum import Enum, auto
 from threading import Lock
 
-from har_ros.frames.compressed import AnyImage, decode
-from har_ros.frames.pixels import write_rgb
 from har_ros.frames.sampling import StreamSettings, sampler
-from har_ros.frames.window import Clip
+from har_ros.frames.window import Clip, Frame
 from har_ros.models.card import ModelCard
 from har_ros.networks.kind import Memory
 from har_ros.pipeline.scores import Scores
@@ -114,7 +112,7 @@ class Stream:
                 self._sampler = sampler(self._spec, settings)
                 self._last_stamp = None
 
-    def push(self, image: AnyImage) -> bool:
+    def push(self, image: Frame) -> bool:
         """Take the camera's next image. Returns whether there is something new to recognise.
 
         An image that comes twice, or after a newer one, is left out. Raises ImageError; the window is then as it was.
@@ -127,7 +125,7 @@ class Stream:
                 return False
             places = self._sampler.due(image.stamp) if arrival is Arrival.NEXT else 1
             if places:
-                self._write(image)
+                image.write(self.memory.window.slot(), self._resize)
             self._arrivals[arrival] += 1
             if arrival is not Arrival.NEXT:  # what came before is another scene
                 self._sampler.start(image.stamp)
@@ -149,11 +147,6 @@ class Stream:
         if step > self._settings.max_gap * 1e9 > 0:
             return Arrival.AFTER_A_GAP
         return Arrival.RESIZED if size not in (None, self._size) else Arrival.NEXT
-
-    def _write(self, image: AnyImage) -> None:
-        """Resize the image into the window's next slot. Raises ImageError."""
-        slot = self.memory.window.slot()
-        write_rgb(decode(image, self._resize, *slot.shape[:2]), self._resize, slot)
 
     @contextmanager
     def window(self) -> Iterator[Clip | None]:
