@@ -25,7 +25,7 @@ class VideoError(HarError):
     """A video that cannot be read."""
 
 
-def told(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return what an error says: one of ours is a sentence, another's needs its type beside it."""
     return str(error) if isinstance(error, HarError) else f"{type(error).__name__}: {one_line(error)}"
 

@@ -256,7 +256,7 @@ RECORD_ACTION = (
     Parameter("takes", 5, "How often the action is recorded.", 1, 1000),
     Parameter("seconds", 3.0, "Length of a take.", 0.5, 60.0),
     Parameter("countdown", 3, "Seconds before each take.", 0, 60),
-    Parameter("group", "", "Whom the takes show, such as alice; empty: each take is a group of its own."),
+    Parameter("group", "", "Who the takes show, such as alice; empty: each take is a group of its own."),
     Parameter("max_side", 640, "Scale down so that the longer side has this many pixels; 0: as they are.", 0, 8192),
 )
 

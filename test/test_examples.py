@@ -25,7 +25,7 @@ def recognize_file(*arguments):
 
 
 def test_a_file_becomes_a_table_of_actions(tmp_path, brightness_card):
-    """Frames of brightness 0, 10, 20 … 250, 4, 14 …: the newest of four is the brightest, until the values begin anew.
+    """Frames of brightness 0, 10, 20 … 250, 4, 14 …: the newest of four is the brightest, until the values begin again.
 
     The network scores a tenth of the brightness, so the lead of a step of ten is e to one.
     """

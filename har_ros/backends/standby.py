@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.backends.backend import Backend, State
-from har_ros.errors import told
+from har_ros.errors import error_text
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Standby:
             made = make(self._closed)
         except Exception as error:  # the network goes on, whatever was wrong
             if not self._closed.is_set():
-                logger.warning("%s goes on, because: %s", self._serving.name, told(error))
+                logger.warning("%s goes on, because: %s", self._serving.name, error_text(error))
             return
         with self._lock:
             if not self._closed.is_set():

@@ -46,7 +46,7 @@ def run(arguments: list[str]) -> int:
     for path in track(options.recordings, "cutting", console=console, disable=not console.is_terminal):
         own = [segment for segment in segments if segment.speaks_of(path.name)]
         if not own:
-            raise HarError(f"{options.truth} speaks of no {path.name}; mend its column bag, or leave the recording out")
+            raise HarError(f"{options.truth} speaks of no {path.name}; fix its column bag, or leave the recording out")
         written += cut(path, own, options.output, least=options.least, background=options.background)
     counts = Counter(path.relative_to(options.output).parts[0] for path in written)
     for label, count in sorted(counts.items()):

@@ -94,5 +94,5 @@ class _ToConsole(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See logging.Handler."""
+        """Print the message."""
         say(self._console, record.getMessage())

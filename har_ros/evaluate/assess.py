@@ -53,7 +53,7 @@ class Truth:
         if others := sorted({segment.bag for segment in self.segments} - known):
             if not names:
                 raise ConfigurationError(
-                    f"the truth speaks of {others[0]} and not of {jobs[0].name}; mend or remove its column bag"
+                    f"the truth speaks of {others[0]} and not of {jobs[0].name}; fix or remove its column bag"
                 )
             logger.warning("the truth speaks of %d recordings that are not given, such as %s", len(others), others[0])
         for bag in self._bags(jobs):

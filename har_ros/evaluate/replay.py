@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from har_ros.errors import HarError, ImageError, ModelError, told
+from har_ros.errors import HarError, ImageError, ModelError, error_text
 from har_ros.frames.compressed import AnyImage
 from har_ros.frames.sampling import StreamSettings
 from har_ros.pipeline.recognizer import Recognizer, Result
@@ -152,7 +152,7 @@ class Replay:
                     self._ready.setdefault(camera, recorded.arrival)
             except Exception as error:  # as in the node
                 camera.counts.frames_broken += 1
-                camera.counts.last_error = told(error)
+                camera.counts.last_error = error_text(error)
             if not self._busy:
                 self._advance(None)
             self._on_image(recorded, camera)
@@ -232,7 +232,7 @@ class Replay:
         try:
             results = self._recognizer.recognize([camera.stream for camera in cameras], self._scores)
         except Exception as error:  # as in the node
-            results = [ModelError(told(error))] * len(cameras)
+            results = [ModelError(error_text(error))] * len(cameras)
         seen = []
         for camera, result in zip(cameras, results, strict=True):
             if isinstance(result, ModelError):

@@ -39,7 +39,7 @@ def load_yaml(text: str, where: str) -> Any:
                 raise ConfigurationError(f"{where} {much} at line {line}; make it simpler, or several files")
         return yaml.load(text, Loader=_LOADER)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{where} is not YAML ({one_line(error)}); mend it") from None
+        raise ConfigurationError(f"{where} is not YAML ({one_line(error)}); fix it") from None
 
 
 Check = tuple[str, Callable[..., Iterable[str]]]

@@ -64,7 +64,7 @@ def finetune(
         raise ConfigurationError(f"finetune takes a folder of clips; cut {dataset.path} first: actionnet clips")
     unknown = set(training.unmirrored) - set(labels_of(dataset.materials))
     if unknown:
-        raise ConfigurationError(f"there is no class {min(unknown)!r}; mend --unmirrored")
+        raise ConfigurationError(f"there is no class {min(unknown)!r}; fix --unmirrored")
     with Embedder(find_model(settings.model), backend, settings.frames, settings.mirror) as embedder:
         lesson = learn_from(embedder, dataset, settings, console)
     most = heads.FOLDS if cross_validate else heads.INNER_FOLDS  # a fifth is held out of one training

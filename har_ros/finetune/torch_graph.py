@@ -86,7 +86,7 @@ def _spatial(given: Sequence[int] | None, axes: int, default: int = 1) -> list[i
 def _padded(x: Tensor, attributes: Attributes, value: float) -> Tensor:
     """Pad as ONNX has it: begins, then ends. Raises ModelError for pads that are not written out."""
     if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
-        raise ModelError("finetune needs pads that are written out (auto_pad NOTSET); export the network anew")
+        raise ModelError("finetune needs pads that are written out (auto_pad NOTSET); export the network again")
     axes = x.ndim - 2
     pads = _spatial(attributes.get("pads"), 2 * axes, 0)
     if not any(pads):

@@ -86,13 +86,13 @@ class Finetuning(lightning.LightningModule):
         self.losses: list[float] = []
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        """See LightningModule."""
+        """Return the loss of one batch."""
         loss = self._loss(batch, "train")
         self.losses.append(float(loss.detach()))
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        """See LightningModule."""
+        """Log loss and accuracy of held-out clips."""
         self._loss(batch, "held out")
 
     def _loss(self, batch: tuple[Tensor, Tensor], stage: str) -> Tensor:
@@ -110,15 +110,18 @@ class Finetuning(lightning.LightningModule):
         return loss
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See LightningModule."""
+        """Keep the losses with the weights."""
         checkpoint["losses"] = self.losses
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See LightningModule."""
+        """Take up the losses of an interrupted training."""
         self.losses = list(checkpoint["losses"])
 
     def configure_optimizers(self) -> Any:
-        """See LightningModule. The last layer begins where `teach` ends, so it learns as slowly as the others."""
+        """Return AdamW with a one-cycle schedule.
+
+        The last layer begins where `teach` ends, so it learns as slowly as the others.
+        """
         taught = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(taught, lr=self._settings.rate, weight_decay=self._settings.weight_decay)
         steps = int(self.trainer.estimated_stepping_batches)

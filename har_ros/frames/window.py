@@ -214,7 +214,7 @@ class FrameWindow(FrameRing):
         self._add(stamp, frame_id, places)
 
     def hold(self) -> Clip:
-        """See Window. What was lent may be lent again."""
+        """Lend the newest frames; what was lent may be lent again."""
         self._new = False
         return self._lend(self.length, newer=0)
 
@@ -236,7 +236,7 @@ class FrameSteps(FrameRing):
 
     @property
     def ready(self) -> bool:
-        """See Window: whether there is a new step."""
+        """Whether there is a new step."""
         return self._new >= self._step
 
     def commit(self, stamp: int, frame_id: str = "", places: int = 1) -> None:

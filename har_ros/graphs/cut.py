@@ -33,7 +33,7 @@ def taught_network(embedding: onnx.ModelProto, weights: NDArray[np.float32], bia
 def cut_before_the_end(model: onnx.ModelProto, tensor: str) -> onnx.ModelProto:
     """Return what leads to the tensor, averaged over all axes behind the second. Raises ModelError."""
     if not any(tensor in node.output for node in model.graph.node):
-        raise ModelError(f"the network has no tensor {tensor!r}; mend network.embedding in its card")
+        raise ModelError(f"the network has no tensor {tensor!r}; fix network.embedding in its card")
     inferred = onnx.shape_inference.infer_shapes(model)
     shape = _shape(inferred.graph, tensor)
     try:

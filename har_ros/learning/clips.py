@@ -122,7 +122,7 @@ def _spans(recording: Recording) -> tuple[dict[str, tuple[int, int]], float]:
         spans[camera] = min(start, image.stamp), max(end, image.stamp)
         counts[camera] = counts.get(camera, 0) + 1
     if not spans:
-        raise ConfigurationError(f"{recording.path} has no image that can be read; remove it or mend it")
+        raise ConfigurationError(f"{recording.path} has no image that can be read; remove it or fix it")
     for camera, (start, end) in spans.items():
         if (seconds := (end - start) / SECOND) > JUMPS * recording.duration + 1:
             raise ConfigurationError(

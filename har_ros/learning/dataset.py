@@ -166,9 +166,9 @@ def _matched(pattern: str, name: str) -> str:
     try:
         match = re.search(pattern, name)
     except re.error as error:
-        raise ConfigurationError(f"group pattern {pattern!r} is no regular expression ({error}); mend it") from None
+        raise ConfigurationError(f"group pattern {pattern!r} is no regular expression ({error}); fix it") from None
     if match is None:
-        raise ConfigurationError(f"the group pattern {pattern!r} does not match {name}; mend it")
+        raise ConfigurationError(f"the group pattern {pattern!r} does not match {name}; fix it")
     return str(match.group(1 if match.re.groups else 0) or "")
 
 

@@ -93,7 +93,7 @@ def gather(materials: Iterable[Material], windows: Mapping[Path, Sequence[Window
         if label not in names | {NONE}:
             raise ConfigurationError(
                 f"no window shows {label!r}: its clips cannot be read, or its segments lie outside of their recordings "
-                "or within others; mend or remove them"
+                "or within others; fix or remove them"
             )
     labels = tuple(sorted(names - {NONE}) + [NONE] * (NONE in names))
     samples = _samples(found, labels, windows)

@@ -43,7 +43,7 @@ def windows(
         first = image.stamp if first is None else min(first, image.stamp)
         cameras[name].take(image)
     if first is None:
-        raise ConfigurationError(f"{recording.path} has no image that can be read; remove it or mend it")
+        raise ConfigurationError(f"{recording.path} has no image that can be read; remove it or fix it")
     for name, camera in cameras.items():
         camera.fill_up(recording, name)
     return first, {name: camera.found for name, camera in cameras.items()}

@@ -134,7 +134,7 @@ def _wrong_networks(kind: str, *networks: NetworkFile | None) -> Iterator[str]:
     for name, network in zip(("network", "encoder", "decoder"), networks, strict=True):
         given, wanted = network is not None, (name == "network") == (kind == "clip")
         if given != wanted:
-            yield f"{name} is {'needed in' if wanted else 'not for'} a card of kind {kind}; mend one of them"
+            yield f"{name} is {'needed in' if wanted else 'not for'} a card of kind {kind}; correct one of them"
 
 
 def _wrong_continual(kind: str, continual: bool) -> Iterator[str]:

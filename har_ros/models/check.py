@@ -27,7 +27,7 @@ def prepared_networks(model: Model, frames: int = 0, in_steps: bool = False) -> 
     """
     networks, wrong = examine(model, frames)
     if wrong:
-        raise ModelError(f"{model.card.name}: {'; '.join(wrong)}; mend the card or its files")
+        raise ModelError(f"{model.card.name}: {'; '.join(wrong)}; fix the card or its files")
     return (_stepwise(networks[0], model.card),) if in_steps else networks
 
 

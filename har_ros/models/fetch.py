@@ -95,7 +95,7 @@ def download(url: str, part: Path, progress: Progress, limit: int = LIMIT) -> No
                     progress(part.stem, have, total)
                     if have > limit:
                         part.unlink()  # it is not gone on with
-                        raise ModelError(f"{url} sends more than the {limit} bytes expected; mend the card")
+                        raise ModelError(f"{url} sends more than the {limit} bytes expected; fix the card")
     except (URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise ModelError(
@@ -135,7 +135,7 @@ def extract(archive: Path, member: str, target: Path, limit: int) -> None:
             found = [name for name in names if f"/{name}".endswith(f"/{member}")]
             if len(found) != 1:
                 raise ModelError(
-                    f"{archive.name} holds {len(found)} files {member}, where one is expected; mend the card"
+                    f"{archive.name} holds {len(found)} files {member}, where one is expected; fix the card"
                 )
             with opened(found[0]) as source, target.open("wb") as file:
                 _copy(source, file, limit, member)
@@ -213,5 +213,5 @@ def _verify(path: Path, file: SourceFile, url: str) -> None:
         if (actual := digest(path, algorithm)) != expected:
             raise ModelError(
                 f"{file.name} from {url} has the checksum {actual[:12]}…, {expected[:12]}… expected; "
-                "it was not kept, fetch it again or mend the card"
+                "it was not kept, fetch it again or fix the card"
             )

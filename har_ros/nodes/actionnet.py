@@ -13,7 +13,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 
-from har_ros.errors import ConfigurationError, ModelError, told
+from har_ros.errors import ConfigurationError, ModelError, error_text
 from har_ros.frames.sampling import StreamSettings
 from har_ros.nodes import diagnostics
 from har_ros.nodes.camera import Camera
@@ -138,7 +138,9 @@ class ActionNet(ManagedProgram):
         try:
             recognizer.close()
         except Exception as error:
-            self.get_logger().error(f"the network cannot be freed ({told(error)}); restart the node if memory is short")
+            self.get_logger().error(
+                f"the network cannot be freed ({error_text(error)}); restart the node if memory is short"
+            )
         finally:
             self._network_lock.release()
 

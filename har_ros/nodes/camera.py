@@ -8,7 +8,7 @@ import time
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
-from har_ros.errors import told
+from har_ros.errors import error_text
 from har_ros.frames.compressed import AnyImage
 from har_ros.nodes.images import ImageSubscription
 from har_ros.nodes.overlay import Overlay
@@ -61,7 +61,7 @@ class Camera:
             if not self._node.context.ok():
                 return
             self.frames_broken += 1
-            self.image_error = f"{self.frames_broken} broken images so far, the last: {told(error)}"
+            self.image_error = f"{self.frames_broken} broken images so far, the last: {error_text(error)}"
             self._warn(self.image_error)
 
     def _stamped(self, image: AnyImage) -> AnyImage:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from har_ros.errors import HarError, ModelError, told
+from har_ros.errors import HarError, ModelError, error_text
 from har_ros.nodes.run import Program
 
 
@@ -89,4 +89,4 @@ def _as_har_error() -> Iterator[None]:
     except HarError:
         raise
     except Exception as error:
-        raise ModelError(told(error)) from error
+        raise ModelError(error_text(error)) from error

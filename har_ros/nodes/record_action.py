@@ -15,7 +15,7 @@ from rclpy.time import Time
 from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import CompressedImage, Image
 
-from har_ros.errors import told
+from har_ros.errors import error_text
 from har_ros.learning.takes import Pace, Take, check_names, verdict
 from har_ros.nodes.camera import LOG_PERIOD
 from har_ros.nodes.images import ImageSubscription
@@ -72,7 +72,7 @@ class RecordAction(Program):
             if self._take is not None:
                 self._take.push(camera, image, self._paces[camera].rate)
         except Exception as error:  # the node outlives whatever an image provokes
-            self._logger.warning(f"{camera}: {told(error)}", throttle_duration_sec=LOG_PERIOD)
+            self._logger.warning(f"{camera}: {error_text(error)}", throttle_duration_sec=LOG_PERIOD)
             return
         if camera in self._silent:
             self._silent.remove(camera)

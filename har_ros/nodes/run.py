@@ -16,7 +16,7 @@ from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.utilities import ok, try_shutdown
 
-from har_ros.errors import HarError, told
+from har_ros.errors import HarError, error_text
 from har_ros.nodes import middleware, signals
 from har_ros.nodes.core_log import core_log_to
 
@@ -85,5 +85,5 @@ def _stop(node: Program) -> None:
     try:
         node.stop()
     except Exception as error:  # it ends all the same
-        node.get_logger().error(f"the node did not stop in order: {told(error)}")
+        node.get_logger().error(f"the node did not stop in order: {error_text(error)}")
     node.destroy_node()

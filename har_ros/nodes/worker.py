@@ -7,7 +7,7 @@ from threading import Lock, Thread
 
 from rclpy.clock import Clock
 
-from har_ros.errors import ModelError, told
+from har_ros.errors import ModelError, error_text
 from har_ros.msg import ActionWindow
 from har_ros.nodes import conversions
 from har_ros.nodes.camera import Camera
@@ -106,5 +106,5 @@ class Worker:
 
     def _fail(self, camera: Camera, error: Exception) -> None:
         if not self._stopped:
-            self.last_error = told(error)
+            self.last_error = error_text(error)
             camera.fail(self.last_error)

@@ -90,7 +90,7 @@ class Recognizer:
         if answer.probabilities.shape != (len(self.labels),):
             raise ModelError(
                 f"{self.card.name} gives {answer.probabilities.size} numbers for {len(self.labels)} labels; "
-                "mend its card, or give a file with the right labels"
+                "fix its card, or give a file with the right labels"
             )
         Scores(self.labels).predict(answer.probabilities, clip, ScoreSettings())  # finite?
         if not ((answer.probabilities >= -0.01) & (answer.probabilities <= 1.01)).all():

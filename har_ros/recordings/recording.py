@@ -97,7 +97,7 @@ def content(path: Path, suffixes: Sequence[str] = ()) -> list[Path]:
     suffixes = suffixes or (*STORAGE, ".zstd", *PICTURES)
     found = sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes)
     if others := [file for file in found if not file.is_file()]:
-        raise BagError(f"{others[0]} is no file (a folder, a pipe or a broken link); mend it or remove it")
+        raise BagError(f"{others[0]} is no file (a folder, a pipe or a broken link); fix it or remove it")
     return found
 
 

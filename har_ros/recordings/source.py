@@ -188,7 +188,7 @@ def _pictures(paths: list[Path]) -> Iterator[NDArray[np.uint8]]:
         check_name(path.name)
         picture = cv2.imread(str(path))
         if picture is None:
-            raise VideoError(f"{path} is no picture that can be read; remove or mend it")
+            raise VideoError(f"{path} is no picture that can be read; remove or fix it")
         yield np.asarray(picture, np.uint8)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from har_ros.errors import HarError, told
+from har_ros.errors import HarError, error_text
 from har_ros.files.results_folder import METRICS
 
 TEMPLATES = Path(__file__).parent
@@ -26,7 +26,7 @@ def drawing(path: Path) -> Iterator[None]:
         yield
     except Exception as error:  # matplotlib's and Jinja's: a report must not cost the figures
         path.unlink(missing_ok=True)
-        raise HarError(f"{path.name} cannot be drawn ({told(error)}); the figures are in {METRICS}") from error
+        raise HarError(f"{path.name} cannot be drawn ({error_text(error)}); the figures are in {METRICS}") from error
 
 
 def environment(*folders: Path) -> Environment:

@@ -121,7 +121,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
             row = {names[k]: v for k, v in record.items() if names.get(k) in _COLUMNS and v is not None}
             yield where, {k: _number(v, where) if k in ("start", "end") else v for k, v in row.items()}
     except csv.Error as error:
-        raise ConfigurationError(f"{path} is no CSV ({one_line(error)}); mend it") from None
+        raise ConfigurationError(f"{path} is no CSV ({one_line(error)}); fix it") from None
 
 
 _COLUMNS = tuple(_Row.__dataclass_fields__)
@@ -228,7 +228,7 @@ def meant(name: str, labels: Sequence[str], label_map: Mapping[str, object]) -> 
     for output in outputs:
         if output not in labels:
             similar = ", ".join(map(repr, difflib.get_close_matches(str(output), labels, 3) or labels[:3]))
-            remedy = "map it to a class, or to none" if name not in label_map else "mend the label map"
+            remedy = "map it to a class, or to none" if name not in label_map else "fix the label map"
             raise ConfigurationError(
                 f"truth name {name!r}: {shown(output)} is no class of the network; {remedy} (similar: {similar})"
             )

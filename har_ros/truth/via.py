@@ -51,7 +51,7 @@ def csv_rows(path: Path, text: str) -> list[tuple[str, Row]]:
                 times = [float(record["temporal_segment_start"]), float(record["temporal_segment_end"])]
             rows += _row(where, files, times, values, attributes)
         except (KeyError, TypeError, ValueError, AttributeError, StopIteration, csv.Error) as error:
-            raise ConfigurationError(f"{where} is no annotation of VIA ({error!r}); export it anew") from None
+            raise ConfigurationError(f"{where} is no annotation of VIA ({error!r}); export it again") from None
     return rows
 
 
@@ -65,7 +65,7 @@ def json_rows(path: Path, text: str) -> list[tuple[str, Row]]:
             named = [file.get("fname") or file["src"] for file in files]
             rows += _row(f"{path}: {name}", named, entry["z"], entry["av"], project["attribute"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigurationError(f"{path} is no project of VIA 3 ({error!r}); save it anew") from None
+        raise ConfigurationError(f"{path} is no project of VIA 3 ({error!r}); save it again") from None
     return rows
 
 
@@ -95,4 +95,4 @@ def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise ConfigurationError(f"{where} is no JSON ({shown(text)}); export it anew") from None
+        raise ConfigurationError(f"{where} is no JSON ({shown(text)}); export it again") from None

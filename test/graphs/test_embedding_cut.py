@@ -67,8 +67,8 @@ def test_a_taught_network_is_the_embedding_with_another_last_layer(model):
 @pytest.mark.parametrize(
     ("tensor", "reason"),
     [
-        ("frames", "has no tensor 'frames'; mend network.embedding in its card"),
-        ("nothing", "has no tensor 'nothing'; mend network.embedding in its card"),
+        ("frames", "has no tensor 'frames'; fix network.embedding in its card"),
+        ("nothing", "has no tensor 'nothing'; fix network.embedding in its card"),
         ("sizes", "the tensor 'sizes' is 4, where float32 N×D or N×D×… is needed; name another one"),
     ],
 )

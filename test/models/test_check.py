@@ -44,7 +44,7 @@ def test_all_disagreements_are_found_at_once(network):
         "network's input has H = 8 (?×4×8×8×3 float32), 9 expected",
     ]
     with pytest.raises(
-        ModelError, match=r"^small: network has no output.*; .*16 expected; .*9 expected; mend the card or its files$"
+        ModelError, match=r"^small: network has no output.*; .*16 expected; .*9 expected; fix the card or its files$"
     ):
         prepared_networks(find_model(str(card)))
 

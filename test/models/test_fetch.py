@@ -278,6 +278,6 @@ def test_another_users_folder_is_neither_read_nor_written(server, model):
 
 def test_a_server_that_sends_more_than_the_card_says_is_cut_off(server, model):
     server.files = {"a.onnx": bytes(4 << 20)}
-    with pytest.raises(ModelError, match="sends more than the 1000 bytes expected; mend the card"):
+    with pytest.raises(ModelError, match="sends more than the 1000 bytes expected; fix the card"):
         fetch(model(SourceFile("a.onnx", server.url("a.onnx"), size=1000)), quiet)
     assert left(model()) == []

@@ -69,7 +69,7 @@ def test_a_network_that_is_not_there_is_reported(brightness_card):
     model = find_model(str(brightness_card))
     assert network_path(model) == brightness_card.with_name("brightness.onnx")
     card = replace(model.card, network=NetworkFile("nowhere.onnx"))
-    with pytest.raises(ModelError, match=r"nowhere.onnx of brightness is not there; mend its card, or add the file"):
+    with pytest.raises(ModelError, match=r"nowhere.onnx of brightness is not there; fix its card, or add the file"):
         network_path(Model(card, model.folder))
 
 

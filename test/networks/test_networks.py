@@ -29,7 +29,7 @@ def pair(tmp_path_factory, request):
 
 
 def expected(window, encoder, decoder):
-    """Encode the whole window anew, in numpy."""
+    """Encode the whole window again, in numpy."""
     embeddings = window[..., ::-1].transpose(0, 3, 1, 2).reshape(len(window), -1) / 255 @ encoder
     logits = embeddings.reshape(-1) @ decoder
     return np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
@@ -44,7 +44,7 @@ def scores(result):
     return {h.label: h.score for h in result.prediction.hypotheses}
 
 
-def test_every_step_answers_as_the_window_encoded_anew(pair):
+def test_every_step_answers_as_the_window_encoded_again(pair):
     recognizer, *weights = pair
     stream = recognizer.stream()
     results = [push(recognizer, stream, i) for i in range(len(FRAMES))]

@@ -233,7 +233,7 @@ def test_a_card_with_too_few_labels_is_refused(brightness_card):
     """The network does not say how many classes it has; its first answer does."""
     few = brightness_card.with_name("few.txt")
     few.write_text("one\ntwo\n")
-    with pytest.raises(ModelError, match="brightness gives 4 numbers for 2 labels; mend its card, or give"):
+    with pytest.raises(ModelError, match="brightness gives 4 numbers for 2 labels; fix its card, or give"):
         Recognizer.open(str(brightness_card), F32, labels=str(few))
 
 

@@ -122,7 +122,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, whole, put):
     if not whole:
         (path / "metadata.yaml").unlink()
     put(path / "part.mcap")
-    with pytest.raises(BagError, match=r"part\.mcap is no file \(a folder, a pipe or a broken link\); mend it"):
+    with pytest.raises(BagError, match=r"part\.mcap is no file \(a folder, a pipe or a broken link\); fix it"):
         open_recording(path)
 
 

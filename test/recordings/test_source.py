@@ -135,7 +135,7 @@ def test_a_broken_picture_gives_the_frames_before_and_the_reason(tmp_path):
     folder = write_pictures(tmp_path / "frames", ["1.png", "2.png"])
     (tmp_path / "frames" / "3.png").write_bytes(b"x")
     count, reason = good_frames(open_source(folder))
-    assert (count, reason) == (2, f"{folder}/3.png is no picture that can be read; remove or mend it")
+    assert (count, reason) == (2, f"{folder}/3.png is no picture that can be read; remove or fix it")
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(29.97, 29.97), (0, 25), (float("nan"), 25), (90000, 25)])
