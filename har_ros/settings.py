@@ -19,11 +19,13 @@ ROS_OWN = ("use_sim_time", "qos_overrides", "start_type_description_service")
 """What the names of parameters begin with that rclpy declares for every node."""
 CARDS = Path(__file__).parent / "models" / "cards"
 """The folder with the model cards that come with har_ros."""
+POSE_CARDS = CARDS / "pose"
+"""The folder with the cards of pose networks that come with har_ros."""
 
 
-def card_names() -> list[str]:
+def card_names(folder: Path = CARDS) -> list[str]:
     """Return the names of the cards that come with har_ros."""
-    return sorted(path.stem for path in CARDS.glob("*.yaml"))
+    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 @dataclass(frozen=True)

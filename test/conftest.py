@@ -10,6 +10,9 @@ from hypothesis import settings
 from small_networks import brightness
 
 from har_ros.commands.main import main as actionnet
+from har_ros.errors import ModelError
+from har_ros.models.fetch import fetch
+from har_ros.models.locate import find_pose_model
 from har_ros.recordings.bag import CLASSIFICATION
 
 SHARED_DATA = Path(os.environ.get("HAR_ROS_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -27,6 +30,17 @@ def shared_data():
     if not SHARED_DATA.is_dir():
         pytest.skip(f"{SHARED_DATA} is not there; set HAR_ROS_DATA to the folder with cricket.gif")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def movenet():
+    """The name of the pose network, which is downloaded the first time."""
+    model = find_pose_model("movenet-multipose")
+    try:
+        fetch(model, lambda name, have, total: None)
+    except ModelError as error:
+        pytest.skip(f"the pose network cannot be had ({error}); run: actionnet models fetch movenet-multipose")
+    return model.card.name
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,13 @@ from rich.table import Column, Table
 from har_ros.commands.shared.options import BACKEND, NETWORK, add_parameters, at_least, values_of
 from har_ros.errors import HarError
 from har_ros.files.console import PLAIN, cell
-from har_ros.models.card import ModelCard
+from har_ros.models.card import Card, ModelCard, PoseCard
 from har_ros.models.check import examine, prepared_networks
 from har_ros.models.fetch import fetch
-from har_ros.models.locate import Model, find_model
-from har_ros.pipeline.parameters import open_recognizer
-from har_ros.settings import card_names
+from har_ros.models.locate import Model, find_any, find_model, find_pose_model
+from har_ros.persons.estimator import PoseEstimator
+from har_ros.pipeline.parameters import backend_settings, open_recognizer
+from har_ros.settings import POSE_CARDS, card_names
 
 MODEL = "a card's name, or the path of a card, of its folder, or of a network file"
 
@@ -37,7 +38,7 @@ def run(arguments: list[str]) -> int:
     streaming.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (what the card says)")
     options = parser.parse_args(arguments)
     if options.command == "fetch":
-        return _fetch([find_model(name) for name in options.names])
+        return _fetch([find_any(name) for name in options.names])
     if options.command == "check":
         return _check(options)
     if options.command == "continual":
@@ -49,23 +50,28 @@ def _list() -> int:
     name, shape = Column("name", no_wrap=True), Column("input", no_wrap=True)
     table = Table(name, "classes", shape, "present", "licence", box=None)
     for model in map(find_model, card_names()):
-        present = "no" if model.missing() else "yes"
         spec, frames = model.card.input, model.card.window.frames
-        table.add_row(
-            model.card.name, _classes(model), f"{frames}×{spec.height}×{spec.width}", present, model.card.licence
-        )
+        size = f"{frames}×{spec.height}×{spec.width}"
+        table.add_row(model.card.name, _classes(model), size, _present(model), model.card.licence)
+    for pose in map(find_pose_model, card_names(POSE_CARDS)):
+        spec = pose.card.input
+        table.add_row(pose.card.name, "people", f"{spec.height}×{spec.width}", _present(pose), pose.card.licence)
     Console().print(table)
     return 0
 
 
-def _classes(model: Model) -> str:
+def _present(model: Model[Card]) -> str:
+    return "no" if model.missing() else "yes"
+
+
+def _classes(model: Model[ModelCard]) -> str:
     try:
         return str(len(model.labels()))
     except HarError:  # its label file is not there yet
         return "?"
 
 
-def _fetch(models: list[Model]) -> int:
+def _fetch(models: list[Model[Card]]) -> int:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     for model in models:
@@ -95,6 +101,8 @@ class _Bars:
 
 def _check(options: argparse.Namespace) -> int:
     console = Console(soft_wrap=True, highlight=False)
+    if isinstance(find_any(options.model).card, PoseCard):
+        return _check_pose(options, console)
     model = find_model(options.model, options.labels, options.input_blob, options.output_blob)
     networks, wrong = examine(model)
     for text in wrong:
@@ -111,7 +119,18 @@ def _check(options: argparse.Namespace) -> int:
     return 0
 
 
-def _continual(model: Model, frames: int) -> int:
+def _check_pose(options: argparse.Namespace, console: Console) -> int:
+    with PoseEstimator.open(options.model, backend_settings(values_of(options, max_batch=1))) as estimator:
+        height, width, _ = estimator.shape
+        console.print(
+            f"{estimator.card.name} is as its card says: images of {height}×{width} in, people out; "
+            f"tried with {estimator.backend.name}",
+            markup=False,
+        )
+    return 0
+
+
+def _continual(model: Model[ModelCard], frames: int) -> int:
     card = model.card
     twin = prepared_networks(model, frames, in_steps=True)[0].twin
     assert twin is not None

@@ -23,6 +23,7 @@ from har_ros.graphs.cut import EMBEDDING, cut_before_the_end
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.learning.windows import windows
+from har_ros.models.card import ModelCard
 from har_ros.models.check import prepared_networks
 from har_ros.models.locate import Model
 from har_ros.networks.clip import ClipNetwork
@@ -58,7 +59,7 @@ class Windows:
 class Embedder:
     """A network without its last layer, ready to run; close it with `with`."""
 
-    def __init__(self, model: Model, backend: BackendSettings, frames: int = 0, mirror: bool = True) -> None:
+    def __init__(self, model: Model[ModelCard], backend: BackendSettings, frames: int = 0, mirror: bool = True) -> None:
         """frames: of a window, 0 as the card says. mirror: look at mirror images, too. Raises HarError."""
         self.card = model.card
         self.mirror = mirror
@@ -138,7 +139,7 @@ def embed(embedder: Embedder, paths: Iterable[Path]) -> Iterator[tuple[Path, lis
 VERSION = 1  # of the cut; part of the cached file's name
 
 
-def embedding_network(model: Model, frames: int = 0) -> PreparedNetwork:
+def embedding_network(model: Model[ModelCard], frames: int = 0) -> PreparedNetwork:
     """Return the network that gives a window's embedding, N×D, in place of classes. Raises HarError.
 
     frames: of a window, 0 as the card says.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import yaml
 
@@ -58,9 +58,43 @@ class SourceFile:
     package: Package | None = None
 
 
+class Card(Protocol):
+    """What all cards have: a name, and the files that `actionnet models fetch` downloads."""
+
+    @property
+    def name(self) -> str:
+        """The card's name."""
+
+    @property
+    def licence(self) -> str:
+        """Under what the files may be used."""
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """The files that can be downloaded."""
+
+
+@dataclass(frozen=True)
+class PoseCard:
+    """All that har_ros knows of a network that finds people and their joints in an image.
+
+    input: height and width are what it takes unless `pose_size` says otherwise; images keep their proportions.
+    decode: how people are read from its output, see persons.decode.
+    """
+
+    name: str
+    kind: Literal["pose"]
+    description: str
+    licence: str
+    input: InputSpec
+    decode: Literal["movenet", "yolo-pose"]
+    network: NetworkFile
+    files: tuple[SourceFile, ...] = ()
+
+
 @dataclass(frozen=True)
 class ModelCard:
-    """All that har_ros knows of a network.
+    """All that har_ros knows of a network for actions.
 
     kind: "clip", one `network` that takes a window of frames; or "encoder-decoder": the `encoder` takes a frame,
     the `decoder` a window of what the encoder made of them (N×T×D).
@@ -106,7 +140,23 @@ class ModelCard:
 
 def load_card(path: Path) -> ModelCard:
     """Read and check a card. Raises ConfigurationError, which names the file and every field that is wrong."""
-    return build(ModelCard, load_yaml(read_text(path), str(path)), str(path), _CHECKS)
+    content = load_yaml(read_text(path), str(path))
+    if is_pose(content):
+        raise ConfigurationError(f"{path} is of kind pose, which knows no actions; give it as pose_model")
+    return build(ModelCard, content, str(path), _CHECKS)
+
+
+def load_pose_card(path: Path) -> PoseCard:
+    """Read and check a pose network's card. Raises ConfigurationError, as load_card does."""
+    content = load_yaml(read_text(path), str(path))
+    if not is_pose(content) and isinstance(content, dict) and "kind" in content:
+        raise ConfigurationError(f"{path} is not of kind pose; give a pose network's card as pose_model")
+    return build(PoseCard, content, str(path), _CHECKS)
+
+
+def is_pose(content: Any) -> bool:
+    """Say whether what a card's file holds is of kind pose."""
+    return isinstance(content, dict) and content.get("kind") == "pose"
 
 
 def card_text(card: ModelCard) -> str:
@@ -171,16 +221,26 @@ def _divide(numbers: Iterable[float]) -> bool:
     return all(number >= 1 / LARGEST for number in numbers)
 
 
+def _is_pose_size(spec: InputSpec) -> bool:
+    return spec.height % 32 == 0 and spec.width % 32 == 0
+
+
+_NAME_REMEDY = "use letters, digits, '.', '_' and '-' only"
 _NAME = re.compile(r"(?!\.+$)[\w.-]+")
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}")
 _SIZE = "give a number from 1 to 4096"
 _CHECKS: Checks = {
     ModelCard: [
-        rule("name", _NAME.fullmatch, "use letters, digits, '.', '_' and '-' only"),
+        rule("name", _NAME.fullmatch, _NAME_REMEDY),
         ("labels", _wrong_labels),
         ("kind network encoder decoder", _wrong_networks),
         ("kind continual", _wrong_continual),
         ("kind input", _wrong_layout),
+    ],
+    PoseCard: [
+        rule("name", _NAME.fullmatch, _NAME_REMEDY),
+        rule("input", lambda spec: "T" not in spec.layout, "give a layout without T"),
+        rule("input", _is_pose_size, "give height and width in multiples of 32"),
     ],
     SourceFile: [
         rule(

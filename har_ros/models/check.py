@@ -9,10 +9,11 @@ from pathlib import Path
 
 from har_ros.errors import ModelError
 from har_ros.frames.spec import InputSpec
+from har_ros.graphs.movenet import HEADS
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.prepare import Output, PreparedNetwork
 from har_ros.graphs.twin import continual
-from har_ros.models.card import ModelCard, NetworkFile
+from har_ros.models.card import Card, ModelCard, NetworkFile, PoseCard
 from har_ros.models.locate import Model
 from har_ros.models.signature import COLOURS, Tensor, read_signature
 
@@ -20,7 +21,7 @@ NOTHING = Tensor((), "")
 FLOATS = ("float32", "float16")
 
 
-def prepared_networks(model: Model, frames: int = 0, in_steps: bool = False) -> tuple[PreparedNetwork, ...]:
+def prepared_networks(model: Model[ModelCard], frames: int = 0, in_steps: bool = False) -> tuple[PreparedNetwork, ...]:
     """Return the card's networks for windows of `frames` (0: as the card says). Raises HarError with what is wrong.
 
     in_steps: as the continual network that takes each frame once.
@@ -55,7 +56,36 @@ def _stepwise(network: PreparedNetwork, card: ModelCard) -> PreparedNetwork:
     )
 
 
-def examine(model: Model, frames: int = 0) -> tuple[tuple[PreparedNetwork, ...], list[str]]:
+def prepared_pose(model: Model[PoseCard], size: int = 0) -> PreparedNetwork:
+    """Return a pose network for images of size×size (0: as the card says). Raises HarError with what is wrong.
+
+    A network that takes one size only is used with that.
+    """
+    card = model.card
+    network, wrong = _read(model, "network", card.network)
+    spec = replace(card.input, height=size or card.input.height, width=size or card.input.width)
+    sizes = dict(zip(spec.layout, network.input.shape, strict=False))
+    spec = replace(spec, height=sizes.get("H") or spec.height, width=sizes.get("W") or spec.width)
+    wrong += [*_wrong_frames(network, spec, 1), *_wrong_people(network, card.decode)]
+    if wrong:
+        raise ModelError(f"{card.name}: {'; '.join(wrong)}; fix the card or its files")
+    return _takes_frames(network, spec, 1, "embedding")
+
+
+PEOPLE = {"movenet": (None, sum(HEADS.values()), None, None), "yolo-pose": (None, 56, None)}
+"""A pose card's `decode` → the shape of the output that it reads."""
+
+
+def _wrong_people(network: _Network, decode: str) -> Iterator[str]:
+    """Compare a pose network's output with what is decoded."""
+    expected, given = Tensor(PEOPLE[decode], network.output.type), network.output
+    if given is NOTHING:
+        return
+    if len(given.shape) != len(expected.shape) or given.shape[1] not in (None, expected.shape[1]):
+        yield f"{network.role}'s output is {given}, where {decode} reads {expected}; check decode"
+
+
+def examine(model: Model[ModelCard], frames: int = 0) -> tuple[tuple[PreparedNetwork, ...], list[str]]:
     """Return the card's networks, and every disagreement between the card and its files; the networks work if none.
 
     Raises HarError when a file is missing or is no network.
@@ -93,7 +123,7 @@ class _Network:
     output: Tensor
 
 
-def _read(model: Model, role: str, network: NetworkFile) -> tuple[_Network, list[str]]:
+def _read(model: Model[Card], role: str, network: NetworkFile) -> tuple[_Network, list[str]]:
     """Read a file and choose its tensors; also return what hinders that. Raises HarError."""
     path = model.network_path(network)
     signature = read_signature(path)

@@ -19,7 +19,7 @@ from urllib.error import HTTPError, URLError
 
 from har_ros.errors import ModelError, one_line
 from har_ros.files.cache import cache_folder, digest, locked, own_folder
-from har_ros.models.card import SourceFile
+from har_ros.models.card import Card, SourceFile
 from har_ros.models.locate import Model
 
 TIMEOUT = 30.0
@@ -37,7 +37,7 @@ Progress = Callable[[str, int, int | None], None]
 """Called with a file's name, the bytes so far and, where known, of how many."""
 
 
-def fetch(model: Model, progress: Progress) -> list[Path]:
+def fetch(model: Model[Card], progress: Progress) -> list[Path]:
     """Bring the card's files that are missing into its downloads folder. Returns them. Raises ModelError."""
     folder = model.downloads
     try:

@@ -1,4 +1,4 @@
-"""From the parameter `model` to a card, and from a card to its files."""
+"""From the parameters `model` and `pose_model` to a card, and from a card to its files."""
 
 from __future__ import annotations
 
@@ -7,27 +7,43 @@ import importlib.util
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.files.cache import cache_folder, cached, digest, foreign
-from har_ros.models.card import ModelCard, NetworkFile, Package, SourceFile, load_card
+from har_ros.files.schema import load_yaml
+from har_ros.files.text import read_text
+from har_ros.models.card import (
+    Card,
+    ModelCard,
+    NetworkFile,
+    Package,
+    PoseCard,
+    SourceFile,
+    is_pose,
+    load_card,
+    load_pose_card,
+)
 from har_ros.models.labels import read_labels, unique_labels
 from har_ros.models.signature import SUFFIXES, card_of_a_file
-from har_ros.settings import CARDS, card_names
+from har_ros.settings import CARDS, POSE_CARDS, card_names
 
 logger = logging.getLogger(__name__)
 
 CARD = "card.yaml"
 """A folder with such a file is a model."""
-CONVERTERS = {"i3d": "har_ros.graphs.i3d"}
+CONVERTERS = {"i3d": "har_ros.graphs.i3d", "movenet": "har_ros.graphs.movenet"}
 """Name → module with `convert`, from a weights file to ONNX, and its VERSION."""
 
 
+C = TypeVar("C", bound=Card, covariant=True)
+
+
 @dataclass(frozen=True)
-class Model:
+class Model(Generic[C]):
     """A card, and the folder in which it lies."""
 
-    card: ModelCard
+    card: C
     folder: Path
 
     @property
@@ -72,7 +88,7 @@ class Model:
 
         return cached(f"{self.card.name}-{key}-v{converter.VERSION}.onnx", convert)
 
-    def labels(self) -> tuple[str, ...]:
+    def labels(self: Model[ModelCard]) -> tuple[str, ...]:
         """Return the class names, each once. Raises ConfigurationError when their file is nowhere."""
         labels = self.card.labels
         if isinstance(labels, tuple):
@@ -91,7 +107,32 @@ class Model:
         return next((file for file in self.card.files if file.name == name), None)
 
 
-def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: str = "") -> Model:
+def find_any(model: str) -> Model[Card]:
+    """Find a card of any kind by its name, its path or its folder. Raises HarError."""
+    path = Path(model).expanduser()
+    path = path / CARD if (path / CARD).is_file() else path
+    is_file = path.suffix in (".yaml", ".yml") and path.is_file()
+    if model in card_names(POSE_CARDS) or (is_file and is_pose(load_yaml(read_text(path), str(path)))):
+        return find_pose_model(model)
+    return find_model(model)
+
+
+def find_pose_model(model: str) -> Model[PoseCard]:
+    """Find a pose network's card by its name, its path or its folder. Raises HarError."""
+    path = Path(model).expanduser()
+    if (path / CARD).is_file():
+        path = path / CARD
+    if model in card_names(POSE_CARDS):
+        path = POSE_CARDS / f"{model}.yaml"
+    elif path.suffix not in (".yaml", ".yml") or not path.is_file():
+        raise ConfigurationError(
+            f"pose_model {model!r} is unknown; use one of {', '.join(card_names(POSE_CARDS))}, or the path of a pose "
+            "network's card (.yaml) or of its folder"
+        )
+    return Model(load_pose_card(path), path.parent)
+
+
+def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: str = "") -> Model[ModelCard]:
     """Find a card by its name, by its path or folder, or make one for a network file that has none.
 
     labels, input_blob, output_blob: a label file and tensor names in place of the card's, where not empty.

@@ -6,6 +6,7 @@ from typing import Any
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.frames.sampling import StreamSettings
+from har_ros.models.card import ModelCard
 from har_ros.models.locate import Model, find_model
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scores import ScoreSettings, check_allowed
@@ -35,7 +36,7 @@ def _of(dataclass: str, values: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(values[name]) if isinstance(values[name], list) else values[name] for name in names}
 
 
-def named_model(values: dict[str, Any]) -> Model:
+def named_model(values: dict[str, Any]) -> Model[ModelCard]:
     """Return the card that the parameters name. Raises HarError."""
     return find_model(*(values[name] for name in ("model", "labels", "input_blob", "output_blob")))
 

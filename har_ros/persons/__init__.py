@@ -1,0 +1,1 @@
+"""From poses to people: decoding, tracks, crops and skeletons."""

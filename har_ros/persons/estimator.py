@@ -1,0 +1,79 @@
+"""A loaded pose network: images in, people out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from har_ros.backends.backend import Backend, BackendSettings
+from har_ros.backends.load import load_backend
+from har_ros.errors import ModelError
+from har_ros.frames.compressed import AnyImage, decode_all
+from har_ros.frames.letterbox import write_letterboxed
+from har_ros.models.card import PoseCard
+from har_ros.models.check import prepared_pose
+from har_ros.models.locate import find_pose_model
+from har_ros.persons.decode import DECODERS
+from har_ros.persons.poses import Poses
+
+NOT_FINITE = "the pose network's output is not finite (NaN or infinity); try another precision or network"
+
+
+class PoseEstimator:
+    """Finds people in images. Use it from one thread at a time; close it with `with`."""
+
+    def __init__(self, card: PoseCard, backend: Backend, shape: tuple[int, ...]) -> None:
+        """shape: of the network's input, H×W×3."""
+        self.card = card
+        self.backend = backend
+        self.shape = shape
+        self._slots = np.zeros((0, *shape), np.uint8)
+
+    @classmethod
+    def open(cls, model: str, settings: BackendSettings = BackendSettings(), size: int = 0) -> PoseEstimator:
+        """Find the network, load it, and try it once. Raises HarError.
+
+        model: a pose card's name, or the path of a card or of its folder. size: of its square input in pixels, a
+        multiple of 32; 0: as the card says. A network that takes one size only is used with that.
+        """
+        found = find_pose_model(model)
+        network = prepared_pose(found, size)
+        estimator = cls(found.card, load_backend(network, settings), network.shape)
+        try:
+            [output] = estimator.backend.infer([np.zeros(network.shape, np.uint8)])
+            if not np.isfinite(output).all():
+                raise ModelError(NOT_FINITE)
+            DECODERS[found.card.decode](output, *network.shape[:2])
+        except BaseException:  # Ctrl-C, too: a backend may have threads, which go on
+            estimator.close()
+            raise
+        return estimator
+
+    def estimate(self, images: Sequence[AnyImage]) -> list[Poses | ModelError]:
+        """Return for each image who is in it, in its own pixels, or why that cannot be said.
+
+        The images run together where the backend can. Raises ImageError for an image that cannot be read, and
+        ModelError when the network fails for all.
+        """
+        if len(self._slots) < len(images):
+            self._slots = np.zeros((len(images), *self.shape), np.uint8)
+        slots = self._slots[: len(images)]
+        pairs = zip(images, slots, strict=True)
+        scales = [write_letterboxed(decode_all(image), self.card.input.resize, slot) for image, slot in pairs]
+        outputs = self.backend.infer(list(slots))
+        decode = DECODERS[self.card.decode]
+        return [
+            decode(output, *self.shape[:2]).scaled(scale) if np.isfinite(output).all() else ModelError(NOT_FINITE)
+            for output, scale in zip(outputs, scales, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Free the network."""
+        self.backend.close()
+
+    def __enter__(self) -> PoseEstimator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

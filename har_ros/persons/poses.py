@@ -1,0 +1,43 @@
+"""People as a pose network finds them in one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+JOINTS = 17
+"""Of a skeleton, in COCO's order; see skeleton.NAMES."""
+
+
+@dataclass(frozen=True)
+class Poses:
+    """N people, best first. Positions are in pixels, x right and y down.
+
+    scores: float32 N, 0…1. boxes: float32 N×4, left, top, right, bottom. keypoints: float32 N×17×3, x, y and
+    confidence 0…1.
+    """
+
+    scores: NDArray[np.float32]
+    boxes: NDArray[np.float32]
+    keypoints: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def none(cls) -> Poses:
+        """Return nobody."""
+        return cls(np.zeros(0, np.float32), np.zeros((0, 4), np.float32), np.zeros((0, JOINTS, 3), np.float32))
+
+    def select(self, chosen: NDArray[Any]) -> Poses:
+        """Return some of them: a mask, or numbers in the order that is wanted."""
+        return Poses(self.scores[chosen], self.boxes[chosen], self.keypoints[chosen])
+
+    def scaled(self, factor: float) -> Poses:
+        """Return them in an image that is so many times as large."""
+        keypoints = self.keypoints.copy()
+        keypoints[:, :, :2] *= factor
+        return Poses(self.scores, self.boxes * np.float32(factor), keypoints)

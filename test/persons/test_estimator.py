@@ -1,0 +1,152 @@
+"""MoveNet on real video, and pose networks and cards that do not fit."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from onnx import TensorProto, helper
+from small_networks import save_onnx
+
+from har_ros.backends.backend import BackendSettings
+from har_ros.errors import ConfigurationError, ModelError
+from har_ros.frames.pixels import CameraImage
+from har_ros.models.card import load_card
+from har_ros.persons.estimator import PoseEstimator
+
+F32 = BackendSettings("openvino", "f32")
+REFERENCE = json.loads((Path(__file__).parent / "movenet_reference.json").read_text())
+"""What the published graph gives for the first frame of a video in 256×256 (TensorFlow 2.21, its own decoding): a row
+for each person from a score of 0.25 on, y, x and confidence of each joint, the box, the score; 1 is 256 pixels."""
+
+
+@pytest.fixture(scope="module")
+def estimator(movenet):
+    with PoseEstimator.open(movenet, F32) as estimator:
+        yield estimator
+
+
+@pytest.mark.parametrize("video", REFERENCE)
+def test_people_are_those_of_the_published_graph(estimator, shared_data, video):
+    readable, pixels = cv2.VideoCapture(str(shared_data / video)).read()
+    assert readable
+    [poses] = estimator.estimate([CameraImage.of_array(pixels, 1)])
+    side = max(pixels.shape)
+    reference = np.array(REFERENCE[video])
+    found = poses.select(poses.scores >= 0.25)
+    assert len(found) == len(reference)
+    np.testing.assert_allclose(found.scores, reference[:, 55], atol=0.02)
+    joints = reference[:, :51].reshape(-1, 17, 3)
+    sure = joints[:, :, 2] > 0.2
+    distance = np.abs(found.keypoints[:, :, :2] - joints[:, :, 1::-1] * side).max(axis=2)
+    assert distance[sure].max() <= side / 256  # a pixel of the network's input
+    np.testing.assert_allclose(found.boxes, reference[:, [52, 51, 54, 53]] * side, atol=side / 256)
+
+
+def test_images_of_any_shape_run_together(estimator, shared_data):
+    _, pixels = cv2.VideoCapture(str(shared_data / "falls" / "s1_adl_10.mp4")).read()
+    upright = np.ascontiguousarray(pixels[:, 300:700])
+    images = [CameraImage.of_array(image, 1) for image in (pixels, upright, np.zeros((3, 500, 3), np.uint8))]
+    together = estimator.estimate(images)
+    for poses, image in zip(together, images, strict=True):
+        [alone] = estimator.estimate([image])
+        np.testing.assert_array_equal(poses.keypoints, alone.keypoints)
+    assert len(together[2]) == 0
+
+
+def test_a_larger_input_finds_people_in_the_same_place(movenet, estimator, shared_data):
+    _, pixels = cv2.VideoCapture(str(shared_data / "falls" / "s2_fall_12.mp4")).read()
+    image = CameraImage.of_array(pixels, 1)
+    with PoseEstimator.open(movenet, F32, 384) as larger:
+        [small], [large] = estimator.estimate([image]), larger.estimate([image])
+    assert larger.shape == (384, 384, 3)
+    np.testing.assert_allclose(large.boxes[0], small.boxes[0], atol=30)
+
+
+def pose_card(folder, decode, output, *, size=64, brightest=2.0):
+    """Write the card of a network that finds nobody, and gives NaN for images brighter than `brightest` (white: 1)."""
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["brightest", "mean"], ["left"]),
+        helper.make_node("Sqrt", ["left"], ["root"]),
+        helper.make_node("Mul", ["zeros", "root"], ["people"]),
+    ]
+    constants = {"zeros": np.zeros(output, np.float32), "brightest": np.float32(brightest)}
+    inputs = {"images": (TensorProto.FLOAT, [1, 3, size, size])}
+    save_onnx(folder / "pose.onnx", nodes, inputs, {"people": (TensorProto.FLOAT, output)}, constants)
+    spec = {"layout": "NCHW", "height": 64, "width": 64, "resize": {"interpolation": "linear"}}
+    card = {
+        "name": "pose",
+        "kind": "pose",
+        "description": "a test",
+        "licence": "none",
+        "input": {**spec, "colour": "rgb", "range": [0, 1]},
+        "decode": decode,
+        "network": {"file": "pose.onnx"},
+    }
+    (folder / "pose.yaml").write_text(yaml.safe_dump(card))
+    return str(folder / "pose.yaml")
+
+
+@pytest.mark.parametrize(
+    ("decode", "output", "reason"),
+    [
+        ("movenet", (1, 56, 84), "the output is 1×56×84 float32, where movenet reads ?×90×?×? float32; check decode"),
+        ("yolo-pose", (1, 90, 16, 16), "where yolo-pose reads ?×56×? float32; check decode"),
+        ("yolo-pose", (1, 57, 84), "1×57×84 float32, where yolo-pose reads"),
+    ],
+)
+def test_a_card_with_the_wrong_decoding_is_refused(tmp_path, decode, output, reason):
+    with pytest.raises(ModelError, match=reason.replace("?", r"\?").replace("the output", "network's output")):
+        PoseEstimator.open(pose_card(tmp_path, decode, output), F32)
+
+
+def test_a_network_that_gives_no_numbers_at_once_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="pose network's output is not finite"):
+        PoseEstimator.open(pose_card(tmp_path, "yolo-pose", (1, 56, 84), brightest=-1), F32)
+
+
+def test_only_the_image_whose_people_are_not_finite_suffers(tmp_path):
+    images = [CameraImage.of_array(np.full((8, 8, 3), grey, np.uint8), 1) for grey in (0, 255, 10)]
+    with PoseEstimator.open(pose_card(tmp_path, "yolo-pose", (1, 56, 84), brightest=0.5), F32) as estimator:
+        dark, white, grey = estimator.estimate(images)
+    assert isinstance(white, ModelError)
+    assert [len(dark), len(grey)] == [0, 0]
+
+
+def test_a_network_of_one_size_keeps_it(tmp_path):
+    with PoseEstimator.open(pose_card(tmp_path, "yolo-pose", (1, 56, 84)), F32, 320) as estimator:
+        assert estimator.shape == (64, 64, 3)
+
+
+def test_kinds_of_cards_do_not_pass_for_each_other(tmp_path, brightness_card):
+    card = Path(pose_card(tmp_path, "yolo-pose", (1, 56, 84)))
+    with pytest.raises(ConfigurationError, match="is of kind pose, which knows no actions; give it as pose_model"):
+        load_card(card)
+    with pytest.raises(ConfigurationError, match="is not of kind pose; give a pose network's card as pose_model"):
+        PoseEstimator.open(str(brightness_card))
+    with pytest.raises(ConfigurationError, match="pose_model 'movenet' is unknown; use one of movenet-multipose, or"):
+        PoseEstimator.open("movenet")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"decode": "openpose"}, "decode is 'openpose'; use one of movenet, yolo-pose"),
+        ({"network": None}, "network holds None"),
+        ({"labels": ["a"]}, "field 'labels' is unknown"),
+        ({"name": "a/b"}, "use letters, digits"),
+    ],
+)
+def test_a_wrong_card_is_refused(tmp_path, change, reason):
+    path = Path(pose_card(tmp_path, "yolo-pose", (1, 56, 84)))
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **change}))
+    with pytest.raises(ConfigurationError, match=reason):
+        PoseEstimator.open(str(path))
+
+
+def test_a_network_that_is_missing_says_what_brings_it(own_cache):
+    with pytest.raises(ModelError, match="is not there; run: actionnet models fetch movenet-multipose"):
+        PoseEstimator.open("movenet-multipose")
