@@ -27,11 +27,6 @@ class Poses:
     def __len__(self) -> int:
         return len(self.scores)
 
-    @classmethod
-    def none(cls) -> Poses:
-        """Return nobody."""
-        return cls(np.zeros(0, np.float32), np.zeros((0, 4), np.float32), np.zeros((0, JOINTS, 3), np.float32))
-
     def select(self, chosen: NDArray[Any]) -> Poses:
         """Return some of them: a mask, or numbers in the order that is wanted."""
         return Poses(self.scores[chosen], self.boxes[chosen], self.keypoints[chosen])

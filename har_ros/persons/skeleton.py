@@ -1,0 +1,68 @@
+"""COCO's skeleton: joints, limbs, and how alike two skeletons are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NAMES = (
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+)
+"""The joints in COCO's order; left and right are the person's."""
+LIMBS = (
+    *((5, 7), (7, 9), (6, 8), (8, 10)),  # arms
+    *((11, 13), (13, 15), (12, 14), (14, 16)),  # legs
+    *((5, 6), (5, 11), (6, 12), (11, 12)),  # trunk
+    *((0, 5), (0, 6)),  # neck
+)
+"""Pairs of joints with a line between them."""
+SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89], np.float32) / 1000
+"""How far people who annotate a joint lie apart, as a share of the person's size (COCO's keypoint evaluation)."""
+VISIBLE = 0.2
+"""Confidence of a joint that is looked at, at least."""
+
+
+def similarity(first: NDArray[Any], second: NDArray[Any], areas: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the object keypoint similarity (OKS) of N and M skeletons, N×M from 0 to 1; 0 without a common joint.
+
+    first, second: N×17×3 and M×17×3, x, y and confidence. areas: N×M square pixels of the people.
+    cocodataset.org/#keypoints-eval; here the joints count that are visible in both.
+    """
+    visible = (first[:, None, :, 2] >= VISIBLE) & (second[None, :, :, 2] >= VISIBLE)
+    distance = ((first[:, None, :, :2] - second[None, :, :, :2]) ** 2).sum(axis=3)
+    alike = np.exp(-distance / (2 * np.maximum(areas, 1)[:, :, None] * (2 * SIGMAS) ** 2)) * visible
+    counted: NDArray[np.float32] = (alike.sum(axis=2) / np.maximum(visible.sum(axis=2), 1)).astype(np.float32)
+    return counted
+
+
+def box_overlap(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the intersection over union of N and M boxes (left, top, right, bottom), N×M from 0 to 1."""
+    top_left = np.maximum(first[:, None, :2], second[None, :, :2])
+    shared = np.maximum(np.minimum(first[:, None, 2:], second[None, :, 2:]) - top_left, 0).prod(axis=2)
+    union = box_areas(first)[:, None] + box_areas(second)[None] - shared
+    found: NDArray[np.float32] = (shared / np.maximum(union, 1e-6)).astype(np.float32)
+    return found
+
+
+def box_areas(boxes: NDArray[Any]) -> NDArray[Any]:
+    """Return the areas of N boxes."""
+    areas: NDArray[Any] = np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(axis=1)
+    return areas
