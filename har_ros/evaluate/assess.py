@@ -12,7 +12,7 @@ from typing import Any
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate import results
 from har_ros.evaluate.figures import figures, per_class, sweep
-from har_ros.evaluate.judge import Judged, Track, judge
+from har_ros.evaluate.judge import Judged, judge
 from har_ros.evaluate.measured import (
     CalibrationBin,
     Confusion,
@@ -26,6 +26,7 @@ from har_ros.evaluate.measured import (
 from har_ros.evaluate.plan import Job
 from har_ros.evaluate.pool import Pool
 from har_ros.evaluate.replay import Counts
+from har_ros.evaluate.track import Track
 from har_ros.recordings.bag import Bag
 from har_ros.stats import metrics
 from har_ros.truth.labelling import COVERAGE
@@ -95,22 +96,20 @@ def assess(predictions: Path, header: dict[str, Any], segments: Sequence[Segment
     for track in tracks:
         concerned = [segment for segment in segments if segment.concerns(track.bag, track.camera)]
         judged.append(judge(track, concerned, classes, threshold, truth.coverage, cluster))
-        cluster = 1 + max([cluster, *judged[-1].cluster, *(segment.cluster for segment in judged[-1].segments)])
+        taken = [*judged[-1].windows["cluster"].tolist(), *(segment.cluster for segment in judged[-1].segments)]
+        cluster = 1 + max([cluster, *taken])
     return Assessment(header, classes, tuple(judged), _metrics(header, classes, judged, truth))
 
 
 def _tracks(predictions: Path, header: dict[str, Any], classes: Classes) -> list[Track]:
-    numbers = {label: number for number, label in enumerate(header["labels"])}
-    outputs: list[list[int]] = [[] for _ in classes.names]
-    for label, index in classes.of_output.items():
-        outputs[index].append(numbers[label])
     tracks: dict[tuple[str, str], Track] = {}
     for summary in header["recordings"]:
         firsts = [counts["first"] for counts in summary["cameras"].values() if counts["first"] is not None]
         for camera in summary["cameras"]:
-            tracks[summary["name"], camera] = Track(summary["name"], camera, min(firsts, default=0))
+            name, first = summary["name"], min(firsts, default=0)
+            tracks[name, camera] = Track(name, camera, first, classes, header["labels"])
     for window in results.read(predictions)[1]:
-        tracks[window.bag, window.camera].append(window, classes, outputs)
+        tracks[window.bag, window.camera].append(window)
     return list(tracks.values())
 
 
@@ -153,12 +152,12 @@ def _summary(
 
 def _confusion(pool: Pool, classes: Classes) -> Confusion:
     judged = pool.labelled | pool.background
-    windows = metrics.confusion(pool.truth[judged], pool.predicted[judged]).tolist()
+    windows = metrics.confusion(pool.windows["truth"][judged], pool.predicted[judged]).tolist()
     return Confusion([*classes.names, "none"], [*classes.names, "another class", "nothing"], windows)
 
 
 def _calibration(pool: Pool) -> list[CalibrationBin]:
-    bins = metrics.reliability(pool.score[pool.labelled], pool.first_is_right[pool.labelled])
+    bins = metrics.reliability(pool.windows["score"][pool.labelled], pool.first_is_right[pool.labelled])
     return [CalibrationBin(int(n), float(c), float(r)) for n, c, r in zip(*bins, strict=True)]
 
 

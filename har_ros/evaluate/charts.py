@@ -10,6 +10,7 @@ import numpy as np
 from har_ros.evaluate.assess import Assessment
 from har_ros.evaluate.judge import LABELLED, Judged
 from har_ros.evaluate.pool import Pool
+from har_ros.evaluate.track import predicted
 from har_ros.reports.drawing import OTHER_COLOUR, PALETTE, as_svg, new_axes, reliability_of
 from har_ros.stats import metrics
 from har_ros.truth.segments import Classes
@@ -34,11 +35,11 @@ def precision_recall(assessment: Assessment, colours: Sequence[str]) -> str:
     judged = pool.labelled | pool.background
     figure, axes = new_axes("recall", "precision")
     for index, (name, colour) in enumerate(zip(assessment.classes.names, colours, strict=True)):
-        relevant = pool.truth[judged, index]
+        relevant = pool.windows["truth"][judged, index]
         if colour == OTHER_COLOUR or not relevant.any():
             continue
         weights = np.ones(len(relevant))
-        precision, recall = metrics.precision_recall_curve(relevant, pool.scores[judged, index], weights)
+        precision, recall = metrics.precision_recall_curve(relevant, pool.windows["scores"][judged, index], weights)
         axes.step([0, *recall], [precision[0], *precision], where="pre", color=colour, label=_short(name))
     return as_svg(figure)
 
@@ -75,10 +76,11 @@ def ribbon(track: Judged, classes: Classes, colours: Sequence[str], seconds: flo
         left, right = (min(max(100 * t / seconds, 0.0), 100.0) if seconds else 0.0 for t in (start, end))
         return {"x": round(left, 3), "width": round(max(right - left, 0.05), 3)}
 
-    begin = [(stamp - track.first) / 1e9 for stamp in track.end.tolist()]
-    stop = (np.array(begin) + track.duration).tolist()
-    said = track.predicted.tolist()
-    texts = [label if accepted else "" for label, accepted in zip(track.labels, track.accepted, strict=True)]
+    windows = track.windows
+    begin = [(stamp - track.first) / 1e9 for stamp in windows["end"].tolist()]
+    stop = (np.array(begin) + windows["duration"]).tolist()
+    said = predicted(windows)
+    texts = np.where(windows["accepted"], windows["label"], "").tolist()
     lanes: list[float] = []
     truth = []
     for start, end, label in track.spans:
@@ -97,12 +99,12 @@ def ribbon(track: Judged, classes: Classes, colours: Sequence[str], seconds: flo
             }
         )
     pieces: list[dict[str, Any]] = []
-    for at, until, index, text in _merged(begin, stop, said, texts):
+    for at, until, index, text in _merged(begin, stop, said.tolist(), texts):
         title = f"{text or 'nothing'}, {at:.2f} to {until:.2f} s"
         shade = (colours[index] if index >= 0 else OTHER_COLOUR) if text else "none"
         pieces.append({**place(at, until), "colour": shade, "title": title, "label": text})
-    right = metrics.hits(track.truth, track.predicted[:, None], 1)
-    verdicts = np.where(track.kind == LABELLED, np.where(right, 1, 2), 0).tolist()
+    right = metrics.hits(windows["truth"], said[:, None], 1)
+    verdicts = np.where(windows["kind"] == LABELLED, np.where(right, 1, 2), 0).tolist()
     marks = [
         {**place(at, until), "right": verdict == 1}
         for at, until, verdict, _ in _merged(begin, stop, verdicts, [""] * len(said))

@@ -20,7 +20,7 @@ HOUR = 3600.0
 
 def figures(pool: Pool) -> Figures:
     """Return the figures that sum up a pool."""
-    labelled, count = pool.labelled, pool.of_windows(pool.labelled)
+    windows, labelled, count = pool.windows, pool.labelled, pool.of_windows(pool.labelled)
     precision, recall, f1 = (
         interval(metrics.macro(values, pool.class_sums[2])) for values in metrics.precision_recall_f1(*pool.class_sums)
     )
@@ -29,10 +29,10 @@ def figures(pool: Pool) -> Figures:
     found = np.isfinite(delays)
     weights = pool.bootstrap.weights[:, pool.segment_cluster[found]]
     aps = pool.average_precisions
-    error = metrics.calibration_error(pool.score[labelled], pool.first_is_right[labelled])
-    top5 = labelled & metrics.hits(pool.truth, pool.ranked, 5)
-    below = pool.of_windows(pool.duration * ~pool.accepted)
-    alarms, hours = int(pool.alarms(pool.predicted).sum()), float((pool.duration * pool.background).sum() / HOUR)
+    error = metrics.calibration_error(windows["score"][labelled], pool.first_is_right[labelled])
+    top5 = labelled & metrics.hits(windows["truth"], windows["ranked"], 5)
+    below = pool.of_windows(windows["duration"] * ~windows["accepted"])
+    alarms, hours = int(pool.alarms(pool.predicted).sum()), float((windows["duration"] * pool.background).sum() / HOUR)
     return Figures(
         top1=interval(metrics.ratio(pool.of_windows(labelled & pool.first_is_right), count)),
         top5=interval(metrics.ratio(pool.of_windows(top5), count)),
@@ -44,14 +44,14 @@ def figures(pool: Pool) -> Figures:
         delay=interval(metrics.weighted_median(delays[found], weights)),
         never_right=interval(metrics.ratio(pool.of_segments(~found), segments)),
         false_alarms_per_hour=rate(alarms, hours),
-        time_below_threshold=interval(metrics.ratio(below, pool.of_windows(pool.duration))),
+        time_below_threshold=interval(metrics.ratio(below, pool.of_windows(windows["duration"]))),
         calibration_error=interval(np.array([error])),
         windows=WindowCounts(
-            run=len(pool.kind),
+            run=len(windows),
             labelled=int(labelled.sum()),
             background=int(pool.background.sum()),
             edge_or_without_truth=int((~labelled & ~pool.background).sum()),
-            padded=pool.padded,
+            padded=int(windows["padded"].sum()),
         ),
         segments=len(pool.segments),
         segments_without_window=sum(not len(segment.windows) for segment in pool.segments),
@@ -94,15 +94,15 @@ def per_class(pool: Pool, names: Sequence[str]) -> list[ClassFigures]:
 
 def sweep(pool: Pool) -> list[SweepRow]:
     """Return what each of THRESHOLDS would give."""
-    labelled, background = pool.labelled, pool.background
+    windows, labelled, background = pool.windows, pool.labelled, pool.background
     judged = labelled | background
     right = labelled & pool.first_is_right
-    hours = float((pool.duration * background).sum() / HOUR)
+    hours = float((windows["duration"] * background).sum() / HOUR)
     rows = []
     for threshold in THRESHOLDS:
-        above = pool.score >= threshold
-        said = np.where(above, pool.ranked[:, 0], NOTHING)
-        matrix = metrics.confusion(pool.truth[judged], said[judged])
+        above = windows["score"] >= threshold
+        said = np.where(above, windows["ranked"][:, 0], NOTHING)
+        matrix = metrics.confusion(windows["truth"][judged], said[judged])
         counts = metrics.right_said_true(matrix)
         answered = (labelled & above).sum()
         rows.append(

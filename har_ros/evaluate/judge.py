@@ -5,54 +5,20 @@ Windows at the edge of a segment are not judged, nor those of a camera of which 
 
 from __future__ import annotations
 
-import sys
-from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from har_ros.evaluate.results import RANKED, PredictedWindow
+from har_ros.evaluate.track import Table, Track, predicted
 from har_ros.recordings.recording import SECOND
-from har_ros.stats.metrics import NOTHING, OTHER, Bools, Floats, Ints
+from har_ros.stats.metrics import NOTHING, Bools, Floats, Ints
 from har_ros.truth.labelling import overlap
 from har_ros.truth.segments import Classes, Segment
 
 LABELLED, BACKGROUND, EDGE, UNJUDGED = range(4)
 BLOCK = 30.0
 """Seconds of background that count as one piece when samples are drawn."""
-
-
-class Track:
-    """The windows of one camera in one recording, in the order in which they ran."""
-
-    def __init__(self, bag: str, camera: str, first: int) -> None:
-        """`first`: stamp of the recording's first image, ns."""
-        self.bag, self.camera, self.first = bag, camera, first
-        self.offset = 0  # of the recorder's clock to the stamps, ns, at least
-        self.start, self.end, self.restarts = array("q"), array("q"), array("q")
-        self.published = array("q")  # the stamp of the newest frame plus the time that a run takes
-        self.label: list[str] = []
-        self.score = array("d")
-        self.ranked = array("q")  # RANKED for each window
-        self.scores = array("d")  # one for each window and class
-        self.padded = 0
-
-    def append(self, window: PredictedWindow, classes: Classes, outputs: Sequence[Sequence[int]]) -> None:
-        """Take a window. outputs: for each class the numbers of the network's classes that it joins."""
-        best = window.hypotheses[0]
-        self.start.append(window.start)
-        self.end.append(window.end)
-        self.published.append(window.end + window.published - window.started)
-        self.restarts.append(window.restarts)
-        offset = window.started - window.end
-        self.offset = offset if len(self.end) == 1 else min(self.offset, offset)
-        self.label.append(sys.intern(best.label))
-        self.score.append(best.score)
-        ranked = [classes.of_output.get(hypothesis.label, OTHER) for hypothesis in window.hypotheses[:RANKED]]
-        self.ranked.extend(ranked + [NOTHING] * (RANKED - len(ranked)))
-        self.padded += window.padded
-        self.scores.extend(float(window.probabilities[list(numbers)].sum(dtype=np.float64)) for numbers in outputs)
 
 
 @dataclass(frozen=True)
@@ -73,64 +39,40 @@ class JudgedSegment:
 
 @dataclass(frozen=True)
 class Judged:
-    """A track with its truth. Arrays of n windows; a cluster is what samples are drawn of."""
+    """A camera's windows in one recording, with their truth.
+
+    first: stamp of the recording's first image, ns. windows: see track.row_type. spans: start and end (ns) and label of
+    the truth as it was given.
+    """
 
     bag: str
     camera: str
     first: int
-    start: Ints
-    end: Ints
-    duration: Floats  # seconds for which each window stands
-    truth: Bools  # n×C
-    kind: Ints
-    cluster: Ints
-    ranked: Ints  # n×RANKED
-    score: Floats  # of the first answer
-    scores: Floats  # n×C
-    accepted: Bools
-    labels: tuple[str, ...]  # first answers, in the network's words
+    windows: Table
     segments: tuple[JudgedSegment, ...]
-    spans: tuple[tuple[int, int, str], ...]  # the truth as it was given, ns
-    offset: int  # of the recorder's clock to the stamps, ns
-    padded: int  # windows of clips that were played again to fill them
+    spans: tuple[tuple[int, int, str], ...]
 
     @property
-    def predicted(self) -> Ints:
-        """The class that was said: the first answer if it reached the threshold."""
-        return np.where(self.accepted, self.ranked[:, 0], NOTHING)
+    def offset(self) -> int:
+        """Of the recorder's clock to the stamps, nanoseconds, at least; 0 without windows."""
+        return int(np.min(self.windows["started"] - self.windows["end"])) if len(self.windows) else 0
 
 
 def judge(
     track: Track, segments: Iterable[Segment], classes: Classes, threshold: float, coverage: float, next_cluster: int
 ) -> Judged:
     """Compare a track with the segments that concern it. next_cluster: number of its first cluster."""
-    count, n = len(classes.names), len(track.start)
-    start, end = np.array(track.start, np.int64), np.array(track.end, np.int64)
-    score = np.array(track.score, np.float64)
+    windows = track.windows
+    start, end = windows["start"], windows["end"]
     spans = sorted((*segment.stamps(track.first), segment.label) for segment in segments)
     expected = _expected(start, end, spans, classes, coverage, next_cluster)
-    judged = Judged(
-        bag=track.bag,
-        camera=track.camera,
-        first=track.first,
-        start=start,
-        end=end,
-        duration=_durations(start, end, np.array(track.restarts, np.int64)),
-        truth=expected.truth,
-        kind=expected.kind,
-        cluster=_with_background(expected.cluster, (end - track.first) // round(BLOCK * SECOND), expected.next_cluster),
-        ranked=np.array(track.ranked, np.int64).reshape(n, RANKED),
-        score=score,
-        scores=np.array(track.scores, np.float64).reshape(n, count),
-        accepted=score >= threshold,
-        labels=tuple(track.label),
-        segments=(),
-        spans=tuple(spans),
-        offset=track.offset,
-        padded=track.padded,
-    )
-    published = np.array(track.published, np.int64)
-    return replace(judged, segments=tuple(_segment(judged, place, published) for place in expected.places))
+    block = (end - track.first) // round(BLOCK * SECOND)
+    windows["accepted"] = windows["score"] >= threshold
+    windows["duration"] = _durations(start, end, windows["restarts"])
+    windows["truth"], windows["kind"] = expected.truth, expected.kind
+    windows["cluster"] = _with_background(expected.cluster, block, expected.next_cluster)
+    found = tuple(_segment(track, windows, place) for place in expected.places)
+    return Judged(track.bag, track.camera, track.first, windows, found, tuple(spans))
 
 
 @dataclass(frozen=True)
@@ -146,7 +88,7 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Expected:
-    """What n windows should have said, see Judged. cluster: -1 for a window without a label."""
+    """What n windows should have said, see track.row_type. cluster: -1 for a window without a label."""
 
     truth: Bools
     kind: Ints
@@ -188,25 +130,30 @@ def _with_background(cluster: Ints, block: Ints, next_cluster: int) -> Ints:
     return complete
 
 
-def _segment(judged: Judged, place: _Place, published: Ints) -> JudgedSegment:
-    windows = place.touching[judged.truth[place.touching, place.label]]
-    right = place.touching[judged.predicted[place.touching] == place.label]
-    answers = judged.ranked[windows, 0]
-    scores = judged.scores
-    votes = {int(a): (int((answers == a).sum()), scores[windows, a].sum() if a >= 0 else 0.0) for a in set(answers)}
-    best = max(votes, key=lambda answer: (*votes[answer], answer)) if votes else NOTHING
+def _segment(track: Track, windows: Table, place: _Place) -> JudgedSegment:
+    touching = windows[place.touching]
+    own = place.touching[touching["truth"][:, place.label]]
+    right = touching[predicted(touching) == place.label]
+    published = right["end"] + right["published"] - right["started"]  # the newest frame's stamp, and what the run takes
+    answers = windows["ranked"][own, 0]
     return JudgedSegment(
-        bag=judged.bag,
-        camera=judged.camera,
+        bag=track.bag,
+        camera=track.camera,
         start=place.start,
         end=place.end,
         label=place.label,
         cluster=place.cluster,
-        windows=windows,
-        right=float(np.mean(answers == place.label)) if len(windows) else float("nan"),
-        vote=best == place.label,
-        delay=float(published[right].min() - place.start) / SECOND if len(right) else float("nan"),
+        windows=own,
+        right=float(np.mean(answers == place.label)) if len(own) else float("nan"),
+        vote=_voted(answers, windows["scores"][own]) == place.label,
+        delay=float(published.min() - place.start) / SECOND if len(right) else float("nan"),
     )
+
+
+def _voted(answers: Ints, scores: Floats) -> int:
+    """Return the answer that most windows give, of several the one whose scores are highest. scores: n×C."""
+    votes = {int(a): (int((answers == a).sum()), scores[:, a].sum() if a >= 0 else 0.0) for a in set(answers)}
+    return max(votes, key=lambda answer: (*votes[answer], answer), default=NOTHING)
 
 
 def _durations(start: Ints, end: Ints, restarts: Ints) -> Floats:

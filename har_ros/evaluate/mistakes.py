@@ -12,6 +12,7 @@ from har_ros.errors import HarError, ImageError
 from har_ros.evaluate.assess import Assessment
 from har_ros.evaluate.judge import BACKGROUND, LABELLED, Judged
 from har_ros.evaluate.plan import Job
+from har_ros.evaluate.track import predicted
 from har_ros.frames.compressed import AnyImage, decode_all
 from har_ros.frames.pixels import to_rgb
 from har_ros.recordings.bag import open_recording
@@ -46,13 +47,15 @@ def worst(assessment: Assessment, jobs: Sequence[Job]) -> list[Mistake]:
     names = assessment.classes.names
     found = []
     for number, track in enumerate(assessment.judged):
-        wrong = track.accepted & (track.kind == LABELLED) & ~metrics.hits(track.truth, track.ranked, 1)
-        wrong |= (track.predicted >= 0) & (track.kind == BACKGROUND)
-        found += [(-float(track.score[i]), number, int(i)) for i in np.flatnonzero(wrong)]
+        windows = track.windows
+        labelled, background = windows["kind"] == LABELLED, windows["kind"] == BACKGROUND
+        wrong = windows["accepted"] & labelled & ~metrics.hits(windows["truth"], windows["ranked"], 1)
+        wrong |= (predicted(windows) >= 0) & background
+        found += [(-float(windows["score"][i]), number, int(i)) for i in np.flatnonzero(wrong)]
     chosen: dict[tuple[int, int, str], tuple[int, int]] = {}
     for _, number, i in sorted(found):
-        track = assessment.judged[number]
-        chosen.setdefault((number, int(track.cluster[i]), track.labels[i]), (number, i))
+        window = assessment.judged[number].windows[i]
+        chosen.setdefault((number, int(window["cluster"]), window["label"]), (number, i))
         if len(chosen) == MOST:
             break
     pictures = _pictures([(assessment.judged[number], i) for number, i in chosen.values()], jobs)
@@ -60,10 +63,10 @@ def worst(assessment: Assessment, jobs: Sequence[Job]) -> list[Mistake]:
         Mistake(
             bag=track.bag,
             camera=track.camera,
-            end=(int(track.end[i]) - track.first) / 1e9,
-            truth=tuple(name for name, true in zip(names, track.truth[i], strict=True) if true),
-            said=track.labels[i],
-            score=float(track.score[i]),
+            end=(int(track.windows["end"][i]) - track.first) / 1e9,
+            truth=tuple(name for name, true in zip(names, track.windows["truth"][i], strict=True) if true),
+            said=track.windows["label"][i],
+            score=float(track.windows["score"][i]),
             pictures=shown,
         )
         for (track, i), shown in pictures
@@ -86,8 +89,10 @@ def _pictures(places: Sequence[Place], jobs: Sequence[Job]) -> list[tuple[Place,
 
 def _look(job: Job, places: Sequence[Place], nearest: Sequence[list[tuple[int, AnyImage] | None]]) -> None:
     """Read what was recorded around these windows: in one go where each beginning costs."""
+    spans = [(int(track.windows["start"][i]), int(track.windows["end"][i])) for track, i in places]
     ranges = [
-        (int(track.start[i]) + track.offset - MARGIN, int(track.end[i]) + track.offset + MARGIN) for track, i in places
+        (start + track.offset - MARGIN, end + track.offset + MARGIN)
+        for (start, end), (track, _) in zip(spans, places, strict=True)
     ]
     if not ranges:
         return
@@ -99,10 +104,9 @@ def _look(job: Job, places: Sequence[Place], nearest: Sequence[list[tuple[int, A
             if isinstance(recorded.image, ImageError):
                 continue
             stamp = recorded.image.stamp or recorded.arrival
-            for (track, i), found in zip(places, nearest, strict=True):
+            for (track, _), (first, last), found in zip(places, spans, nearest, strict=True):
                 if track.camera != recorded.camera:
                     continue
-                first, last = int(track.start[i]), int(track.end[i])
                 for number, moment in enumerate((first, (first + last) // 2, last)):
                     best = found[number]
                     if best is None or abs(stamp - moment) < best[0]:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from har_ros.evaluate.judge import BACKGROUND, LABELLED, Judged, JudgedSegment
-from har_ros.evaluate.results import RANKED
+from har_ros.evaluate.track import Table, predicted, row_type
 from har_ros.stats import metrics
 from har_ros.stats.intervals import Bootstrap
-from har_ros.stats.metrics import NOTHING, Bools, Floats, Ints
+from har_ros.stats.metrics import Bools, Floats, Ints
 
 AP_SAMPLES = 200
 """Of average precision, which takes all windows each time."""
@@ -27,26 +27,20 @@ class Pool:
     def __init__(self, judged: Sequence[Judged], count: int) -> None:
         """`count`: the number of classes."""
         self.count = count
-        self.padded = sum(track.padded for track in judged)
+        self.windows: Table = np.concatenate([np.zeros(0, row_type(count)), *(track.windows for track in judged)])
         self.segments: list[JudgedSegment] = [segment for track in judged for segment in track.segments]
-        self.truth: Bools = _joined([t.truth for t in judged], (0, count), bool)
-        self.kind: Ints = _joined([t.kind for t in judged], (0,), np.int64)
-        self.ranked: Ints = _joined([t.ranked for t in judged], (0, RANKED), np.int64)
-        self.score: Floats = _joined([t.score for t in judged], (0,), np.float64)
-        self.scores: Floats = _joined([t.scores for t in judged], (0, count), np.float64)
-        self.accepted: Bools = _joined([t.accepted for t in judged], (0,), bool)
-        self.duration: Floats = _joined([t.duration for t in judged], (0,), np.float64)
-        self.begins: Bools = _joined([np.arange(len(t.kind)) == 0 for t in judged], (0,), bool)
-        clusters = [*(t.cluster for t in judged), np.array([s.cluster for s in self.segments], np.int64)]
-        names, places = np.unique(_joined(clusters, (0,), np.int64), return_inverse=True)
-        self.cluster: Ints = places[: len(self.kind)]
-        self.segment_cluster: Ints = places[len(self.kind) :]
+        lengths = [len(track.windows) for track in judged]
+        self.begins: Bools = np.isin(np.arange(len(self.windows)), np.cumsum([0, *lengths]))
+        clusters = np.array([segment.cluster for segment in self.segments], np.int64)
+        names, places = np.unique(np.concatenate([self.windows["cluster"], clusters]), return_inverse=True)
+        self.cluster: Ints = places[: len(self.windows)]
+        self.segment_cluster: Ints = places[len(self.windows) :]
         self.bootstrap = Bootstrap(len(names))
 
     @property
     def predicted(self) -> Ints:
-        """The class that each window said: its first answer, if that reached the threshold."""
-        return np.asarray(np.where(self.accepted, self.ranked[:, 0], NOTHING))
+        """The class that each window said."""
+        return predicted(self.windows)
 
     def alarms(self, predicted: Ints) -> Bools:
         """Return the windows with which false alarms begin."""
@@ -55,12 +49,12 @@ class Pool:
     @property
     def labelled(self) -> Bools:
         """Windows that have a true class."""
-        return np.asarray(self.kind == LABELLED)
+        return np.asarray(self.windows["kind"] == LABELLED)
 
     @property
     def background(self) -> Bools:
         """Windows in which nothing that counts happens."""
-        return np.asarray(self.kind == BACKGROUND)
+        return np.asarray(self.windows["kind"] == BACKGROUND)
 
     def of_windows(self, values: Any) -> Floats:
         """Return the sum of a value of the windows (n or n×C): of all, then of each sample."""
@@ -76,13 +70,13 @@ class Pool:
     @cached_property
     def first_is_right(self) -> Bools:
         """For each window whether its first answer is true."""
-        return metrics.hits(self.truth, self.ranked, 1)
+        return metrics.hits(self.windows["truth"], self.windows["ranked"], 1)
 
     @cached_property
     def class_sums(self) -> tuple[Floats, Floats, Floats]:
         """The weight of the cases in which each class is right, said, true: of all, then of each sample."""
         judged = np.flatnonzero(self.labelled | self.background)
-        window, true, said, weight = metrics.cases(self.truth[judged], self.predicted[judged])
+        window, true, said, weight = metrics.cases(self.windows["truth"][judged], self.predicted[judged])
         cluster = self.cluster[judged][window]
         kinds = (((true == said) & (said >= 0), true), (said >= 0, said), (true < self.count, true))
         sums = np.zeros((3, self.bootstrap.groups, self.count))
@@ -95,8 +89,6 @@ class Pool:
         """Of each class: for all windows, then for each of AP_SAMPLES samples; NaN without a true window."""
         judged = np.flatnonzero(self.labelled | self.background)
         weights = self.bootstrap.weights[: 1 + AP_SAMPLES]
-        return metrics.average_precisions(self.truth[judged], self.scores[judged], weights, self.cluster[judged])
-
-
-def _joined(arrays: Sequence[Any], empty: tuple[int, ...], dtype: Any) -> Any:
-    return np.concatenate([np.zeros(empty, dtype), *arrays]).astype(dtype)
+        return metrics.average_precisions(
+            self.windows["truth"][judged], self.windows["scores"][judged], weights, self.cluster[judged]
+        )

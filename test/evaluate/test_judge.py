@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from har_ros.evaluate.judge import BACKGROUND, EDGE, LABELLED, UNJUDGED, Track, judge
+from har_ros.evaluate.judge import BACKGROUND, EDGE, LABELLED, UNJUDGED, judge
 from har_ros.evaluate.results import PredictedWindow
+from har_ros.evaluate.track import Track, predicted
 from har_ros.pipeline.scores import Hypothesis
 from har_ros.stats.metrics import NOTHING, OTHER
 from har_ros.truth.segments import Segment, join
@@ -25,37 +26,43 @@ def window(end, scores, span=2.0, late=0.0, restarts=0):
 
 def judged(windows, segments, threshold=0.1, coverage=0.5, label_map=None):
     classes = join([segment.label for segment in segments], LABELS, label_map)
-    outputs = [[LABELS.index(o) for o, c in classes.of_output.items() if c == i] for i in range(len(classes.names))]
-    track = Track("bag", "/a", 0)
+    track = Track("bag", "/a", 0, classes, LABELS)
     for one in windows:
-        track.append(one, classes, outputs)
+        track.append(one)
     return judge(track, segments, classes, threshold, coverage, 0)
 
 
 def test_windows_get_the_labels_with_which_they_share_enough():
     ends = [2, 3, 4, 4.9, 5, 6, 7, 8, 9]
     track = judged([window(end, {"run": 0.9}) for end in ends], [Segment(4, 6, "run")])
-    assert track.kind.tolist() == [BACKGROUND] * 3 + [EDGE, LABELLED, LABELLED, LABELLED, BACKGROUND, BACKGROUND]
-    assert track.truth[:, 0].tolist() == [False] * 4 + [True] * 3 + [False] * 2
+    assert track.windows["kind"].tolist() == [BACKGROUND] * 3 + [
+        EDGE,
+        LABELLED,
+        LABELLED,
+        LABELLED,
+        BACKGROUND,
+        BACKGROUND,
+    ]
+    assert track.windows["truth"][:, 0].tolist() == [False] * 4 + [True] * 3 + [False] * 2
 
 
 def test_a_short_segment_is_a_windows_label_when_half_of_it_is_inside():
     ends = [4.0, 4.24, 4.25, 5, 6.25, 6.26, 7]
     track = judged([window(end, {"run": 0.9}) for end in ends], [Segment(4, 4.5, "run")])
-    assert track.truth[:, 0].tolist() == [False, False, True, True, True, False, False]
+    assert track.windows["truth"][:, 0].tolist() == [False, False, True, True, True, False, False]
 
 
 def test_nothing_is_judged_where_the_truth_is_silent():
-    assert judged([window(3, {"run": 0.9})], []).kind.tolist() == [UNJUDGED]
-    assert judged([window(3, {"run": 0.9})], [Segment(0, 1, "none")]).kind.tolist() == [BACKGROUND]
+    assert judged([window(3, {"run": 0.9})], []).windows["kind"].tolist() == [UNJUDGED]
+    assert judged([window(3, {"run": 0.9})], [Segment(0, 1, "none")]).windows["kind"].tolist() == [BACKGROUND]
 
 
 def test_what_was_said():
     scores = [{"run": 0.6, "walk": 0.4}, {"fly": 0.6, "run": 0.1}, {"run": 0.09, "fly": 0.05}]
     track = judged([window(i + 2, one) for i, one in enumerate(scores)], [Segment(0, 9, "run"), Segment(0, 9, "walk")])
-    assert track.predicted.tolist() == [0, OTHER, NOTHING]
-    assert track.ranked[:, :3].tolist() == [[0, 1, NOTHING], [OTHER, 0, NOTHING], [0, OTHER, NOTHING]]
-    np.testing.assert_allclose(track.scores[0], [0.6, 0.4], rtol=1e-3)
+    assert predicted(track.windows).tolist() == [0, OTHER, NOTHING]
+    assert track.windows["ranked"][:, :3].tolist() == [[0, 1, NOTHING], [OTHER, 0, NOTHING], [0, OTHER, NOTHING]]
+    np.testing.assert_allclose(track.windows["scores"][0], [0.6, 0.4], rtol=1e-3)
 
 
 def test_joined_classes_add_up():
@@ -63,8 +70,8 @@ def test_joined_classes_add_up():
     track = judged(
         [window(3, {"fall": 0.4, "run": 0.35, "walk": 0.25})], segments, label_map={"moving": ["run", "walk"]}
     )
-    np.testing.assert_allclose(track.scores[0], [0.6, 0.4], rtol=1e-3)
-    assert track.ranked[0, :3].tolist() == [1, 0, 0]
+    np.testing.assert_allclose(track.windows["scores"][0], [0.6, 0.4], rtol=1e-3)
+    assert track.windows["ranked"][0, :3].tolist() == [1, 0, 0]
 
 
 def test_a_segment_by_vote_and_its_delay():
@@ -89,14 +96,14 @@ def test_overlapping_segments_are_one_cluster_and_background_is_in_pieces():
     ends = [3, 5.5, 11.5, 20, 40, 70]
     track = judged([window(end, {"run": 0.9}) for end in ends], segments)
     assert [segment.cluster for segment in track.segments] == [0, 0, 1]
-    assert track.cluster[:3].tolist() == [0, 0, 1]
-    assert len(set(track.cluster[3:])) == 3
-    assert not {0, 1} & set(track.cluster[3:])
+    assert track.windows["cluster"][:3].tolist() == [0, 0, 1]
+    assert len(set(track.windows["cluster"][3:])) == 3
+    assert not {0, 1} & set(track.windows["cluster"][3:])
 
 
 def test_a_window_stands_for_the_time_to_the_next():
     windows = [window(end, {"run": 1.0}, restarts=int(end > 5)) for end in (1, 2, 3.5, 20, 21)]
-    np.testing.assert_allclose(judged(windows, []).duration, [1, 1.5, 1, 1, 1])
+    np.testing.assert_allclose(judged(windows, []).windows["duration"], [1, 1.5, 1, 1, 1])
 
 
 TIMES = st.integers(0, 80).map(lambda tenth: tenth / 4)
@@ -121,6 +128,6 @@ def test_labels_as_by_definition(ends, spans, coverage, width):
                 touched = True
                 if shared >= coverage * min(width, segment.end - segment.start):
                     labels.add(segment.label)
-        assert {names[c] for c in np.flatnonzero(track.truth[i])} == labels
+        assert {names[c] for c in np.flatnonzero(track.windows["truth"][i])} == labels
         none = BACKGROUND if segments else UNJUDGED
-        assert track.kind[i] == (LABELLED if labels else EDGE if touched else none)
+        assert track.windows["kind"][i] == (LABELLED if labels else EDGE if touched else none)

@@ -1,0 +1,79 @@
+"""The windows of one camera in one recording, as a table with a row for each window."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from har_ros.evaluate.results import RANKED, PredictedWindow
+from har_ros.stats.metrics import NOTHING, OTHER, Ints
+from har_ros.truth.segments import Classes
+
+Table = NDArray[np.void]
+"""See row_type."""
+
+
+def row_type(classes: int) -> np.dtype[np.void]:
+    """Return the columns of a table of windows; times in nanoseconds, durations in seconds."""
+    return np.dtype(
+        [
+            # what the network said: Track
+            ("start", np.int64),  # stamps of the first and the last frame
+            ("end", np.int64),
+            ("started", np.int64),  # when the network ran, on the recorder's clock
+            ("published", np.int64),
+            ("restarts", np.int64),  # how often the camera's window had started again
+            ("padded", np.bool_),  # of a clip that was played again to fill it
+            ("label", np.object_),  # the first answer, in the network's words
+            ("score", np.float64),  # of the first answer
+            ("ranked", np.int64, (RANKED,)),  # classes of the first answers, also OTHER and NOTHING
+            ("scores", np.float64, (classes,)),
+            # what it should have said: judge
+            ("accepted", np.bool_),  # whether the first answer reached the threshold
+            ("duration", np.float64),  # the time for which the window stands
+            ("truth", np.bool_, (classes,)),
+            ("kind", np.int64),  # LABELLED, BACKGROUND, EDGE or UNJUDGED
+            ("cluster", np.int64),  # what bootstrap samples are drawn of
+        ]
+    )
+
+
+def predicted(windows: Table) -> Ints:
+    """Return the class that each window said: its first answer, NOTHING below the threshold."""
+    return np.where(windows["accepted"], windows["ranked"][:, 0], NOTHING)
+
+
+class Track:
+    """Gathers the windows of one camera in one recording, in the order in which they ran."""
+
+    def __init__(self, bag: str, camera: str, first: int, classes: Classes, labels: Sequence[str]) -> None:
+        """`first`: stamp of the recording's first image, nanoseconds. labels: of the network, in their order."""
+        self.bag, self.camera, self.first = bag, camera, first
+        self._class_of = classes.of_output
+        self._outputs: list[list[int]] = [[] for _ in classes.names]
+        for label, index in classes.of_output.items():
+            self._outputs[index].append(labels.index(label))
+        self._rows: Table = np.zeros(64, row_type(len(classes.names)))
+        self._count = 0
+
+    @property
+    def windows(self) -> Table:
+        """A copy of the rows so far; the columns that `judge` fills are 0."""
+        return self._rows[: self._count].copy()
+
+    def append(self, window: PredictedWindow) -> None:
+        """Take the next window."""
+        if self._count == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
+        row = self._rows[self._count]
+        self._count += 1
+        row["start"], row["end"] = window.start, window.end
+        row["started"], row["published"] = window.started, window.published
+        row["restarts"], row["padded"] = window.restarts, window.padded
+        row["label"], row["score"] = sys.intern(window.hypotheses[0].label), window.hypotheses[0].score
+        ranked = [self._class_of.get(hypothesis.label, OTHER) for hypothesis in window.hypotheses[:RANKED]]
+        row["ranked"] = ranked + [NOTHING] * (RANKED - len(ranked))
+        row["scores"] = [window.probabilities[outputs].sum(dtype=np.float64) for outputs in self._outputs]
