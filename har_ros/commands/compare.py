@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from har_ros.evaluate.compare import compare, load_metrics
+from har_ros.evaluate.compare import Change, compare, load_metrics
 from har_ros.evaluate.figures import FIGURES
 from har_ros.files.console import cell
-from har_ros.files.results_folder import finite
 
 
 def run(arguments: list[str]) -> int:
@@ -24,25 +23,25 @@ def run(arguments: list[str]) -> int:
     change = compare(load_metrics(options.before), load_metrics(options.after))
     console = Console()
     table = Table("figure", "before", "after", "", box=None)
-    for row in change["figures"]:
-        values = [f"{row[name]['value']:.3f}" if row[name]["value"] is not None else "" for name in ("before", "after")]
-        verdict = {True: "better", False: "worse", None: ""}[row["better"]]
-        table.add_row(dict(FIGURES)[row["name"]], *values, verdict)
+    for row in change.figures:
+        verdict = {True: "better", False: "worse", None: ""}[row.better]
+        table.add_row(dict(FIGURES)[row.name], _number(row.before.value), _number(row.after.value), verdict)
     console.print(table)
     console.print(changes_table(change))
     return 0
 
 
-def changes_table(change: dict[str, Any]) -> Table:
-    """Return what compare.compare found for each class as a table."""
+def changes_table(change: Change) -> Table:
+    """Return the changes of each class as a table."""
     table = Table("label", "segments", "before", "after", "difference (95 %)", "p", "", box=None, title="right windows")
-    for row in (change["overall"], *change["classes"]):
-        row = finite(row)
-        difference = row["difference"]
-        interval = f" ({difference['low']:+.3f} … {difference['high']:+.3f})" if difference["low"] is not None else ""
-        said = "significant" if row["significant"] else ""
-        values = [f"{row[name]:.3f}" if row[name] is not None else "" for name in ("before", "after")]
-        value = f"{difference['value']:+.3f}{interval}" if difference["value"] is not None else ""
-        p = row.get("p_corrected", row["p"])
-        table.add_row(cell(row["label"]), str(row["segments"]), *values, value, f"{p:.3f}", said)
+    for row in (change.overall, *change.classes):
+        low, high = _number(row.difference.low, "+"), _number(row.difference.high, "+")
+        difference = _number(row.difference.value, "+") + (f" ({low} … {high})" if low else "")
+        values = str(row.segments), _number(row.before), _number(row.after), difference, _number(row.p)
+        table.add_row(cell(row.label), *values, "significant" if row.significant else "")
     return table
+
+
+def _number(value: float, sign: str = "") -> str:
+    """Return three digits, nothing for NaN."""
+    return f"{value:{sign}.3f}" if math.isfinite(value) else ""

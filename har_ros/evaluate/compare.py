@@ -6,6 +6,7 @@ Segments are compared in pairs: the share of a segment's windows that is right, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from har_ros.errors import ConfigurationError
 from har_ros.evaluate.figures import FIGURES, LESS_IS_BETTER
 from har_ros.files.results_folder import METRICS, read_json
 from har_ros.stats.comparison import holm, mean_interval, sign_flip_p
+from har_ros.stats.intervals import Figure
 
 SIGNIFICANT = 0.05
 
@@ -28,33 +30,85 @@ def load_metrics(path: Path) -> dict[str, Any]:
     return content
 
 
-def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what changed. Raises ConfigurationError when the two have no segment in common, or are damaged."""
+@dataclass(frozen=True)
+class FigureChange:
+    """A figure of both evaluations, NaN where it has none. better: None where it is the same or unknown."""
+
+    name: str
+    before: Figure
+    after: Figure
+    better: bool | None
+
+
+@dataclass(frozen=True)
+class SegmentsChange:
+    """The segments of a label. before, after: mean share of right windows. p: of the difference, see compare."""
+
+    label: str
+    segments: int
+    before: float
+    after: float
+    difference: Figure
+    p: float
+
+    @property
+    def significant(self) -> bool:
+        """Whether the difference is more than chance."""
+        return self.p < SIGNIFICANT
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content as JSON has it; numbers may be NaN."""
+        return {**asdict(self), "significant": self.significant}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What changed between two evaluations. overall: all segments, under the label "all"."""
+
+    figures: list[FigureChange]
+    overall: SegmentsChange
+    classes: list[SegmentsChange]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content as JSON has it; numbers may be NaN."""
+        return {
+            "figures": [asdict(row) for row in self.figures],
+            "overall": self.overall.to_dict(),
+            "classes": [row.to_dict() for row in self.classes],
+        }
+
+
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
+    """Return what changed; the p-values of the classes are corrected for their number by Holm's method.
+
+    before, after: as load_metrics returns them. Raises ConfigurationError when the two have no segment in common, or
+    are damaged.
+    """
     try:
         pairs = _pairs(before["segments"], after["segments"])
-        figures = [
-            {
-                "name": name,
-                "before": before["overall"][name],
-                "after": after["overall"][name],
-                "better": _better(name, before["overall"][name]["value"], after["overall"][name]["value"]),
-            }
-            for name, _ in FIGURES
-        ]
+        figures = [_figure_change(name, before["overall"][name], after["overall"][name]) for name, _ in FIGURES]
     except (KeyError, TypeError):
         raise ConfigurationError("one of the two metrics.json is damaged; evaluate again") from None
     if not pairs and (before["segments"] or after["segments"]):
         raise ConfigurationError(
             "the two evaluations have no segment in common; compare evaluations of the same recordings and truth"
         )
-    everything = [pair for of_label in pairs.values() for pair in of_label]
     classes = [_tested(label, of_label) for label, of_label in sorted(pairs.items())]
-    for row, corrected in zip(classes, holm([row["p"] for row in classes]), strict=True):
-        row["p_corrected"] = corrected
-        row["significant"] = corrected < SIGNIFICANT
-    overall = _tested("all", everything)
-    overall["significant"] = overall["p"] < SIGNIFICANT
-    return {"figures": figures, "overall": overall, "classes": classes}
+    corrected = holm([row.p for row in classes])
+    return Change(
+        figures,
+        _tested("all", [pair for of_label in pairs.values() for pair in of_label]),
+        [replace(row, p=p) for row, p in zip(classes, corrected, strict=True)],
+    )
+
+
+def _figure_change(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> FigureChange:
+    return FigureChange(name, _figure(before), _figure(after), _better(name, before["value"], after["value"]))
+
+
+def _figure(row: Mapping[str, Any]) -> Figure:
+    value, low, high = (np.nan if row[name] is None else row[name] for name in ("value", "low", "high"))
+    return Figure(value, low, high)
 
 
 def _better(name: str, before: float | None, after: float | None) -> bool | None:
@@ -77,16 +131,9 @@ def _key(segment: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(segment[name] for name in ("sha256", "camera", "start", "end", "label"))
 
 
-def _tested(label: str, pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
+def _tested(label: str, pairs: Sequence[tuple[float, float]]) -> SegmentsChange:
     values = np.array(pairs, np.float64).reshape(-1, 2)
     differences = values[:, 1] - values[:, 0]
-    low, high = mean_interval(differences)
     before, after = values.mean(axis=0).tolist() if len(values) else (np.nan, np.nan)
-    return {
-        "label": label,
-        "segments": len(values),
-        "before": before,
-        "after": after,
-        "difference": {"value": after - before, "low": low, "high": high},
-        "p": sign_flip_p(differences),
-    }
+    difference = Figure(after - before, *mean_interval(differences))
+    return SegmentsChange(label, len(values), before, after, difference, sign_flip_p(differences))

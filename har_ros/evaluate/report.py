@@ -8,6 +8,7 @@ from typing import Any
 
 from har_ros.evaluate import charts
 from har_ros.evaluate.assess import Assessment
+from har_ros.evaluate.compare import Change
 from har_ros.evaluate.figures import FIGURES
 from har_ros.evaluate.measured import Confusion
 from har_ros.evaluate.mistakes import worst
@@ -22,15 +23,15 @@ MOST_TRACKS = 12
 """Timelines that are shown at once; the others unfold."""
 
 
-def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, Any] | None) -> None:
-    """Write the report. change: what compare.compare returned, None without. Raises HarError."""
+def write_report(path: Path, assessment: Assessment, jobs: Sequence[Job], change: Change | None) -> None:
+    """Write the report. change: since another evaluation, None without. Raises HarError."""
     with drawing(path):
         text = _rendered(assessment, jobs, change)
     with atomic(path) as file:
         file.write(text)
 
 
-def _rendered(assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, Any] | None) -> str:
+def _rendered(assessment: Assessment, jobs: Sequence[Job], change: Change | None) -> str:
     metrics = assessment.metrics
     last = max((_seconds(summary["cameras"].values()) for summary in assessment.header["recordings"]), default=0.0)
     classes = assessment.classes.names
@@ -57,7 +58,7 @@ def _rendered(assessment: Assessment, jobs: Sequence[Job], change: Mapping[str, 
             ticks=_ticks(last),
             curves=_curves(assessment, colours) if classes else {},
             mistakes=worst(assessment, jobs) if classes else [],
-            change=finite(change) if change else None,
+            change=finite(change.to_dict()) if change else None,
         )
     )
 

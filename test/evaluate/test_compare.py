@@ -21,15 +21,14 @@ def test_what_got_better_and_what_worse():
     before["segments"] += [segment(i, 0.5, "walk") for i in range(20, 24)]
     after["segments"] += [segment(i, 0.4, "walk") for i in range(20, 24)]
     change = compare(before, after)
-    figures = {row["name"]: row["better"] for row in change["figures"]}
+    figures = {row.name: row.better for row in change.figures}
     assert (figures["top1"], figures["delay"], figures["map"]) == (True, False, None)
-    run, walk = change["classes"]
-    assert (run["label"], run["segments"], run["significant"]) == ("run", 12, True)
-    assert run["difference"]["value"] == pytest.approx(0.4)
-    assert run["p"] == pytest.approx(2 / 2**12)
-    assert run["p_corrected"] == pytest.approx(4 / 2**12)  # Holm: the smaller of two counts twice
-    assert (walk["label"], walk["significant"], walk["p_corrected"]) == ("walk", False, pytest.approx(2 / 2**4))
-    assert change["overall"]["segments"] == 16
+    run, walk = change.classes
+    assert (run.label, run.segments, run.significant) == ("run", 12, True)
+    assert run.difference.value == pytest.approx(0.4)
+    assert run.p == pytest.approx(4 / 2**12)  # Holm: the smaller of two counts twice
+    assert (walk.label, walk.significant, walk.p) == ("walk", False, pytest.approx(2 / 2**4))
+    assert change.overall.segments == 16
 
 
 def test_a_label_that_looks_like_markup_is_shown_as_it_is():
@@ -41,7 +40,7 @@ def test_a_label_that_looks_like_markup_is_shown_as_it_is():
 
 def test_a_segment_without_windows_is_a_wrong_one():
     change = compare(measured([1.0, 1.0]), measured([1.0, None]))
-    assert change["overall"]["after"] == 0.5
+    assert change.overall.after == 0.5
 
 
 def test_evaluations_of_different_things_are_not_compared():
@@ -51,7 +50,10 @@ def test_evaluations_of_different_things_are_not_compared():
         compare(measured([1.0]), other)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"overall": {}}', '{"overall": 1, "segments": [1]}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"overall": {}}', '{"overall": 1, "segments": [1]}', '{"overall": {"top1": 1}, "segments": []}'],
+)
 def test_a_damaged_file_is_refused(tmp_path, text):
     path = tmp_path / "metrics.json"
     path.write_text(text)
