@@ -84,8 +84,10 @@ def _lines(path: Path) -> Iterator[str]:
     try:
         with path.open(encoding="utf-8") as file:
             yield from file
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path} ({error}); give a folder of results") from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path} ({error.strerror}); give a folder of results") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not UTF-8 text; give a folder of results") from None
 
 
 def _windows(path: Path, lines: Iterator[str]) -> Iterator[PredictedWindow]:

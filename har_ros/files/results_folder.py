@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from har_ros.errors import ConfigurationError, HarError
+from har_ros.errors import ConfigurationError, HarError, one_line
 from har_ros.files.atomic import replacing
 
 METRICS = "metrics.json"
@@ -21,7 +21,8 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"cannot read {path} ({error}); give a folder of results or its {METRICS}") from None
+        why = error.strerror if isinstance(error, OSError) else one_line(error)
+        raise ConfigurationError(f"cannot read {path} ({why}); give a folder of results or its {METRICS}") from None
 
 
 @contextmanager
