@@ -33,3 +33,8 @@ def error_text(error: Exception) -> str:
 def one_line(error: object) -> str:
     """Return what another library says of its error as a part of one of our sentences."""
     return " ".join(str(error).split())
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: 1 clip, 2 clips. plural: where it is not the noun with an s."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

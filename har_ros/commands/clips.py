@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import track
 
 from har_ros.commands.shared.options import between
-from har_ros.errors import HarError
-from har_ros.files.console import PLAIN
+from har_ros.errors import HarError, counted
+from har_ros.files.console import say
 from har_ros.learning.clips import cut
 from har_ros.learning.dataset import classed
 from har_ros.truth.segments import load_label_map, load_truth
@@ -50,6 +50,6 @@ def run(arguments: list[str]) -> int:
         written += cut(path, own, options.output, least=options.least, background=options.background)
     counts = Counter(path.relative_to(options.output).parts[0] for path in written)
     for label, count in sorted(counts.items()):
-        Console().print(f"{label}: {count} clips", **PLAIN)
-    Console().print(f"dataset: {options.output}; next: actionnet dataset check {options.output}", **PLAIN)
+        say(Console(), f"{label}: {counted(count, 'clip')}")
+    say(Console(), f"dataset: {options.output}; next: actionnet dataset check {options.output}")
     return 0

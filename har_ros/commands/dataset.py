@@ -13,8 +13,8 @@ from rich.console import Console
 
 from har_ros.commands.shared.options import BACKEND, add_parameters, at_least, values_of
 from har_ros.commands.shared.teaching_options import add_dataset_options, dataset_of
-from har_ros.errors import HarError
-from har_ros.files.console import PLAIN
+from har_ros.errors import HarError, counted
+from har_ros.files.console import say
 from har_ros.finetune.augment import Augmentation
 from har_ros.learning.advice import ENOUGH_GROUPS, pair_in_words
 from har_ros.learning.dataset import VIDEOS, Dataset, Material, by_class
@@ -77,13 +77,13 @@ def _check(dataset: Dataset, options: argparse.Namespace) -> int:
         for number, label in enumerate(samples.labels):
             own = samples.of_class(number)
             groups = len({example.group for example in own})
-            console.print(f"{label}: {len(own)} clips in {groups} groups", **PLAIN)
+            say(console, f"{label}: {counted(len(own), 'clip')} in {counted(groups, 'group')}")
     for text in found:
-        console.print(text, **PLAIN)
+        say(console, text)
     if samples:
-        console.print(f"contact sheet: {options.sheet}", **PLAIN)
+        say(console, f"contact sheet: {options.sheet}")
     if not found and not left_out:
-        console.print("nothing stands in the way of teaching", **PLAIN)
+        say(console, "nothing stands in the way of teaching")
     return 1 if found or left_out else 0
 
 
@@ -109,8 +109,8 @@ def _odd_rates(dataset: Dataset, rate: float) -> list[str]:
         return []
     least, name = min(slow)
     return [
-        f"{len(slow)} recordings have less than half of the network's {rate:g} images per second, down to {least:.1f} "
-        f"of {name}; their frames are repeated, so record faster ones if actions are quick"
+        f"{counted(len(slow), 'recording')} with less than half of the network's {rate:g} images per second, down to "
+        f"{least:.1f} in {name}; frames are repeated, so record at a higher rate if actions are quick"
     ]
 
 
@@ -120,14 +120,13 @@ def _unbalanced(samples: Samples) -> list[str]:
     for number, label in enumerate(samples.labels):
         groups = len({example.group for example in samples.of_class(number)})
         if counts[number] < ENOUGH_CLIPS:
-            found.append(f"{label} has {counts[number]} clips; give {ENOUGH_CLIPS} or more")
+            found.append(f"{label} has {counted(counts[number], 'clip')}; give {ENOUGH_CLIPS} or more")
         if groups < ENOUGH_GROUPS:
-            found.append(
-                f"{label} has {groups} groups; add sources or people, figures are unsure below {ENOUGH_GROUPS}"
-            )
+            few = counted(groups, "group")
+            found.append(f"{label} has {few}; add sources or people, figures are unsure below {ENOUGH_GROUPS}")
     if counts.max() > UNEQUAL * counts.min():
         most, least = samples.labels[int(counts.argmax())], samples.labels[int(counts.argmin())]
-        found.append(f"{most} has {counts.max()} clips and {least} {counts.min()}; add clips of {least}")
+        found.append(f"{most} has {counted(counts.max(), 'clip')} and {least} {counts.min()}; add clips of {least}")
     return found
 
 
@@ -139,7 +138,7 @@ def _sheet(samples: Samples) -> list[Row]:
         places = [Place(one.path, one.camera, ((one.start + one.end) // 2,)) for one in chosen]
         shown = [found[0] if found else None for found in pictures(places)]
         captions = [f"{one.name} [{one.group}]" for one in chosen]
-        rows.append(Row(f"{label}: {len(own)} clips", list(zip(shown, captions, strict=True))))
+        rows.append(Row(f"{label}: {counted(len(own), 'clip')}", list(zip(shown, captions, strict=True))))
     return rows
 
 
@@ -150,7 +149,7 @@ def _show(dataset: Dataset, options: argparse.Namespace) -> int:
     chosen = [own[i] for own in classes for i in np.unique(np.linspace(0, len(own) - 1, options.clips).astype(int))]
     rows = [row for material in chosen for row in _seen(material, card, length, options.augmented)]
     draw_sheet(rows, options.output, SHOWN_FRAMES)
-    Console().print(f"what {card.name} sees: {options.output}", **PLAIN)
+    say(Console(), f"what {card.name} sees: {options.output}")
     return 0
 
 
@@ -159,7 +158,9 @@ def _seen(material: Material, card: ModelCard, length: int, draws: int) -> Itera
     augmentation, rng = Augmentation(), np.random.default_rng(0)
     size = (card.input.height, card.input.width)
     plain = _first_window(material, card, length)
-    yield _row(f"{material.name} ({material.label or 'segments'}), {length} frames of {size[1]}x{size[0]}", plain)
+    yield _row(
+        f"{material.name} ({material.label or 'segments'}), {counted(length, 'frame')} of {size[1]}x{size[0]}", plain
+    )
     yield _row("mirrored", plain[:, :, ::-1])
     if draws:
         frames = _first_window(material, augmentation.wide(card), augmentation.long(length))

@@ -17,7 +17,7 @@ from har_ros.commands.shared.jobs import jobs_of
 from har_ros.commands.shared.options import at_least, between
 from har_ros.commands.shared.parameters import add_parameter_file, node_parameters
 from har_ros.commands.shared.program import as_program, sigterm_interrupts
-from har_ros.errors import ConfigurationError, HarError
+from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.evaluate import batch, results
 from har_ros.evaluate.assess import Assessment, Truth, assess
 from har_ros.evaluate.compare import compare, load_metrics
@@ -25,7 +25,7 @@ from har_ros.evaluate.figures import FIGURES, HOUR
 from har_ros.evaluate.film import annotated_bag
 from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.report import write_report
-from har_ros.files.console import PLAIN
+from har_ros.files.console import say
 from har_ros.files.results_folder import METRICS, finite, read_json, reserved, write_json
 from har_ros.pipeline.parameters import named_model
 from har_ros.truth.segments import load_label_map, load_truth
@@ -78,7 +78,7 @@ def _evaluate(
     failures += _beyond(assessment, options)
     short = _too_short(assessment)
     for text in (*short, *failures):
-        console.print(f"actionnet: {text}", **PLAIN)
+        say(console, f"actionnet: {text}")
     nothing = short and not assessment.metrics.overall.figures.windows.run
     return 1 if failures or nothing else 0
 
@@ -167,8 +167,9 @@ def _too_short(assessment: Assessment) -> list[str]:
     if not names:
         return []
     return [
-        f"{len(names)} of {len(assessment.judged)} cameras have too few images for a window, such as {names[0]}, and a "
-        "node would say nothing of them; set frames, sample_rate or skip_frames, or give videos, which are played again"
+        f"too few images for a window from {len(names)} of {counted(len(assessment.judged), 'camera')}, such as "
+        f"{names[0]}: a node would say nothing of them; set frames, sample_rate or skip_frames, or give videos, which "
+        "are played again"
     ]
 
 
@@ -206,7 +207,7 @@ def _say_where(console: Console, plan: Plan, jobs: Sequence[Job]) -> None:
         places["annotated bags"] = annotated_bag(plan.folder, jobs[0].name).parent
     for name, path in places.items():
         if path.exists():
-            console.print(f"{name + ':':16}{path}", **PLAIN)
+            say(console, f"{name + ':':16}{path}")
 
 
 def main() -> int:

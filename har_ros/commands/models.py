@@ -10,7 +10,7 @@ from rich.table import Column, Table
 
 from har_ros.commands.shared.options import BACKEND, NETWORK, add_parameters, at_least, values_of
 from har_ros.errors import HarError
-from har_ros.files.console import PLAIN, cell
+from har_ros.files.console import cell, say
 from har_ros.models.card import Card, ModelCard, PoseCard
 from har_ros.models.check import examine, prepared_networks
 from har_ros.models.fetch import fetch
@@ -82,7 +82,7 @@ def _fetch(models: list[Model[Card]]) -> int:
         unverified = {source.name for source in model.card.files if source.checksum is None}
         for path in brought:
             note = " (not verified: its card has no checksum)" if path.name in unverified else ""
-            console.print(f"{path}{note}", **PLAIN)
+            say(console, f"{path}{note}")
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from har_ros.commands.shared.options import at_least, between
-from har_ros.files.console import PLAIN
+from har_ros.files.console import say
 from har_ros.recordings.record import record
 
 
@@ -33,5 +33,5 @@ def run(arguments: list[str]) -> int:
         max_side=options.max_side,
         console=Console(stderr=True),
     )
-    Console().print(f"bag: {options.output}", **PLAIN)
+    say(Console(), f"bag: {options.output}")
     return 0

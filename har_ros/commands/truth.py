@@ -10,7 +10,8 @@ from rich.console import Console
 
 from har_ros.commands.shared.jobs import jobs_of
 from har_ros.commands.shared.parameters import add_parameter_file, node_parameters
-from har_ros.files.console import PLAIN
+from har_ros.errors import counted
+from har_ros.files.console import say
 from har_ros.pipeline.parameters import named_model
 from har_ros.recordings.bag import open_recording
 from har_ros.truth.check import problems, span_of
@@ -38,10 +39,13 @@ def run(arguments: list[str]) -> int:
     found = list(islice(problems(segments, spans, named_model(values).labels(), label_map), MOST_PROBLEMS + 1))
     console = Console()
     for text in found[:MOST_PROBLEMS]:
-        console.print(text, **PLAIN)
+        say(console, text)
     if len(found) > MOST_PROBLEMS:
-        console.print(f"and more; these are the first {MOST_PROBLEMS}", **PLAIN)
+        say(console, f"and more; these are the first {MOST_PROBLEMS}")
     if not found:
         names = len({segment.label for segment in segments})
-        console.print(f"{len(segments)} segments with {names} labels fit {len(spans)} recordings")
+        console.print(
+            f"no problem found: {counted(len(segments), 'segment')} with {counted(names, 'label')}, "
+            f"{counted(len(spans), 'recording')}"
+        )
     return 1 if found else 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, counted
 from har_ros.evaluate import results
 from har_ros.evaluate.figures import figures, per_class, sweep
 from har_ros.evaluate.judge import Judged, judge
@@ -56,7 +56,8 @@ class Truth:
                 raise ConfigurationError(
                     f"the truth speaks of {others[0]} and not of {jobs[0].name}; fix or remove its column bag"
                 )
-            logger.warning("the truth speaks of %d recordings that are not given, such as %s", len(others), others[0])
+            many = counted(len(others), "recording")
+            logger.warning("the truth also names %s that you did not give, such as %s", many, others[0])
         for bag in self._bags(jobs):
             names += [label for message in bag.classifications(self.topic) for label in message.labels]
         join(names, labels, self.label_map)

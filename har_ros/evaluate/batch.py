@@ -20,14 +20,14 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from har_ros.errors import ConfigurationError, HarError
+from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.evaluate import job as work
 from har_ros.evaluate import results
 from har_ros.evaluate.film import ANNOTATED, annotated_bag
 from har_ros.evaluate.job import PARTS
 from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
 from har_ros.files.cache import fingerprint
-from har_ros.files.console import PLAIN
+from har_ros.files.console import say
 from har_ros.files.results_folder import atomic, finite, read_json, write_json
 from har_ros.pipeline.parameters import open_recognizer
 from har_ros.pipeline.recognizer import Recognizer
@@ -46,7 +46,7 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
         if kept is not None and (annotated or not plan.annotate):
             # of a run that was killed after the last of its work
             shutil.rmtree(plan.folder / PARTS, ignore_errors=True)
-            console.print(f"{plan.folder} has the predictions already; the network need not run", **PLAIN)
+            say(console, f"{plan.folder} has the predictions already; the network need not run")
             return kept
         if (plan.folder / results.PREDICTIONS).exists() and kept is None and not overwrite:
             raise ConfigurationError(
@@ -109,14 +109,14 @@ def _bar(console: Console, total: int, recordings: int) -> Iterator[Callable[[Pr
     )
     done: dict[str, Progress] = {}
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        name = f"{recordings} recordings" if recordings > 1 else "evaluating"
+        name = counted(recordings, "recording")
         task = bar.add_task(name, total=total or None, rate="")
 
         def report(progress: Progress) -> None:
             done[progress.name] = progress
             windows = sum(one.windows for one in done.values())
             elapsed = bar.tasks[task].elapsed or 0.0
-            rate = f"{windows} windows, {windows / elapsed:.1f}/s" if elapsed else ""
+            rate = f"{counted(windows, 'window')}, {windows / elapsed:.1f}/s" if elapsed else ""
             bar.update(task, completed=sum(one.images for one in done.values()), rate=rate)
 
         yield report

@@ -1,4 +1,4 @@
-"""What rich is to leave alone."""
+"""Texts of others on a terminal: neither rich nor the terminal takes them for commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from har_ros.files.text import CONTROL_CHARACTER
 
-PLAIN: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "soft_wrap": True}
+_PLAIN: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "soft_wrap": True}
 """How rich prints a sentence as it is."""
 
 
@@ -25,4 +25,4 @@ def harmless(text: str) -> str:
 
 def say(console: Console, text: str) -> None:
     """Print a sentence as it is, but for what a terminal obeys."""
-    console.print(harmless(text), **PLAIN)
+    console.print(harmless(text), **_PLAIN)

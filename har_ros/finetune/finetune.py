@@ -16,7 +16,7 @@ from rich.console import Console
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
 from har_ros.errors import ConfigurationError, HarError, ModelError
-from har_ros.files.console import PLAIN
+from har_ros.files.console import say
 from har_ros.files.results_folder import read_json, write_json
 from har_ros.finetune.torch_graph import OnnxModule
 from har_ros.finetune.training import Finetuning, Network, TrainSettings, is_first, rank, train
@@ -74,7 +74,7 @@ def finetune(
     trained, logits = _train_folds(lesson, tested, workshop, training, backend, console)
     if cross_validate:
         everything = np.arange(len(lesson.samples.examples))
-        console.print(f"training with all {len(everything)} clips", **PLAIN)
+        say(console, f"training with all {len(everything)} clips")
         trained = _train(lesson, everything, None, workshop / "all", training)
     if not is_first():
         return None
@@ -83,7 +83,7 @@ def finetune(
     metrics = _finish(
         folder, overwrite, lesson, trained, shown, logits, {"validation": how, "chosen": asdict(training)}
     )
-    console.print(f"training: tensorboard --logdir {workshop}", **PLAIN)
+    say(console, f"training: tensorboard --logdir {workshop}")
     return metrics
 
 
@@ -154,7 +154,7 @@ def _train_folds(
     samples = lesson.samples
     logits = np.full((len(samples.example), len(samples.labels)), np.nan)
     for number, (taught, test) in enumerate(divided, 1):
-        console.print(f"training without fold {number}, with {len(taught)} clips", **PLAIN)
+        say(console, f"training without fold {number}, with {len(taught)} clips")
         place = workshop / f"fold{number}"
         trained = _train(lesson, taught, test, place, training)
         logits[np.isin(samples.example, test)] = _logits(trained, lesson, test, place, settings)

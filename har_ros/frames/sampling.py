@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, counted
 from har_ros.frames.spec import WindowSpec
 
 SECOND = 1_000_000_000
@@ -72,7 +72,7 @@ class FrameCount:
 
     def extent(self, length: int) -> str:
         """Say what a window of so many frames spans."""
-        return f"{1 + (length - 1) * self._stride} frames"
+        return counted(1 + (length - 1) * self._stride, "frame")
 
 
 class TimeGrid:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, counted
 from har_ros.files.cache import digest
 from har_ros.files.text import read_text
 from har_ros.models.labels import wrong_labels
@@ -88,7 +88,8 @@ def _of_folder(folder: Path) -> tuple[list[Material], str]:
         found += [Material(path.relative_to(folder).as_posix(), path, "", place.name) for path in files]
     if len(classes) < 2:
         raise ConfigurationError(
-            f"{folder} has {len(classes)} class folders; give at least two, such as waving and {NONE} (everything else)"
+            f"{folder} has {counted(len(classes), 'class folder')}; give at least two, such as waving and {NONE} "
+            "(everything else)"
         )
     inner = [len(Path(material.name).parts) > 2 for material in found]
     if all(inner):

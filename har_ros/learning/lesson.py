@@ -12,8 +12,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from har_ros.errors import ConfigurationError, HarError
-from har_ros.files.console import PLAIN
+from har_ros.errors import ConfigurationError, HarError, counted
+from har_ros.files.console import say
 from har_ros.files.results_folder import write_json
 from har_ros.files.versions import version_of
 from har_ros.graphs.cut import LOGITS
@@ -158,10 +158,10 @@ def read(embedder: Embedder, dataset: Dataset, console: Console) -> tuple[dict[P
             progress.advance(task)
             if isinstance(found, HarError):
                 left_out.append(str(found))
-                console.print(f"left out: {found}", **PLAIN)
+                say(console, f"left out: {found}")
             else:
                 windows[path] = found
-    console.print(f"{len(windows)} recordings, of which {embedder.computed} were not in the cache", **PLAIN)
+    say(console, f"{counted(len(windows), 'recording')}, {embedder.computed} of which not in the cache")
     if not windows:
         raise ConfigurationError(f"no recording of {dataset.path} can be used; see above")
     return windows, left_out

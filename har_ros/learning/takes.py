@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, counted
 from har_ros.frames.compressed import AnyImage
 from har_ros.learning.dataset import VIDEOS
 from har_ros.recordings.clip_file import ClipFile
@@ -95,7 +95,7 @@ def verdict(dataset: Path, label: str) -> str:
     groups = {place.name: _takes(place) for place in places if place.is_dir()}
     few = {name: ENOUGH - len(found) for name, found in groups.items() if len(found) < ENOUGH}
     count = len(groups.get(label, ()))
-    have = f"{label}: {count} take{'s' if count != 1 else ''}"
+    have = f"{label}: {counted(count, 'take')}"
     if not count:
         return f"{have}, since no images came; check the cameras, and record {ENOUGH} at least"
     if few.get(label):

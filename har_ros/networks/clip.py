@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from har_ros.errors import counted
 from har_ros.frames.sampling import StreamSettings
 from har_ros.frames.spec import WindowSpec
 from har_ros.frames.window import Clip, FrameWindow
@@ -56,7 +57,7 @@ class ClipNetwork:
 
     def summary(self, length: int) -> str:
         """Say in words what it takes, for answers that are based on so many frames."""
-        return f"windows of {length} frames"
+        return f"windows of {counted(length, 'frame')}"
 
     def close(self) -> None:
         """Free the network."""

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.errors import HarError
+from har_ros.errors import HarError, counted
 from har_ros.frames.sampling import StreamSettings
 from har_ros.frames.spec import WindowSpec
 from har_ros.frames.window import Clip, FrameWindow, repeats
@@ -101,7 +101,7 @@ class EncoderDecoder:
 
     def summary(self, length: int) -> str:
         """Say in words what it takes, for answers that are based on so many frames."""
-        return f"windows of {length} frames"
+        return f"windows of {counted(length, 'frame')}"
 
     def close(self) -> None:
         """Free the network."""

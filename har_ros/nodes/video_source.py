@@ -10,7 +10,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, counted
 from har_ros.nodes import parameters
 from har_ros.nodes.conversions import image_message
 from har_ros.nodes.run import Program, run
@@ -37,7 +37,8 @@ class VideoSource(Program):
         topics = parameters.resolved_topics(self, given)
         if len(topics) != len(videos):
             raise ConfigurationError(
-                f"parameter image_topics names {len(topics)} topics for {len(videos)} videos; name one each, or none"
+                f"parameter image_topics names {counted(len(topics), 'topic')} for {counted(len(videos), 'video')}; "
+                "name one each, or none"
             )
         for path, (topic, name) in zip(videos, topics.items(), strict=True):
             self._open(path, topic, name, values["max_side"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, counted
 from har_ros.frames.compressed import AnyImage
 from har_ros.pipeline.stream import Stream
 
@@ -34,7 +34,7 @@ class ShortClip:
         """
         if self.count < 2 or stream.fill * SHORTEST < stream.length:
             raise ConfigurationError(
-                f"{name} is too short, with {self.count} image{'s' if self.count != 1 else ''}: a window spans "
+                f"{name} is too short, with {counted(self.count, 'image')}: a window spans "
                 f"{stream.extent}, of which a clip needs 1/{SHORTEST} and two images; remove it or give a longer one"
             )
         period = (self.end - self.start) // (self.count - 1) + (self.end - self.start)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, counted
 from har_ros.recordings.bag_writer import BagWriter
 from har_ros.recordings.recording import SECOND
 from har_ros.recordings.source import open_source
@@ -40,7 +40,9 @@ def record(
     """
     topics = list(topics) or default_topics(len(videos))
     if len(topics) != len(videos):
-        raise ConfigurationError(f"{len(topics)} topics are named for {len(videos)} videos; name one each, or none")
+        raise ConfigurationError(
+            f"{counted(len(topics), 'topic')} for {counted(len(videos), 'video')}; name one each, or none"
+        )
     if len(set(topics)) != len(topics):
         raise ConfigurationError(f"topics {', '.join(topics)} are not all different; name each once")
     sources = [open_source(video) for video in videos]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from har_ros.errors import HarError, error_text
+from har_ros.errors import HarError, counted, error_text
 from har_ros.files.results_folder import METRICS
 
 TEMPLATES = Path(__file__).parent
@@ -38,7 +38,7 @@ def environment(*folders: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, count=_count, short=_short, policy=_policy)
+    environment.filters.update(number=_number, count=_count, short=_short, policy=_policy, counted=counted)
     return environment
 
 

@@ -3,14 +3,14 @@ import io
 from rich.console import Console
 from rich.table import Table
 
-from har_ros.files.console import PLAIN, cell, say
+from har_ros.files.console import cell, say
 
 NAMES = ("[red]x[/]", "[/]", ":fire:", "[link=http://a.b]c")
 
 
 def test_nothing_in_a_sentence_is_interpreted(capsys):
     for name in NAMES:
-        Console().print(f"left out: {name}", **PLAIN)
+        say(Console(), f"left out: {name}")
         assert capsys.readouterr().out == f"left out: {name}\n"
 
 

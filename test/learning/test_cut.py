@@ -223,7 +223,7 @@ def test_a_dataset_without_faults_passes(tmp_path, small, capsys):
 
 def test_all_faults_are_found(tmp_path, small, capsys):
     folder = write_dataset(tmp_path / "set", groups=5, each=2)
-    (folder / "red/notes.txt").write_text("x")
+    (folder / "red/notes\x1b[31m.txt").write_text("x")
     (folder / "red/g0/broken.avi").write_bytes(b"RIFF" + bytes(100))
     write_video(folder / "few/a/1.avi", moving(seed=77))
     write_video(folder / "few/b/1.avi", moving(seed=78), rate=2.0)
@@ -232,15 +232,16 @@ def test_all_faults_are_found(tmp_path, small, capsys):
     status, said = check(folder, small, tmp_path, capsys)
     assert status == 1
     for part in (
-        "notes.txt is no video",
+        "notes\ufffd[31m.txt is no video",
         "broken.avi",
         "few has 2 clips",
         "few has 2 groups",
-        "1 recordings have less than half",
+        "1 recording with less than half",
         "few/b/1.avi",
         "in two classes",
     ):
         assert part in said, part
+    assert "\x1b" not in said
 
 
 def test_what_the_network_sees_is_drawn(tmp_path, small, capsys):

@@ -92,7 +92,7 @@ def refused(call, *parts):
 
 def test_what_is_no_dataset_is_refused(tmp_path):
     refused(lambda: load_dataset(tmp_path / "nowhere"), "nowhere", "no dataset")
-    refused(lambda: load_dataset(touch(tmp_path / "a", "walk/1.mp4")), "1 class folders")
+    refused(lambda: load_dataset(touch(tmp_path / "a", "walk/1.mp4")), "1 class folder;")
     refused(lambda: load_dataset(touch(tmp_path / "b", "walk/1.mp4", "sit/1.txt")), "sit", "no videos")
     refused(lambda: load_dataset(touch(tmp_path / "c", "Walk/1.mp4", "walk/2.mp4")), "'Walk'", "'walk'", "case")
     refused(lambda: load_dataset(touch(tmp_path / "d", "a/1.mp4", "a/g/2.mp4", "b/1.mp4")), "a/1.mp4", "group")

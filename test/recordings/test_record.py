@@ -70,7 +70,7 @@ def test_the_same_videos_make_the_same_bag(film, tmp_path):
     ("options", "said"),
     [
         (["nowhere.mp4"], "does not exist"),
-        (["{film}", "--topic", "/a", "--topic", "/b"], "2 topics are named for 1 videos"),
+        (["{film}", "--topic", "/a", "--topic", "/b"], "2 topics for 1 video;"),
         (["{film}", "{film}", "--topic", "/a", "--topic", "/a"], "are not all different"),
         (["{film}", "{text}"], "cannot be opened as a video"),
         (["rtsp://localhost:1/nothing"], "cannot be opened"),

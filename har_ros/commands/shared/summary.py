@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from har_ros.files.console import PLAIN, cell
+from har_ros.errors import counted
+from har_ros.files.console import cell, say
 from har_ros.learning.model import REPORT
 
 MOST_PAIRS = 5
@@ -22,37 +23,34 @@ def show(metrics: Mapping[str, Any], folder: Path) -> None:
     console = Console()
     console.print(_classes(metrics["figures"]))
     accuracy = _with_interval(metrics["figures"]["accuracy"])
-    console.print(
-        f"clips recognised: {accuracy}, {metrics['validation']}, groups: {metrics['grouping']}",
-        **PLAIN,
-    )
+    say(console, f"clips recognised: {accuracy}, {metrics['validation']}, groups: {metrics['grouping']}")
     if metrics["doubt"]:
-        console.print(metrics["doubt"], **PLAIN)
+        say(console, metrics["doubt"])
     for pair in metrics["duplicates"][:MOST_PAIRS]:
-        console.print(pair["text"], **PLAIN)
+        say(console, pair["text"])
     if (more := len(metrics["duplicates"]) - MOST_PAIRS) > 0:
-        console.print(f"{more} more pairs of near-duplicates are in the report", **PLAIN)
+        say(console, f"pairs of near-duplicates: {more} more, see the report")
     for text in metrics["advice"]:
-        console.print(f"would help: {text}", **PLAIN)
+        say(console, f"would help: {text}")
     if metrics["test"]:
         _show_test(metrics["test"], console)
-    console.print(f"report:  {folder / REPORT}", **PLAIN)
-    console.print(f"network: {folder}; run: ros2 launch har_ros actionnet.launch.py model:={folder}", **PLAIN)
+    say(console, f"report:  {folder / REPORT}")
+    say(console, f"network: {folder}; run: ros2 launch har_ros actionnet.launch.py model:={folder}")
 
 
 def _show_test(test: Mapping[str, Any], console: Console) -> None:
     """Print what a test set says."""
     console.print(_classes(test["figures"]))
     accuracy, loss = _with_interval(test["figures"]["accuracy"]), _with_interval(test["log_loss"])
-    console.print(
-        f"test set: of {test['clips']} clips of {test['dataset']}, {accuracy} recognised; log loss {loss}, guessing "
-        f"has {test['log_loss']['guessing']:.3f}",
-        **PLAIN,
+    say(
+        console,
+        f"test set: of {counted(test['clips'], 'clip')} of {test['dataset']}, {accuracy} recognised; log loss {loss}, "
+        f"guessing has {test['log_loss']['guessing']:.3f}",
     )
     for text in test["duplicates"][:MOST_PAIRS]:
-        console.print(text, **PLAIN)
+        say(console, text)
     if (more := len(test["duplicates"]) - MOST_PAIRS) > 0:
-        console.print(f"{more} more near-duplicates of taught clips are in the report", **PLAIN)
+        say(console, f"near-duplicates of taught clips: {more} more, see the report")
 
 
 def _classes(figures: Mapping[str, Any]) -> Table:
