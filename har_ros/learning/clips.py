@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, counted
 from har_ros.pipeline.repeat import SHORTEST
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.clip_file import ClipFile
 from har_ros.recordings.recording import SECOND, Recording, images
 from har_ros.recordings.source import DEFAULT_RATE, sensible_rate
 from har_ros.truth.segments import NONE, Segment
+
+logger = logging.getLogger(__name__)
 
 LONGEST_BACKGROUND = 10 * SECOND
 """Of a clip of background; the rest becomes further clips."""
@@ -34,8 +37,9 @@ class Piece:
 def cut(path: Path, segments: Sequence[Segment], dataset: Path, *, least: float, background: bool) -> list[Path]:
     """Write a clip for each segment that concerns the recording. Returns the files. Raises HarError.
 
-    least: seconds that a clip has: shorter segments are widened on both sides, not into those with another label.
-    background: let what lies between segments be clips of the class "none".
+    Where segments of two actions overlap, neither has a clip. least: seconds that a clip should have: shorter segments
+    are widened on both sides, not into those with another label. background: let what lies between segments be clips of
+    the class "none".
     """
     recording = open_recording(path)
     spans, rate = _spans(recording)
@@ -48,10 +52,31 @@ def cut(path: Path, segments: Sequence[Segment], dataset: Path, *, least: float,
             if segment.concerns(path.name, camera)
         ]
         seen = Piece(NONE, camera, start - first, end - first)
-        found += [*actions(own, seen, round(least * SECOND))]
-        found += [*backgrounds(own, seen, round(least * SECOND))] if background else []
+        cut_out = list(actions(own, seen, round(least * SECOND)))
+        _warn(f"{path} ({camera})" if len(spans) > 1 else str(path), own, cut_out, least)
+        found += [*cut_out, *(backgrounds(own, seen, round(least * SECOND)) if background else ())]
     places = {piece: _place(dataset, path, piece, len(spans) > 1) for piece in found}
     return _write(recording, first, places, rate)
+
+
+def _warn(name: str, own: Sequence[Piece], cut_out: Sequence[Piece], least: float) -> None:
+    """Say which segments have no clip, and how many clips are shorter than `least` seconds."""
+    lost = [
+        segment
+        for segment in own
+        if not any(p.label == segment.label and p.start < segment.end and p.end > segment.start for p in cut_out)
+    ]
+    if lost:
+        logger.warning(
+            "%s: %s without a clip, such as %r from %g s on: others overlap it, or too little of it was recorded",
+            name,
+            counted(len(lost), "segment"),
+            lost[0].label,
+            lost[0].start / SECOND,
+        )
+    if short := sum(piece.end - piece.start < round(least * SECOND) for piece in cut_out):
+        clips = counted(short, "clip")
+        logger.warning("%s: %s shorter than %g s, which teaching plays again to fill a window", name, clips, least)
 
 
 def _write(recording: Recording, first: int, places: dict[Piece, Path], rate: float) -> list[Path]:
@@ -81,28 +106,38 @@ def _write(recording: Recording, first: int, places: dict[Piece, Path], rate: fl
 
 
 def actions(own: Sequence[Piece], seen: Piece, wanted: int) -> Iterator[Piece]:
-    """Yield what becomes clips of a camera's segments.
+    """Yield what becomes clips of a camera's segments: the parts that show no other action, as teaching asks for.
 
-    own: the segments. seen: from the camera's first image to its last. wanted: nanoseconds that a clip has, at least.
+    own: the segments. seen: from the camera's first image to its last. wanted: nanoseconds that a clip should have; it
+    has fewer where segments of other labels leave no room, and parts are left out that teaching could not use.
     """
-    for piece in own:
-        others = [other for other in own if other.label != piece.label]
-        low = max([seen.start, *(min(other.end, piece.start) for other in others if other.start < piece.start)])
-        high = min([seen.end, *(max(other.start, piece.end) for other in others if other.end > piece.end)])
-        widened = _widened(piece, wanted, low, high)
-        if widened.end - widened.start >= max(1, wanted // SHORTEST):
-            yield widened
+    for segment in own:
+        others = [other for other in own if other.label != segment.label]
+        for start, end in _gaps(segment.start, segment.end, (other for other in others if other.label != NONE)):
+            low = max([seen.start, *(min(other.end, start) for other in others if other.start < start)])
+            high = min([seen.end, *(max(other.start, end) for other in others if other.end > end)])
+            widened = _widened(replace(segment, start=start, end=end), wanted, low, high)
+            if widened.end - widened.start >= max(1, wanted // SHORTEST):
+                yield widened
 
 
 def backgrounds(own: Sequence[Piece], seen: Piece, wanted: int) -> Iterator[Piece]:
-    """Yield what becomes clips of nothing: what lies between a camera's segments. See actions."""
-    at = seen.start
-    for begin, stop in [*sorted((piece.start, piece.end) for piece in own), (seen.end, seen.end)]:
-        while begin - at >= max(1, wanted):
-            until = min(begin, at + LONGEST_BACKGROUND)
+    """Yield what becomes clips of nothing: what lies between a camera's segments. Arguments as for `actions`."""
+    for at, end in _gaps(seen.start, seen.end, own):
+        while end - at >= max(1, wanted):
+            until = min(end, at + LONGEST_BACKGROUND)
             yield replace(seen, start=at, end=until)
             at = until
-        at = max(at, stop)
+
+
+def _gaps(start: int, end: int, taken: Iterable[Piece]) -> Iterator[tuple[int, int]]:
+    """Yield the intervals from start to end in which none of the pieces lies."""
+    for piece in sorted(taken, key=lambda piece: piece.start):
+        if start < min(piece.start, end):
+            yield start, min(piece.start, end)
+        start = max(start, piece.end)
+    if start < end:
+        yield start, end
 
 
 def _widened(piece: Piece, wanted: int, low: int, high: int) -> Piece:

@@ -37,15 +37,15 @@ def test_clips_are_long_enough_and_show_what_they_are_said_to(segments, least):
     for _, start, end in found:
         assert 0 <= start < end <= 20
         assert end - start >= least / 8 - 1e-9
+    for label, s, e in found:  # a clip of an action shows no other, and neither does one of nothing
+        for start, length, other in segments:
+            assert other in (label, "none") or e <= start + 1e-9 or s >= start + length - 1e-9
     for start, length, label in segments:
-        own = [(s, e) for name, s, e in found if name == label and s <= start and e >= min(start + length, 20)]
-        others = [(s, s + n) for s, n, name in segments if name != label]
-        for s, e in own:
-            for low, high in others:  # what is added on the sides is not another segment's
-                if low >= start + length:
-                    assert e <= max(low, start + length) + 1e-9
-                if high <= start:
-                    assert s >= min(high, start) - 1e-9
+        alone = all(s + n <= start or s >= start + length for s, n, other in segments if other != label)
+        if alone and start + length <= 20:
+            assert (
+                any(s <= start and e >= start + length for name, s, e in found if name == label) or length < least / 8
+            )
     background = [(s, e) for label, s, e in found if label == "none" and not any(n == "none" for _, _, n in segments)]
     for s, e in background:
         assert all(e <= start + 1e-9 or s >= start + length - 1e-9 for start, length, _ in segments)
@@ -58,6 +58,24 @@ def test_segments_are_widened_to_a_window_and_no_further():
     assert cut_up([(19.5, 1, "a")], 2.0, False) == [("a", 18, 20)]
     assert cut_up([(5, 1, "a"), (6.25, 3, "b")], 2.0, False) == [("a", 4.25, 6.25), ("b", 6.25, 9.25)]
     assert cut_up([(5, 0.25, "a"), (4, 1, "b"), (5.25, 3, "b")], 4.0, False) == [("b", 1, 5), ("b", 5.25, 9.25)]
+
+
+def test_what_two_actions_share_is_cut_into_neither():
+    assert cut_up([(2, 6, "a"), (6, 4, "b")], 1.0, False) == [("a", 2, 6), ("b", 8, 10)]
+    assert cut_up([(2, 6, "a"), (4, 1, "b")], 1.0, False) == [("a", 2, 4), ("a", 5, 8)]
+    assert cut_up([(2, 6, "a"), (4, 1, "none")], 1.0, False) == [("a", 2, 8)]
+
+
+def test_segments_without_a_clip_and_short_clips_are_named(tmp_path, capsys):
+    video = write_video(tmp_path / "one.avi", moving(frames=80))
+    truth = tmp_path / "truth.csv"
+    truth.write_text("video,start,end,label\none,1,4,a\none,2,3,b\none,6,7,a\none,5,6,b\none,7,9,b\n")
+    given = ["--truth", str(truth), "-o", str(tmp_path / "set"), "--least", "1.5", "--no-background"]
+    assert actionnet(["clips", str(video), *given]) == 0
+    shown = capsys.readouterr()
+    assert "one.avi: 1 segment without a clip, such as 'b' from 2 s on" in shown.err
+    assert "one.avi: 1 clip shorter than 1.5 s" in shown.err
+    assert "b: 2 clips" in shown.out
 
 
 def test_background_is_cut_into_ten_seconds_at_most():
