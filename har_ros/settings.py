@@ -263,7 +263,7 @@ RECORD_ACTION = (
 )
 
 
-def check_names(given: Iterable[str], table: tuple[Parameter, ...]) -> list[str]:
+def unknown_names(given: Iterable[str], table: tuple[Parameter, ...]) -> list[str]:
     """Return the given names that are neither in the table nor ROS's own, such as another node's in a file for all.
 
     Raises ConfigurationError for one that is nearly a name of the table.

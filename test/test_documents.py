@@ -14,7 +14,7 @@ from documents import PAGES, REPOSITORY, blocks, inline_commands, languages, pro
 from har_ros.commands.evaluate import main as evaluate
 from har_ros.commands.main import OPTIONAL, TRAINING
 from har_ros.commands.main import main as actionnet
-from har_ros.commands.shared.parameters import node_parameters
+from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.commands.teach import main as teach
 from har_ros.models.card import load_card
 from har_ros.settings import ACTIONNET, RECORD_ACTION, VIDEO_SOURCE

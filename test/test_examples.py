@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from pictures import write_pictures, write_video
 
-from har_ros.commands.shared.parameters import node_parameters
+from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.models.locate import find_model
 from har_ros.settings import ACTIONNET
 

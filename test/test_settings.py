@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from har_ros.backends.backend import BackendSettings
-from har_ros.commands.shared.parameters import checked, node_parameters
+from har_ros.commands.shared.parameter_file import checked, node_parameters
 from har_ros.errors import ConfigurationError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.pipeline.scores import ScoreSettings

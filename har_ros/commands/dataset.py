@@ -25,7 +25,7 @@ from har_ros.learning.samples import Samples, gather
 from har_ros.learning.windows import windows
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import find_model
-from har_ros.pipeline.parameters import backend_settings
+from har_ros.pipeline.configuration import backend_settings
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.pictures import Place, pictures
 from har_ros.reports.sheet import Row, draw_sheet

@@ -15,7 +15,7 @@ from rich.table import Table
 from har_ros.commands.compare import changes_table
 from har_ros.commands.shared.jobs import jobs_of
 from har_ros.commands.shared.options import at_least, between
-from har_ros.commands.shared.parameters import add_parameter_file, node_parameters
+from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
 from har_ros.commands.shared.program import as_program, sigterm_interrupts
 from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.evaluate import batch, results
@@ -27,7 +27,7 @@ from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.report import write_report
 from har_ros.files.console import say
 from har_ros.files.results_folder import METRICS, finite, read_json, reserved, write_json
-from har_ros.pipeline.parameters import named_model
+from har_ros.pipeline.configuration import named_model
 from har_ros.truth.segments import load_label_map, load_truth
 
 NAMES = [name for name, _ in FIGURES]

@@ -14,7 +14,7 @@ from har_ros.commands.shared.teaching_options import add_dataset_options, add_te
 from har_ros.finetune.finetune import finetune
 from har_ros.finetune.training import TrainSettings
 from har_ros.learning.lesson import Settings
-from har_ros.pipeline.parameters import backend_settings
+from har_ros.pipeline.configuration import backend_settings
 
 
 def run(arguments: list[str]) -> int:

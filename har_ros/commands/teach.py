@@ -12,7 +12,7 @@ from har_ros.commands.shared.program import as_program, sigterm_interrupts
 from har_ros.commands.shared.summary import show
 from har_ros.commands.shared.teaching_options import add_dataset_options, add_teaching_options, dataset_of
 from har_ros.learning.lesson import Settings
-from har_ros.pipeline.parameters import backend_settings
+from har_ros.pipeline.configuration import backend_settings
 from har_ros.teach.teach import teach
 
 

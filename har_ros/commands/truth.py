@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from har_ros.commands.shared.jobs import jobs_of
-from har_ros.commands.shared.parameters import add_parameter_file, node_parameters
+from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
 from har_ros.errors import counted
 from har_ros.files.console import say
-from har_ros.pipeline.parameters import named_model
+from har_ros.pipeline.configuration import named_model
 from har_ros.recordings.bag import open_recording
 from har_ros.truth.check import problems, span_of
 from har_ros.truth.segments import load_label_map, load_truth

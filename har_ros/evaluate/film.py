@@ -16,7 +16,7 @@ from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.replay import ReplayedCamera, Seen
 from har_ros.frames.compressed import decode_all
 from har_ros.frames.pixels import to_rgb
-from har_ros.pipeline.overlay import annotate, announce, overlay_topics
+from har_ros.pipeline.annotate import annotate, announce, overlay_topics
 from har_ros.pipeline.scores import Prediction
 from har_ros.recordings.bag_writer import BagWriter
 from har_ros.recordings.recording import Recorded

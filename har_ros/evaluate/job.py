@@ -20,7 +20,7 @@ from har_ros.evaluate.replay import Replay
 from har_ros.files.cache import fingerprint
 from har_ros.files.results_folder import write_json
 from har_ros.files.versions import version_of
-from har_ros.pipeline.parameters import named_model, stream_settings
+from har_ros.pipeline.configuration import named_model, stream_settings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.recording import BagError, VideoRecording

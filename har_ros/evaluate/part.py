@@ -14,7 +14,7 @@ from har_ros.evaluate.answers import Remembered
 from har_ros.evaluate.film import Film
 from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
 from har_ros.evaluate.replay import ReplayedCamera, Seen
-from har_ros.pipeline.parameters import score_settings
+from har_ros.pipeline.configuration import score_settings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.recording import Recorded, Recording
 

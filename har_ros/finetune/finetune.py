@@ -19,7 +19,7 @@ from har_ros.errors import ConfigurationError, HarError, ModelError
 from har_ros.files.console import say
 from har_ros.files.results_folder import read_json, write_json
 from har_ros.finetune.torch_graph import OnnxModule
-from har_ros.finetune.training import Finetuning, Network, TrainSettings, is_first, rank, train
+from har_ros.finetune.training import Finetuning, TrainableNetwork, TrainSettings, is_first, rank, train
 from har_ros.finetune.training_clips import ClipSource
 from har_ros.graphs.cut import LOGITS, taught_network
 from har_ros.graphs.onnx_file import load_onnx
@@ -173,7 +173,7 @@ def _train(lesson: Lesson, taught: Ints, test: Ints | None, folder: Path, traini
     backbone.freeze(training.frozen)
     counts = np.bincount(samples.classes[taught], minlength=len(samples.labels))
     weights = torch.tensor(len(taught) / len(counts) / counts, dtype=torch.float32)
-    module = Finetuning(Network(backbone, prepared.spec, start), training, weights)
+    module = Finetuning(TrainableNetwork(backbone, prepared.spec, start), training, weights)
     unmirrored = frozenset(samples.labels.index(name) for name in training.unmirrored)
 
     def clips(numbers: Ints) -> ClipSource:
@@ -198,7 +198,7 @@ def _runnable(trained: Trained, prepared: PreparedNetwork, folder: Path) -> Prep
     return replace(prepared, name=f"{prepared.name}-trained", path=path, output_blob=LOGITS, output="logits")
 
 
-def _compare(network: Network, trained: Trained, prepared: PreparedNetwork, folder: Path) -> None:
+def _compare(network: TrainableNetwork, trained: Trained, prepared: PreparedNetwork, folder: Path) -> None:
     """Raise ModelError when the exported network does not say what PyTorch's does."""
     frames = np.random.default_rng(0).integers(0, 256, prepared.shape, np.uint8)
     with torch.no_grad():

@@ -49,7 +49,7 @@ class TrainSettings:
     training_precision: str = "auto"
 
 
-class Network(nn.Module):
+class TrainableNetwork(nn.Module):
     """From uint8 frames to logits: scaling as the card says, the ONNX graph, and the last layer."""
 
     def __init__(self, backbone: OnnxModule, spec: InputSpec, head: Head) -> None:
@@ -78,7 +78,7 @@ def scaled(frames: Tensor, spec: InputSpec) -> Tensor:
 class Finetuning(lightning.LightningModule):
     """AdamW with a one-cycle schedule (Smith and Topin, Super-Convergence, 2019), classes weighing the same."""
 
-    def __init__(self, network: Network, settings: TrainSettings, class_weights: Tensor) -> None:
+    def __init__(self, network: TrainableNetwork, settings: TrainSettings, class_weights: Tensor) -> None:
         super().__init__()
         self.network = network
         self._settings = settings

@@ -61,7 +61,7 @@ class PreparedNetwork:
 
     def before(self, opset: int = OPSET, ir_version: int = IR_VERSION) -> onnx.ModelProto:
         """Return the graph from the host's array ("frames") to the network's input."""
-        graph = _Graph("before", FRAMES)
+        graph = _Chain("before", FRAMES)
         if self.input_type != "uint8":
             graph.cast(self.type, "float32")
             if self.spec is not None:
@@ -77,7 +77,7 @@ class PreparedNetwork:
 
     def after(self, opset: int = OPSET, ir_version: int = IR_VERSION) -> onnx.ModelProto:
         """Return the graph from the network's output to N×classes probabilities, or N×D embeddings ("output")."""
-        graph = _Graph("after", "raw")
+        graph = _Chain("after", "raw")
         graph.cast(self.output_type, "float32")
         graph.add("Flatten", axis=1)
         if self.output == "logits":
@@ -140,7 +140,7 @@ def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
         return halved
 
 
-def _scale(graph: _Graph, spec: InputSpec) -> None:
+def _scale(graph: _Chain, spec: InputSpec) -> None:
     """Add (pixel scaled to the range - mean) / std, as one factor and one summand for each channel."""
     if spec.colour == "bgr":
         graph.add("Gather", graph.constant(np.array([2, 1, 0])), axis=-1)
@@ -153,8 +153,8 @@ def _scale(graph: _Graph, spec: InputSpec) -> None:
         graph.add("Add", graph.constant(summand.astype(np.float32)))
 
 
-class _Graph:
-    """A chain of operators in the making; all names begin with the graph's."""
+class _Chain:
+    """Builds a chain of operators; all names begin with the graph's."""
 
     def __init__(self, name: str, first: str) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""What a kind of network offers. Each kind is a module here; load.py names them."""
+"""What a kind of network offers. Each kind is a module here; kinds.py names them."""
 
 from __future__ import annotations
 

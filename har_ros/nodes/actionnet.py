@@ -25,7 +25,7 @@ from har_ros.nodes.run import run
 from har_ros.nodes.signals import interruptible
 from har_ros.nodes.usage import check_arguments
 from har_ros.nodes.worker import Worker
-from har_ros.pipeline.parameters import open_recognizer, score_settings, stream_settings
+from har_ros.pipeline.configuration import open_recognizer, score_settings, stream_settings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import ScoreSettings
@@ -37,7 +37,7 @@ STILL_RUNS = "the network still runs; try again when it has ended"
 
 
 @dataclass(frozen=True)
-class Settings:
+class NodeSettings:
     """What the values of the parameters say of what runs, checked: only a topic may still prove to be of no use.
 
     topics: full names → names as given, which rclpy remaps. overlay: whether annotated images are published.
@@ -172,7 +172,7 @@ class ActionNet(ManagedProgram):
         self._values = values
         return SetParametersResult(successful=True)
 
-    def _check(self, values: dict[str, Any], recognizer: Recognizer | None) -> Settings:
+    def _check(self, values: dict[str, Any], recognizer: Recognizer | None) -> NodeSettings:
         """Return what the values say of what runs with the network. Raises ConfigurationError when they cannot work."""
         topics = resolved_topics(self, values["image_topics"])
         stream = stream_settings(values)
@@ -180,9 +180,9 @@ class ActionNet(ManagedProgram):
         scores = score_settings(values, labels)
         if recognizer is not None:
             recognizer.check(stream)
-        return Settings(topics, values["overlay"], stream, scores)
+        return NodeSettings(topics, values["overlay"], stream, scores)
 
-    def _apply(self, settings: Settings) -> None:
+    def _apply(self, settings: NodeSettings) -> None:
         """Bring what runs in line with the settings.
 
         Raises ConfigurationError when a topic cannot be used, which only the attempt shows; then nothing has changed.

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from har_ros.frames.sampling import StreamSettings
 from har_ros.nodes.camera import Camera
 from har_ros.nodes.overlay import Overlay
-from har_ros.pipeline.overlay import overlay_topics
+from har_ros.pipeline.annotate import overlay_topics
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
 

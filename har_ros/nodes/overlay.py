@@ -12,7 +12,7 @@ from har_ros.frames.compressed import AnyImage, decode_all
 from har_ros.frames.pixels import to_rgb
 from har_ros.nodes import topics
 from har_ros.nodes.conversions import image_message
-from har_ros.pipeline.overlay import annotate, announce
+from har_ros.pipeline.annotate import annotate, announce
 from har_ros.pipeline.scores import Prediction
 from har_ros.pipeline.stream import Stream
 

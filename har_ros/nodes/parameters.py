@@ -15,13 +15,13 @@ from rclpy.node import Node
 from rclpy.validate_topic_name import validate_topic_name
 
 from har_ros.errors import ConfigurationError
-from har_ros.settings import Parameter, check_names
+from har_ros.settings import Parameter, unknown_names
 
 
 def declare(node: Node, table: tuple[Parameter, ...], read_only: bool = True) -> dict[str, Any]:
     """Declare the table's parameters on the node and return their values. Raises ConfigurationError."""
     given = getattr(node, "_parameter_overrides", {})  # rclpy has no public list of what is not declared
-    for name in check_names(given, table):
+    for name in unknown_names(given, table):
         node.get_logger().warning(f"parameter {name!r} is unknown and left out")
     return {parameter.name: _declare(node, parameter, read_only) for parameter in table}
 

@@ -34,7 +34,7 @@ LAST_FRAME = 1.0
 
 
 @dataclass(frozen=True)
-class Frame:
+class SourceFrame:
     """pixels: uint8 H×W×3 BGR. index: from 0 on. stamp: nanoseconds, of a file from its start on."""
 
     pixels: NDArray[np.uint8]
@@ -55,7 +55,9 @@ class Source:
         self.live = live
         self.dropped = 0  # frames of a camera for which the network was too slow
         self._frames = frames
-        self._queue: queue.Queue[Frame | HarError | None] = queue.Queue(AHEAD_OF_A_CAMERA if live else AHEAD_OF_A_FILE)
+        self._queue: queue.Queue[SourceFrame | HarError | None] = queue.Queue(
+            AHEAD_OF_A_CAMERA if live else AHEAD_OF_A_FILE
+        )
         self._stopped = Event()
 
     @property
@@ -63,7 +65,7 @@ class Source:
         """Whether another frame is there already."""
         return not self._queue.empty()
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         """Decode in a thread of its own. Raises VideoError behind the last good frame when the rest cannot be read."""
         decoder = Thread(target=self._read, name="decoder", daemon=True)
         decoder.start()
@@ -88,7 +90,7 @@ class Source:
                     )
                 shape = pixels.shape
                 stamp = time.time_ns() if self.live else round(index / self.rate * 1e9)
-                if not self._put(Frame(pixels, index, stamp)):
+                if not self._put(SourceFrame(pixels, index, stamp)):
                     return
             if not shape:
                 raise VideoError(f"{self.name} has no frames; check the file or the camera")
@@ -98,7 +100,7 @@ class Source:
         except Exception as error:  # OpenCV's, say; whoever waits for the next frame must hear of it
             self._put(VideoError(f"{self.name} cannot be decoded ({one_line(error)}); convert it to .mp4"))
 
-    def _put(self, item: Frame | HarError | None) -> bool:
+    def _put(self, item: SourceFrame | HarError | None) -> bool:
         """Returns False when nobody wants it any more."""
         while not self._stopped.is_set():
             try:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from har_ros.errors import VideoError
 from har_ros.recordings.source import check_name, sensible_rate
 
-Frame = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 
 MEMORY_LIMIT = 256 << 20
 """Bytes of frames that one video may keep in memory, so that a short loop is decoded once."""
@@ -36,7 +36,7 @@ class Video:
         self._frame = first
         self._index = 0
         self._last_due = -1
-        self._kept: list[Frame] | None = [first]
+        self._kept: list[Pixels] | None = [first]
         self._all_kept = False
 
     @property
@@ -44,7 +44,7 @@ class Video:
         """Height and width of its frames, in pixels."""
         return self._frame.shape[0], self._frame.shape[1]
 
-    def at(self, seconds: float) -> Frame | None:
+    def at(self, seconds: float) -> Pixels | None:
         """Return the frame that is due so long after the start, None when that is the one of the last call.
 
         Time goes forward from call to call. Raises VideoError.
@@ -60,7 +60,7 @@ class Video:
             self._index += 1
         return self._kept[due % len(self._kept)] if self._all_kept and self._kept else self._frame
 
-    def _next(self) -> Frame:
+    def _next(self) -> Pixels:
         """Return the frame after the present one, the first again behind the last."""
         frame = self._decode()
         if frame is not None:
@@ -76,13 +76,13 @@ class Video:
             raise VideoError(f"video {self._path!r} cannot be read again from its start; convert it to .mp4")
         return frame
 
-    def _keep(self, frame: Frame) -> None:
+    def _keep(self, frame: Pixels) -> None:
         if self._kept is not None:
             self._kept.append(frame)
             if len(self._kept) * frame.nbytes > MEMORY_LIMIT:
                 self._kept = None
 
-    def _decode(self) -> Frame | None:
+    def _decode(self) -> Pixels | None:
         decoded, frame = self._capture.read()
         if not decoded or frame is None:
             return None

@@ -11,12 +11,12 @@ import pytest
 from bags import contents, series, values_of, write_bag
 from small_networks import encoder_decoder
 
-from har_ros.commands.shared.parameters import node_parameters
+from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.evaluate import job, results
 from har_ros.evaluate.plan import Job, Plan, StoppedError
 from har_ros.files.results_folder import reserved
 from har_ros.networks.clip import ClipNetwork
-from har_ros.pipeline.parameters import open_recognizer
+from har_ros.pipeline.configuration import open_recognizer
 
 
 @pytest.fixture

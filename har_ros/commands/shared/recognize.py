@@ -19,13 +19,13 @@ from har_ros.commands.shared.options import values_of
 from har_ros.errors import ConfigurationError, ModelError, VideoError
 from har_ros.files.console import say
 from har_ros.frames.pixels import CameraImage
-from har_ros.pipeline.overlay import annotate, announce
-from har_ros.pipeline.parameters import open_recognizer, score_settings, stream_settings
+from har_ros.pipeline.annotate import annotate, announce
+from har_ros.pipeline.configuration import open_recognizer, score_settings, stream_settings
 from har_ros.pipeline.recognizer import Recognizer, Result
 from har_ros.pipeline.repeat import ShortClip
 from har_ros.pipeline.scores import Prediction
 from har_ros.recordings.sink import Pixels, Screen, has_screen
-from har_ros.recordings.source import Frame, Source, open_source
+from har_ros.recordings.source import Source, SourceFrame, open_source
 from har_ros.recordings.video_file import VideoFile
 
 SECOND = 1_000_000_000
@@ -74,14 +74,14 @@ class Recognition:
         self._stream = recognizer.stream(self.settings)
         self._clip = ShortClip()
 
-    def take(self, frame: Frame) -> None:
+    def take(self, frame: SourceFrame) -> None:
         """Take the next frame; of a live source, only the newest window is run."""
         ready = self._stream.push(_image(frame))
         self._clip.take(frame.stamp)
         if ready and not (self._source.live and self._source.waiting):
             self.report.take(frame, self._recognize())
 
-    def annotated(self, frame: Frame) -> Pixels:
+    def annotated(self, frame: SourceFrame) -> Pixels:
         """Draw into the frame what was said last."""
         if self.report.prediction is None:
             announce(frame.pixels, f"warming up {self._stream.fill}/{self._stream.length}")
@@ -89,7 +89,7 @@ class Recognition:
             annotate(frame.pixels, self.report.prediction)
         return frame.pixels
 
-    def play_again(self, last: Frame, messages: Console) -> None:
+    def play_again(self, last: SourceFrame, messages: Console) -> None:
         """Run a clip that is shorter than a window as it is taught with such; last: its last frame. Raises HarError."""
         source, extent = self._source, self._stream.extent
         if source.live:
@@ -112,7 +112,7 @@ class Recognition:
         return result
 
 
-def _image(frame: Frame) -> CameraImage:
+def _image(frame: SourceFrame) -> CameraImage:
     return CameraImage.of_array(frame.pixels, frame.stamp)
 
 
@@ -138,7 +138,7 @@ class Report:
         self.windows = 0
         self.prediction: Prediction | None = None
 
-    def take(self, frame: Frame, result: Result | None) -> None:
+    def take(self, frame: SourceFrame, result: Result | None) -> None:
         """Take the result behind a frame; None while the window is filling."""
         if result is None:
             return
@@ -158,7 +158,7 @@ class Report:
         self._best = best
 
 
-def _shown(source: Source, messages: Console) -> Iterator[Frame]:
+def _shown(source: Source, messages: Console) -> Iterator[SourceFrame]:
     """Yield the frames, with a progress bar on a terminal where their number is known."""
     counter = TextColumn("{task.completed:.0f}/{task.total:.0f}")
     columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeRemainingColumn())

@@ -1,4 +1,4 @@
-"""What becomes of the values of the node's parameters: its network, and how it is used."""
+"""From the values of the node's parameters to settings, a card and a loaded network."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from har_ros.pipeline.overlay import annotate, announce, overlay_topics
+from har_ros.pipeline.annotate import annotate, announce, overlay_topics
 from har_ros.pipeline.scores import Hypothesis, Prediction
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from har_ros.errors import ConfigurationError
 from har_ros.files.schema import load_yaml, shown
 from har_ros.files.text import read_text
-from har_ros.settings import ACTIONNET, Parameter, check_names
+from har_ros.settings import ACTIONNET, Parameter, unknown_names
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def node_parameters(params_file: str = "", given: Sequence[str] = ()) -> dict[st
         if name not in _ROWS:
             similar = ", ".join(difflib.get_close_matches(name, _ROWS, 3) or list(_ROWS))
             raise ConfigurationError(f"parameter {name!r} is unknown; some are {similar}")
-    for name in check_names(values, ACTIONNET):
+    for name in unknown_names(values, ACTIONNET):
         logger.warning("%s: parameter %r is unknown and left out", params_file, name)
     return {name: checked(row, values.get(name, row.default)) for name, row in _ROWS.items()}
 
