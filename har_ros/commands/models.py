@@ -76,11 +76,11 @@ def _fetch(models: list[Model[Card]]) -> int:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     for model in models:
         with Progress(*columns, console=console) as progress:
-            brought = fetch(model, _Bars(progress))
-        if not brought:
-            console.print(f"{model.card.name} is there already")
+            downloaded = fetch(model, _Bars(progress))
+        if not downloaded:
+            say(console, f"{model.card.name} is there already")
         unverified = {source.name for source in model.card.files if source.checksum is None}
-        for path in brought:
+        for path in downloaded:
             note = " (not verified: its card has no checksum)" if path.name in unverified else ""
             say(console, f"{path}{note}")
     return 0
@@ -106,7 +106,7 @@ def _check(options: argparse.Namespace) -> int:
     model = find_model(options.model, options.labels, options.input_blob, options.output_blob)
     networks, wrong = examine(model)
     for text in wrong:
-        console.print(f"{model.card.name}: {text}", markup=False)
+        say(console, f"{model.card.name}: {text}")
     if wrong:
         return 1
     with open_recognizer(values_of(options, max_batch=1)) as recognizer:

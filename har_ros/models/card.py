@@ -10,7 +10,7 @@ import yaml
 
 from har_ros.errors import ConfigurationError
 from har_ros.files.schema import Checks, build, load_yaml, rule
-from har_ros.files.text import read_text
+from har_ros.files.text import CONTROL_CHARACTER, read_text
 from har_ros.frames.spec import InputSpec, Resize, WindowSpec
 from har_ros.models.labels import wrong_labels
 
@@ -228,6 +228,7 @@ def _is_pose_size(spec: InputSpec) -> bool:
 _NAME_REMEDY = "use letters, digits, '.', '_' and '-' only"
 _NAME = re.compile(r"(?!\.+$)[\w.-]+")
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}")
+_URL = re.compile(r"https?://[!-~]+")
 _SIZE = "give a number from 1 to 4096"
 _CHECKS: Checks = {
     ModelCard: [
@@ -248,8 +249,9 @@ _CHECKS: Checks = {
             lambda name: name == PurePosixPath(name).name and name not in ("", ".", ".."),
             "give a file name without folders",
         ),
+        rule("name", lambda name: not CONTROL_CHARACTER.search(name), "give a name without control characters"),
         rule("checksum", lambda text: not text or _CHECKSUM.fullmatch(text), "give sha256: or sha384: and its digits"),
-        rule("url", lambda url: url.startswith(("https://", "http://")), "give one that begins with https://"),
+        rule("url", _URL.fullmatch, "give one that begins with https://, in ASCII without spaces"),
     ],
     InputSpec: [
         rule("height", _is_size, _SIZE),
