@@ -37,7 +37,7 @@ def test_a_missing_gpu_is_one_sentence_and_auto_takes_openvino(tmp_path, caplog)
     caplog.set_level(logging.DEBUG, "har_ros")
     (network,) = small_clip(tmp_path)
     with pytest.raises(
-        BackendMissingError, match=r"there is no NVIDIA GPU that can be used .*; check with nvidia-smi"
+        BackendMissingError, match=r"there is no NVIDIA GPU that can be used: .*; check with nvidia-smi"
     ) as caught:
         load_backend(network, BackendSettings("tensorrt"))
     assert "\n" not in str(caught.value)

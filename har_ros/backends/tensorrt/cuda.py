@@ -29,10 +29,9 @@ class Device:
                 self._device = checked(driver.cuDeviceGet(0))
                 self._context = checked(driver.cuDevicePrimaryCtxRetain(self._device))
             except (RuntimeError, ModelError) as error:
-                reason = str(error) if isinstance(error, ModelError) else "its driver, libcuda.so.1, is not installed"
-                raise BackendMissingError(
-                    f"there is no NVIDIA GPU that can be used ({reason}); check with nvidia-smi"
-                ) from None
+                missing = "its driver, libcuda.so.1, is not installed; check with nvidia-smi"
+                reason = str(error) if isinstance(error, ModelError) else missing
+                raise BackendMissingError(f"there is no NVIDIA GPU that can be used: {reason}") from None
             self._hold(driver.cuDevicePrimaryCtxRelease, self._device)
             self.use()
             self.stream: Any = checked(driver.cuStreamCreate(driver.CUstream_flags.CU_STREAM_NON_BLOCKING))
@@ -116,7 +115,9 @@ def checked(result: tuple[Any, ...]) -> Any:
     """Return what a call of the driver returned beside its status. Raises ModelError."""
     status, *values = result
     if status != driver.CUresult.CUDA_SUCCESS:
-        raise ModelError(f"CUDA failed with {status.name}")
+        short = status == driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY
+        remedy = "use a smaller max_batch, or free memory of the GPU" if short else "check the GPU with nvidia-smi"
+        raise ModelError(f"CUDA failed with {status.name}; {remedy}")
     return values[0] if values else None
 
 
