@@ -41,9 +41,9 @@ from har_ros.recordings.video_file import VideoFile
 RATE = 12.5  # images per second of each camera and
 MAX_SIDE = 384  # pixels of their longer side: what two cores carry beside the network
 SAMPLE_RATE = RATE  # a window of 64 frames then sees the videos' loop of 1.7 s three times
-START_LIMIT = 120.0  # seconds in which the first image must come; the network is converted in that time
+START_LIMIT = 120.0  # seconds in which the first image, and then the first windows, must come
 PICTURES = MOSAIC, FILM = "actions.png", "actions.mp4"
-RATE_WINDOW = 5.0  # seconds over which windows per second are counted
+RATE_WINDOWS = 16  # the newest windows of a camera, over which their rate is taken
 
 
 class CameraView:
@@ -53,7 +53,7 @@ class CameraView:
         self.topic = topic
         self.namespace = topic.rpartition("/")[0]
         self.window: ActionWindow | None = None
-        self.arrivals: deque[float] = deque(maxlen=1000)
+        self.arrivals: deque[float] = deque(maxlen=RATE_WINDOWS)
         self.recognised = 0
         self.picture: NDArray[np.uint8] | None = None
 
@@ -61,11 +61,11 @@ class CameraView:
         """Camera, action, score, windows per second, age."""
         if self.window is None:
             return self.namespace, "[dim]warming up[/]" if self.picture is not None else "[dim]waiting[/]", "", "", ""
-        now = time.monotonic()
-        rate = sum(1 for arrival in self.arrivals if now - arrival < RATE_WINDOW) / RATE_WINDOW
+        elapsed = self.arrivals[-1] - self.arrivals[0]
+        rate = f"{(len(self.arrivals) - 1) / elapsed:.1f}" if elapsed else ""
         best = self.window.hypotheses[0]
         age = self.window.age.sec + self.window.age.nanosec / 1e9
-        return self.namespace, best.class_id, f"{best.score:.2f}", f"{rate:.1f}", f"{age * 1e3:.0f} ms"
+        return self.namespace, best.class_id, f"{best.score:.2f}", rate, f"{age * 1e3:.0f} ms"
 
 
 class Viewer(Node):
@@ -88,6 +88,11 @@ class Viewer(Node):
     def started(self) -> bool:
         """Whether every camera has sent an image."""
         return all(camera.picture is not None for camera in self.cameras)
+
+    @property
+    def answered(self) -> bool:
+        """Whether every camera has had a window."""
+        return all(camera.window is not None for camera in self.cameras)
 
     def table(self) -> Table:
         """Return the cameras as a table."""
@@ -166,19 +171,23 @@ def demo_videos() -> list[str]:
 
 
 def watch(viewer: Viewer, processes: list[subprocess.Popen[bytes]], duration: float, console: Console) -> bool:
-    """Show the table for `duration` seconds from the first images on. Returns False when a process ends early."""
+    """Show the table for `duration` seconds from the first images on, or until every camera has had a window.
+
+    Returns False when a process ends early.
+    """
     deadline = time.monotonic() + START_LIMIT
-    started = False
+    end: float | None = None
     with Live(console=console, get_renderable=viewer.table, transient=True):
-        while time.monotonic() < deadline:
+        while (now := time.monotonic()) < deadline and not (end is not None and now >= end and viewer.answered):
             if any(process.poll() is not None for process in processes):
                 return False
             try:
                 rclpy.spin_once(viewer, timeout_sec=0.1)
             except (KeyboardInterrupt, ExternalShutdownException):
                 return True
-            if viewer.started and not started:
-                started, deadline = True, time.monotonic() + duration
+            if viewer.started and end is None:
+                end = time.monotonic() + duration
+                deadline = end + START_LIMIT
     return True
 
 
@@ -187,7 +196,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("videos", nargs="*", help="video files; the package pose2sim's four cameras when none is given")
     parser.add_argument("--duration", type=float, default=30.0, help="seconds to run")
-    parser.add_argument("--continual", action="store_true", help="take each frame once, in steps (see README.md)")
+    parser.add_argument(
+        "--continual", action="store_true", help="compute each frame once (docs/explanation/continual-inference.md)"
+    )
     parser.add_argument("--output", type=Path, default=Path("demo_output"), help="folder for pictures and logs")
     return parser.parse_args()
 
