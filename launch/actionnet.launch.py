@@ -26,7 +26,10 @@ ARGUMENTS = (
     Parameter("namespace", "", "Namespace of the node and its topics."),
     Parameter("log_level", "info", "debug, info, warn, error or fatal."),
     Parameter(
-        "shared_memory", True, "Images through shared memory, for this node and what is launched after it (see README)."
+        "shared_memory",
+        True,
+        "Send images through shared memory, from this node and what is launched after it "
+        "(docs/how-to/images-at-full-rate.md).",
     ),
     USE_SIM_TIME,
     *ACTIONNET,

@@ -97,7 +97,7 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", type=Path, default=Path("evaluation"), help="folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace what another evaluation left in it")
     add_parameter_file(parser)
-    parser.add_argument("--truth", type=Path, help="segments with labels, CSV or YAML (see the README)")
+    parser.add_argument("--truth", type=Path, help="segments with labels, CSV or YAML (docs/reference/files.md)")
     parser.add_argument("--truth-topic", default="", metavar="TOPIC", help="vision_msgs/Classification in the bags")
     parser.add_argument("--label-map", type=Path, help="YAML: truth name → class of the network, several, or none")
     parser.add_argument(

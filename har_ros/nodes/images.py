@@ -29,10 +29,11 @@ LOOK_PERIOD = 1.0
 """Seconds between two looks at what the publishers offer."""
 
 RELIABLE, BEST_EFFORT = QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT
+PAGE = "docs/how-to/images-at-full-rate.md"
 REMEDIES = {
-    BEST_EFFORT: "let their publisher be reliable, or start it with shared memory (README, Images at their full rate)",
-    RELIABLE: "send fewer or smaller ones, or start their publisher with shared memory (README, Images at their full "
-    "rate): this machine or the way to it is too slow",
+    BEST_EFFORT: f"make their publisher reliable, or start it with shared memory ({PAGE})",
+    RELIABLE: "this machine or the network is too slow: send fewer or smaller images, or start their publisher with "
+    f"shared memory ({PAGE})",
 }
 """What helps when images are lost."""
 
