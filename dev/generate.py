@@ -1,8 +1,8 @@
-"""Writes what comes from the table of parameters and from the commands' options.
+"""Writes the files that are generated from the table of parameters and the commands' options.
 
 config/actionnet.yaml, docs/reference/parameters.md and docs/reference/commands.md.
 
-python dev/generate.py [--check]: with --check it ends with status 1 when a file is not as it would be written.
+python dev/generate.py [--check]: with --check it exits with status 1 when a file is out of date.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ FILE_HEAD = """\
 PAGE_HEAD = """\
 # Parameters
 
-Made from the table in `har_ros/settings.py` by `make generate`. They are given with `ros2 launch` (`threshold:=0.3`),
-with `ros2 run … --ros-args -p threshold:=0.3`, in a parameter file, and with `ros2 param set` where they can change at
-run time. The options of `actionnet INPUT` have the same names: `--top-k` is `top_k`.
+Generated from the table in `har_ros/settings.py` by `make generate`. Set parameters with `ros2 launch`
+(`threshold:=0.3`), with `ros2 run … --ros-args -p threshold:=0.3`, in a parameter file, or with `ros2 param set` if they
+can change at run time. The options of `actionnet INPUT` have the same names: `--top-k` is `top_k`.
 """
 COMMANDS_HEAD = """\
 # Commands
 
-Made from the commands' own options by `make generate`. `actionnet COMMAND --help` says the same.
+Generated from the commands' own options by `make generate`. `actionnet COMMAND --help` prints the same.
 
 ## Executables of the ROS package
 
@@ -46,7 +46,7 @@ Made from the commands' own options by `make generate`. `actionnet COMMAND --hel
 |---|---|
 | `actionnet` | the node; its parameters are in [Parameters](parameters.md#actionnet) |
 | `video_source` | plays videos as cameras; its parameters are in [Parameters](parameters.md#video_source) |
-| `record_action` | records clips to teach with; its [parameters](parameters.md#record_action) are also options |
+| `record_action` | records clips for teaching; its [parameters](parameters.md#record_action) are also options |
 | `evaluate` | [actionnet evaluate](#actionnet-evaluate) |
 | `teach` | [actionnet teach](#actionnet-teach) |
 
@@ -73,7 +73,7 @@ def page() -> str:
 
 def _table(rows: Sequence[Parameter], name: str) -> str:
     changes = name == "actionnet"  # the others' are read at the start
-    lines = ["| parameter | default | what it is | give |" + (" when |" if changes else "")]
+    lines = ["| parameter | default | description | value |" + (" when |" if changes else "")]
     lines.append("|---|---|---|---|" + ("---|" if changes else ""))
     for row in rows:
         cells = [f"`{row.name}`", f"`{row.default_text}`" if row.default_text else "", row.description, row.expected]
@@ -84,7 +84,7 @@ def _table(rows: Sequence[Parameter], name: str) -> str:
 
 def commands_page() -> str:
     """Return docs/reference/commands.md."""
-    with mock(["torch", "lightning"]):  # what finetune needs only to run
+    with mock(["torch", "lightning"]):  # which finetune needs only at run time
         parsers = [_parser([*words, "--help"]) for words in ([], *([name] for name in subcommands()))]
     return COMMANDS_HEAD + "".join(_sections(parser, parser.description or "") for parser in parsers)
 
@@ -98,7 +98,7 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
 
 
 def _sections(parser: argparse.ArgumentParser, description: str) -> str:
-    """Return what there is to say of a command, or of each of its subcommands."""
+    """Return the sections of a command, or of each of its subcommands."""
     lines = [f"\n## {parser.prog}\n", f"{description}\n", "| argument | what |", "|---|---|"]
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -135,7 +135,7 @@ def main() -> int:
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
         if "--check" in sys.argv:
-            print(f"{name} is not what the code says; run: make generate")
+            print(f"{name} is out of date; run: make generate")
             status = 1
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
