@@ -32,8 +32,8 @@ PAGE_HEAD = """\
 # Parameters
 
 Generated from the table in `har_ros/settings.py` by `make generate`. Set parameters with `ros2 launch`
-(`threshold:=0.3`), with `ros2 run … --ros-args -p threshold:=0.3`, in a parameter file, or with `ros2 param set` if they
-can change at run time. The options of `actionnet INPUT` have the same names: `--top-k` is `top_k`.
+(`threshold:=0.3`), with `ros2 run … --ros-args -p threshold:=0.3`, in a parameter file, or with `ros2 param set` if
+they can change at run time. The options of `actionnet INPUT` have the same names: `--top-k` is `top_k`.
 """
 COMMANDS_HEAD = """\
 # Commands

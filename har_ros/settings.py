@@ -16,7 +16,7 @@ Device = Literal["CPU", "GPU", "NPU"]
 BACKENDS = ("tensorrt", "openvino")
 """Modules in har_ros.backends; `auto` takes the first that works."""
 ROS_OWN = ("use_sim_time", "qos_overrides", "start_type_description_service")
-"""What the names of parameters begin with that rclpy declares for every node."""
+"""Prefixes of the parameters that rclpy declares for every node."""
 CARDS = Path(__file__).parent / "models" / "cards"
 """The folder with the model cards that come with har_ros."""
 POSE_CARDS = CARDS / "pose"
@@ -30,11 +30,11 @@ def card_names(folder: Path = CARDS) -> list[str]:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One row of a table. `low` and `high` bound a number, both included; `choices` a string.
+    """One row of a table. `low` and `high` are the inclusive bounds of a number, `choices` the values of a string.
 
-    at_run_time: it can change while the node is configured. fills: the dataclass of which it is a field:
-    BackendSettings, StreamSettings or ScoreSettings. option: `actionnet INPUT` has it as an option. example: of a list,
-    for messages. Where "true" and "false" are choices, true and false mean these.
+    at_run_time: it can change while the node is configured. fills: the dataclass that has a field of this name:
+    BackendSettings, StreamSettings or ScoreSettings. option: `actionnet INPUT` has it as an option. example: a list,
+    for messages. Where "true" and "false" are choices, the booleans stand for them.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Parameter:
 
     @property
     def expected(self) -> str:
-        """What a value must be, in words."""
+        """Description of a valid value."""
         kinds = {bool: "true or false", int: "a whole number", float: "a number with a decimal point", str: "a string"}
         text = kinds.get(type(self.default), f"a list of strings, such as {self.example}")
         if self.choices:
@@ -66,11 +66,11 @@ class Parameter:
 
     @property
     def any_type(self) -> bool:
-        """Whether its values are not all of one type; an empty list has none in ROS."""
+        """Whether its values may have several types; an empty list has none in ROS."""
         return "true" in self.choices or isinstance(self.default, list)
 
     def read(self, value: Any) -> Any:
-        """Return the value as it is to be used. Raises ConfigurationError for what rclpy lets pass."""
+        """Return the value in the form that is used. Raises ConfigurationError for what rclpy wrongly accepts."""
         if isinstance(self.default, list):
             return self._read_list([] if value is None else value)  # None: an empty list, as rcl passes it
         if self.any_type and isinstance(value, bool):
@@ -95,7 +95,7 @@ ACTIONNET = (
     Parameter(
         "image_topics",
         ["image_raw"],
-        "Camera topics; each has a window of its own.",
+        "Camera topics; each has its own window.",
         at_run_time=True,
         example="[/cam01/image_raw]",
     ),
@@ -110,7 +110,7 @@ ACTIONNET = (
     Parameter(
         "labels",
         "",
-        "A file with a class name per line; empty: the card's. A network without card needs it.",
+        "File with one class name per line; empty: the card's. A network without a card needs it.",
         option=True,
     ),
     Parameter("input_blob", "", "Name of the network's input tensor; empty: the card's, or the only one.", option=True),
@@ -120,7 +120,7 @@ ACTIONNET = (
     Parameter(
         "backend",
         "auto",
-        "What runs the network; auto: TensorRT where there is a GPU for it, else OpenVINO.",
+        "Inference backend; auto: TensorRT where there is a GPU for it, else OpenVINO.",
         choices=("auto", *BACKENDS),
         fills="backend",
         option=True,
@@ -128,26 +128,26 @@ ACTIONNET = (
     Parameter(
         "precision",
         "auto",
-        "Of the arithmetic; auto: what is fast here (TensorRT f16, OpenVINO what the device has).",
+        "Arithmetic precision; auto: the fastest available (TensorRT: f16; OpenVINO: what the device supports).",
         choices=get_args(Precision),
         fills="backend",
         option=True,
     ),
-    Parameter("device", "CPU", "What OpenVINO runs on.", choices=get_args(Device), fills="backend", option=True),
+    Parameter("device", "CPU", "Device that OpenVINO runs on.", choices=get_args(Device), fills="backend", option=True),
     Parameter(
-        "max_batch", 4, "Number of cameras' windows that TensorRT runs at once, at most.", 1, 64, fills="backend"
+        "max_batch", 4, "Maximum number of windows, one per camera, that TensorRT runs at once.", 1, 64, fills="backend"
     ),
     Parameter(
         "cpu_while_building",
         False,
-        "Let OpenVINO serve while TensorRT builds an engine, which takes minutes.",
+        "Run the network with OpenVINO while TensorRT builds an engine, which takes minutes.",
         fills="backend",
     ),
-    Parameter("frames", 0, "Number of frames in a window; 0: what the model's card says.", 0, 1024, option=True),
+    Parameter("frames", 0, "Number of frames in a window; 0: as in the model's card.", 0, 1024, option=True),
     Parameter(
         "continual",
         "auto",
-        "Let a clip network take each frame once, in steps, in place of whole windows; auto: as its card says.",
+        "Let a clip network process each frame once, in steps, instead of whole windows; auto: as its card says.",
         choices=("auto", "true", "false"),
         option=True,
     ),
@@ -164,7 +164,7 @@ ACTIONNET = (
     Parameter(
         "sample_rate",
         0.0,
-        "Frames per second in a window, chosen by their stamps; 0.0: what the card says.",
+        "Frames per second in a window, sampled by timestamp; 0.0: as in the card.",
         0.0,
         1000.0,
         at_run_time=True,
@@ -174,7 +174,7 @@ ACTIONNET = (
     Parameter(
         "skip_frames",
         -1,
-        "Frames left out between two that enter the window, whatever their stamps; -1: sample_rate decides.",
+        "Frames to skip between two that enter the window, whatever their stamps; -1: use sample_rate.",
         -1,
         1000,
         at_run_time=True,
@@ -193,7 +193,7 @@ ACTIONNET = (
     Parameter(
         "threshold",
         0.01,
-        "Classes whose probability is below it are left out of /actions.",
+        "Classes with a lower probability are left out of /actions.",
         0.0,
         1.0,
         at_run_time=True,
@@ -201,12 +201,12 @@ ACTIONNET = (
         option=True,
     ),
     Parameter(
-        "top_k", 5, "Number of classes in a message, at most.", 1, 1000, at_run_time=True, fills="scores", option=True
+        "top_k", 5, "Maximum number of classes in a message.", 1, 1000, at_run_time=True, fills="scores", option=True
     ),
     Parameter(
         "smoothing",
         0.0,
-        "Time constant in seconds of the average of a camera's probabilities; 0.0: each window stands for itself.",
+        "Time constant, in seconds, of the exponential average of a camera's probabilities; 0.0: no smoothing.",
         0.0,
         60.0,
         at_run_time=True,
@@ -216,7 +216,7 @@ ACTIONNET = (
     Parameter(
         "hysteresis",
         0.0,
-        "By how much a class's probability must exceed that of the class that leads before it comes first.",
+        "Margin by which a class's probability must exceed that of the leading class to replace it.",
         0.0,
         1.0,
         at_run_time=True,
@@ -226,14 +226,14 @@ ACTIONNET = (
     Parameter(
         "allowed_labels",
         [""],
-        "The only classes that are reported; none given: all.",
+        "The only classes to report; empty: all.",
         at_run_time=True,
         example="[waving, falling]",
         fills="scores",
         option=True,
     ),
-    Parameter("overlay", True, "Draw the actions into the images for whoever subscribes to them.", at_run_time=True),
-    Parameter("autostart", True, "Configure and activate the node at start; else a lifecycle manager does it."),
+    Parameter("overlay", True, "Publish images with the actions drawn in, while someone subscribes.", at_run_time=True),
+    Parameter("autostart", True, "Configure and activate the node at startup; otherwise a lifecycle manager does."),
 )
 
 VIDEO_SOURCE = (
@@ -241,7 +241,7 @@ VIDEO_SOURCE = (
     Parameter(
         "image_topics",
         [""],
-        "A topic for each video; when empty they are /cam01/image_raw, /cam02/image_raw and so on.",
+        "A topic for each video; empty: /cam01/image_raw, /cam02/image_raw and so on.",
         example="[/cam01/image_raw]",
     ),
     Parameter("rate", 0.0, "Images per second of each camera; 0: the fastest video's own rate.", 0.0, 240.0),
@@ -249,22 +249,25 @@ VIDEO_SOURCE = (
 )
 
 RECORD_ACTION = (
-    Parameter("label", "", "The action that is recorded: the name of its class; none: anything else."),
-    Parameter("dataset", "actions", "Folder in which each class has a folder of clips."),
+    Parameter("label", "", "The action to record: the name of its class; none: anything else."),
+    Parameter("dataset", "actions", "Dataset: a folder with a folder of clips for each class."),
     Parameter(
-        "image_topics", ["image_raw"], "Camera topics; each take has a clip of each.", example="[/cam01/image_raw]"
+        "image_topics",
+        ["image_raw"],
+        "Camera topics; each take yields one clip per camera.",
+        example="[/cam01/image_raw]",
     ),
     IMAGE_TRANSPORT,
-    Parameter("takes", 5, "How often the action is recorded.", 1, 1000),
-    Parameter("seconds", 3.0, "Length of a take.", 0.5, 60.0),
-    Parameter("countdown", 3, "Seconds before each take.", 0, 60),
-    Parameter("group", "", "Who the takes show, such as alice; empty: each take is a group of its own."),
+    Parameter("takes", 5, "How many times to record the action.", 1, 1000),
+    Parameter("seconds", 3.0, "Length of a take, in seconds.", 0.5, 60.0),
+    Parameter("countdown", 3, "Seconds to count down before each take.", 0, 60),
+    Parameter("group", "", "The person in the takes, such as alice; empty: each take is its own group."),
     Parameter("max_side", 640, "Scale down so that the longer side has this many pixels; 0: as they are.", 0, 8192),
 )
 
 
 def unknown_names(given: Iterable[str], table: tuple[Parameter, ...]) -> list[str]:
-    """Return the given names that are neither in the table nor ROS's own, such as another node's in a file for all.
+    """Return the given names that are neither in the table nor ROS's own, such as another node's in a shared file.
 
     Raises ConfigurationError for one that is nearly a name of the table.
     """
@@ -277,7 +280,7 @@ def unknown_names(given: Iterable[str], table: tuple[Parameter, ...]) -> list[st
 
 
 def changed(values: dict[str, Any], changes: dict[str, Any], configured: bool) -> dict[str, Any]:
-    """Return the values of ACTIONNET with some of them changed. Raises ConfigurationError when they may not change."""
+    """Return the values of ACTIONNET with some of them changed. Raises ConfigurationError when one may not."""
     read = {row.name: row.read(changes[row.name]) for row in ACTIONNET if row.name in changes}
     for name, row in ((row.name, row) for row in ACTIONNET if row.name in read):
         if configured and not row.at_run_time and read[name] != values[name]:

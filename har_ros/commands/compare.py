@@ -1,4 +1,4 @@
-"""Say whether an evaluation is better than an earlier one."""
+"""Compare an evaluation with an earlier one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from har_ros.files.console import cell
 
 def run(arguments: list[str]) -> int:
     """`actionnet compare`. Returns the exit status. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet compare", description="Say what changed between two evaluations.")
+    parser = argparse.ArgumentParser(prog="actionnet compare", description="Show what changed between two evaluations.")
     parser.add_argument("before", type=Path, help="a folder of results, or its metrics.json")
-    parser.add_argument("after", type=Path, help="another of the same recordings and truth")
+    parser.add_argument("after", type=Path, help="another one, of the same recordings and truth")
     options = parser.parse_args(arguments)
     change = compare(load_metrics(options.before), load_metrics(options.after))
     console = Console()

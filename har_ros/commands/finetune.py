@@ -1,4 +1,4 @@
-"""Train a network end to end on classes of your own, from where `actionnet teach` ends; needs PyTorch, best a GPU."""
+"""Train a network end to end on your own classes where `actionnet teach` ends; needs PyTorch, preferably a GPU."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run(arguments: list[str]) -> int:
             cross_validate=options.cross_validate,
         )
     except KeyboardInterrupt:
-        console.print("interrupted; the same command goes on behind the last epoch")
+        console.print("interrupted; the same command resumes after the last epoch")
         raise
     if metrics is not None:
         show(metrics, folder)
@@ -55,22 +55,43 @@ def run(arguments: list[str]) -> int:
 
 def _add_training_options(parser: argparse.ArgumentParser) -> None:
     usual = TrainSettings()
-    parser.add_argument("--epochs", type=at_least(1), default=usual.epochs, help=f"({usual.epochs})")
-    parser.add_argument("--batch-size", type=at_least(1), default=usual.batch_size, help=f"clips ({usual.batch_size})")
-    parser.add_argument("--accumulate", type=at_least(1), default=usual.accumulate, help="batches for each step (1)")
-    parser.add_argument("--rate", type=between(0, 1), default=usual.rate, help=f"largest learning rate ({usual.rate})")
-    parser.add_argument("--weight-decay", type=between(0, 1), default=usual.weight_decay, help="of AdamW (1e-4)")
     parser.add_argument(
-        "--frozen", type=between(0, 1), default=usual.frozen, help="share of the layers that stay as they are (0.5)"
+        "--epochs", type=at_least(1), default=usual.epochs, help=f"passes over the clips ({usual.epochs})"
     )
-    parser.add_argument("--label-smoothing", type=between(0, 0.9), default=usual.label_smoothing, help="(0.1)")
+    parser.add_argument(
+        "--batch-size", type=at_least(1), default=usual.batch_size, help=f"clips in a batch ({usual.batch_size})"
+    )
+    parser.add_argument(
+        "--accumulate",
+        type=at_least(1),
+        default=usual.accumulate,
+        help="batches whose gradients are added up for a step (1)",
+    )
+    parser.add_argument("--rate", type=between(0, 1), default=usual.rate, help=f"largest learning rate ({usual.rate})")
+    parser.add_argument(
+        "--weight-decay", type=between(0, 1), default=usual.weight_decay, help="AdamW's weight decay (1e-4)"
+    )
+    parser.add_argument(
+        "--frozen",
+        type=between(0, 1),
+        default=usual.frozen,
+        help="fraction of the layers, from the input on, to freeze (0.5)",
+    )
+    parser.add_argument(
+        "--label-smoothing",
+        type=between(0, 0.9),
+        default=usual.label_smoothing,
+        help="smoothing of the labels in the loss (0.1)",
+    )
     parser.add_argument("--workers", type=at_least(0), default=usual.workers, help="processes that read clips (2)")
     parser.add_argument(
-        "--unmirrored", action="append", default=[], metavar="CLASS", help="left and right matter in this class"
+        "--unmirrored", action="append", default=[], metavar="CLASS", help="a class in which left and right matter"
     )
-    parser.add_argument("--cross-validate", action="store_true", help="train for each fold, and once with all clips")
+    parser.add_argument(
+        "--cross-validate", action="store_true", help="train once for each fold, and once with all clips"
+    )
     parser.add_argument("--accelerator", default="auto", help="Lightning's: auto, cpu, gpu (auto)")
     parser.add_argument("--strategy", default="auto", help="Lightning's, such as ddp (auto)")
-    parser.add_argument("--devices", default="auto", help="number of GPUs on each machine (auto)")
-    parser.add_argument("--nodes", type=at_least(1), default=1, help="machines (1)")
+    parser.add_argument("--devices", default="auto", help="number of GPUs per machine (auto)")
+    parser.add_argument("--nodes", type=at_least(1), default=1, help="number of machines (1)")
     parser.add_argument("--mixed-precision", default="auto", help="Lightning's precision: 16-mixed on a GPU (auto)")

@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("input", help="a video file, a folder of pictures, /dev/video0, or a stream such as rtsp://…")
-    parser.add_argument("output", nargs="?", help="a video file for the annotated frames; without: the screen")
+    parser.add_argument("output", nargs="?", help="a video file for the annotated frames (default: the screen)")
     add_parameters(parser, OPTIONS)
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each window")
     return parser

@@ -17,12 +17,14 @@ def run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="actionnet record", description="Make a rosbag2 bag (mcap) of videos.")
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="a video file; each becomes a camera")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="BAG", help="the bag's folder")
-    parser.add_argument("--topic", action="append", default=[], help="of each video in turn (/cam01/image_raw, …)")
-    parser.add_argument("--raw", action="store_true", help="sensor_msgs/Image, in place of JPEG in CompressedImage")
     parser.add_argument(
-        "--seconds", type=between(0, 1e6), default=0.0, help="play the videos in a loop for so long (once)"
+        "--topic", action="append", default=[], help="topic of each video in turn (/cam01/image_raw, …)"
     )
-    parser.add_argument("--max-side", type=at_least(0), default=0, help="scale down to so many pixels (as they are)")
+    parser.add_argument("--raw", action="store_true", help="write sensor_msgs/Image instead of JPEG in CompressedImage")
+    parser.add_argument("--seconds", type=between(0, 1e6), default=0.0, help="loop the videos for this long (once)")
+    parser.add_argument(
+        "--max-side", type=at_least(0), default=0, help="scale the longer side down to this many pixels (no scaling)"
+    )
     options = parser.parse_args(arguments)
     record(
         options.videos,

@@ -1,4 +1,4 @@
-"""Teach a network classes of your own: from a folder of clips, or segments of videos and bags."""
+"""Teach a network your own classes, from a folder of clips, or segments of videos and bags."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(arguments: list[str]) -> int:
     add_dataset_options(parser)
     add_teaching_options(parser)
     parser.add_argument(
-        "--test", type=Path, metavar="DATASET", help="clips to try the network on, which nothing is fitted to"
+        "--test", type=Path, metavar="DATASET", help="clips to test the network on, which are not used for fitting"
     )
     add_parameters(parser, BACKEND)
     options = parser.parse_args(arguments)
@@ -43,7 +43,7 @@ def run(arguments: list[str]) -> int:
             test,
         )
     except KeyboardInterrupt:
-        console.print("interrupted; nothing was written, and the same command goes on from here")
+        console.print("interrupted; nothing was written, and the same command resumes from here")
         raise
     show(metrics, folder)
     return 0

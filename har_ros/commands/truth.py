@@ -1,4 +1,4 @@
-"""Check a file of truth against recordings and network."""
+"""Check a truth file against recordings and a network."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ MOST_PROBLEMS = 100
 
 def run(arguments: list[str]) -> int:
     """`actionnet truth check`. Returns the exit status: 1 when something does not fit. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet truth", description="Work with the truth of recordings.")
+    parser = argparse.ArgumentParser(prog="actionnet truth", description="Check the ground truth of recordings.")
     commands = parser.add_subparsers(dest="command", required=True)
-    checking = commands.add_parser("check", help="report what does not fit recordings and network")
+    checking = commands.add_parser("check", help="report what does not match the recordings and the network")
     checking.add_argument("truth", type=Path, help="segments with labels, CSV or YAML")
     checking.add_argument("recordings", nargs="+", type=Path, metavar="BAG", help="a bag's folder or file, or a video")
     checking.add_argument("--label-map", type=Path, help="YAML: truth name → class of the network, several, or none")

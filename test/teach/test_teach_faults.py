@@ -85,7 +85,7 @@ def test_an_interrupted_run_leaves_nothing_and_goes_on(teach, tmp_path, monkeypa
     monkeypatch.setattr(embed.Embedder, "_computed", counted)
     teach(status=130)
     assert list(tmp_path.glob("taught*")) == []
-    assert "goes on from here" in capfd.readouterr().err
+    assert "resumes from here" in capfd.readouterr().err
     monkeypatch.setattr(embed.Embedder, "_computed", lambda self, r: looked_at.append(r.path) or compute(self, r))
     teach()
     assert len(looked_at) == len(set(looked_at)) == 24

@@ -1,4 +1,4 @@
-"""The node's parameters without the node: from a parameter file and from the command line."""
+"""The node's parameters without a node: from a parameter file and the command line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NODE = "actionnet"
 def node_parameters(params_file: str = "", given: Sequence[str] = ()) -> dict[str, Any]:
     """Return a value for each parameter of the node.
 
-    params_file: a ROS parameter file, empty for none. given: texts like "threshold:=0.3", which come last.
+    params_file: a ROS parameter file, empty for none. given: texts like "threshold:=0.3", which override the file.
     Raises ConfigurationError for what the node would refuse.
     """
     values: dict[str, Any] = {}
@@ -60,7 +60,7 @@ def checked(row: Parameter, value: object) -> Any:
 
 
 def _of_file(path: Path) -> dict[str, Any]:
-    """Return what a parameter file says to a node called actionnet, in whatever namespace."""
+    """Return the values that a parameter file has for a node called actionnet, in any namespace."""
     content = load_yaml(read_text(path), str(path))
     if not isinstance(content, Mapping):
         raise ConfigurationError(f"{path} holds {shown(content)}; give a ROS parameter file, as config/actionnet.yaml")
@@ -80,7 +80,7 @@ def _of_file(path: Path) -> dict[str, Any]:
 
 
 def add_parameter_file(parser: argparse.ArgumentParser) -> None:
-    """Add what settings.node_parameters takes."""
+    """Add the options that node_parameters takes."""
     parser.add_argument("--params-file", default="", help="a parameter file of the node, such as config/actionnet.yaml")
     parser.add_argument(
         "-p", "--param", action="append", default=[], metavar="NAME:=VALUE", help="a parameter of the node"

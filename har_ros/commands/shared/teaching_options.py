@@ -18,27 +18,34 @@ def add_dataset_options(parser: argparse.ArgumentParser) -> None:
         "dataset",
         type=Path,
         metavar="DATASET",
-        help="a folder with a folder of videos for each class, or segments (CSV, YAML, VIA) beside their recordings",
+        help="a folder with a folder of videos for each class, or segments (CSV, YAML, VIA) next to their recordings",
     )
-    parser.add_argument("--group-pattern", default="", metavar="REGEX", help="what of a clip's name tells its group")
-    parser.add_argument("--group-column", default="", metavar="NAME", help="the column of a CSV that tells the group")
+    parser.add_argument(
+        "--group-pattern", default="", metavar="REGEX", help="the part of a clip's name that identifies its group"
+    )
+    parser.add_argument("--group-column", default="", metavar="NAME", help="the CSV column with the group")
     parser.add_argument("--label-map", type=Path, help="YAML: name in the dataset → class, or none")
     parser.add_argument("--model", default=MODEL, help=f"the network to build on: a card's name or path ({MODEL})")
-    parser.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (what the card says)")
+    parser.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (as in the card)")
 
 
 def add_teaching_options(parser: argparse.ArgumentParser) -> None:
     """Add where the taught network goes, and what it is taught with."""
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="for the taught network")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder for the taught network"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the network that is there")
     parser.add_argument(
-        "--no-mirror", dest="mirror", action="store_false", help="left and right matter: leave out mirror images"
+        "--no-mirror",
+        dest="mirror",
+        action="store_false",
+        help="do not teach with mirror images, because left and right matter",
     )
     parser.add_argument(
         "--no-background",
         dest="background",
         action="store_false",
-        help="what lies between segments is not known to be nothing: leave it out, in place of the class none",
+        help="leave out what lies between segments, instead of teaching it as the class none",
     )
 
 
