@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.errors import ImageError, one_line
-from har_ros.frames.spec import Resize
+from har_ros.frames.spec import Interpolation, Resize
 
 Pixels = NDArray[np.uint8]
 
@@ -124,17 +124,24 @@ def write_rgb(image: CameraImage, resize: Resize, slot: Pixels) -> None:
 
     Only the part that the network sees is read. Raises ImageError, with the slot's content undefined.
     """
+    box = source_box(resize, image.height, image.width, *slot.shape[:2])
+    write_box(image, box, resize.interpolation, slot)
+
+
+def write_box(image: CameraImage, box: Box, interpolation: Interpolation, slot: Pixels) -> None:
+    """Resize a part of `image` that is not empty into `slot` (uint8, H×W×3, C-contiguous) as RGB.
+
+    Only that part is read. Raises ImageError, with the slot's content undefined.
+    """
     encoding = _checked(image)
-    height, width = slot.shape[:2]
-    box = source_box(resize, image.height, image.width, height, width)
-    interpolation = _INTERPOLATION[resize.interpolation]
+    size, method = slot.shape[1::-1], _INTERPOLATION[interpolation]
     try:
         if encoding.mosaic:
-            cv2.resize(_demosaic(image, encoding, box), (width, height), dst=slot, interpolation=interpolation)
+            cv2.resize(_demosaic(image, encoding, box), size, dst=slot, interpolation=method)
         elif encoding.to_rgb is None:
-            cv2.resize(_view(image, encoding, box), (width, height), dst=slot, interpolation=interpolation)
+            cv2.resize(_view(image, encoding, box), size, dst=slot, interpolation=method)
         else:
-            small = cv2.resize(_view(image, encoding, box), (width, height), interpolation=interpolation)
+            small = cv2.resize(_view(image, encoding, box), size, interpolation=method)
             cv2.cvtColor(_eight_bits(small), encoding.to_rgb, dst=slot)
     except cv2.error as error:
         raise _refused(image, error) from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Interpolation = Literal["nearest", "linear", "cubic", "area"]
+
 
 @dataclass(frozen=True)
 class Resize:
@@ -13,7 +15,7 @@ class Resize:
     shorter_side: scale the shorter side to this many pixels, then crop the centre; None stretches the whole image.
     """
 
-    interpolation: Literal["nearest", "linear", "cubic", "area"]
+    interpolation: Interpolation
     shorter_side: int | None = None
 
 
