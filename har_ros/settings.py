@@ -33,8 +33,8 @@ class Parameter:
     """One row of a table. `low` and `high` are the inclusive bounds of a number, `choices` the values of a string.
 
     at_run_time: it can change while the node is configured. fills: the dataclass that has a field of this name:
-    BackendSettings, StreamSettings or ScoreSettings. option: `actionnet INPUT` has it as an option. example: a list,
-    for messages. Where "true" and "false" are choices, the booleans stand for them.
+    BackendSettings, StreamSettings, ScoreSettings or TrackSettings. option: `actionnet INPUT` has it as an option.
+    example: a list, for messages. Where "true" and "false" are choices, the booleans stand for them.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Parameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
     at_run_time: bool = False
-    fills: Literal["", "backend", "stream", "scores"] = ""
+    fills: Literal["", "backend", "stream", "scores", "tracks"] = ""
     option: bool = False
     example: str = ""
 
@@ -230,6 +230,53 @@ ACTIONNET = (
         at_run_time=True,
         example="[waving, falling]",
         fills="scores",
+        option=True,
+    ),
+    Parameter(
+        "persons",
+        False,
+        "Follow the people in each camera's images and say what each of them does, beside what the whole image shows.",
+        option=True,
+    ),
+    Parameter(
+        "pose_model",
+        "movenet-multipose",
+        f"The network that finds people: a pose card's name ({', '.join(card_names(POSE_CARDS))}), or the path of a "
+        "card or of its folder.",
+        option=True,
+    ),
+    Parameter(
+        "pose_size",
+        256,
+        "Pixels of the square in which people are looked for, a multiple of 32; far people need more.",
+        256,
+        640,
+        option=True,
+    ),
+    Parameter(
+        "persons_model",
+        "",
+        "The network that says what a person does, as for model; empty: the same one, on a square around the person.",
+        option=True,
+    ),
+    Parameter(
+        "max_persons",
+        8,
+        "Number of people followed by each camera, at most.",
+        1,
+        64,
+        at_run_time=True,
+        fills="tracks",
+        option=True,
+    ),
+    Parameter(
+        "track_timeout",
+        3.0,
+        "Seconds after which a person who is no longer seen is forgotten.",
+        0.1,
+        60.0,
+        at_run_time=True,
+        fills="tracks",
         option=True,
     ),
     Parameter("overlay", True, "Publish images with the actions drawn in, while someone subscribes.", at_run_time=True),

@@ -122,3 +122,41 @@ def encoder_decoder(folder, frames=4, width=6, classes=5):
         window={"frames": frames},
     )
     return card, encoder, decoder
+
+
+PERSON = (32.0, 30.0, 20.0, 40.0)
+"""Middle x and y, width and height of whom the network of `one_person` finds, in 64×64 pixels."""
+
+
+def one_person(folder):
+    """Write the card of a YOLO-pose network that finds one person, whose score is the image's mean brightness (0…1).
+
+    All joints lie in a line down the middle of the box. Brighter than 0.95 it gives NaN.
+    """
+    people, scores = np.zeros((1, 56, 4), np.float32), np.zeros((1, 56, 4), np.float32)
+    joints = [(PERSON[0], PERSON[1] - 18 + 2 * joint, 0.5) for joint in range(17)]
+    people[0, :, 0] = [*PERSON, 0, *np.ravel(joints)]
+    scores[0, 4, 0] = 1
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["brightest", "mean"], ["left"]),
+        helper.make_node("Sqrt", ["left"], ["root"]),
+        helper.make_node("Mul", ["root", "zero"], ["nothing"]),  # or NaN
+        helper.make_node("Add", ["mean", "nothing"], ["score"]),
+        helper.make_node("Mul", ["scores", "score"], ["scored"]),
+        helper.make_node("Add", ["people", "scored"], ["output"]),
+    ]
+    constants = {"people": people, "scores": scores, "brightest": np.float32(0.95), "zero": np.float32(0)}
+    inputs = {"images": (TensorProto.FLOAT, [1, 3, 64, 64])}
+    save_onnx(folder / "person.onnx", nodes, inputs, {"output": (TensorProto.FLOAT, people.shape)}, constants)
+    card = {
+        "name": "person",
+        "kind": "pose",
+        "description": "finds one person",
+        "licence": "none",
+        "input": {**INPUT, "layout": "NCHW", "height": 64, "width": 64, "range": [0, 1]},
+        "decode": "yolo-pose",
+        "network": {"file": "person.onnx"},
+    }
+    (folder / "person.yaml").write_text(yaml.safe_dump(card))
+    return folder / "person.yaml"

@@ -12,6 +12,7 @@ from har_ros.backends.backend import BackendSettings
 from har_ros.commands.shared.parameter_file import checked, node_parameters
 from har_ros.errors import ConfigurationError
 from har_ros.frames.sampling import StreamSettings
+from har_ros.persons.tracks import TrackSettings
 from har_ros.pipeline.scores import ScoreSettings
 from har_ros.settings import ACTIONNET
 
@@ -40,7 +41,8 @@ def test_what_is_made_of_the_table_is_up_to_date():
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("backend", BackendSettings), ("stream", StreamSettings), ("scores", ScoreSettings)]
+    ("name", "kind"),
+    [("backend", BackendSettings), ("stream", StreamSettings), ("scores", ScoreSettings), ("tracks", TrackSettings)],
 )
 def test_the_table_fills_the_dataclasses(name, kind):
     rows = {row.name: row.read(row.default) for row in ACTIONNET if row.fills == name}

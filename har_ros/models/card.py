@@ -14,6 +14,8 @@ from har_ros.files.text import CONTROL_CHARACTER, read_text
 from har_ros.frames.spec import InputSpec, Resize, WindowSpec
 from har_ros.models.labels import wrong_labels
 
+POSE_STEP = 32
+"""Height and width of a pose network's input are multiples of it."""
 LARGEST = 1e6
 """Number by which pixels are scaled and moved, at most; infinity, NaN and their like make all frames look the same."""
 
@@ -222,7 +224,7 @@ def _divide(numbers: Iterable[float]) -> bool:
 
 
 def _is_pose_size(spec: InputSpec) -> bool:
-    return spec.height % 32 == 0 and spec.width % 32 == 0
+    return spec.height % POSE_STEP == 0 and spec.width % POSE_STEP == 0
 
 
 _NAME_REMEDY = "use letters, digits, '.', '_' and '-' only"

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from har_ros.errors import ModelError
+from har_ros.errors import ConfigurationError, ModelError
 from har_ros.frames.spec import InputSpec
 from har_ros.graphs.movenet import HEADS
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.prepare import Output, PreparedNetwork
 from har_ros.graphs.twin import continual
-from har_ros.models.card import Card, ModelCard, NetworkFile, PoseCard
+from har_ros.models.card import POSE_STEP, Card, ModelCard, NetworkFile, PoseCard
 from har_ros.models.locate import Model
 from har_ros.models.signature import COLOURS, Tensor, read_signature
 
@@ -62,6 +62,8 @@ def prepared_pose(model: Model[PoseCard], size: int = 0) -> PreparedNetwork:
     A network that takes one size only is used with that.
     """
     card = model.card
+    if size % POSE_STEP:
+        raise ConfigurationError(f"pose_size is {size}; set it to a multiple of {POSE_STEP}")
     network, wrong = _read(model, "network", card.network)
     spec = replace(card.input, height=size or card.input.height, width=size or card.input.width)
     sizes = dict(zip(spec.layout, network.input.shape, strict=False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -16,16 +16,18 @@ from rclpy.publisher import Publisher
 from har_ros.errors import ConfigurationError, ModelError, error_text
 from har_ros.frames.sampling import StreamSettings
 from har_ros.nodes import diagnostics
-from har_ros.nodes.camera import Camera
 from har_ros.nodes.cameras import Cameras
+from har_ros.nodes.follower import Follower
 from har_ros.nodes.managed import ManagedProgram
 from har_ros.nodes.output import Output
 from har_ros.nodes.parameters import declare, resolved_topics
+from har_ros.nodes.persons import PersonNetworks
 from har_ros.nodes.run import run
 from har_ros.nodes.signals import interruptible
 from har_ros.nodes.usage import check_arguments
-from har_ros.nodes.worker import Worker
-from har_ros.pipeline.configuration import open_recognizer, score_settings, stream_settings
+from har_ros.nodes.worker import Subject, Worker
+from har_ros.persons.tracks import TrackSettings
+from har_ros.pipeline.configuration import open_recognizer, score_settings, stream_settings, track_settings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import ScoreSettings
@@ -47,6 +49,8 @@ class NodeSettings:
     overlay: bool
     stream: StreamSettings
     scores: ScoreSettings
+    person_scores: ScoreSettings
+    tracks: TrackSettings
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,24 @@ class Active:
 
     cameras: Cameras
     worker: Worker
+    follower: Follower | None
+    person_worker: Worker | None  # where people have a network of their own
+
+    def apply(self, settings: NodeSettings) -> None:
+        """Go on with other settings. Raises ConfigurationError, with nothing changed, when a topic cannot be used."""
+        self.cameras.set(settings.topics, settings.stream, settings.overlay)
+        self.worker.score_settings = settings.scores
+        if self.person_worker is not None:
+            self.person_worker.score_settings = settings.person_scores
+        if self.follower is not None:
+            self.follower.streams, self.follower.tracking = settings.stream, settings.tracks
+
+    def stop(self, timeout: float) -> bool:
+        """End the work. Returns False when a network still runs after `timeout`."""
+        self.cameras.close()
+        work = (self.worker, self.follower, self.person_worker)
+        stopped = [part.stop(timeout) for part in work if part is not None]
+        return all(stopped)
 
 
 class ActionNet(ManagedProgram):
@@ -69,12 +91,13 @@ class ActionNet(ManagedProgram):
         self._values: dict[str, Any] = {}
         self._network_lock = Lock()
         self.recognizer: Recognizer | None = None
+        self.persons: PersonNetworks | None = None
         self.active: Active | None = None
 
     def start(self) -> None:
         """Declare the parameters; configure and activate the node when it is to do so by itself."""
         self._values = declare(self, ACTIONNET, read_only=False)
-        self._check(self._values, None)
+        self._check(self._values, None, None)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._output = Output(self)
         self._health: Publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -96,29 +119,47 @@ class ActionNet(ManagedProgram):
         if self.recognizer is not None:
             return
         self.get_logger().info(f"loading {self._values['model']}")
-        with interruptible():
-            recognizer = open_recognizer(self._values)
-        try:
-            settings = self._check(self._values, recognizer)
-        except BaseException:
-            recognizer.close()
-            raise
-        self.recognizer = recognizer
+        with interruptible(), ExitStack() as undo:
+            recognizer = undo.enter_context(open_recognizer(self._values))
+            persons = PersonNetworks(self, self._values, recognizer) if self._values["persons"] else None
+            if persons is not None:
+                undo.callback(persons.close, PATIENCE)
+            settings = self._check(self._values, recognizer, persons)
+            undo.pop_all()
+        self.recognizer, self.persons = recognizer, persons
         self._output.describe(recognizer.card.name, recognizer.labels, settings.scores.threshold)
         self.get_logger().info(recognizer.summary(settings.stream))
+        if persons is not None:
+            height, width, _ = persons.estimator.shape
+            self.get_logger().info(f"people are found by {persons.estimator.card.name} in {width}×{height} pixels")
 
     def activate(self) -> None:
         """Subscribe to the cameras and start the work."""
         if self.active is not None:
             return
         assert self.recognizer is not None  # the lifecycle's order
-        settings = self._check(self._values, self.recognizer)
-        scheduler: Scheduler[Camera] = Scheduler()
-        cameras = Cameras(self, self._values["image_transport"], self.recognizer, scheduler)
+        settings = self._check(self._values, self.recognizer, self.persons)
+        scheduler: Scheduler[Subject] = Scheduler()
+        worker = Worker(self.recognizer, self._network_lock, settings.scores, scheduler)
+        follower, person_worker = self._follow(settings, scheduler)
+        transport = self._values["image_transport"]
+        cameras = Cameras(self, transport, self.recognizer, scheduler, self._output, follower)
         cameras.set(settings.topics, settings.stream, settings.overlay)
-        worker = Worker(self.recognizer, self._network_lock, settings.scores, scheduler, self._output, self.get_clock())
-        worker.start()
-        self.active = Active(cameras, worker)
+        for part in (worker, follower, person_worker):
+            if part is not None:
+                part.start()
+        self.active = Active(cameras, worker, follower, person_worker)
+
+    def _follow(self, settings: NodeSettings, scheduler: Scheduler[Subject]) -> tuple[Follower | None, Worker | None]:
+        """Return what follows people, and the worker of their network where it is not the cameras' (`scheduler`)."""
+        persons, worker = self.persons, None
+        if persons is None:
+            return None, None
+        if not persons.shared:
+            scheduler = Scheduler()
+            worker = Worker(persons.recognizer, persons.recognizer_lock, settings.person_scores, scheduler)
+        follower = Follower(persons, scheduler, settings.stream, settings.tracks)
+        return follower, worker
 
     def deactivate(self) -> None:
         """Stop the work and keep the network. One that hangs may go on; its answer is not published."""
@@ -134,8 +175,10 @@ class ActionNet(ManagedProgram):
             return
         if not self._network_lock.acquire(timeout=PATIENCE):
             raise ModelError(STILL_RUNS)
-        self.recognizer = None
+        persons, self.recognizer, self.persons = self.persons, None, None
         try:
+            if persons is not None:
+                persons.close(PATIENCE)
             recognizer.close()
         except Exception as error:
             self.get_logger().error(
@@ -155,8 +198,7 @@ class ActionNet(ManagedProgram):
         active, self.active = self.active, None
         if active is None:
             return True
-        active.cameras.close()
-        return active.worker.stop(PATIENCE)
+        return active.stop(PATIENCE)
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         given = {parameter.name: parameter.value for parameter in changes if parameter.name in self._values}
@@ -164,7 +206,7 @@ class ActionNet(ManagedProgram):
             return SetParametersResult(successful=True)
         try:
             values = changed(self._values, given, configured=self.recognizer is not None)
-            self._apply(self._check(values, self.recognizer))
+            self._apply(self._check(values, self.recognizer, self.persons))
         except ConfigurationError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if self.recognizer is not None and values["threshold"] != self._values["threshold"]:
@@ -172,15 +214,20 @@ class ActionNet(ManagedProgram):
         self._values = values
         return SetParametersResult(successful=True)
 
-    def _check(self, values: dict[str, Any], recognizer: Recognizer | None) -> NodeSettings:
-        """Return what the values say of what runs with the network. Raises ConfigurationError when they cannot work."""
+    def _check(
+        self, values: dict[str, Any], recognizer: Recognizer | None, persons: PersonNetworks | None
+    ) -> NodeSettings:
+        """Return what the values say of what runs with the networks. Raises ConfigurationError for what cannot work."""
         topics = resolved_topics(self, values["image_topics"])
         stream = stream_settings(values)
         labels = recognizer.labels if recognizer else tuple(values["allowed_labels"])  # the network's may be any
-        scores = score_settings(values, labels)
-        if recognizer is not None:
-            recognizer.check(stream)
-        return NodeSettings(topics, values["overlay"], stream, scores)
+        person_labels = persons.recognizer.labels if persons else labels
+        scores = score_settings(values, labels, person_labels)
+        person_scores = score_settings(values, person_labels, labels)
+        for network in (recognizer, persons.recognizer if persons else None):
+            if network is not None:
+                network.check(stream)
+        return NodeSettings(topics, values["overlay"], stream, scores, person_scores, track_settings(values))
 
     def _apply(self, settings: NodeSettings) -> None:
         """Bring what runs in line with the settings.
@@ -188,8 +235,7 @@ class ActionNet(ManagedProgram):
         Raises ConfigurationError when a topic cannot be used, which only the attempt shows; then nothing has changed.
         """
         if self.active is not None:
-            self.active.cameras.set(settings.topics, settings.stream, settings.overlay)
-            self.active.worker.score_settings = settings.scores
+            self.active.apply(settings)
 
     def _publish_diagnostics(self) -> None:
         recognizer, active = self.recognizer, self.active

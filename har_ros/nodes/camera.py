@@ -10,8 +10,14 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from har_ros.errors import error_text
 from har_ros.frames.compressed import AnyImage
+from har_ros.msg import ActionWindow
+from har_ros.nodes import conversions
+from har_ros.nodes.follower import Follower, Watch
 from har_ros.nodes.images import ImageSubscription
+from har_ros.nodes.output import Output
 from har_ros.nodes.overlay import Overlay
+from har_ros.nodes.worker import Subject
+from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import Prediction
 from har_ros.pipeline.stream import Stream
@@ -26,8 +32,17 @@ class Camera:
     overlay: where its annotated images go, see `draw_on`.
     """
 
-    def __init__(self, node: Node, topic: str, transport: str, stream: Stream, scheduler: Scheduler[Camera]) -> None:
-        """Raises ConfigurationError when the topic's QoS overrides cannot work."""
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        transport: str,
+        stream: Stream,
+        scheduler: Scheduler[Subject],
+        output: Output,
+        follower: Follower | None,
+    ) -> None:
+        """follower: who looks for people in its images. Raises ConfigurationError when QoS overrides cannot work."""
         self.stream = stream
         self.prediction: Prediction | None = None
         self.frames = 0
@@ -42,7 +57,9 @@ class Camera:
         self.topic = node.resolve_topic_name(topic)
         self._node = node
         self._scheduler = scheduler
+        self._output = output
         self._next_warning = 0.0
+        self.watch = None if follower is None else Watch(node, self.topic, follower)
         self.overlay: Overlay | None = None
         self.subscription = ImageSubscription(node, topic, transport, self.take)
 
@@ -53,8 +70,11 @@ class Camera:
             image = self._stamped(self.subscription.read(message))
             if self.stream.push(image):
                 self._scheduler.offer(self)
+            if self.watch is not None:
+                self.watch.offer(image)
             if self.overlay is not None:
-                self.overlay.publish(image, message.header, self.stream, self.prediction)
+                people = self.watch.people if self.watch is not None else ()
+                self.overlay.publish(image, message.header, self.stream, self.prediction, people)
             self.frames += 1
             self.image_error = ""
         except Exception as error:
@@ -86,15 +106,27 @@ class Camera:
         """Unsubscribe."""
         self.subscription.close()
         self.draw_on(None)
+        if self.watch is not None:
+            self.watch.close()
 
     @property
     def last_error(self) -> str:
         """What is wrong with its windows, or with its images; empty: both are fine."""
         return self.window_error or self.image_error
 
-    def succeed(self, prediction: Prediction, age: float) -> None:
-        """Take note of a window's answer, which was published `age` seconds after its newest frame's stamp."""
-        self.prediction, self.age, self.window_error = prediction, age, ""
+    def succeed(self, result: Result) -> None:
+        """Publish what was seen in a window, and its evidence."""
+        header = conversions.header(result.end, result.frame_id)
+        self._output.actions.publish(conversions.classification(header, result.prediction.accepted))
+        age = self._node.get_clock().now().nanoseconds - result.end
+        evidence = ActionWindow(
+            image_topic=self.topic,
+            windows_dropped=self.stream.windows_dropped,
+            frames_dropped=self.frames_dropped,
+            **conversions.evidence(header, result, age),
+        )
+        self._output.windows.publish(evidence)
+        self.prediction, self.age, self.window_error = result.prediction, age / conversions.SECOND, ""
         self.windows += 1
 
     def fail(self, text: str) -> None:

@@ -9,7 +9,10 @@ from rclpy.node import Node
 
 from har_ros.frames.sampling import StreamSettings
 from har_ros.nodes.camera import Camera
+from har_ros.nodes.follower import Follower
+from har_ros.nodes.output import Output
 from har_ros.nodes.overlay import Overlay
+from har_ros.nodes.worker import Subject
 from har_ros.pipeline.annotate import overlay_topics
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
@@ -18,11 +21,22 @@ from har_ros.pipeline.scheduler import Scheduler
 class Cameras:
     """A camera for each topic; all of them offer their windows to the same scheduler."""
 
-    def __init__(self, node: Node, transport: str, recognizer: Recognizer, scheduler: Scheduler[Camera]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        transport: str,
+        recognizer: Recognizer,
+        scheduler: Scheduler[Subject],
+        output: Output,
+        follower: Follower | None = None,
+    ) -> None:
+        """follower: who looks for people in the images."""
         self._node = node
         self._transport = transport
         self._recognizer = recognizer
         self._scheduler = scheduler
+        self._output = output
+        self._follower = follower
         self._cameras: dict[str, Camera] = {}
 
     def __iter__(self) -> Iterator[Camera]:
@@ -55,7 +69,8 @@ class Cameras:
             camera.draw_on(overlays[topic])
 
     def _new(self, topic: str, settings: StreamSettings, undo: ExitStack) -> Camera:
-        camera = Camera(self._node, topic, self._transport, self._recognizer.stream(settings), self._scheduler)
+        stream = self._recognizer.stream(settings)
+        camera = Camera(self._node, topic, self._transport, stream, self._scheduler, self._output, self._follower)
         undo.callback(camera.close)
         return camera
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
-from vision_msgs.msg import Classification, ObjectHypothesis
+from vision_msgs.msg import Classification, Detection2D, ObjectHypothesis, ObjectHypothesisWithPose
 
 from har_ros.errors import ImageError, one_line
 from har_ros.frames.compressed import EncodedImage
 from har_ros.frames.pixels import ENCODINGS, CameraImage
+from har_ros.persons.tracks import Track
+from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.scores import Hypothesis
 
 SECOND = 1_000_000_000
@@ -48,6 +51,30 @@ def classification(header: Header, hypotheses: Iterable[Hypothesis]) -> Classifi
 def object_hypotheses(hypotheses: Iterable[Hypothesis]) -> list[ObjectHypothesis]:
     """Make vision_msgs of classes and their scores, in the same order."""
     return [ObjectHypothesis(class_id=h.label, score=h.score) for h in hypotheses]
+
+
+def evidence(header: Header, result: Result, age: int) -> dict[str, Any]:
+    """Return the fields that ActionWindow and PersonWindow share. age: of the newest frame, nanoseconds."""
+    return {
+        "header": header,
+        "window_start": time_message(result.start),
+        "window_end": header.stamp,
+        "frames": result.frames,
+        "hypotheses": object_hypotheses(result.prediction.hypotheses),
+        "threshold": result.prediction.threshold,
+        "inference_time": duration_message(round(result.inference_time * SECOND)),
+        "age": duration_message(age),
+    }
+
+
+def detection(header: Header, track: Track, hypotheses: Iterable[Hypothesis]) -> Detection2D:
+    """Make a message of a person: the box, the track's id, and what the person does, best first."""
+    left, top, right, bottom = track.box
+    found = Detection2D(header=header, id=track.id)
+    found.bbox.center.position.x, found.bbox.center.position.y = (left + right) / 2, (top + bottom) / 2
+    found.bbox.size_x, found.bbox.size_y = right - left, bottom - top
+    found.results = [ObjectHypothesisWithPose(hypothesis=one) for one in object_hypotheses(hypotheses)]
+    return found
 
 
 def header(stamp: int, frame_id: str) -> Header:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
@@ -12,7 +14,8 @@ from har_ros.frames.compressed import AnyImage, decode_all
 from har_ros.frames.pixels import to_rgb
 from har_ros.nodes import topics
 from har_ros.nodes.conversions import image_message
-from har_ros.pipeline.annotate import annotate, announce
+from har_ros.pipeline.annotate import annotate, announce, draw_people
+from har_ros.pipeline.people import Person
 from har_ros.pipeline.scores import Prediction
 from har_ros.pipeline.stream import Stream
 
@@ -29,8 +32,18 @@ class Overlay:
         self._node = node
         self._publisher: Publisher = topics.publisher(node, Image, topic, QoSProfile(depth=1))
 
-    def publish(self, image: AnyImage, header: Header, stream: Stream, prediction: Prediction | None) -> None:
-        """Draw the stream's newest prediction, or how far its window is filled, on the image. Raises ImageError."""
+    def publish(
+        self,
+        image: AnyImage,
+        header: Header,
+        stream: Stream,
+        prediction: Prediction | None,
+        people: Sequence[Person] = (),
+    ) -> None:
+        """Draw on the image who is seen, and the stream's newest prediction or how far its window is filled.
+
+        Raises ImageError.
+        """
         if not self._publisher.get_subscription_count():
             return
         pixels = to_rgb(decode_all(image))
@@ -38,6 +51,7 @@ class Overlay:
             announce(pixels, f"warming up {stream.fill}/{stream.length}")
         else:
             annotate(pixels, prediction)
+        draw_people(pixels, people)
         self._publisher.publish(image_message(pixels, "rgb8", header))
 
     def close(self) -> None:

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable
 from threading import Lock, Thread
-
-from rclpy.clock import Clock
+from typing import Protocol
 
 from har_ros.errors import ModelError, error_text
-from har_ros.msg import ActionWindow
-from har_ros.nodes import conversions
-from har_ros.nodes.camera import Camera
-from har_ros.nodes.output import Output
 from har_ros.pipeline.recognizer import Recognizer, Result
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import ScoreSettings
+from har_ros.pipeline.stream import Stream
+
+
+class Subject(Hashable, Protocol):
+    """Whose windows the network gets: a camera, or a person whom it sees."""
+
+    @property
+    def stream(self) -> Stream:
+        """Where the windows come from."""
+
+    def succeed(self, result: Result) -> None:
+        """Publish what was seen in a window."""
+
+    def fail(self, text: str) -> None:
+        """Take note that a window had no answer."""
 
 
 class Worker:
-    """Gives the network the windows whose turn it is, and publishes what it says of them.
+    """Gives the network the windows whose turn it is, and lets their subjects publish what it says of them.
 
-    `score_settings` may change while it runs. A network that raises or gives nonsense is reported to the cameras
+    `score_settings` may change while it runs. A network that raises or gives nonsense is reported to the subjects
     concerned, and gets their next windows.
     """
 
@@ -29,9 +40,7 @@ class Worker:
         recognizer: Recognizer,
         network_lock: Lock,
         score_settings: ScoreSettings,
-        scheduler: Scheduler[Camera],
-        output: Output,
-        clock: Clock,
+        scheduler: Scheduler[Subject],
     ) -> None:
         """network_lock: held while the network runs."""
         self.score_settings = score_settings
@@ -42,8 +51,6 @@ class Worker:
         self._recognizer = recognizer
         self._network_lock = network_lock
         self._scheduler = scheduler
-        self._output = output
-        self._clock = clock
         self._stopped = False
         self._thread = Thread(target=self._work, name="network", daemon=True)
 
@@ -59,52 +66,33 @@ class Worker:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        while cameras := self._scheduler.next(self._recognizer.network.backend.max_batch):
+        while subjects := self._scheduler.next(self._recognizer.network.backend.max_batch):
             try:
-                for camera, result in zip(cameras, self._recognize(cameras), strict=True):
+                for subject, result in zip(subjects, self._recognize(subjects), strict=True):
                     if isinstance(result, ModelError):
-                        self._fail(camera, result)
+                        self._fail(subject, result)
                     elif result is not None and not self._stopped:
-                        self.publish(camera, result)
+                        self.publish(subject, result)
             except Exception as error:  # the thread outlives whatever a backend raises
-                for camera in cameras:
-                    self._fail(camera, error)
+                for subject in subjects:
+                    self._fail(subject, error)
 
-    def _recognize(self, cameras: list[Camera]) -> list[Result | ModelError | None]:
+    def _recognize(self, subjects: list[Subject]) -> list[Result | ModelError | None]:
         self.busy_since = time.monotonic()
         try:
             with self._network_lock:
-                return self._recognizer.recognize([camera.stream for camera in cameras], self.score_settings)
+                return self._recognizer.recognize([subject.stream for subject in subjects], self.score_settings)
         finally:
             self.busy_since = None
 
-    def publish(self, camera: Camera, result: Result) -> None:
-        """Publish what was seen in a window, and its evidence."""
+    def publish(self, subject: Subject, result: Result) -> None:
+        """Let what was seen in a window be published."""
         self.last_error = ""
         self.windows += 1
         self.inference_time = result.inference_time
-        header = conversions.header(result.end, result.frame_id)
-        prediction = result.prediction
-        self._output.actions.publish(conversions.classification(header, prediction.accepted))
-        age = self._clock.now().nanoseconds - result.end
-        self._output.windows.publish(
-            ActionWindow(
-                header=header,
-                image_topic=camera.topic,
-                window_start=conversions.time_message(result.start),
-                window_end=header.stamp,
-                frames=result.frames,
-                hypotheses=conversions.object_hypotheses(prediction.hypotheses),
-                threshold=prediction.threshold,
-                inference_time=conversions.duration_message(round(result.inference_time * conversions.SECOND)),
-                age=conversions.duration_message(age),
-                windows_dropped=camera.stream.windows_dropped,
-                frames_dropped=camera.frames_dropped,
-            )
-        )
-        camera.succeed(prediction, age / conversions.SECOND)
+        subject.succeed(result)
 
-    def _fail(self, camera: Camera, error: Exception) -> None:
+    def _fail(self, subject: Subject, error: Exception) -> None:
         if not self._stopped:
             self.last_error = error_text(error)
-            camera.fail(self.last_error)
+            subject.fail(self.last_error)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from har_ros.persons.motion import Motion
 from har_ros.persons.poses import Poses
@@ -66,7 +65,7 @@ STRONG = 0.25
 BELIEVED = 0.15
 """Seconds after which somebody who is found again gets an id: a single false pose is nobody."""
 DOUBTED = 0.3
-"""Seconds without being found after which somebody without an id is forgotten."""
+"""Seconds after which somebody without an id is forgotten who is missing in an image."""
 ALIKE = 0.15
 """Mean of keypoint similarity and overlap from which a pose can be somebody's."""
 DUPLICATE = 0.6
@@ -89,14 +88,14 @@ class Tracker:
         self._persons: list[_Person] = []
         self._last_stamp: int | None = None
 
-    def update(self, stamp: int, poses: Poses) -> tuple[Track, ...]:
+    def update(self, stamp: int, poses: Poses) -> tuple[Track, ...] | None:
         """Return who is in the image with this stamp (nanoseconds).
 
-        An image that comes after a newer one changes nothing and shows nobody. When the clock goes back, all are new.
+        An image that comes after a newer one changes nothing: None. When the clock goes back, all are new.
         """
         if self._last_stamp is not None and stamp <= self._last_stamp:
             if stamp >= self._last_stamp - LATE:
-                return ()
+                return None
             self._keep(np.zeros(len(self._persons), bool))
         self._predict(stamp)
         poses = _without_duplicates(poses)
@@ -115,7 +114,10 @@ class Tracker:
     def _predict(self, stamp: int) -> None:
         """Forget who was not seen for too long, and move the others to where they should be now."""
         last, self._last_stamp = self._last_stamp, stamp
-        limits = [self.settings.track_timeout if person.id else DOUBTED for person in self._persons]
+        limits = [
+            self.settings.track_timeout if person.id or person.last_seen == last else DOUBTED
+            for person in self._persons
+        ]
         gone = [stamp - person.last_seen > limit * SECOND for person, limit in zip(self._persons, limits, strict=True)]
         self._keep(~np.array(gone, bool))
         unseen = np.array([person.last_seen != last for person in self._persons], bool)
@@ -182,6 +184,8 @@ class Tracker:
 
 def _match(scores: NDArray[Any], least: float, pairs: dict[int, int]) -> None:
     """Add pairs of people and poses that are free yet, with the greatest sum of scores, each at least `least`."""
+    from scipy.optimize import linear_sum_assignment  # its import takes longer than all of ours
+
     rows = [row for row in range(scores.shape[0]) if row not in pairs]
     columns = [column for column in range(scores.shape[1]) if column not in pairs.values()]
     free = scores[np.ix_(rows, columns)]

@@ -1,16 +1,26 @@
-"""Draws a prediction on an image, and says where such images are published."""
+"""Draws predictions and people on an image, and says where such images are published."""
 
+import zlib
 from collections import Counter
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from har_ros.persons.skeleton import LIMBS, VISIBLE
+from har_ros.pipeline.people import Person
 from har_ros.pipeline.scores import Prediction
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE, _GREY, _GREEN = (255, 255, 255), (150, 150, 150), (80, 220, 100)
 _LINES = 3
+_BLACK = (0, 0, 0)
+COLOURS = (
+    *((230, 159, 0), (86, 180, 233), (0, 190, 140), (240, 228, 66)),
+    *((90, 150, 255), (255, 120, 60), (220, 140, 200), (180, 220, 120)),
+)
+"""Of people, distinct also by those who do not see red or green (Okabe and Ito's, some of them lighter)."""
 
 
 def annotate(image: NDArray[np.uint8], prediction: Prediction) -> None:
@@ -37,6 +47,38 @@ def overlay_topics(topics: list[str]) -> list[str]:
         f"{namespace if shared[namespace] == 1 else topic}/actions_image"
         for topic, namespace in zip(topics, namespaces, strict=True)
     ]
+
+
+def draw_people(image: NDArray[np.uint8], people: Sequence[Person]) -> None:
+    """Draw box, skeleton, id and best action of each person into `image` (uint8, H×W×3 RGB), in a colour of the id."""
+    scale = max(0.3, min(image.shape[:2]) / 900)
+    thickness = max(1, round(2 * scale))
+    for person in people:
+        track = person.track
+        colour = COLOURS[zlib.crc32(track.id.encode()) % len(COLOURS)]
+        left, top, right, bottom = (round(side) for side in track.box)
+        cv2.rectangle(image, (left, top), (right, bottom), colour, thickness, cv2.LINE_AA)
+        for first, second in LIMBS:
+            if min(track.keypoints[[first, second], 2]) >= VISIBLE:
+                begin, end = (track.keypoints[joint, :2].round().astype(int).tolist() for joint in (first, second))
+                cv2.line(image, begin, end, colour, thickness, cv2.LINE_AA)
+    for person in people:  # above all boxes
+        _label(image, person, scale)
+
+
+def _label(image: NDArray[np.uint8], person: Person, scale: float) -> None:
+    """Write id and best action on the person's colour, above the box or inside it at the image's edge."""
+    track = person.track
+    best = person.prediction.accepted[:1] if person.prediction else ()
+    text = f"{track.id.rpartition('_')[2]} {best[0].label} {best[0].score:.2f}" if best else track.id.rpartition("_")[2]
+    text = text.encode("ascii", "replace").decode()
+    thickness = max(1, round(scale * 1.6))
+    (width, height), below = cv2.getTextSize(text, _FONT, scale, thickness)
+    left = max(0, min(round(track.box[0]), image.shape[1] - width))
+    bottom = max(height + 2 * below, round(track.box[1]))
+    colour = COLOURS[zlib.crc32(track.id.encode()) % len(COLOURS)]
+    cv2.rectangle(image, (left, bottom - height - 2 * below), (left + width, bottom), colour, cv2.FILLED)
+    cv2.putText(image, text, (left, bottom - below), _FONT, scale, _BLACK, thickness, cv2.LINE_AA)
 
 
 def _draw(image: NDArray[np.uint8], lines: list[tuple[str, float, tuple[int, int, int]]]) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from har_ros.backends.backend import BackendSettings
+from har_ros.errors import ConfigurationError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import Model, find_model
+from har_ros.persons.estimator import PoseEstimator
+from har_ros.persons.tracks import TrackSettings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scores import ScoreSettings, check_allowed
 from har_ros.settings import ACTIONNET
@@ -23,11 +27,29 @@ def stream_settings(values: dict[str, Any]) -> StreamSettings:
     return StreamSettings(**_of("stream", values))
 
 
-def score_settings(values: dict[str, Any], labels: tuple[str, ...]) -> ScoreSettings:
-    """Return what becomes of probabilities. Raises ConfigurationError."""
+def score_settings(values: dict[str, Any], labels: tuple[str, ...], others: tuple[str, ...] = ()) -> ScoreSettings:
+    """Return what becomes of a network's probabilities. Raises ConfigurationError.
+
+    labels: the network's. others: those of another network to which allowed_labels speaks as well.
+    """
     settings = ScoreSettings(**_of("scores", values))
-    check_allowed(settings.allowed_labels, labels)
-    return settings
+    check_allowed(settings.allowed_labels, (*labels, *others))
+    own = tuple(label for label in settings.allowed_labels if label in labels)
+    if settings.allowed_labels and not own:
+        raise ConfigurationError(
+            f"allowed_labels has no class of a network whose first are {', '.join(labels[:3])}; add one, or clear it"
+        )
+    return replace(settings, allowed_labels=own)
+
+
+def track_settings(values: dict[str, Any]) -> TrackSettings:
+    """Return how people are followed."""
+    return TrackSettings(**_of("tracks", values))
+
+
+def open_estimator(values: dict[str, Any]) -> PoseEstimator:
+    """Load the pose network that the parameters name. Raises HarError."""
+    return PoseEstimator.open(values["pose_model"], backend_settings(values), values["pose_size"])
 
 
 def _of(dataclass: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +61,14 @@ def _of(dataclass: str, values: dict[str, Any]) -> dict[str, Any]:
 def named_model(values: dict[str, Any]) -> Model[ModelCard]:
     """Return the card that the parameters name. Raises HarError."""
     return find_model(*(values[name] for name in ("model", "labels", "input_blob", "output_blob")))
+
+
+def open_person_recognizer(values: dict[str, Any]) -> Recognizer:
+    """Load the network that says what a person does, where it is another than the cameras'. Raises HarError.
+
+    What replaces fields of the cameras' card says nothing of this one.
+    """
+    return Recognizer.open(values["persons_model"], backend_settings(values))
 
 
 def open_recognizer(values: dict[str, Any]) -> Recognizer:

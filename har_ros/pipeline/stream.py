@@ -105,6 +105,8 @@ class Stream:
 
         Raises ConfigurationError.
         """
+        if settings == self._settings:
+            return
         self.memory.configure(self._spec, settings)
         with self._lock:
             before, self._settings = self._settings, settings

@@ -147,6 +147,11 @@ def test_a_wrong_card_is_refused(tmp_path, change, reason):
         PoseEstimator.open(str(path))
 
 
+def test_a_size_that_no_pose_network_takes_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="pose_size is 300; set it to a multiple of 32"):
+        PoseEstimator.open(pose_card(tmp_path, "yolo-pose", (1, 56, 84)), size=300)
+
+
 def test_a_network_that_is_missing_says_what_brings_it(own_cache):
     with pytest.raises(ModelError, match="is not there; run: actionnet models fetch movenet-multipose"):
         PoseEstimator.open("movenet-multipose")

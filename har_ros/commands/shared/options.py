@@ -37,6 +37,8 @@ def _add(parser: argparse.ArgumentParser, row: Parameter) -> None:
         parser.add_argument(
             option.removesuffix("s"), dest=row.name, action="append", default=[], metavar="NAME", help=shown
         )
+    elif isinstance(row.default, bool):
+        parser.add_argument(option, action="store_true", help=shown)
     elif row.choices == ("auto", "true", "false"):
         parser.add_argument(option, action=argparse.BooleanOptionalAction, default="auto", help=shown)
     else:

@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har_ros.commands.shared.options import values_of
+from har_ros.commands.shared.persons import PersonRecognition
 from har_ros.errors import ConfigurationError, ModelError, VideoError
 from har_ros.files.console import say
 from har_ros.frames.pixels import CameraImage
-from har_ros.pipeline.annotate import annotate, announce
+from har_ros.pipeline.annotate import annotate, announce, draw_people
 from har_ros.pipeline.configuration import open_recognizer, score_settings, stream_settings
+from har_ros.pipeline.people import Person
 from har_ros.pipeline.recognizer import Recognizer, Result
 from har_ros.pipeline.repeat import ShortClip
 from har_ros.pipeline.scores import Prediction
@@ -39,8 +41,9 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     values = values_of(options, max_batch=1, max_gap=2.0 if source.live else 0.0)
     sink = VideoFile(Path(options.output), source.rate) if options.output else _screen(messages)
     finished: AbstractContextManager[object] = nullcontext() if sink is None else closing(sink)
-    with finished, open_recognizer(values) as recognizer:
-        recognition = Recognition(options, values, source, recognizer)
+    with finished, open_recognizer(values) as recognizer, ExitStack() as opened:
+        persons = opened.enter_context(PersonRecognition(values, recognizer)) if values["persons"] else None
+        recognition = Recognition(options, values, source, recognizer, persons)
         say(messages, recognizer.summary(recognition.settings))
         try:
             for frame in _shown(source, messages):
@@ -62,7 +65,12 @@ class Recognition:
     """The way of a source's frames through the network."""
 
     def __init__(
-        self, options: argparse.Namespace, values: dict[str, Any], source: Source, recognizer: Recognizer
+        self,
+        options: argparse.Namespace,
+        values: dict[str, Any],
+        source: Source,
+        recognizer: Recognizer,
+        persons: PersonRecognition | None,
     ) -> None:
         """values: of the node's parameters. Raises ConfigurationError when they do not fit the network."""
         self.settings = stream_settings(values)
@@ -71,15 +79,20 @@ class Recognition:
         self._uri = options.input
         self._source = source
         self._recognizer = recognizer
+        self._persons = persons
         self._stream = recognizer.stream(self.settings)
         self._clip = ShortClip()
 
     def take(self, frame: SourceFrame) -> None:
         """Take the next frame; of a live source, only the newest window is run."""
-        ready = self._stream.push(_image(frame))
+        image = _image(frame)
+        ready = self._stream.push(image)
         self._clip.take(frame.stamp)
         if ready and not (self._source.live and self._source.waiting):
             self.report.take(frame, self._recognize())
+        if self._persons is not None:
+            for person, result in self._persons.take(image):
+                self.report.take_person(frame, person, result)
 
     def annotated(self, frame: SourceFrame) -> Pixels:
         """Draw into the frame what was said last."""
@@ -87,6 +100,8 @@ class Recognition:
             announce(frame.pixels, f"warming up {self._stream.fill}/{self._stream.length}")
         else:
             annotate(frame.pixels, self.report.prediction)
+        if self._persons is not None:
+            draw_people(frame.pixels, self._persons.present)
         return frame.pixels
 
     def play_again(self, last: SourceFrame, messages: Console) -> None:
@@ -134,7 +149,7 @@ class Report:
         """start: the stamp from which on lines count their seconds, in nanoseconds."""
         self._as_json = as_json
         self._start = start
-        self._best = ""
+        self._best: dict[str, str] = {}  # what was printed last of each subject
         self.windows = 0
         self.prediction: Prediction | None = None
 
@@ -144,18 +159,28 @@ class Report:
             return
         self.windows += 1
         self.prediction = result.prediction
+        self._say(frame, result, {}, "")
+
+    def take_person(self, frame: SourceFrame, person: Person, result: Result) -> None:
+        """Take what a person does, as of the newest window of the person's own."""
+        track = person.track
+        box = [round(side, 1) for side in track.box]
+        self._say(frame, result, {"person": track.id, "box": box}, f"person {track.id.rpartition('_')[2]}: ")
+
+    def _say(self, frame: SourceFrame, result: Result, who: dict[str, Any], prefix: str) -> None:
+        """Print the line of a result. who: what it says of a person. prefix: of the line, the same for one subject."""
         actions = [{"label": h.label, "score": round(h.score, 4)} for h in result.prediction.accepted]
         best = str(actions[0]["label"]) if actions else "nothing recognised"
         if self._as_json:
             start, end = result.start / SECOND, result.end / SECOND
             took = round(result.inference_time, 4)
-            line = {"frame": frame.index, "start": start, "end": end, "actions": actions, "inference_time": took}
+            line = {"frame": frame.index, **who, "start": start, "end": end, "actions": actions, "inference_time": took}
             print(json.dumps(line), flush=True)
-        elif best != self._best:
+        elif best != self._best.get(prefix):
             score = f" {actions[0]['score']:.2f}" if actions else ""
             seconds = (frame.stamp - self._start) / SECOND
-            print(f"frame {frame.index:6}  {seconds:8.2f} s  {best}{score}", flush=True)
-        self._best = best
+            print(f"frame {frame.index:6}  {seconds:8.2f} s  {prefix}{best}{score}", flush=True)
+        self._best[prefix] = best
 
 
 def _shown(source: Source, messages: Console) -> Iterator[SourceFrame]:

@@ -1,0 +1,196 @@
+"""Looks for people in the cameras' images, follows them, and publishes who is seen and what they do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from threading import Lock, Thread
+
+from rclpy.node import Node
+
+from har_ros.errors import ModelError, error_text
+from har_ros.frames.compressed import AnyImage
+from har_ros.frames.sampling import StreamSettings
+from har_ros.msg import PersonWindow
+from har_ros.nodes import conversions
+from har_ros.nodes.persons import PersonNetworks
+from har_ros.nodes.worker import Subject
+from har_ros.persons.poses import Poses
+from har_ros.persons.tracks import TrackSettings
+from har_ros.pipeline.people import People, Person
+from har_ros.pipeline.recognizer import Result
+from har_ros.pipeline.scheduler import Scheduler
+from har_ros.pipeline.stream import Stream
+
+LOG_PERIOD = 5.0
+"""Seconds between two warnings about the people of one camera."""
+
+
+class Follower:
+    """Gives the pose network the cameras' newest images, whose turn it is. A thread of its own, beside the worker's."""
+
+    def __init__(
+        self, networks: PersonNetworks, scheduler: Scheduler[Subject], streams: StreamSettings, tracking: TrackSettings
+    ) -> None:
+        """scheduler: of the worker that runs the network for what people do. The settings may change while it runs."""
+        self.recognizer = networks.recognizer
+        self.scheduler = scheduler
+        self.output = networks.output
+        self.streams = streams
+        self.tracking = tracking
+        self.waiting: Scheduler[Watch] = Scheduler()
+        self._estimator = networks.estimator
+        self._lock = networks.estimator_lock
+        self._stopped = False
+        self._thread = Thread(target=self._work, name="poses", daemon=True)
+
+    def start(self) -> None:
+        """Begin the work."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """End the work. Returns False when the network still runs after `timeout`."""
+        self._stopped = True
+        self.waiting.close()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while watches := self.waiting.next(self._estimator.backend.max_batch):
+            for watch, image, poses in self._look(watches):
+                if self._stopped:
+                    return
+                try:
+                    watch.see(image, poses)
+                except Exception as error:  # the thread outlives whatever an image provokes
+                    watch.fail(error)
+
+    def _look(self, watches: Sequence[Watch]) -> list[tuple[Watch, AnyImage, Poses | ModelError]]:
+        """Return the images and who is in them. An image that fails alone does not cost the others."""
+        given = [(watch, watch.take()) for watch in watches]
+        try:
+            with self._lock:
+                found = self._estimator.estimate([image for _, image in given])
+            return [(watch, image, poses) for (watch, image), poses in zip(given, found, strict=True)]
+        except Exception as error:
+            if len(watches) == 1:
+                watches[0].fail(error)
+                return []
+        results = []
+        for watch, image in given:
+            try:
+                with self._lock:
+                    results.append((watch, image, self._estimator.estimate([image])[0]))
+            except Exception as error:
+                watch.fail(error)
+        return results
+
+
+class Watch:
+    """The people of one camera."""
+
+    def __init__(self, node: Node, topic: str, follower: Follower) -> None:
+        """topic: the camera's full name."""
+        self.people: tuple[Person, ...] = ()  # in the newest image
+        self.frames = 0
+        self.frames_dropped = 0  # that a newer one replaced before the pose network was free
+        self.frames_failed = 0
+        self.last_error = ""
+        self._node = node
+        self._topic = topic
+        self._follower = follower
+        self._people = People(follower.recognizer, follower.streams, follower.tracking)
+        self._followed: dict[Person, Followed] = {}
+        self._newest: AnyImage | None = None
+        self._lock = Lock()
+        self._next_warning = 0.0
+
+    @property
+    def ignored(self) -> int:
+        """Poses for which there was no room."""
+        return self._people.tracker.ignored
+
+    def offer(self, image: AnyImage) -> None:
+        """Take the camera's next image; it waits for its turn unless a newer one comes."""
+        with self._lock:
+            self.frames_dropped += self._newest is not None
+            self._newest = image
+        self._follower.waiting.offer(self)
+
+    def take(self) -> AnyImage:
+        """Return the image that waits."""
+        with self._lock:
+            image, self._newest = self._newest, None
+        assert image is not None  # who is ready has one, and only the follower takes it
+        return image
+
+    def see(self, image: AnyImage, poses: Poses | ModelError) -> None:
+        """Follow who was found, and publish it. Raises ImageError."""
+        if isinstance(poses, ModelError):
+            self.fail(poses)
+            return
+        self._people.settings, self._people.tracker.settings = self._follower.streams, self._follower.tracking
+        sighting = self._people.update(image, poses)
+        if sighting is None:
+            return
+        self.people = sighting.present
+        for person in sighting.gone:
+            if followed := self._followed.pop(person, None):
+                self._follower.scheduler.remove(followed)
+        for person in sighting.ready:
+            followed = self._followed.setdefault(person, Followed(self._node, self._topic, person, self._follower))
+            self._follower.scheduler.offer(followed)
+        self.frames += 1
+        self.last_error = ""
+        self._follower.output.publish(image, self.people)
+
+    def fail(self, error: Exception) -> None:
+        """Take note that nobody can be followed in an image."""
+        if not self._node.context.ok():
+            return
+        self.frames_failed += 1
+        self.last_error = f"nobody is followed: {error_text(error)}"
+        if (now := time.monotonic()) >= self._next_warning:
+            self._next_warning = now + LOG_PERIOD
+            self._node.get_logger().warning(f"{self._topic}: {self.last_error}")
+
+    def close(self) -> None:
+        """Forget the camera's people."""
+        self._follower.waiting.remove(self)
+        for followed in self._followed.values():
+            self._follower.scheduler.remove(followed)
+
+
+class Followed:
+    """A person as the worker sees one."""
+
+    def __init__(self, node: Node, topic: str, person: Person, follower: Follower) -> None:
+        self._node = node
+        self._topic = topic
+        self._person = person
+        self._output = follower.output
+
+    @property
+    def stream(self) -> Stream:
+        """The person's window."""
+        return self._person.stream
+
+    def succeed(self, result: Result) -> None:
+        """Publish the evidence of what the person does; /actions/persons says it with the next image."""
+        person, track = self._person, self._person.track
+        person.prediction = result.prediction
+        header = conversions.header(result.end, result.frame_id)
+        age = self._node.get_clock().now().nanoseconds - result.end
+        self._output.windows.publish(
+            PersonWindow(
+                image_topic=self._topic,
+                track_id=track.id,
+                keypoint_confidence=float(track.keypoints[:, 2].mean()),
+                seen=track.seen,
+                windows_dropped=person.stream.windows_dropped,
+                **conversions.evidence(header, result, age),
+            )
+        )
+
+    def fail(self, text: str) -> None:
+        """A window of a person had no answer: the worker's status says why."""

@@ -1,0 +1,66 @@
+"""The people in one camera's images: who they are, and a stream of each, as if each had a camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from har_ros.frames.compressed import AnyImage, decode_all
+from har_ros.frames.sampling import StreamSettings
+from har_ros.persons.crops import Square
+from har_ros.persons.poses import Poses
+from har_ros.persons.tracks import Track, Tracker, TrackSettings
+from har_ros.pipeline.recognizer import Recognizer
+from har_ros.pipeline.scores import Prediction
+from har_ros.pipeline.stream import Stream
+
+
+class Person:
+    """Somebody who is followed. track: in the newest image of them. prediction: what was said of them last."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.prediction: Prediction | None = None
+        self.square = Square()
+        self.track: Track
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """Who is in an image, of whom there is a new window, and who will not come back."""
+
+    present: tuple[Person, ...]
+    ready: tuple[Person, ...]
+    gone: tuple[Person, ...]
+
+
+class People:
+    """Follows the people of one camera, and lets their streams take what the recognizer's network needs of them."""
+
+    def __init__(self, recognizer: Recognizer, settings: StreamSettings, tracking: TrackSettings) -> None:
+        """Recognizer.check has accepted the settings, which may change; they count from the next image on."""
+        self.settings = settings
+        self.tracker = Tracker(tracking)
+        self._recognizer = recognizer
+        self._persons: dict[str, Person] = {}
+
+    def update(self, image: AnyImage, poses: Poses) -> Sighting | None:
+        """Take the camera's next image and who was found in it; None for an image that came after a newer one.
+
+        Raises ImageError.
+        """
+        tracks = self.tracker.update(image.stamp, poses)
+        if tracks is None:
+            return None
+        pixels = decode_all(image) if tracks else None
+        present, ready = [], []
+        for track in tracks:
+            if track.id not in self._persons:
+                self._persons[track.id] = Person(self._recognizer.stream(self.settings))
+            person = self._persons[track.id]
+            person.stream.configure(self.settings)
+            person.track = track
+            present.append(person)
+            if pixels is not None and person.stream.push(person.square.around(pixels, track.box)):
+                ready.append(person)
+        left = self._persons.keys() - self.tracker.ids()
+        return Sighting(tuple(present), tuple(ready), tuple(self._persons.pop(name) for name in left))
