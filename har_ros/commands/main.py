@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         status = _imported("shared.recognize", "actionnet").run(options, messages)
         return status
     except HarError as error:
-        similar = difflib.get_close_matches(given[0], subcommands(), 1) if given and not Path(given[0]).exists() else []
+        known = not given or given[0] in subcommands() or Path(given[0]).exists()
+        similar = [] if known else difflib.get_close_matches(given[0], subcommands(), 1)
         say(messages, f"actionnet: {error}" + (f" (or did you mean actionnet {similar[0]}?)" if similar else ""))
         return 1
     except KeyboardInterrupt:

@@ -274,3 +274,4 @@ def test_a_video_is_recognised_in_steps(tmp_path, video):
 
 def test_a_misspelt_subcommand_is_recognised(tmp_path):
     assert "(or did you mean actionnet evaluate?)" in failure(actionnet("evalute"))
+    assert "did you mean" not in failure(actionnet("compare", "nowhere", "nowhere"))
