@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from har_ros.errors import ConfigurationError, HarError
+from har_ros.files.results_folder import reserved
 from har_ros.pipeline.scores import Hypothesis
 from har_ros.recordings import messages
 from har_ros.recordings.bag import CLASSIFICATION, COMPRESSED, RAW
@@ -27,18 +28,26 @@ class BagWriter:
     """A bag that is there only when it is complete: it is written beside its place and renamed at the end."""
 
     def __init__(self, path: Path) -> None:
-        """Raises ConfigurationError when something is there already, or the folder cannot be written."""
+        """Raises HarError when something is there, the folder cannot be written, or another process writes the bag."""
         self._path = path
         self._part = path.parent / f".{path.name}.part" / path.name  # rosbag2 names its file after the folder
-        if path.exists():
-            raise ConfigurationError(f"{path} exists already; remove it or give another name")
-        try:
-            shutil.rmtree(self._part.parent, ignore_errors=True)
-            self._writer = Writer(self._part, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
-            self._writer.open()
-        except OSError as error:
-            raise ConfigurationError(f"cannot write {path} ({error.strerror}); check the folder") from None
         self._connections: dict[str, Connection] = {}
+        with ExitStack() as stack:
+            stack.enter_context(reserved(self._part.parent))
+            stack.callback(shutil.rmtree, self._part.parent, ignore_errors=True)
+            if path.exists():
+                raise ConfigurationError(f"{path} exists already; remove it or give another name")
+            self._writer = self._opened()
+            self._reserved = stack.pop_all()
+
+    def _opened(self) -> Writer:
+        try:
+            shutil.rmtree(self._part, ignore_errors=True)
+            writer = Writer(self._part, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
+            writer.open()
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {self._path} ({error.strerror}); check the folder") from None
+        return writer
 
     def image(self, topic: str, time: int, pixels: NDArray[np.uint8], encoding: str, stamp: int, frame_id: str) -> None:
         """Write uint8 H×W×3 as sensor_msgs/Image. time: of the recording, stamp: of the image, nanoseconds."""
@@ -80,4 +89,4 @@ class BagWriter:
         except OSError as error:
             raise self._failed(error) from None
         finally:
-            shutil.rmtree(self._part.parent, ignore_errors=True)
+            self._reserved.close()

@@ -9,6 +9,7 @@ from har_ros.commands.main import main
 from har_ros.frames.compressed import EncodedImage, decode_all
 from har_ros.frames.pixels import CameraImage, to_rgb
 from har_ros.recordings.bag import open_recording
+from har_ros.recordings.bag_writer import BagWriter
 
 
 @pytest.fixture
@@ -89,6 +90,16 @@ def test_what_cannot_be_recorded_leaves_nothing(film, tmp_path, capsys, options,
 def test_what_a_killed_run_left_is_in_nobodys_way(film, tmp_path):
     (tmp_path / ".bag.part" / "bag").mkdir(parents=True)
     assert main(["record", film("a.avi", 3, 10), "-o", str(tmp_path / "bag")]) == 0
+    assert not (tmp_path / ".bag.part").exists()
+
+
+def test_two_that_write_one_bag_do_not_spoil_it(film, tmp_path, capsys):
+    path = film("a.avi", 3, 10)
+    with BagWriter(tmp_path / "bag") as bag:
+        bag.actions("/actions", 1, (), 1, "cam01")
+        assert main(["record", path, "-o", str(tmp_path / "bag")]) == 1
+        assert "another process is at work in" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "bag").iterdir()) == ["bag.mcap", "metadata.yaml"]
     assert not (tmp_path / ".bag.part").exists()
 
 
