@@ -20,7 +20,9 @@ from har_ros.truth.segments import load_label_map, load_truth
 def run(arguments: list[str]) -> int:
     """`actionnet clips`. Returns the exit status. Raises HarError."""
     parser = argparse.ArgumentParser(prog="actionnet clips", description="Cut videos and bags into a dataset of clips.")
-    parser.add_argument("recordings", nargs="+", type=Path, metavar="VIDEO|BAG", help="what the segments speak of")
+    parser.add_argument(
+        "recordings", nargs="+", type=Path, metavar="VIDEO|BAG", help="the recordings that the segments are of"
+    )
     parser.add_argument("--truth", type=Path, required=True, help="segments with labels: CSV, YAML, VIA's CSV or JSON")
     parser.add_argument("--label-map", type=Path, help="YAML: name in the segments → class, or none")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET", help="folder for the clips")
@@ -35,7 +37,7 @@ def run(arguments: list[str]) -> int:
         "--no-background", dest="background", action="store_false", help="no clips of what lies between the segments"
     )
     options = parser.parse_args(arguments)
-    label_map = load_label_map(options.label_map) if options.label_map else {}
+    label_map = load_label_map(options.label_map)
     segments = classed(load_truth(options.truth), label_map)
     stems: dict[str, Path] = {}
     for path in options.recordings:
@@ -46,7 +48,9 @@ def run(arguments: list[str]) -> int:
     for path in track(options.recordings, "cutting", console=console, disable=not console.is_terminal):
         own = [segment for segment in segments if segment.speaks_of(path.name)]
         if not own:
-            raise HarError(f"{options.truth} speaks of no {path.name}; fix its column bag, or leave the recording out")
+            raise HarError(
+                f"{options.truth} has no segments of {path.name}; correct the name in it, or leave the recording out"
+            )
         written += cut(path, own, options.output, least=options.least, background=options.background)
     counts = Counter(path.relative_to(options.output).parts[0] for path in written)
     for label, count in sorted(counts.items()):

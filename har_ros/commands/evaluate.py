@@ -28,6 +28,7 @@ from har_ros.evaluate.report import write_report
 from har_ros.files.console import say
 from har_ros.files.results_folder import METRICS, finite, read_json, reserved, write_json
 from har_ros.pipeline.configuration import named_model
+from har_ros.truth.labelling import COVERAGE
 from har_ros.truth.segments import load_label_map, load_truth
 
 NAMES = [name for name, _ in FIGURES]
@@ -38,7 +39,7 @@ def run(arguments: list[str]) -> int:
     options = _evaluate_parser().parse_args(arguments)
     values = node_parameters(options.params_file, options.param)
     jobs = jobs_of(options.recordings, values)
-    label_map = load_label_map(options.label_map) if options.label_map else {}
+    label_map = load_label_map(options.label_map)
     segments = load_truth(options.truth) if options.truth else ()
     truth = Truth(segments, label_map, options.truth_topic, options.coverage)
     truth.check(jobs, named_model(values).labels())
@@ -97,13 +98,13 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", type=Path, default=Path("evaluation"), help="folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace what another evaluation left in it")
     add_parameter_file(parser)
-    parser.add_argument("--truth", type=Path, help="segments with labels, CSV or YAML (docs/reference/files.md)")
+    parser.add_argument("--truth", type=Path, help="segments with labels: CSV, YAML, VIA's CSV or JSON")
     parser.add_argument("--truth-topic", default="", metavar="TOPIC", help="vision_msgs/Classification in the bags")
     parser.add_argument("--label-map", type=Path, help="YAML: truth name → class of the network, several, or none")
     parser.add_argument(
         "--coverage",
         type=between(0.01, 1),
-        default=0.5,
+        default=COVERAGE,
         help="part of a window, or of a shorter segment, that the two share when it has the segment's label (0.5)",
     )
     parser.add_argument(
@@ -118,8 +119,8 @@ def _evaluate_parser() -> argparse.ArgumentParser:
         type=between(0.01, 1000),
         default=0.0,
         metavar="FACTOR",
-        help="let the bags go by so many times as fast meanwhile: 2 is a machine of half the speed (1); alone: simulate"
-        " a network that takes so many times as long as the next window of a camera takes to come",
+        help="play the bags so many times as fast meanwhile: 2 is a machine of half the speed (1); alone: simulate a"
+        " network that takes so many times the period between two windows of a camera",
     )
     parser.add_argument("--jobs", type=at_least(1), default=1, help="bags that are evaluated at a time (1)")
     parser.add_argument("--annotate", action="store_true", help="write bags with /actions and annotated images, too")

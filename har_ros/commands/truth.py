@@ -26,13 +26,13 @@ def run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="actionnet truth", description="Check the ground truth of recordings.")
     commands = parser.add_subparsers(dest="command", required=True)
     checking = commands.add_parser("check", help="report what does not match the recordings and the network")
-    checking.add_argument("truth", type=Path, help="segments with labels, CSV or YAML")
+    checking.add_argument("truth", type=Path, help="segments with labels: CSV, YAML, VIA's CSV or JSON")
     checking.add_argument("recordings", nargs="+", type=Path, metavar="BAG", help="a bag's folder or file, or a video")
     checking.add_argument("--label-map", type=Path, help="YAML: truth name → class of the network, several, or none")
     add_parameter_file(checking)
     options = parser.parse_args(arguments)
     values = node_parameters(options.params_file, options.param)
-    label_map = load_label_map(options.label_map) if options.label_map else {}
+    label_map = load_label_map(options.label_map)
     segments = load_truth(options.truth)
     jobs = jobs_of(options.recordings, values)
     spans = [span_of(job.name, open_recording(job.path, job.topics, job.transport)) for job in jobs]

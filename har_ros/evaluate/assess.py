@@ -54,7 +54,7 @@ class Truth:
         if others := sorted({segment.bag for segment in self.segments} - known):
             if not names:
                 raise ConfigurationError(
-                    f"the truth speaks of {others[0]} and not of {jobs[0].name}; fix or remove its column bag"
+                    f"the truth names {others[0]} and not {jobs[0].name}; correct the recording's name, or leave it out"
                 )
             many = counted(len(others), "recording")
             logger.warning("the truth also names %s that you did not give, such as %s", many, others[0])

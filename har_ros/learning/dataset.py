@@ -122,7 +122,9 @@ def _of_segments(path: Path, column: str) -> tuple[list[Material], str]:
     of_bag: dict[str, list[Segment]] = defaultdict(list)
     for segment in segments:
         if segment.bag == ANY:
-            raise ConfigurationError(f"{path}: segment {segment.label!r} names no recording; name it in a column bag")
+            raise ConfigurationError(
+                f"{path}: segment {segment.label!r} names no recording; name it in a column bag or video"
+            )
         of_bag[segment.bag].append(segment)
     found: dict[Path, Material] = {}
     for bag, own in of_bag.items():

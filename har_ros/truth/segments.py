@@ -114,7 +114,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         names = {name: "bag" if name == "video" else name for name in reader.fieldnames or ()}
         if missing := {"start", "end", "label"} - set(names.values()):
             raise ConfigurationError(
-                f"{path} has no column {min(missing)}; its first line names bag, camera, {_NEEDED}"
+                f"{path} has no column {min(missing)}; its first line names bag or video, camera, {_NEEDED}"
             )
         for record in reader:
             where = f"{path} line {reader.line_num}"
@@ -237,8 +237,10 @@ def meant(name: str, labels: Sequence[str], label_map: Mapping[str, object]) -> 
     return tuple(sorted(map(str, dict.fromkeys(outputs))))
 
 
-def load_label_map(path: Path) -> dict[str, object]:
-    """Read truth name → class, list of classes, or none, from YAML. Raises ConfigurationError."""
+def load_label_map(path: Path | None) -> dict[str, object]:
+    """Read truth name → class, list of classes, or none, from YAML; None: no map. Raises ConfigurationError."""
+    if path is None:
+        return {}
     content = load_yaml(read_text(path), str(path))
     if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
         raise ConfigurationError(f"{path} holds {shown(content)}; give a mapping from truth names to classes or none")

@@ -130,7 +130,7 @@ def test_a_truth_of_other_recordings_is_told(evaluate, truth, capsys):
 def test_a_truth_of_nothing_but_other_recordings_is_refused(evaluate, truth, capsys):
     Path(truth[1]).write_text("video,start,end,label\nfour.mp4,0,1,first\n")
     evaluate(status=1)
-    assert "the truth speaks of four.mp4 and not of one" in capsys.readouterr().err
+    assert "the truth names four.mp4 and not one" in capsys.readouterr().err
 
 
 def test_the_same_recording_twice_is_refused(evaluate, bags, capsys):

@@ -131,7 +131,7 @@ def test_a_recording_that_nothing_is_said_of_is_refused(tmp_path, capsys):
     video = write_video(tmp_path / "one.avi", moving())
     (tmp_path / "truth.csv").write_text("bag,start,end,label\ntwo.avi,0,1,a\n")
     assert actionnet(["clips", str(video), "--truth", str(tmp_path / "truth.csv"), "-o", str(tmp_path / "set")]) == 1
-    assert "one.avi" in capsys.readouterr().err
+    assert "has no segments of one.avi; correct the name in it" in capsys.readouterr().err
     assert not (tmp_path / "set").exists()
 
 

@@ -51,5 +51,5 @@ def add_teaching_options(parser: argparse.ArgumentParser) -> None:
 
 def dataset_of(options: argparse.Namespace, path: Path) -> Dataset:
     """Return the dataset of a path, with the groups and classes that the options ask for. Raises HarError."""
-    label_map = load_label_map(options.label_map) if options.label_map else {}
+    label_map = load_label_map(options.label_map)
     return load_dataset(path.expanduser(), options.group_pattern, options.group_column, label_map)
