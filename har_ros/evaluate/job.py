@@ -6,7 +6,8 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,19 @@ from har_ros.errors import ConfigurationError, HarError, one_line
 from har_ros.evaluate import results
 from har_ros.evaluate.film import annotated_bag
 from har_ros.evaluate.part import Part
-from har_ros.evaluate.plan import Job, Plan, Progress
-from har_ros.evaluate.replay import Replay
+from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
+from har_ros.evaluate.replay import Replay, Seen
 from har_ros.files.cache import fingerprint
 from har_ros.files.results_folder import write_json
 from har_ros.files.versions import version_of
 from har_ros.pipeline.configuration import named_model, stream_settings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import open_recording
-from har_ros.recordings.recording import BagError, VideoRecording
+from har_ros.recordings.recording import BagError, Recorded, Recording, VideoRecording
 
 PARTS = ".parts"
+PERIOD = 0.2
+"""Seconds between two reports of progress."""
 
 
 def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
@@ -73,19 +76,10 @@ def run(
     summary = {"name": job.name, "sha256": sha256, "error": "", "cameras": {}}
     try:
         with Part(job, plan, recognizer, recording, part) as writer:
-            replay = Replay(
-                writer.recognizer,
-                recording.cameras,
-                stream_settings(plan.values),
-                writer.scores,
-                inference_time=plan.busy,
-                on_result=writer.take,
-                on_image=writer.watch(report, stopped),
-            )
+            streams = stream_settings(plan.values)
+            replay = Replay(writer.recognizer, recording.cameras, streams, writer.scores, inference_time=plan.busy)
             try:
-                replay.play(recording.images())
-                if isinstance(recording, VideoRecording):  # of so short a bag a node would say nothing
-                    replay.fill_up(recording.images, str(recording.path))
+                _play(replay, recording, writer, report, stopped)
             except (BagError, ConfigurationError) as error:
                 summary["error"] = str(error)
         summary["cameras"] = {name: dataclasses.asdict(counts) for name, counts in replay.counts().items()}
@@ -96,6 +90,27 @@ def run(
         raise HarError(f"cannot write {plan.folder} ({one_line(error)}); check folder and disk") from None
     report(Progress(job.name, writer.images, writer.images, writer.windows))
     return key
+
+
+def _play(
+    replay: Replay,
+    recording: Recording,
+    writer: Part,
+    report: Callable[[Progress], None],
+    stopped: Callable[[], bool],
+) -> None:
+    """Play the recording and write what comes of it. Raises BagError, ConfigurationError and StoppedError."""
+    steps: Iterable[Seen | Recorded] = replay.play(recording.images())
+    if isinstance(recording, VideoRecording):  # of so short a bag a node would say nothing
+        steps = chain(steps, replay.fill_up(recording.images, str(recording.path)))
+    reported = 0.0
+    for step in steps:
+        writer.take(step, replay.cameras[step.camera])
+        if (now := time.monotonic()) >= reported + PERIOD:
+            reported = now
+            report(writer.progress)
+        if stopped():
+            raise StoppedError
 
 
 def timing(inference_times: Sequence[float], wall: float) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,11 @@ from typing import Any
 from har_ros.evaluate import results
 from har_ros.evaluate.answers import Remembered
 from har_ros.evaluate.film import Film
-from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
+from har_ros.evaluate.plan import Job, Plan, Progress
 from har_ros.evaluate.replay import ReplayedCamera, Seen
 from har_ros.pipeline.configuration import score_settings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.recording import Recorded, Recording
-
-PERIOD = 0.2
-"""Seconds between two reports of progress."""
 
 
 class Part:
@@ -52,31 +47,22 @@ class Part:
         """Number of runs whose answers an earlier run had left."""
         return self._remembered.replayed if self._remembered else 0
 
-    def take(self, seen: Seen) -> None:
-        """Write a result."""
-        self.windows += 1
-        self._lines.write(results.line(self._name, seen, self._numbers, self._top_k))
-        if self._film is not None:
-            self._film.add(seen)
-
-    def watch(
-        self, report: Callable[[Progress], None], stopped: Callable[[], bool]
-    ) -> Callable[[Recorded, ReplayedCamera], None]:
-        """Return what takes every image, and reports the progress; it raises StoppedError when the work is to end."""
-        reported = 0.0
-
-        def take_image(recorded: Recorded, camera: ReplayedCamera) -> None:
-            nonlocal reported
+    def take(self, step: Seen | Recorded, camera: ReplayedCamera) -> None:
+        """Write a result, or draw an image that its camera has taken."""
+        if isinstance(step, Seen):
+            self.windows += 1
+            self._lines.write(results.line(self._name, step, self._numbers, self._top_k))
+            if self._film is not None:
+                self._film.add(step)
+        else:
             self.images += 1
             if self._film is not None:
-                self._film.draw(recorded, camera)
-            if (now := time.monotonic()) >= reported + PERIOD:
-                reported = now
-                report(Progress(self._name, self.images, self._total, self.windows))
-            if stopped():
-                raise StoppedError
+                self._film.draw(step, camera)
 
-        return take_image
+    @property
+    def progress(self) -> Progress:
+        """How far the recording is."""
+        return Progress(self._name, self.images, self._total, self.windows)
 
     def __enter__(self) -> Part:
         return self

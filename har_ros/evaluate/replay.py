@@ -121,30 +121,26 @@ class Replay:
         scores: ScoreSettings,
         *,
         inference_time: float = 0.0,
-        on_result: Callable[[Seen], None] = lambda seen: None,
-        on_image: Callable[[Recorded, ReplayedCamera], None] = lambda recorded, camera: None,
     ) -> None:
-        """inference_time: seconds for which a run keeps the network busy, 0 for none.
-
-        on_result: called with every result when it is published. on_image: called behind every image.
-        """
+        """inference_time: seconds for which a run keeps the network busy, 0 for none."""
         self.cameras = {name: ReplayedCamera(name, recognizer.stream(streams)) for name in cameras}
         self.inference_times = array("d")  # seconds that the runs took here
         self._recognizer = recognizer
         self._scores = scores
         self._busy = round(inference_time * 1e9)
-        self._on_result = on_result
-        self._on_image = on_image
         self._ready: dict[ReplayedCamera, int] = {}  # since when
         self._history: dict[ReplayedCamera, int] = {}
         self._turns = 0
         self._free_at = 0
         self._running: list[Seen] | None = None
 
-    def play(self, images: Iterable[Recorded]) -> dict[str, Counts]:
-        """Take all images. Returns the counts of each camera, also when the images end early with BagError."""
+    def play(self, images: Iterable[Recorded]) -> Iterator[Seen | Recorded]:
+        """Take all images. Yields each result when it is published, and each image when it has been taken.
+
+        Raises what `images` raises; the counts are right then, too.
+        """
         for recorded in images:
-            self._advance(recorded.arrival)
+            yield from self._advance(recorded.arrival)
             camera = self.cameras[recorded.camera]
             camera.counts.frames += 1
             try:
@@ -154,12 +150,11 @@ class Replay:
                 camera.counts.frames_broken += 1
                 camera.counts.last_error = error_text(error)
             if not self._busy:
-                self._advance(None)
-            self._on_image(recorded, camera)
-        self._advance(None)
-        return self.counts()
+                yield from self._advance(None)
+            yield recorded
+        yield from self._advance(None)
 
-    def fill_up(self, images: Callable[[], Iterable[Recorded]], name: str) -> None:
+    def fill_up(self, images: Callable[[], Iterable[Recorded]], name: str) -> Iterator[Seen]:
         """Play a clip that is shorter than a window again, until there is one; it has the stamps of the whole clip.
 
         images: reads the clip from its beginning. name: what an error calls it. Raises ConfigurationError when it is
@@ -167,9 +162,9 @@ class Replay:
         """
         for camera in self.cameras.values():
             if camera.clip.count and not camera.counts.windows_expected:
-                self._fill_up(camera, images, name)
+                yield from self._fill_up(camera, images, name)
 
-    def _fill_up(self, camera: ReplayedCamera, images: Callable[[], Iterable[Recorded]], name: str) -> None:
+    def _fill_up(self, camera: ReplayedCamera, images: Callable[[], Iterable[Recorded]], name: str) -> Iterator[Seen]:
         def own() -> Iterator[AnyImage]:
             for recorded in images():
                 if recorded.camera == camera.name and not isinstance(recorded.image, ImageError):
@@ -185,7 +180,7 @@ class Replay:
             seen = self._answers([camera], clip.end)
             if seen:
                 result = dataclasses.replace(seen[0].result, start=clip.start, end=clip.end)
-                self._publish([dataclasses.replace(seen[0], result=result, padded=True)])
+                yield from self._publish([dataclasses.replace(seen[0], result=result, padded=True)])
             if camera.counts.windows_expected:
                 return
 
@@ -202,13 +197,13 @@ class Replay:
             image = dataclasses.replace(image, stamp=recorded.arrival)
         return camera.push(image)
 
-    def _advance(self, now: int | None) -> None:
-        """Do all that happens before `now`, None for all that is left."""
+    def _advance(self, now: int | None) -> Iterator[Seen]:
+        """Do all that happens before `now`, None for all that is left. Yields what is published."""
         while True:
             if self._running is not None:
                 if now is not None and self._free_at > now:
                     return
-                self._publish(self._running)
+                yield from self._publish(self._running)
                 self._running = None
             if not self._ready:
                 return
@@ -243,9 +238,9 @@ class Replay:
         self.inference_times.extend([one.result.inference_time for one in seen[:1]])
         return seen
 
-    def _publish(self, results: list[Seen]) -> None:
+    def _publish(self, results: list[Seen]) -> Iterator[Seen]:
         for seen in results:
             camera = self.cameras[seen.camera]
             camera.counts.windows += 1
             camera.prediction = seen.result.prediction
-            self._on_result(seen)
+            yield seen

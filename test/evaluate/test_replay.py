@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ImageError, ModelError
-from har_ros.evaluate.replay import Replay
+from har_ros.evaluate.replay import Replay, Seen
 from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
 from har_ros.pipeline.recognizer import Recognizer
@@ -29,9 +29,8 @@ def recorded(value, arrival, stamp=None, camera=TOPIC, size=8):
 
 
 def play(recognizer, items, streams=EVERY, scores=SCORES, cameras=(TOPIC,), inference_time=0.0):
-    seen = []
-    replay = Replay(recognizer, cameras, streams, scores, inference_time=inference_time, on_result=seen.append)
-    return seen, replay.play(items)
+    replay = Replay(recognizer, cameras, streams, scores, inference_time=inference_time)
+    return [step for step in replay.play(items) if isinstance(step, Seen)], replay.counts()
 
 
 def ends(seen, camera=TOPIC):
