@@ -30,7 +30,7 @@ from har_ros.networks.clip import ClipNetwork
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.recording import Recording
 
-VERSION = 2  # of what is kept
+VERSION = 2  # of the embeddings in the cache
 KEPT = 10_000
 """Recordings in the cache, at most; one of a single window takes 25 kB."""
 OVERLAP = 2
@@ -136,7 +136,7 @@ def embed(embedder: Embedder, paths: Iterable[Path]) -> Iterator[tuple[Path, lis
             yield path, error
 
 
-VERSION = 1  # of the cut; part of the cached file's name
+CUT_VERSION = 1  # part of the cached network's name
 
 
 def embedding_network(model: Model[ModelCard], frames: int = 0) -> PreparedNetwork:
@@ -156,7 +156,7 @@ def embedding_network(model: Model[ModelCard], frames: int = 0) -> PreparedNetwo
         )
     tensor = card.network.embedding
     cut = cut_before_the_end(load_onnx(network.path), tensor)
-    key = hashlib.sha256(f"{digest(network.path, 'sha256')} {tensor} {VERSION}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(f"{digest(network.path, 'sha256')} {tensor} {CUT_VERSION}".encode()).hexdigest()[:12]
     path = cached(f"{card.name}-{key}-embedding.onnx", cut.SerializeToString)
     return replace(
         network,
