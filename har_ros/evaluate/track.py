@@ -13,7 +13,7 @@ from har_ros.stats.metrics import NOTHING, OTHER, Ints
 from har_ros.truth.segments import Classes
 
 Table = NDArray[np.void]
-"""See row_type."""
+"""Windows, a row for each; row_type has the columns."""
 
 
 def row_type(classes: int) -> np.dtype[np.void]:

@@ -63,7 +63,7 @@ def pair_in_words(samples: Samples, pair: Pair) -> str:
     return f"{text}; remove one of them"
 
 
-def pair_told(samples: Samples, pair: Pair) -> dict[str, Any]:
+def pair_to_dict(samples: Samples, pair: Pair) -> dict[str, Any]:
     """Return what metrics.json has of two near-duplicates."""
     one, other = samples.examples[pair.one], samples.examples[pair.other]
     return {

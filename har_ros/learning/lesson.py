@@ -19,7 +19,7 @@ from har_ros.files.versions import version_of
 from har_ros.graphs.cut import LOGITS
 from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.learning import head as heads
-from har_ros.learning.advice import doubt, pair_in_words, pair_told
+from har_ros.learning.advice import doubt, pair_in_words, pair_to_dict
 from har_ros.learning.dataset import Dataset
 from har_ros.learning.duplicates import joined, near_duplicates
 from har_ros.learning.embed import Embedder, Windows, embed
@@ -76,7 +76,7 @@ def learn_from(embedder: Embedder, dataset: Dataset, settings: Settings, console
             f"the groups of {dataset.path} cannot be divided so that every class is on both sides; add clips of other "
             f"sources or people{why}"
         )
-    duplicates = [pair_told(given, pair) for pair in pairs]
+    duplicates = [pair_to_dict(given, pair) for pair in pairs]
     backend = embedder.network.backend.name
     return Lesson(dataset, settings, embedder.card, embedder.prepared, backend, samples, duplicates, left_out)
 

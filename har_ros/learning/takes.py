@@ -10,12 +10,12 @@ from har_ros.errors import ConfigurationError, counted
 from har_ros.frames.compressed import AnyImage
 from har_ros.learning.dataset import VIDEOS
 from har_ros.recordings.clip_file import ClipFile
+from har_ros.recordings.recording import SECOND
 from har_ros.recordings.source import DEFAULT_RATE, sensible_rate
 from har_ros.truth.segments import NONE
 
 ENOUGH = 5
 """Takes of a class from which on teaching gives something useful."""
-SECOND = 1_000_000_000
 
 
 class Pace:

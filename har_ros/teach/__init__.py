@@ -1,1 +1,1 @@
-"""Networks for classes of one's own: datasets, embeddings, heads, their figures; see command.py."""
+"""Teaching a network new classes without training it: a last layer on top of its embeddings."""

@@ -21,11 +21,7 @@ from har_ros.learning.advice import advice
 from har_ros.learning.dataset import Dataset
 from har_ros.learning.embed import Embedder
 from har_ros.learning.lesson import Settings, learn_from, read, write
-from har_ros.learning.model import (
-    CLIPS,
-    TESTS,
-    check_output,
-)
+from har_ros.learning.model import CLIPS, TESTS, check_output
 from har_ros.learning.test_set import measure, test_set
 from har_ros.models.locate import find_model
 
@@ -49,10 +45,7 @@ def teach(
         lesson = learn_from(embedder, dataset, settings, console)
         tests = test_set(test, *read(embedder, test, console), lesson.samples) if test else None
     samples, everything = lesson.samples, np.arange(len(lesson.samples.examples))
-    with (
-        progress_line(console) as notify,
-        threadpool_limits(1),
-    ):  # the matrices are small: more threads wait for each other
+    with progress_line(console) as notify, threadpool_limits(1):  # for small matrices, more threads are slower
         checked = validation.validate(samples, notify)
         measured: dict[str, Any] = {
             "validation": f"{len(checked.folds)}-fold cross-validation",

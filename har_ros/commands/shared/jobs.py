@@ -1,4 +1,4 @@
-"""The commands that go with an evaluation: actionnet compare, truth check and record."""
+"""The recordings that a command names, as jobs of an evaluation."""
 
 from __future__ import annotations
 
