@@ -1,4 +1,4 @@
-"""The answers of I3D to a video behind each step of 8 frames: of sliding windows, and continual."""
+"""The answers of I3D to a video after each step of 8 frames: of sliding windows, and continual."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Rows = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Answers:
-    """Probabilities of one video behind each step of 8 frames, by method; None where there is none yet.
+    """Probabilities of one video after each step of 8 frames, by method; None where there is none yet.
 
     windows: length → that of the window that ends there. continual: memory → that of the newest answers. lag: in steps.
     """
@@ -69,14 +69,14 @@ class Networks:
         return row
 
     def columns(self, frames: Frames) -> Rows:
-        """Return the logits behind each step of an unbroken video."""
+        """Return the logits after each step of an unbroken video."""
         backend = self.continual.network.backend
         state = backend.new_state()
         starts = range(0, len(frames) - STEP + 1, STEP)
         return np.concatenate([backend.infer([frames[start : start + STEP]], [state]) for start in starts])
 
     def answers(self, frames: Frames) -> Answers:
-        """Return what each method says behind each step."""
+        """Return each method's answer after each step."""
         ends = range(STEP, len(frames) + 1, STEP)
         windows = {
             length: [self.window(frames[end - length : end]) if end >= length else None for end in ends]
@@ -93,7 +93,7 @@ class Networks:
 
 
 def averages(columns: Rows, memory: int, lag: int) -> list[Rows | None]:
-    """Return the probabilities of the newest answers behind each step."""
+    """Return the probabilities of the newest answers after each step."""
     return [
         softmax(columns[step - memory + 1 : step + 1].mean(axis=0)) if step + 1 - memory >= lag else None
         for step in range(len(columns))

@@ -18,7 +18,7 @@ from inputs import RATE
 
 
 class FaultyCamera:
-    """Sends a film's frames, and about every so many seconds a fault."""
+    """Sends a film's frames, and a fault about every few seconds."""
 
     def __init__(self, node: Node, topic: str, film: str, counts: Counter[str], seed: int) -> None:
         self._node, self._topic, self._counts = node, topic, counts

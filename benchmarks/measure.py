@@ -134,7 +134,7 @@ class Counter:
             self._counts[status.hardware_id] = at, np.array(counts)
 
     def count(self, nodes: list[int], seconds: float) -> Measured:
-        """Count for so many seconds once every camera had a window."""
+        """Count for `seconds` once every camera had a window."""
         serve(self._node, lambda: all(self._seen.values()), 15)  # where images are lost, windows may be, too
         serve(self._node, lambda: False, 3.0)
         self._latencies.clear()

@@ -44,7 +44,7 @@ def agreement(streams: list[Answers]) -> Table:
     )
     for name in streams[0].methods:
         memory = int(name.rpartition(" ")[2]) if name.startswith("continual") else 0
-        late = streams[0].lag - 4 + memory // 2 if memory else 0  # steps until it speaks of the same frames' middle
+        late = streams[0].lag - 4 + memory // 2 if memory else 0  # steps until it is about the same frames' middle
         now, later = (list(_pairs(streams, name, steps)) for steps in (0, late))
         divergence = np.median([float(np.sum(p * (np.log(p + 1e-9) - np.log(q + 1e-9)))) for p, q in later])
         top = np.mean([p.argmax() in np.argsort(-q)[:5] for p, q in later])
@@ -69,19 +69,19 @@ def _same(pairs: list[tuple[Rows, Rows]]) -> str:
 
 @dataclass(frozen=True)
 class Change:
-    """A stream in which an action begins behind LEAD frames. label: the action's class."""
+    """A stream in which an action begins after LEAD frames. label: the action's class."""
 
     answers: Answers
     label: int
 
 
 def held(answers: list[Rows | None], hop: int, phase: int) -> list[Rows | None]:
-    """Return the newest answer behind each step when the network runs with every n-th step only."""
+    """Return the newest answer after each step when the network runs with every n-th step only."""
     return [answers[step - (step - phase) % hop] if step >= phase else None for step in range(len(answers))]
 
 
 def known_actions(networks: Networks, videos: dict[str, Frames]) -> list[Change]:
-    """Let the actions whose classes are known begin behind other videos."""
+    """Let the actions whose classes are known begin after other videos."""
     pairs = [(lead, action) for lead in LEADS for action in ACTIONS]
     return [
         Change(_changing(networks, videos[lead], videos[action]), networks.labels.index(ACTIONS[action]))

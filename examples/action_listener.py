@@ -1,4 +1,4 @@
-"""A node of your own: it acts when somebody has done something for a while.
+"""Your own node: it acts when someone has done something for a while.
 
     python3 examples/action_listener.py --ros-args -p action:=falling -p seconds:=2.0
 
@@ -33,7 +33,7 @@ class Camera:
 
 
 class ActionListener(Node):
-    """Subscribes to `actions`; cameras are told apart by the header's frame_id."""
+    """Subscribes to `actions`; cameras are distinguished by the header's frame_id."""
 
     def __init__(self) -> None:
         super().__init__("action_listener")
@@ -56,7 +56,7 @@ class ActionListener(Node):
         if best is None or best.class_id != self._action or best.score < self._score:
             camera.since, camera.held = None, False
             return
-        if camera.since is None or not 0 <= gap <= self._patience:  # behind a gap it is another time
+        if camera.since is None or not 0 <= gap <= self._patience:  # after a gap it starts again
             camera.since, camera.held = stamp, False
         # The stamp is that of the image, so a busy machine does not make an action longer.
         if stamp - camera.since >= self._seconds and not camera.held:

@@ -1,4 +1,4 @@
-"""What a backend offers, and how it is chosen."""
+"""The interface of a backend, and its settings."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Standby:
             self._serving.close()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until `make` has ended, at most so many seconds; returns whether it has."""
+        """Wait until `make` has ended, at most `timeout` seconds; returns whether it has."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -80,7 +80,7 @@ class Standby:
             made = make(self._closed)
         except Exception as error:  # the network goes on, whatever was wrong
             if not self._closed.is_set():
-                logger.warning("%s goes on, because: %s", self._serving.name, error_text(error))
+                logger.warning("%s stays, because: %s", self._serving.name, error_text(error))
             return
         with self._lock:
             if not self._closed.is_set():

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are complete or do not exist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Lend a path beside `path`, for a file that takes its place at the end; a reader sees the old or the new one.
+    """Yield a path beside `path`, for a file that replaces it at the end; a reader sees the old or the new one.
 
     Where the block raises, the new one is removed. Raises OSError.
     """

@@ -30,8 +30,8 @@ def cache_folder() -> Path:
 def own_folder(name: str = "") -> Path:
     """Return the cache's folder `name`, made where it is missing. Raises OSError.
 
-    Engines are code, and others could lay theirs there: a folder of another user is refused, and one's own is closed
-    to all others. root's, which nobody else can write, is read as an installed file is.
+    Engines are code, and others could plant one: another user's folder is refused, and the user's own is closed to
+    everyone else. A folder of root, which nobody else can write, is read like an installed file.
     """
     top = cache_folder()
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def own_folder(name: str = "") -> Path:
 
 
 def foreign(path: Path) -> bool:
-    """Return whether anybody but this user and root could have written a file, a folder or the link to it.
+    """Return whether anyone but this user and root could have written a file, a folder or the link to it.
 
     A folder of one's own is not foreign: own_folder closes it. Raises OSError when it is not there.
     """

@@ -56,7 +56,7 @@ def finetune(
     None in the other processes where several train together.
 
     cross_validate: train once for each fold, and once with all clips; else one fold is held out of one training.
-    A training that was interrupted goes on behind its last epoch.
+    An interrupted training resumes after its last epoch.
     """
     if is_first():  # of the processes that train together, one writes
         check_output(folder, overwrite)
@@ -96,7 +96,7 @@ def _finish(
     logits: Floats,
     chosen: dict[str, Any],
 ) -> dict[str, Any]:
-    """Put the temperature into the network and write its folder. shown: the examples that the logits speak of."""
+    """Put the temperature into the network and write its folder. shown: the examples that have logits."""
     temperature = heads.temperature_of(lesson.samples, logits, shown)
     part, held_out = only(lesson.samples, shown), logits[np.isin(lesson.samples.example, shown)]
     probabilities = heads.by_example(part, held_out / temperature)

@@ -19,7 +19,7 @@ Attributes = dict[str, Any]
 class OnnxModule(nn.Module):
     """Computes an ONNX graph with one input and one output, operator by operator.
 
-    Its float constants are parameters, but for the statistics of normalisations; what is none is kept as it is.
+    Its float constants become parameters, except for the statistics of normalisations; other constants stay buffers.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:

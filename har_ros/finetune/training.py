@@ -114,7 +114,7 @@ class Finetuning(lightning.LightningModule):
         checkpoint["losses"] = self.losses
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the losses of an interrupted training."""
+        """Restore the losses of an interrupted training."""
         self.losses = list(checkpoint["losses"])
 
     def configure_optimizers(self) -> Any:
@@ -132,7 +132,7 @@ class Finetuning(lightning.LightningModule):
 def train(
     module: Finetuning, taught: ClipSource, held_out: ClipSource | None, folder: Path, settings: TrainSettings
 ) -> None:
-    """Train, or go on from the folder's last checkpoint. TensorBoard's logs and the checkpoints are in the folder.
+    """Train, or resume from the folder's last checkpoint. TensorBoard's logs and the checkpoints are in the folder.
 
     Raises KeyboardInterrupt when that ended it.
     """

@@ -1,4 +1,4 @@
-"""How many of a camera's images arrive, of those that were sent."""
+"""Counts how many of the images that a camera sent arrive."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections import deque
 from dataclasses import dataclass
 
 PERIOD = 5.0
-"""Seconds over which images are counted, at least."""
+"""Minimum seconds over which images are counted."""
 SILENCE = 2.0
-"""Seconds after which a camera of which nothing is heard is silent, not losing images."""
+"""Seconds without an image after which a camera counts as silent, not as losing images."""
 TOLERATED = 0.05
-"""Part of the images that may be lost without a warning; a single one always may."""
+"""Fraction of the images that may be lost without a warning; a single one always may."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Arrivals:
     """Counts a topic's images. Moments are monotonic seconds.
 
     Two things are evidence. The publisher numbers its messages, and the numbers left out were lost on the way or in
-    this node's queue. The middleware tells what was lost on the way, also while nothing arrives and where there are
-    no numbers. The images' stamps are no evidence: a camera that leaves out images looks the same as one that loses
+    this node's queue. The middleware reports what was lost on the way, even while nothing arrives or where there are
+    no numbers. The images' stamps are no evidence: a camera that skips images looks the same as one that loses
     them.
     """
 

@@ -1,4 +1,4 @@
-"""JPEG and PNG files, walked from part to part before a decoder gets them: a length or size that lies costs gigabytes.
+"""JPEG and PNG files, parsed part by part before they are decoded: a false length or size costs gigabytes.
 
 Sources: ITU-T T.81, annex B (markers, frame and scan headers); the PNG specification (third edition), 5 and 11.
 """
@@ -18,11 +18,11 @@ from har_ros.frames.pixels import Pixels
 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 LARGEST = 1 << 25
-"""Pixels of an image that is decoded, at most: 8K video has a little fewer, and a few kilobytes may claim a billion."""
+"""Maximum pixels of an image to decode: 8K video has a little fewer, and a few kilobytes may claim a billion."""
 SCANNED = 16 * LARGEST
-"""Pixels times scans of a JPEG, at most: each scan of a progressive one costs time for all pixels."""
+"""Maximum pixels times scans of a JPEG: each scan of a progressive one costs time for all pixels."""
 PARTS = 1 << 16
-"""Segments or chunks of a file, at most."""
+"""Maximum segments or chunks of a file."""
 
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _DECODED_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended sequential, progressive; all with Huffman codes
@@ -32,7 +32,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """PNG's colour type → samples of a pixel."""
 _DEFLATED = 1032
-"""Bytes that a byte of zlib's can stand for, at most."""
+"""Maximum bytes that one byte of zlib data can expand to."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _examined_jpeg(data: Pixels) -> ImageFile:
 
 
 def _segments(data: Pixels) -> Iterator[tuple[int, int, int]]:
-    """Give each segment's marker, where its content begins, and where the next one does. Raises ImageError."""
+    """Yield each segment's marker, where its content begins, and where the next one does. Raises ImageError."""
     content, at = data.data, 2
     for _ in range(PARTS):
         while data[at : at + 2].tobytes() == b"\xff\xff":  # a fill byte
@@ -144,7 +144,7 @@ def _examined_png(data: Pixels) -> ImageFile:
             parts.append(data[at - 8 : end])
             packed += end - 4 - at if kind == b"IDAT" else 0
     if not re.fullmatch(rb"IH(PL)?(ID)+IE", kinds):
-        raise _damaged(data, "has not its chunks in order")
+        raise _damaged(data, "has its chunks in the wrong order")
     depth, colour = data[24:26].tolist()
     raw = height * (1 + (width * depth * _CHANNELS.get(colour, 0) + 7) // 8)
     if not packed <= 2 * raw + 1024 or packed * _DEFLATED < raw:
@@ -154,7 +154,7 @@ def _examined_png(data: Pixels) -> ImageFile:
 
 
 def _chunks(data: Pixels) -> Iterator[tuple[bytes, int, int]]:
-    """Give each chunk's kind, where its content begins, and where the next one does. Raises ImageError."""
+    """Yield each chunk's kind, where its content begins, and where the next one does. Raises ImageError."""
     at = len(PNG)
     for _ in range(PARTS):
         if at + 12 > data.size:
@@ -185,7 +185,7 @@ def _check_size(data: Pixels, size: tuple[int, int]) -> None:
 
 
 def _too_short(data: Pixels) -> ImageError:
-    return ImageError(f"a compressed image ends behind {data.size} bytes, too early; check driver and network")
+    return ImageError(f"a compressed image ends too early, after {data.size} bytes; check driver and network")
 
 
 def _damaged(data: Pixels, how: str) -> ImageError:

@@ -1,4 +1,4 @@
-"""Which of a camera's frames enter its window, and how many places each takes there."""
+"""Decides which of a camera's frames enter its window, and how many places each takes there."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class StreamSettings:
 
 
 class Sampler(Protocol):
-    """Decides frame by frame. `due` only tells; `take` makes it so."""
+    """Decides frame by frame. `due` only answers; `take` advances it."""
 
     def start(self, stamp: int) -> None:
         """Begin again with the frame of this stamp, in nanoseconds, which is due."""
@@ -45,10 +45,10 @@ class Sampler(Protocol):
         """Return how many places of the window the next frame takes; 0: it is left out."""
 
     def take(self, places: int) -> None:
-        """Go on behind a frame that took so many."""
+        """Move on after a frame that took this many places."""
 
     def extent(self, length: int) -> str:
-        """Say what a window of so many frames spans."""
+        """Return the span of a window of this many frames, in words."""
 
 
 class FrameCount:
@@ -67,18 +67,18 @@ class FrameCount:
         return int(self._seen % self._stride == 0)
 
     def take(self, places: int) -> None:
-        """Go on behind a frame that took so many."""
+        """Move on after a frame that took this many places."""
         self._seen += 1
 
     def extent(self, length: int) -> str:
-        """Say what a window of so many frames spans."""
+        """Return the span of a window of this many frames, in words."""
         return counted(1 + (length - 1) * self._stride, "frame")
 
 
 class TimeGrid:
     """One place for each tick of a clock that starts with the window's first frame.
 
-    A frame takes the tick behind the last taken one when it is 0.25 to 1.75 periods behind that. So much play keeps
+    A frame takes the tick after the last taken one when it is 0.25 to 1.75 periods after that. This tolerance keeps
     a camera of just this rate at one place for each frame, although its stamps jitter and its clock drifts. A frame
     that comes later takes all ticks up to the nearest, one that comes earlier none. In the long run there are as many
     places as ticks, whatever the camera's rate.
@@ -100,16 +100,16 @@ class TimeGrid:
         return 1 if 0.25 <= ahead < 1.75 else max(0, round(ahead))
 
     def take(self, places: int) -> None:
-        """Go on behind a frame that took so many."""
+        """Move on after a frame that took this many places."""
         self._taken += places
 
     def extent(self, length: int) -> str:
-        """Say what a window of so many frames spans."""
+        """Return the span of a window of this many frames, in words."""
         return f"{(length - 1) / self._rate:.2f} s"
 
 
 def sampler(spec: WindowSpec, settings: StreamSettings) -> Sampler:
-    """Return what the settings ask for, where they are silent what the card does."""
+    """Return the sampler that the settings ask for, or the card where they do not."""
     rate = settings.sample_rate or spec.sample_rate
     if settings.skip_frames < 0 and rate:
         return TimeGrid(rate)

@@ -69,7 +69,7 @@ def repeats(places: int) -> int:
 
 
 class Window(Protocol):
-    """What gathers the frames of one camera, and lends them."""
+    """Collects the frames of one camera, and lends them."""
 
     restarts: int  # how often it began again
     dropped: int  # windows, or steps, that newer frames replaced or a restart lost before they were lent
@@ -87,7 +87,7 @@ class Window(Protocol):
         """Whether `hold` has something new to lend."""
 
     def slot(self) -> NDArray[Any]:
-        """Return where the next frame goes. It joins the window by `commit`, else it is forgotten."""
+        """Return where the next frame goes. It joins the window by `commit`, otherwise it is discarded."""
 
     def commit(self, stamp: int, frame_id: str = "", places: int = 1) -> None:
         """Make what was written into `slot()` the newest frame, with its stamp in nanoseconds.
@@ -108,14 +108,14 @@ class Window(Protocol):
 class FrameRing:
     """A ring of preallocated slots of which any `length` frames in a row, and fewer, are one contiguous view.
 
-    Frame n lies in slot n % period. The first length - 1 slots are written a second time, behind the
+    Frame n lies in slot n % period. The first length - 1 slots are written a second time, after the
     ring, so that a window which runs over its end is one slice too:
 
         slots  0 … length-2 | length-1 … period-1 | period … period+length-2
                   written twice ───────────────────► the copies
 
     The period exceeds the length by `spare` slots, at least by one, where the next frame is written: frames
-    that the network is reading stay as they are while so many newer ones arrive, and cost no copy. When still
+    that the network is reading stay unchanged while that many newer ones arrive, and cost no copy. When still
     more arrive, the ring moves to a new array and leaves the old one to the reader.
     """
 
@@ -137,7 +137,7 @@ class FrameRing:
         return len(self._headers)
 
     def slot(self) -> NDArray[Any]:
-        """Return where the next frame goes. It joins the window by `commit`, else it is forgotten."""
+        """Return where the next frame goes. It joins the window by `commit`, otherwise it is discarded."""
         if self._held is not None and self._next - self._period >= self._held:
             self._slots = self._slots.copy()
             self._held = None
@@ -226,13 +226,13 @@ class FrameWindow(FrameRing):
 
 
 class FrameSteps(FrameRing):
-    """Lends every frame once, in whole steps: all that are there, the oldest that have no room any more are lost."""
+    """Lends every frame once, in whole steps; the oldest steps that no longer fit are lost."""
 
     def __init__(self, step: int, steps: int, shape: Sequence[int]) -> None:
-        """Allocate room for so many steps of `step` frames, of this shape, uint8."""
+        """Allocate room for `steps` steps of `step` frames, of this shape, uint8."""
         super().__init__(step * steps, shape, spare=step)
         self._step = step
-        self._new = 0  # frames that have not been lent, as far as they are still here
+        self._new = 0  # frames in the ring that have not been lent yet
 
     @property
     def ready(self) -> bool:

@@ -1,4 +1,4 @@
-"""Builds the graph of a continual network: states, delays, and what becomes of columns behind an average."""
+"""Builds the graph of a continual network: states, delays, and the rows after an average."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ END = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class StateTensor:
-    """A tensor of a state: zeros at first, then what the step before gave.
+    """A state tensor: zeros at first, then the output of the previous step.
 
     shape: without the batch. dtype: numpy's name.
     """
@@ -55,12 +55,12 @@ class TimeAxis:
 
 
 class TwinBuilder:
-    """The nodes so far, and what is known of their tensors."""
+    """Collects the nodes, and what is known of their tensors."""
 
     def __init__(self, folded: Folded) -> None:
         self.folded = folded
         self.time_axes: dict[str, TimeAxis] = {}  # the tensors with columns
-        self.rows: dict[str, TimeAxis] = {}  # those behind the average, which have rows instead
+        self.rows: dict[str, TimeAxis] = {}  # those after the average, which have rows instead
         self.nodes: list[onnx.NodeProto] = []
         self.layers: list[Layer] = []
         self.columns = 0  # over how many the clip network averages
@@ -93,7 +93,7 @@ class TwinBuilder:
         return closed
 
     def delay(self, name: str, columns: int) -> str:
-        """Return the tensor as it was so many columns ago."""
+        """Return the tensor as it was this many columns ago."""
         if not columns:
             return name
         if (name, columns) not in self._delayed:

@@ -1,4 +1,4 @@
-"""Cuts a network before its last layer, and puts another one there: the graphs of embeddings and of taught networks."""
+"""Cuts a network before its last layer and replaces that layer: the graphs of embeddings and of taught networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EMBEDDING, LOGITS = "embedding", "taught_logits"
 
 
 def taught_network(embedding: onnx.ModelProto, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
-    """Return the network of an embedding with a linear layer behind it: LOGITS, N×classes.
+    """Return the network of an embedding followed by a linear layer: LOGITS, N×classes.
 
     weights: D×classes. bias: one for each class.
     """
@@ -31,7 +31,7 @@ def taught_network(embedding: onnx.ModelProto, weights: NDArray[np.float32], bia
 
 
 def cut_before_the_end(model: onnx.ModelProto, tensor: str) -> onnx.ModelProto:
-    """Return what leads to the tensor, averaged over all axes behind the second. Raises ModelError."""
+    """Return what leads to the tensor, averaged over all axes after the second. Raises ModelError."""
     if not any(tensor in node.output for node in model.graph.node):
         raise ModelError(f"the network has no tensor {tensor!r}; fix network.embedding in its card")
     inferred = onnx.shape_inference.infer_shapes(model)

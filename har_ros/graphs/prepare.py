@@ -37,7 +37,7 @@ class PreparedNetwork:
     spec: how frames become the network's input; None for a decoder, which takes embeddings as they are.
     input_type, output_type: numpy's names of the network's own. output_rank: its number of axes.
     single: whether the network takes one input at a time only.
-    twin: the continual network that is to run in place of the file's, which takes `shape` as its step.
+    twin: the continual network that is to run instead of the file's, which takes `shape` as its step.
     """
 
     name: str

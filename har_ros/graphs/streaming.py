@@ -10,7 +10,7 @@ A stream lags: the column that comes as number q is the clip network's column q 
     out'[q] = out[q - lag_out] = f(in'[q s + first], ..., in'[q s + first + (k - 1) d])
     first = lag_in - p - s lag_out.
 
-A step brings n columns, a multiple of s, and gives n / s; so strides keep their phase. The last one, q = n / s - 1,
+A step adds n columns, a multiple of s, and gives n / s; so strides keep their phase. The last one, q = n / s - 1,
 must not read beyond n - 1:
 
     first + (k - 1) d <= s - 1.
@@ -52,7 +52,7 @@ class Streaming:
 
 
 def streaming(extent: Extent, lag: int) -> Streaming:
-    """Return how an operator streams whose input lags by so many columns."""
+    """Return how an operator streams when its input lags by `lag` columns."""
     span, stride = (extent.kernel - 1) * extent.dilation, extent.stride
     lag_out = -((extent.pad + stride - 1 - span - lag) // stride)  # rounded up
     first = lag - extent.pad - stride * lag_out

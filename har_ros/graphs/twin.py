@@ -38,8 +38,8 @@ POINTWISE = [
 class Continual:
     """A continual network: its input takes any multiple of `stride` frames, its output has a row for each `stride`.
 
-    output: name of the output. lag: how many rows it is behind the clip network's. columns: how many of them that one
-    averages.
+    output: name of the output. lag: how many rows later it comes than the clip network's. columns: how many of its rows
+    the clip network averages.
     """
 
     model: onnx.ModelProto

@@ -46,7 +46,7 @@ class Package:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that `actionnet models fetch` brings.
+    """A file that `actionnet models fetch` downloads.
 
     checksum: "sha256:…" or "sha384:…" of the file itself; None where its publisher gives none. size: in bytes.
     member: its path in the archive (.tar.gz, .zip) at `url`, or the end of it; None: the URL is the file.

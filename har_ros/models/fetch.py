@@ -1,4 +1,4 @@
-"""Brings a card's files: downloads that resume, checksums, archives that cannot write outside their folder."""
+"""Downloads a card's files: downloads that resume, checksums, archives that cannot write outside their folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LIMIT = 8 << 30
 """Bytes that a file may have, unpacked, when its card does not say."""
 
 LARGEST_READ = 1 << 24
-"""Bytes that are read of an archive at once, at most."""
+"""Maximum bytes to read from an archive at once."""
 _PACKED: dict[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open, b"BZh": bz2.open}
 """What a packed file begins with → what unpacks it."""
 
@@ -38,12 +38,12 @@ Progress = Callable[[str, int, int | None], None]
 
 
 def fetch(model: Model[Card], progress: Progress) -> list[Path]:
-    """Bring the card's files that are missing into its downloads folder. Returns them. Raises ModelError."""
+    """Download the card's missing files into its downloads folder. Returns them. Raises ModelError."""
     folder = model.downloads
     try:
         own_folder(str(folder.relative_to(cache_folder())))
         with locked(folder / "fetch"):
-            missing = model.missing()  # unless another process has just brought them
+            missing = model.missing()  # unless another process has just downloaded them
             for url in dict.fromkeys(file.url for file in missing):
                 _fetch_url(url, [file for file in missing if file.url == url], folder, progress)
     except OSError as error:
@@ -76,9 +76,9 @@ def _fetch_url(url: str, files: list[SourceFile], folder: Path, progress: Progre
 
 
 def download(url: str, part: Path, progress: Progress, limit: int = LIMIT) -> None:
-    """Download a URL to a file, going on behind what is there of it. Raises ModelError; what came stays.
+    """Download a URL to a file, resuming after what is already there. Raises ModelError; what was downloaded stays.
 
-    limit: bytes at which it is broken off, a little later.
+    limit: bytes after which it is aborted, a little later.
     """
     have = part.stat().st_size if part.exists() else 0
     try:
@@ -94,20 +94,18 @@ def download(url: str, part: Path, progress: Progress, limit: int = LIMIT) -> No
                     have += file.write(block)
                     progress(part.stem, have, total)
                     if have > limit:
-                        part.unlink()  # it is not gone on with
+                        part.unlink()  # it must not be resumed
                         raise ModelError(f"{url} sends more than the {limit} bytes expected; fix the card")
     except (URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = error.reason if isinstance(error, URLError) else error
-        raise ModelError(
-            f"cannot download {url} ({one_line(reason)}); try again, it goes on from where it was"
-        ) from None
+        raise ModelError(f"cannot download {url} ({one_line(reason)}); try again, it resumes from there") from None
     if total is not None and have != total:
-        raise ModelError(f"{url} ended after {have} of {total} bytes; try again, it goes on from where it was")
+        raise ModelError(f"{url} ended after {have} of {total} bytes; try again, it resumes from there")
 
 
 @contextmanager
 def _opened(url: str, have: int) -> Iterator[http.client.HTTPResponse | None]:
-    """Open the URL from byte `have` on; None when there is nothing behind it."""
+    """Open the URL from byte `have` on; None when there is nothing after it."""
     headers = {"User-Agent": "har_ros", **({"Range": f"bytes={have}-"} if have else {})}
     request = urllib.request.Request(url, headers=headers)
     try:
@@ -148,7 +146,7 @@ def extract(archive: Path, member: str, target: Path, limit: int) -> None:
 
 @contextmanager
 def _contents(archive: Path) -> Iterator[tuple[list[str], Callable[[str], IO[bytes]]]]:
-    """Lend the names in an archive, and what opens one of them."""
+    """Yield the names in an archive, and what opens one of them."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             yield zipped.namelist(), zipped.open
@@ -166,7 +164,7 @@ def _contents(archive: Path) -> Iterator[tuple[list[str], Callable[[str], IO[byt
 
 @contextmanager
 def _unpacked(archive: Path) -> Iterator[IO[bytes]]:
-    """Lend a tar's content, of which little is read at once: a header may claim gigabytes, which tarfile would read."""
+    """Yield a tar's content, of which little is read at once: tarfile would read the gigabytes that a header claims."""
     with archive.open("rb") as file:
         opened = next((kind for magic, kind in _PACKED.items() if file.peek(6).startswith(magic)), None)
         with opened(archive) if opened else archive.open("rb") as stream:
@@ -181,7 +179,7 @@ class _Bounded:
         self.tell, self.close = file.tell, file.close
 
     def read(self, size: int = -1) -> bytes:
-        """Return so many bytes. Raises ValueError for too many."""
+        """Return `size` bytes. Raises ValueError for too many."""
         if not 0 <= size <= LARGEST_READ:
             raise ValueError(f"a header claims {size} bytes")
         return bytes(self._file.read(size))
@@ -206,12 +204,12 @@ def _verify(path: Path, file: SourceFile, url: str) -> None:
     size = path.stat().st_size
     if file.size is not None and size != file.size:
         raise ModelError(
-            f"{file.name} from {url} has {size} bytes, {file.size} expected; it was not kept, fetch it again"
+            f"{file.name} from {url} has {size} bytes, {file.size} expected; it was discarded, fetch it again"
         )
     if file.checksum is not None:
         algorithm, _, expected = file.checksum.partition(":")
         if (actual := digest(path, algorithm)) != expected:
             raise ModelError(
                 f"{file.name} from {url} has the checksum {actual[:12]}…, {expected[:12]}… expected; "
-                "it was not kept, fetch it again or fix the card"
+                "it was discarded, fetch it again or fix the card"
             )

@@ -135,7 +135,7 @@ def find_pose_model(model: str) -> Model[PoseCard]:
 def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: str = "") -> Model[ModelCard]:
     """Find a card by its name, by its path or folder, or make one for a network file that has none.
 
-    labels, input_blob, output_blob: a label file and tensor names in place of the card's, where not empty.
+    labels, input_blob, output_blob: a label file and tensor names instead of the card's, where not empty.
     Raises HarError.
     """
     path = Path(model).expanduser()

@@ -1,4 +1,4 @@
-"""A network that takes a whole window of frames at a time and keeps nothing."""
+"""A network that takes a whole window of frames at a time and keeps no state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from har_ros.networks.kind import Answer, Load
 
 
 class NewestFrames:
-    """The window of one camera, which is all that is kept."""
+    """The window of one camera, which is the only memory."""
 
     continual = False
     gaps = 0
@@ -28,7 +28,7 @@ class NewestFrames:
         return self.window.fill
 
     def configure(self, spec: WindowSpec, settings: StreamSettings) -> None:
-        """Go on with these settings. Raises ConfigurationError, and is as it was, when they do not fit."""
+        """Use these settings from now on. Raises ConfigurationError, and changes nothing, when they do not fit."""
 
 
 class ClipNetwork:
@@ -56,7 +56,7 @@ class ClipNetwork:
         return self.length
 
     def summary(self, length: int) -> str:
-        """Say in words what it takes, for answers that are based on so many frames."""
+        """Describe in words what it takes, for answers based on this many frames."""
         return f"windows of {counted(length, 'frame')}"
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ class Steps:
     columns: int
 
     def frames(self, columns: int) -> int:
-        """Return on how many frames the average of so many answers is based."""
+        """Return on how many frames the average of this many answers is based."""
         return (self.lag + columns) * self.size
 
     def averaged(self, spec: WindowSpec, settings: StreamSettings) -> int:
@@ -60,7 +60,7 @@ class Columns:
         self.gaps = 0
         self._steps = steps
         self._columns = steps.columns  # over how many to average
-        self._max_gap = 0.0  # seconds between two steps behind which it begins again, 0 never
+        self._max_gap = 0.0  # seconds between two steps after which it begins again, 0 never
         self._rows: list[NDArray[np.float32]] = []
         self._starts: list[int] = []  # of the steps, nanoseconds
         self._taken = 0  # steps, at most one more than the lag
@@ -79,11 +79,11 @@ class Columns:
 
     @property
     def length(self) -> int:
-        """Number of frames behind the oldest answer that counts, with those by which it lags."""
+        """Number of frames on which the oldest answer that counts is based, including its lag."""
         return self._steps.frames(self._columns)
 
     def configure(self, spec: WindowSpec, settings: StreamSettings) -> None:
-        """Go on with these settings. Raises ConfigurationError, and is as it was, when they do not fit."""
+        """Use these settings from now on. Raises ConfigurationError, and changes nothing, when they do not fit."""
         self._columns = self._steps.averaged(spec, settings)
         self._max_gap = settings.max_gap
 
@@ -105,7 +105,7 @@ class Columns:
         """Take the answer to the step that began with the frame of this stamp."""
         self._sound = bool(np.isfinite(row).all())
         self._taken = min(self._taken + 1, self._steps.lag + 1)
-        if self._taken > self._steps.lag:  # those before speak of frames before the first
+        if self._taken > self._steps.lag:  # earlier answers are about frames before the first
             self._rows = [*self._rows, row][-self._columns :]
         self._starts = [*self._starts, start][-self._steps.lag - self._columns :]
         self._full = self._full or len(self._rows) == self._columns
@@ -161,7 +161,7 @@ class ContinualNetwork:
         return self._steps.frames(self._steps.averaged(spec, settings))
 
     def summary(self, length: int) -> str:
-        """Say in words what it takes, for answers that are based on so many frames."""
+        """Describe in words what it takes, for answers based on this many frames."""
         delay = self._steps.lag * self.step
         return f"continual: every {self.step} frames an answer of what was {delay} to {length} frames ago"
 

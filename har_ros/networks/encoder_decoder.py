@@ -45,7 +45,7 @@ class Embeddings:
         return self._rows[0][0]
 
     def configure(self, spec: WindowSpec, settings: StreamSettings) -> None:
-        """Go on with these settings. Raises ConfigurationError, and is as it was, when they do not fit."""
+        """Use these settings from now on. Raises ConfigurationError, and changes nothing, when they do not fit."""
 
     def append(self, embedding: NDArray[np.float32], clip: Clip) -> None:
         """Remember the embedding of the clip's frame; forget the others if the camera's window began again.
@@ -100,7 +100,7 @@ class EncoderDecoder:
         return self.length
 
     def summary(self, length: int) -> str:
-        """Say in words what it takes, for answers that are based on so many frames."""
+        """Describe in words what it takes, for answers based on this many frames."""
         return f"windows of {counted(length, 'frame')}"
 
     def close(self) -> None:

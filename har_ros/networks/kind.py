@@ -1,4 +1,4 @@
-"""What a kind of network offers. Each kind is a module here; kinds.py names them."""
+"""The interface of a kind of network. Each kind is a module here; kinds.py names them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Load = Callable[[PreparedNetwork], Backend]
 
 
 class Memory(Protocol):
-    """What is kept of one camera for a network: the window that its frames enter, and what became of earlier ones."""
+    """What a network remembers of one camera: the window that its frames enter, and the state after earlier ones."""
 
     @property
     def window(self) -> Window:
@@ -51,7 +51,7 @@ class Memory(Protocol):
         """Number of frames on which an answer is based."""
 
     def configure(self, spec: WindowSpec, settings: StreamSettings) -> None:
-        """Go on with these settings. Raises ConfigurationError, and is as it was, when they do not fit."""
+        """Use these settings from now on. Raises ConfigurationError, and changes nothing, when they do not fit."""
 
 
 M = TypeVar("M", bound=Memory)
@@ -86,7 +86,7 @@ class Network(Protocol[M]):
         """Return on how many frames an answer is based with these settings. Raises ConfigurationError."""
 
     def summary(self, length: int) -> str:
-        """Say in words what it takes, for answers that are based on so many frames."""
+        """Describe in words what it takes, for answers based on this many frames."""
 
     def close(self) -> None:
         """Free the network."""

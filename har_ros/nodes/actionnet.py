@@ -35,12 +35,12 @@ from har_ros.settings import ACTIONNET, changed
 
 PATIENCE = 1.0
 """Seconds that a running inference has to end when the node is deactivated or stopped."""
-STILL_RUNS = "the network still runs; try again when it has ended"
+STILL_RUNS = "the network is still running; try again when it has finished"
 
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """What the values of the parameters say of what runs, checked: only a topic may still prove to be of no use.
+    """The checked values of the parameters; only a topic may still turn out to be unusable.
 
     topics: full names → names as given, which rclpy remaps. overlay: whether annotated images are published.
     """
@@ -110,7 +110,7 @@ class ActionNet(ManagedProgram):
             self.get_logger().info(f"waiting for: ros2 lifecycle set {self.get_fully_qualified_name()} configure")
 
     def stop(self) -> None:
-        """Stop the work and free the network; one that hangs is left behind."""
+        """Stop the work and free the network; one that hangs is abandoned."""
         with suppress(ModelError):
             self.shutdown()
 
@@ -162,11 +162,11 @@ class ActionNet(ManagedProgram):
         return follower, worker
 
     def deactivate(self) -> None:
-        """Stop the work and keep the network. One that hangs may go on; its answer is not published."""
+        """Stop the work and keep the network. One that hangs may continue; its answer is not published."""
         self._stop_work()
 
     def cleanup(self) -> None:
-        """Free the network. One that cannot be freed is given up: the next one may work.
+        """Free the network. One that cannot be freed is abandoned: the next one may work.
 
         Raises ModelError while it runs.
         """
@@ -217,7 +217,7 @@ class ActionNet(ManagedProgram):
     def _check(
         self, values: dict[str, Any], recognizer: Recognizer | None, persons: PersonNetworks | None
     ) -> NodeSettings:
-        """Return what the values say of what runs with the networks. Raises ConfigurationError for what cannot work."""
+        """Return the checked settings. Raises ConfigurationError when the values cannot work with the networks."""
         topics = resolved_topics(self, values["image_topics"])
         stream = stream_settings(values)
         labels = recognizer.labels if recognizer else tuple(values["allowed_labels"])  # the network's may be any
@@ -230,7 +230,7 @@ class ActionNet(ManagedProgram):
         return NodeSettings(topics, values["overlay"], stream, scores, person_scores, track_settings(values))
 
     def _apply(self, settings: NodeSettings) -> None:
-        """Bring what runs in line with the settings.
+        """Apply the settings to what runs.
 
         Raises ConfigurationError when a topic cannot be used, which only the attempt shows; then nothing has changed.
         """

@@ -64,7 +64,7 @@ class Camera:
         self.subscription = ImageSubscription(node, topic, transport, self.take)
 
     def take(self, message: Image | CompressedImage) -> None:
-        """Take the topic's next image. Whatever it provokes is counted and reported, and the node goes on."""
+        """Take the topic's next image. Any error is counted and reported, and the node continues."""
         self.last_arrival = time.monotonic()
         try:
             image = self._stamped(self.subscription.read(message))
@@ -85,7 +85,7 @@ class Camera:
             self._warn(self.image_error)
 
     def _stamped(self, image: AnyImage) -> AnyImage:
-        """Give an image that its driver does not stamp the time of arrival, which is the best there is."""
+        """Give an image that its driver does not stamp the time of arrival, the best substitute."""
         if image.stamp:
             return image
         self.frames_unstamped += 1

@@ -1,4 +1,4 @@
-"""The cameras of an active node: they come and go as image_topics says."""
+"""The cameras of an active node: added and removed as image_topics changes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Cameras:
         return self._cameras[topic]
 
     def set(self, topics: dict[str, str], settings: StreamSettings, overlay: bool) -> None:
-        """Add and remove cameras until these are there; the others go on.
+        """Add and remove cameras to match these topics; the others continue.
 
         topics: full names → names as given, which rclpy remaps. settings: how all of them sample their frames;
         Recognizer.check has accepted them. overlay: whether they publish annotated images.

@@ -1,4 +1,4 @@
-"""Between messages and the core's types."""
+"""Conversions between messages and the core's types."""
 
 from __future__ import annotations
 
@@ -108,6 +108,6 @@ def _converted_by_cv_bridge(message: Image) -> Image:
         ) from None
     try:
         pixels = CvBridge().imgmsg_to_cv2(message, "rgb8")
-    except Exception as error:  # cv_bridge lets through whatever the bytes provoke
+    except Exception as error:  # cv_bridge passes on any error that the bytes cause
         raise ImageError(f"cv_bridge cannot convert encoding {message.encoding!r} ({one_line(error)})") from None
     return image_message(pixels, "rgb8", message.header)

@@ -1,4 +1,4 @@
-"""What the core logs, in the log of the node."""
+"""Passes the core's log on to the node's log."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _ToRos(logging.Handler):
 
 @contextmanager
 def core_log_to(node: Node) -> Iterator[None]:
-    """Log what the core logs in the block as the node does, whose log level decides what is shown."""
+    """Pass what the core logs in the block on to the node's logger, whose level decides what is shown."""
     handler, level = _ToRos(node), _CORE.level
     _CORE.addHandler(handler)
     _CORE.setLevel(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""What /diagnostics says: one status per camera and one for the network.
+"""The content of /diagnostics: one status per camera and one for the network.
 
 Names, levels and the frequencies' keys are those of the package diagnostic_updater, which not every machine has.
 """
@@ -21,7 +21,7 @@ PERIOD = 1.0
 STALE_AFTER = 2.0
 """Seconds without an image after which a camera counts as stale."""
 DISCOVERY = 5.0
-"""Seconds after a subscription in which it is no fault that its publisher is not found."""
+"""Seconds after subscribing in which a missing publisher is not a fault."""
 HANGS_AFTER = 5.0
 """Seconds without an answer after which a network counts as failing."""
 
@@ -30,7 +30,7 @@ OK, WARN, ERROR, STALE = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticS
 
 @dataclass(frozen=True)
 class NetworkInfo:
-    """What the status of the network tells beside its counters."""
+    """What the status of the network has beside its counters."""
 
     model: str
     backend: str  # Backend.name, or empty
@@ -116,7 +116,7 @@ class Diagnostics:
         return _status(f"{self._node.get_fully_qualified_name()}: {camera.topic}", camera.topic, level, message, values)
 
     def _state(self, camera: Camera, seen: _Seen) -> tuple[bytes, str, str]:
-        """Return the level, the state, and what there is to say beyond it."""
+        """Return the level, the state, and details."""
         losses = camera.subscription.losses
         if losses and not camera.frames:
             return WARN, "losing images", losses

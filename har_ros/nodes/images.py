@@ -22,9 +22,9 @@ TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], AnyImage]]] = {
     "raw": (Image, "", camera_image),
     "compressed": (CompressedImage, "/compressed", encoded_image),
 }
-"""image_transport → the message's type, what the topic's name has behind it, and what reads the message."""
+"""image_transport → the message's type, the suffix of the topic's name, and what reads the message."""
 QUEUE = 5
-"""Images that wait for the node; a newer one takes the place of the oldest."""
+"""Images that wait for the node; a newer one replaces the oldest."""
 LOOK_PERIOD = 1.0
 """Seconds between two looks at what the publishers offer."""
 
@@ -41,9 +41,9 @@ REMEDIES = {
 class ImageSubscription:
     """Images of one camera.
 
-    A reliable subscription hears no best-effort publisher, and a best-effort one loses images. So it is reliable as
-    long as all publishers are, or there is none, and subscribes again when that changes. The parameter
-    qos_overrides.<topic>.subscription.reliability settles it.
+    A reliable subscription gets nothing from a best-effort publisher, and a best-effort one loses images. So it is
+    reliable as long as all publishers are, or there is none, and subscribes again when that changes. The parameter
+    qos_overrides.<topic>.subscription.reliability overrides this.
     """
 
     def __init__(self, node: Node, topic: str, transport: str, on_image: Callable[[Any], None]) -> None:
@@ -63,7 +63,7 @@ class ImageSubscription:
 
     @property
     def losses(self) -> str:
-        """What there is to say of images that were lost in the last seconds, with the remedy; empty: none were."""
+        """How many images were lost in the last seconds, with the remedy; empty: none were."""
         found = self.arrivals.shortfall(time.monotonic())
         if found is None:
             return ""
@@ -75,7 +75,7 @@ class ImageSubscription:
         return self._node.resolve_topic_name(self._topic)
 
     def hindrance(self) -> str:
-        """Return why no image comes, as far as the topic's publishers tell it."""
+        """Return why no image arrives, as far as the topic's publishers show."""
         publishers = self._node.get_publishers_info_by_topic(self._topic)
         types = {info.topic_type for info in publishers}
         if not types:

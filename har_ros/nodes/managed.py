@@ -1,4 +1,4 @@
-"""A program whose node ROS's lifecycle manages."""
+"""A program with a managed (lifecycle) node."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ManagedProgram(Program, LifecycleNode):
     def autostart(self) -> None:
         """Configure and activate. Raises HarError.
 
-        A transition of rclpy's does not say why it failed. So the work is done first, and the transitions find it done.
+        A transition of rclpy does not tell why it failed, so the work is done first, and the transitions find it done.
         """
         with _as_har_error():
             self.configure()

@@ -1,4 +1,4 @@
-"""The environment in which images travel at full speed. Imports nothing heavy: a launch file reads it, too."""
+"""The environment for images at full speed. Imports nothing heavy: a launch file reads it, too."""
 
 from __future__ import annotations
 

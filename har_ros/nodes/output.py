@@ -20,7 +20,7 @@ MOST_CLASSES = 1 << 16
 
 
 class Output:
-    """The publishers of actions, their evidence, and what the classes are."""
+    """The publishers of actions, of their evidence, and of the classes."""
 
     def __init__(self, node: Node) -> None:
         """Raises ConfigurationError when QoS overrides cannot work."""
@@ -31,7 +31,7 @@ class Output:
         self._vision: Publisher = topics.publisher(node, VisionInfo, "actions/vision_info", topics.LATCHED)
 
     def describe(self, method: str, labels: tuple[str, ...], threshold: float) -> None:
-        """Say which network it is, and what its classes are called, also to those who subscribe later."""
+        """Publish the network's name and its classes, also for later subscribers."""
         header = conversions.header(self._node.get_clock().now().nanoseconds, "")
         classes = [VisionClass(class_id=i, class_name=label) for i, label in enumerate(labels[:MOST_CLASSES])]
         self._labels.publish(LabelInfo(header=header, class_map=classes, threshold=threshold))

@@ -21,7 +21,7 @@ from har_ros.pipeline.stream import Stream
 
 
 class Overlay:
-    """Publishes annotated images while somebody subscribes to them.
+    """Publishes annotated images while someone subscribes to them.
 
     topic: as given; the publisher's may be remapped.
     """

@@ -1,4 +1,4 @@
-"""The parameters of the nodes as rclpy has them."""
+"""Declares the nodes' parameters with rclpy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def declare(node: Node, table: tuple[Parameter, ...], read_only: bool = True) ->
 
 
 def descriptor(parameter: Parameter, read_only: bool) -> ParameterDescriptor:
-    """What `ros2 param describe` shows; rclpy enforces type and range."""
+    """Return what `ros2 param describe` shows; rclpy enforces type and range."""
     when = "can change at run time" if parameter.at_run_time else "read when the node is configured"
     descriptor = ParameterDescriptor(
         name=parameter.name,

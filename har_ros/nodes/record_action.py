@@ -1,4 +1,4 @@
-"""Records clips of an action from the running cameras: a countdown, a take, and again."""
+"""Records clips of an action from the running cameras, in takes with a countdown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TICK = 0.1
 
 
 class RecordAction(Program):
-    """Waits for all cameras, counts down, records; ends behind the last take."""
+    """Waits for all cameras, counts down, records; ends after the last take."""
 
     def __init__(self, **options: Any) -> None:
         """Options go to rclpy's Node."""
@@ -71,7 +71,7 @@ class RecordAction(Program):
             self._paces[camera].take(image.stamp)
             if self._take is not None:
                 self._take.push(camera, image, self._paces[camera].rate)
-        except Exception as error:  # the node outlives whatever an image provokes
+        except Exception as error:  # no image may end the node
             self._logger.warning(f"{camera}: {error_text(error)}", throttle_duration_sec=LOG_PERIOD)
             return
         if camera in self._silent:

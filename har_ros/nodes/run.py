@@ -22,7 +22,7 @@ from har_ros.nodes.core_log import core_log_to
 
 
 class Program(Node):
-    """A node whose work begins with `start`, so that what hinders it can be reported."""
+    """A node whose work begins with `start`, so that what prevents it can be reported."""
 
     def start(self) -> None:
         """Read the parameters and begin. Raises HarError when they cannot work."""
@@ -46,12 +46,12 @@ def run(program: Callable[[], Program], arguments: list[str] | None = None) -> i
     try_shutdown()
     signals.ignore()
     if threading.active_count() > 1:  # a network that hangs, or an engine's build
-        os._exit(status)  # they would crash while Python takes down what they use
+        os._exit(status)  # they would crash while Python's shutdown frees what they use
     return status
 
 
 def _start_spin_stop(program: Callable[[], Program]) -> int:
-    """Live the node's life, in a context of rclpy that a signal shuts down. Returns the exit status."""
+    """Start, spin and stop the node, in a context of rclpy that a signal shuts down. Returns the exit status."""
     node: Program | None = None
     try:
         executor = SingleThreadedExecutor()  # before the start: it cannot be made once a signal has come
@@ -71,7 +71,7 @@ def _start_spin_stop(program: Callable[[], Program]) -> int:
 
 
 def _report(error: Exception, node: Program | None) -> int:
-    """Say what ended the program. Returns the exit status."""
+    """Report what ended the program. Returns the exit status."""
     if isinstance(error, HarError):
         (node.get_logger() if node else get_logger("har_ros")).fatal(str(error))
         return 1
@@ -85,5 +85,5 @@ def _stop(node: Program) -> None:
     try:
         node.stop()
     except Exception as error:  # it ends all the same
-        node.get_logger().error(f"the node did not stop in order: {error_text(error)}")
+        node.get_logger().error(f"the node did not stop cleanly: {error_text(error)}")
     node.destroy_node()

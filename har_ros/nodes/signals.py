@@ -1,4 +1,4 @@
-"""What SIGINT and SIGTERM do to a program with a node: rclpy's own handlers, beside these, end its spinning."""
+"""Handlers of SIGINT and SIGTERM for a program with a node; rclpy's own handlers, beside these, end its spinning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ignore() -> None:
 def interruptible() -> Iterator[None]:
     """Let a signal raise KeyboardInterrupt in the block, which may take minutes.
 
-    Elsewhere the end of the spinning is enough, and KeyboardInterrupt would strike anywhere, also while stopping.
+    Elsewhere the end of the spinning is enough, and KeyboardInterrupt could be raised anywhere, also while stopping.
     """
     global _interruptible
     before, _interruptible = _interruptible, True

@@ -49,7 +49,7 @@ def subscription(
 ) -> Subscription:
     """Create a subscription; parameters `qos_overrides.<topic>.subscription.<policy>` replace `qos`.
 
-    A reliability of BEST_AVAILABLE in these parameters leaves that of `qos`. incompatible_qos, message_lost: what
+    A reliability of BEST_AVAILABLE in these parameters keeps that of `qos`. incompatible_qos, message_lost: what
     the middleware calls. Raises ConfigurationError when they cannot work.
     """
     policies = list(_EVERY_POLICY)

@@ -1,4 +1,4 @@
-"""What `--help` says of a node's parameters."""
+"""`--help` for a node's parameters."""
 
 from __future__ import annotations
 

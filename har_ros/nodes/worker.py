@@ -1,4 +1,4 @@
-"""The thread in which the network runs, and from which its results are published."""
+"""The thread that runs the network and publishes its results."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Subject(Hashable, Protocol):
 
 
 class Worker:
-    """Gives the network the windows whose turn it is, and lets their subjects publish what it says of them.
+    """Runs the network on the windows whose turn it is, and lets their subjects publish the results.
 
-    `score_settings` may change while it runs. A network that raises or gives nonsense is reported to the subjects
-    concerned, and gets their next windows.
+    `score_settings` may change while it runs. A network that raises or returns nonsense is reported to the subjects
+    concerned, and still gets their next windows.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Worker:
                         self._fail(subject, result)
                     elif result is not None and not self._stopped:
                         self.publish(subject, result)
-            except Exception as error:  # the thread outlives whatever a backend raises
+            except Exception as error:  # no backend's error may end the thread
                 for subject in subjects:
                     self._fail(subject, error)
 

@@ -1,4 +1,4 @@
-"""A loaded network, and what it says of the windows of streams."""
+"""A loaded network, and its answers to the windows of streams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from har_ros.pipeline.stream import Stream
 
 @dataclass(frozen=True)
 class Result:
-    """What the network said of a window.
+    """The network's answer to a window.
 
     start, end: stamps of its first and last frame, in nanoseconds. frame_id: of the last frame. frames: how many.
     inference_time: seconds that the network took, for all windows that ran together.
@@ -58,10 +58,10 @@ class Recognizer:
         output_blob: str = "",
         continual: bool | None = None,
     ) -> Recognizer:
-        """Find the model, load it, and try it once. Raises HarError.
+        """Find the model, load it, and run it once. Raises HarError.
 
         model: a card's name, or the path of a card, of its folder, or of a network file. frames: the window's length,
-        0 as the card says. labels, input_blob, output_blob: a label file and tensor names in place of the card's.
+        0 as the card says. labels, input_blob, output_blob: a label file and tensor names instead of the card's.
         continual: let a clip network take each frame once, in steps, and keep its state; None: as the card says.
         """
         found = find_model(model, labels, input_blob, output_blob)
@@ -101,7 +101,7 @@ class Recognizer:
         self.network.length_with(self.card.window, settings)
 
     def summary(self, settings: StreamSettings) -> str:
-        """Say in words what runs, and of which frames it speaks. Raises ConfigurationError."""
+        """Describe in words what runs, and which frames a window spans. Raises ConfigurationError."""
         length = self.network.length_with(self.card.window, settings)
         extent = sampler(self.card.window, settings).extent(length)
         return f"{self.network.backend.name}; {self.network.summary(length)}, spanning {extent}"

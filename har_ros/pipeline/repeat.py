@@ -1,4 +1,4 @@
-"""A clip that is shorter than a window is played again behind its end, until there is one: in teaching and trying."""
+"""A clip that is shorter than a window is repeated until it fills one, in teaching and in use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHORTEST = 8
 
 
 class ShortClip:
-    """What must be known of a clip to play it again: how many images were taken, and the stamps of first and last."""
+    """What it takes to repeat a clip: the number of its images, and the stamps of the first and the last."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -1,4 +1,4 @@
-"""Probabilities → what the network saw."""
+"""From probabilities to ranked classes."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Prediction:
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """What becomes of a window's probabilities.
+    """How a window's probabilities become ranked classes.
 
-    top_k: number of hypotheses, at most. threshold: least probability of one that counts.
+    top_k: maximum number of hypotheses. threshold: minimum probability of a hypothesis that counts.
     smoothing: time constant in seconds of the average over earlier windows, 0 none.
     hysteresis: by how much another class must exceed the one that leads before it takes the lead.
     allowed_labels: the only classes that are reported, empty for all.
@@ -57,7 +57,7 @@ class ScoreSettings:
 
 
 class Scores:
-    """Ranks the classes of one camera's windows, each in the light of the earlier ones."""
+    """Ranks the classes of one camera's windows, taking earlier ones into account."""
 
     def __init__(self, labels: tuple[str, ...]) -> None:
         self._labels = labels
@@ -70,7 +70,7 @@ class Scores:
         """Rank the classes of a window, which has a probability for each label; equal ones keep the labels' order.
 
         Earlier windows count until the camera's window begins again.
-        Raises ModelError if a probability is not finite; the window then never was.
+        Raises ModelError if a probability is not finite; that window then has no effect.
         """
         if not np.isfinite(probabilities).all():
             raise ModelError(NOT_FINITE)
@@ -84,7 +84,7 @@ class Scores:
         return Prediction(tuple(Hypothesis(self._labels[i], float(scores[i])) for i in best), settings.threshold)
 
     def _smoothed(self, probabilities: NDArray[Any], end: int, time_constant: float) -> NDArray[Any]:
-        """Average exponentially over windows at any distance: the past weighs exp(-dt / time constant)."""
+        """Average exponentially over windows at any spacing: the past has the weight exp(-dt / time constant)."""
         if time_constant <= 0:
             self._average = None
             return probabilities

@@ -1,4 +1,4 @@
-"""One camera: which of its images enter its window, and what they find there."""
+"""One camera: how its images enter its window."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LATE = 100_000_000
 
 
 class Arrival(Enum):
-    """What an image is to those before it."""
+    """How an image relates to the ones before it."""
 
     NEXT = auto()
     REPEATED = auto()  # it has the stamp of the one before, and is left out
@@ -37,7 +37,7 @@ class Stream:
     """One camera. `push` from one thread while another recognises: neither waits for the network."""
 
     def __init__(self, memory: Memory, card: ModelCard, settings: StreamSettings, labels: tuple[str, ...] = ()) -> None:
-        """Recognizer.stream does it. Raises ConfigurationError when the settings do not fit the network."""
+        """Use Recognizer.stream. Raises ConfigurationError when the settings do not fit the network."""
         memory.configure(card.window, settings)
         self.memory = memory
         self.scores = Scores(labels)
@@ -101,7 +101,7 @@ class Stream:
         return self._sampler.extent(self.length)
 
     def configure(self, settings: StreamSettings) -> None:
-        """Go on with other settings; with another way of sampling the window begins again.
+        """Use other settings from now on; when the sampling changes, the window begins again.
 
         Raises ConfigurationError.
         """

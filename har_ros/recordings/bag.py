@@ -75,7 +75,7 @@ class Bag:
         return [*([metadata] if metadata.is_file() else []), *content(self.path)]
 
     def images(self, start: int | None = None, stop: int | None = None) -> Iterator[Recorded]:
-        """Yield what arrived from `start` on and before `stop`. Raises BagError behind what could be read."""
+        """Yield what arrived from `start` on and before `stop`. Raises BagError after what could be read."""
         for connection, arrival, data in self._messages(set(self._topics), start, stop):
             camera = self._topics[connection.topic, connection.msgtype]
             image: AnyImage | ImageError
@@ -119,8 +119,8 @@ class Bag:
                 try:
                     item = next(messages, None)
                 except Exception as error:  # rosbags', SQLite's, zstd's, lz4's
-                    behind = "anywhere" if last is None else f"behind {last / SECOND:.3f} s"
-                    raise BagError(f"{self.path} cannot be read {behind} ({one_line(error)}); {REPAIR}") from None
+                    place = "at all" if last is None else f"after {last / SECOND:.3f} s"
+                    raise BagError(f"{self.path} cannot be read {place} ({one_line(error)}); {REPAIR}") from None
                 if item is None:
                     return
                 last = item[1]
@@ -181,7 +181,7 @@ def _storage_files(path: Path) -> list[Path]:
     if path.is_dir():
         content(path)
         try:
-            load_yaml(read_text(metadata), str(metadata))  # rosbags reads what unfolds to billions, too
+            load_yaml(read_text(metadata), str(metadata))  # rosbags would also read aliases that expand to billions
         except ConfigurationError as error:
             raise BagError(f"{path} cannot be opened ({error})") from None
     return [path]

@@ -1,4 +1,4 @@
-"""Videos → a bag with a camera topic for each, so that anybody can try a bag without a robot."""
+"""Videos → a bag with a camera topic for each, so that anyone can try a bag without a robot."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def record(
 ) -> None:
     """Write a bag. Raises HarError; then nothing of it stays.
 
-    topics: one for each video, /cam01/image_raw and so on where none are given. raw: pixels in place of JPEG, which
-    goes to <topic>/compressed. seconds: play the videos in a loop for so long, 0: once. max_side: scale images down
-    until their longer side has so many pixels, 0: not at all.
+    topics: one for each video, /cam01/image_raw and so on where none are given. raw: pixels instead of JPEG, which
+    goes to <topic>/compressed. seconds: loop the videos for this long, 0: once. max_side: scale images down
+    until their longer side has this many pixels, 0: not at all.
     """
     topics = list(topics) or default_topics(len(videos))
     if len(topics) != len(videos):

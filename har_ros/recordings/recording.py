@@ -52,7 +52,7 @@ class Recording(Protocol):
         """Return all that belongs to it, in a fixed order."""
 
     def images(self, start: int | None = None, stop: int | None = None) -> Iterator[Recorded]:
-        """Yield what arrived from `start` on and before `stop`. Raises BagError behind what could be read."""
+        """Yield what arrived from `start` on and before `stop`. Raises BagError after what could be read."""
 
 
 class VideoRecording:
@@ -71,7 +71,7 @@ class VideoRecording:
         return content(self.path)
 
     def images(self, start: int | None = None, stop: int | None = None) -> Iterator[Recorded]:
-        """Yield what arrived from `start` on and before `stop`. Raises BagError behind what could be read."""
+        """Yield what arrived from `start` on and before `stop`. Raises BagError after what could be read."""
         try:
             for frame in open_source(str(self.path)):
                 if stop is not None and frame.stamp >= stop:

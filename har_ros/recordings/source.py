@@ -66,7 +66,7 @@ class Source:
         return not self._queue.empty()
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        """Decode in a thread of its own. Raises VideoError behind the last good frame when the rest cannot be read."""
+        """Decode in a thread of its own. Raises VideoError after the last good frame when the rest cannot be read."""
         decoder = Thread(target=self._read, name="decoder", daemon=True)
         decoder.start()
         leave = weakref.finalize(self, _leave, self._stopped, decoder)  # at the latest when Python ends
@@ -97,11 +97,11 @@ class Source:
             self._put(None)
         except HarError as error:
             self._put(error)
-        except Exception as error:  # OpenCV's, say; whoever waits for the next frame must hear of it
+        except Exception as error:  # such as OpenCV's; whoever waits for the next frame must get it
             self._put(VideoError(f"{self.name} cannot be decoded ({one_line(error)}); convert it to .mp4"))
 
     def _put(self, item: SourceFrame | HarError | None) -> bool:
-        """Returns False when nobody wants it any more."""
+        """Return False when it is no longer wanted."""
         while not self._stopped.is_set():
             try:
                 self._queue.put(item, block=not self.live, timeout=0.1)
@@ -166,9 +166,7 @@ def _decoded(name: str, capture: cv2.VideoCapture, count: int) -> Iterator[NDArr
         yield np.asarray(frame, np.uint8)
     capture.release()
     if name.lower().endswith(EXACT_HEADERS) and 0 < read < count - max(2, count // 50):
-        raise VideoError(
-            f"{name} cannot be read behind frame {read} of {count}; what was recognised up to there stands"
-        )
+        raise VideoError(f"{name} cannot be read after frame {read} of {count}; the results up to there are valid")
 
 
 def _of_folder(folder: Path) -> Source:

@@ -61,7 +61,7 @@ class Video:
         return self._kept[due % len(self._kept)] if self._all_kept and self._kept else self._frame
 
     def _next(self) -> Pixels:
-        """Return the frame after the present one, the first again behind the last."""
+        """Return the frame after the present one, after the last the first again."""
         frame = self._decode()
         if frame is not None:
             self._keep(frame)

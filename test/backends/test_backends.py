@@ -136,7 +136,7 @@ def test_a_backend_that_cannot_be_made_is_said_and_the_other_goes_on(caplog):
     standby = Standby(Fixed("cpu", 1), fail)
     assert standby.wait(10)
     assert standby.infer([0]).tolist() == [[1]]
-    assert "cpu goes on, because: there is no memory" in caplog.text
+    assert "cpu stays, because: there is no memory" in caplog.text
 
 
 def test_the_end_cancels_what_is_being_made_and_that_is_no_failure(caplog):

@@ -92,8 +92,8 @@ def test_a_comparison_with_earlier_results(evaluate, capsys):
 def test_a_damaged_recording_is_told_and_the_rest_stands(evaluate, bags, tmp_path, capsys):
     path = damaged_bag(tmp_path / "cut")
     folder = evaluate(recordings=[bags[1], path], status=1)
-    assert "cut cannot be read behind" in capsys.readouterr().err
-    assert "cut cannot be read behind" in (folder / results.REPORT).read_text()
+    assert "cut cannot be read after" in capsys.readouterr().err
+    assert "cut cannot be read after" in (folder / results.REPORT).read_text()
     assert len(lines(folder)) > 57
     before = contents(folder)
     evaluate(recordings=[bags[1], path], status=1)

@@ -76,7 +76,7 @@ def test_a_png_is_decoded_whole_since_less_would_cost_more():
 @pytest.mark.parametrize("extension", [".jpg", ".png"])
 def test_an_image_without_its_end_says_so(extension):
     data = encoded(scene(64, 48), extension).data
-    with pytest.raises(ImageError, match=rf"ends behind {data.size - 12} bytes, too early"):
+    with pytest.raises(ImageError, match=rf"ends too early, after {data.size - 12} bytes"):
         decode_all(EncodedImage(data[:-12]))
 
 
@@ -197,8 +197,8 @@ def test_each_scan_of_a_large_jpeg_costs_time():
     [
         (png(512, 512, pixels=b"\0" * 100), "has 100 bytes for 512x512 pixels"),
         (png(8, 8, pixels=bytes(9000)), "has 9000 bytes for 8x8 pixels"),
-        (png(8, 8, before=png(9, 9)[8:33]), "has not its chunks in order"),
-        (with_checksums(changed(png(8, 8), 37, b"XXXX")), "has not its chunks in order"),
+        (png(8, 8, before=png(9, 9)[8:33]), "has its chunks in the wrong order"),
+        (with_checksums(changed(png(8, 8), 37, b"XXXX")), "has its chunks in the wrong order"),
         (changed(png(8, 8), 29, b"xxxx"), "has a wrong checksum at byte 29"),
         (changed(encoded(scene(64, 48)).data.tobytes(), 3, b"\xd9"), "has no image"),
         (changed(encoded(scene(64, 48)).data.tobytes(), 20, b"no"), "has no marker at byte 20"),

@@ -105,7 +105,7 @@ def test_files_are_brought_with_progress_and_only_once(server, model):
 def test_a_broken_download_goes_on_from_where_it_was(server, model):
     server.files, server.limit = {"a.onnx": CONTENT}, 600_000
     model = model(SourceFile("a.onnx", server.url("a.onnx"), sha256(CONTENT)))
-    with pytest.raises(ModelError, match=r"cannot download|ended after 600000 of 1024000 bytes; try again, it goes on"):
+    with pytest.raises(ModelError, match=r"cannot download|ended after 600000 of 1024000 bytes; try again, it resumes"):
         fetch(model, quiet)
     assert model.missing()
     server.limit = None

@@ -201,7 +201,7 @@ def test_a_broken_message_is_an_error_and_the_next_is_read(tmp_path):
 
 def test_damage_in_the_middle_is_told_behind_what_could_be_read(tmp_path):
     read = []
-    with pytest.raises(BagError, match=r"bag cannot be read behind 17000000\d\d.000 s \(.*\); try: mcap recover"):
+    with pytest.raises(BagError, match=r"bag cannot be read after 17000000\d\d.000 s \(.*\); try: mcap recover"):
         list(_noted(open_recording(damaged_bag(tmp_path / "bag")).images(), read))
     assert 20 < len(read) < 60
 

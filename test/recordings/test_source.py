@@ -118,7 +118,7 @@ def test_a_file_that_ends_early_gives_its_good_frames_and_the_reason(tmp_path):
     source.count = 100
     count, reason = good_frames(source)
     assert 40 <= count <= 60
-    assert reason == f"{path} cannot be read behind frame {count} of 100; what was recognised up to there stands"
+    assert reason == f"{path} cannot be read after frame {count} of 100; the results up to there are valid"
 
 
 def test_a_change_of_size_gives_the_frames_before_and_the_reason(tmp_path):

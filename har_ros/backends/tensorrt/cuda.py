@@ -59,14 +59,14 @@ class Device:
         return int(checked(major)), int(checked(minor))
 
     def allocate(self, size: int) -> int:
-        """Return the address of so many bytes on the device. Raises ModelError when memory is short."""
+        """Return the address of `size` bytes on the device. Raises ModelError when memory is short."""
         self.use()
         address = int(checked(driver.cuMemAlloc(size)))
         self._hold(driver.cuMemFree, address)
         return address
 
     def allocate_pinned(self, size: int) -> int:
-        """Return the address of so many pinned bytes of the host. Raises ModelError when memory is short."""
+        """Return the address of `size` pinned bytes on the host. Raises ModelError when memory is short."""
         self.use()
         address = int(checked(driver.cuMemAllocHost(size)))
         self._hold(driver.cuMemFreeHost, address)

@@ -105,7 +105,7 @@ class Recognition:
         return frame.pixels
 
     def play_again(self, last: SourceFrame, messages: Console) -> None:
-        """Run a clip that is shorter than a window as it is taught with such; last: its last frame. Raises HarError."""
+        """Run a clip that is shorter than a window as in teaching; last: its last frame. Raises HarError."""
         source, extent = self._source, self._stream.extent
         if source.live:
             raise VideoError(
@@ -154,7 +154,7 @@ class Report:
         self.prediction: Prediction | None = None
 
     def take(self, frame: SourceFrame, result: Result | None) -> None:
-        """Take the result behind a frame; None while the window is filling."""
+        """Take the result after a frame; None while the window is filling."""
         if result is None:
             return
         self.windows += 1
