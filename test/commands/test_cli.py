@@ -165,7 +165,7 @@ def test_an_end_that_cannot_be_read(brightness_card, tmp_path):
     cut.write_bytes(index_first(whole.read_bytes())[:-800])
     result = actionnet(cut, "--network", brightness_card, "--json")
     assert "cannot be read after frame" in failure(result)
-    assert "of 100; what was recognised up to there stands" in failure(result)
+    assert "of 100; the results up to there are valid" in failure(result)
     assert len(lines(result)) > 4
 
 
