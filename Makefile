@@ -47,6 +47,7 @@ soak: install/.built
 # The package is built through links: CMake refuses include folders (numpy's, in .venv) below its own source folder.
 install/.built: $(VENV)/.ready $(SOURCES)
 	@mkdir -p build/src/har_ros && ln -sfn $(CURDIR)/{har_ros,msg,scripts,launch,config,CMakeLists.txt,package.xml} build/src/har_ros
+	@mkdir -p install && find install -xtype l -delete  # of modules that went or moved
 	@source $(VENV)/bin/activate && AMENT_PREFIX_PATH=$$VIRTUAL_ENV CMAKE_PREFIX_PATH=$$VIRTUAL_ENV \
 	    colcon --log-level error build --event-handlers console_direct- --symlink-install --base-paths build/src/har_ros dev/vision_msgs
 	@touch $@

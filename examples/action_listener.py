@@ -73,7 +73,7 @@ class ActionListener(Node):
             silence = time.monotonic() - camera.heard
             if silence > self._patience and not camera.silent:
                 camera.silent, camera.since, camera.held = True, None, False
-                self.get_logger().error(f"{name}: no answer for {silence:.0f} s; see /diagnostics")
+                self.get_logger().warning(f"{name}: no answer for {silence:.0f} s; see /diagnostics for the reason")
 
 
 def main() -> None:

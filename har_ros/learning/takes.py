@@ -42,19 +42,23 @@ class Pace:
 class Take:
     """A clip for each camera. Its cameras are one group: they show the same moments."""
 
-    def __init__(self, dataset: Path, label: str, group: str, max_side: int) -> None:
-        """group: the person that it shows, empty: the take is a group of its own. max_side: longer side, pixels."""
+    def __init__(self, dataset: Path, label: str, group: str, max_side: int, seconds: float) -> None:
+        """group: the person that it shows, empty: the take is a group of its own. max_side: longer side, pixels.
+
+        seconds: length of its clips, at most, also where its end is noticed late.
+        """
         moment = time.strftime("%Y%m%d-%H%M%S") + f"-{time.time_ns() // 1_000_000 % 1000:03d}"
         self._folder = dataset / label / (group or moment)
         self._prefix = f"{moment}_" if group else ""
         self._max_side = max_side
+        self._seconds = seconds
         self._clips: dict[str, ClipFile] = {}
 
     def push(self, camera: str, image: AnyImage, rate: float) -> None:
         """Take a camera's next image. Raises HarError."""
         if camera not in self._clips:
             path = self._folder / f"{self._prefix}{camera}.mp4"
-            self._clips[camera] = ClipFile(path, rate, self._max_side)
+            self._clips[camera] = ClipFile(path, rate, self._max_side, self._seconds)
         self._clips[camera].take(image)
 
     def close(self) -> list[Path]:

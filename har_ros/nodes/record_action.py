@@ -92,7 +92,8 @@ class RecordAction(Program):
         elif self._take is None:
             self._takes += 1
             self._logger.info(f"take {self._takes} of {self._values['takes']}: {self._values['label']}, NOW")
-            self._take = Take(self._dataset, self._values["label"], self._values["group"], self._values["max_side"])
+            label, group, side, seconds = (self._values[name] for name in ("label", "group", "max_side", "seconds"))
+            self._take = Take(self._dataset, label, group, side, seconds)
             self._next = self._after(now, self._values["seconds"])
         else:
             self._finish_take()

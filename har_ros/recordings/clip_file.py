@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -22,14 +23,17 @@ JUMP = 2_000_000_000
 class ClipFile:
     """A clip at a constant rate and size: images are repeated, left out and scaled as the first one asks for."""
 
-    def __init__(self, path: Path, rate: float, max_side: int = 0) -> None:
+    def __init__(self, path: Path, rate: float, max_side: int = 0, longest: float = math.inf) -> None:
         """rate: frames per second. max_side: pixels of the longer side, at most; 0: as the images are.
+
+        longest: seconds after which the clip is full, and further images are left out.
 
         Raises HarError when the folder cannot be made.
         """
         self.path = path
         self.frames = 0
         self._grid = TimeGrid(rate)
+        self._most = max(1.0, longest * rate)  # frames
         self._max_side = max_side
         self._size = (0, 0)
         self._last = 0
@@ -44,6 +48,7 @@ class ClipFile:
         step = image.stamp - self._last
         restarts = not self.frames or step > JUMP or step < -LATE
         places = 1 if restarts else self._grid.due(image.stamp)
+        places = int(min(places, self._most - self.frames))
         if not places or (step < 0 and not restarts):
             return
         try:

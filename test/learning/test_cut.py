@@ -275,3 +275,13 @@ def test_what_the_network_sees_is_drawn(tmp_path, small, capsys):
     assert abs(plain[:, ::-1].astype(int) - mirrored.astype(int)).mean() < 1
     assert abs(plain.astype(int) - mirrored.astype(int)).mean() > 1
     assert str(picture) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stamps", [range(40), (0, 1, 2, 30, 31)])
+def test_a_clip_is_full_when_it_has_its_length(tmp_path, stamps):
+    """Late images are left out, and an image that stands for many repeats no further."""
+    clip = ClipFile(tmp_path / "a.mp4", 8.0, longest=0.7)
+    for stamp in stamps:
+        clip.take(CameraImage.of_array(np.zeros((8, 8, 3), np.uint8), SECOND + stamp * SECOND // 16))
+    clip.close()
+    assert frames_of(tmp_path / "a.mp4") == (5, 8.0)  # 0.7 s at 8 per second

@@ -90,7 +90,7 @@ def test_each_take_has_a_clip_of_each_camera_and_is_a_group(ros, recorder, film,
             while (picture := video.read()[1]) is not None:
                 count += 1
                 assert abs(float(picture.mean()) - brightness) < 8
-            assert 5 <= count <= 20  # half a second at 25 per second; on a busy machine its end is noticed late
+            assert 5 <= count <= 12  # half a second at 25 per second, at most
             assert count / video.get(cv2.CAP_PROP_FPS) == pytest.approx(0.5, abs=0.2)
 
 
