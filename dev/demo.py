@@ -199,6 +199,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--continual", action="store_true", help="compute each frame once (docs/explanation/continual-inference.md)"
     )
+    parser.add_argument("--persons", action="store_true", help="follow people as well (docs/how-to/persons.md)")
     parser.add_argument("--output", type=Path, default=Path("demo_output"), help="folder for pictures and logs")
     return parser.parse_args()
 
@@ -223,6 +224,8 @@ def main() -> int:
     with ExitStack() as stack:
         logs = [output / "actionnet.log", output / "video_source.log"]
         parameters = {"image_topics": topics, "sample_rate": SAMPLE_RATE, "continual": options.continual}
+        if options.persons:  # short windows, since each person has them, too
+            parameters |= {"persons": True, "frames": 16}
         processes = [
             stack.enter_context(program("actionnet", logs[0], **parameters)),
             stack.enter_context(program("video_source", logs[1], videos=videos, rate=RATE, max_side=MAX_SIDE)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
@@ -17,6 +18,7 @@ from har_ros.nodes.images import ImageSubscription
 from har_ros.nodes.output import Output
 from har_ros.nodes.overlay import Overlay
 from har_ros.nodes.worker import Subject
+from har_ros.pipeline.people import Person
 from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import Prediction
@@ -59,7 +61,7 @@ class Camera:
         self._scheduler = scheduler
         self._output = output
         self._next_warning = 0.0
-        self.watch = None if follower is None else Watch(node, self.topic, follower)
+        self.watch = None if follower is None else Watch(node, self.topic, follower, self.draw)
         self.overlay: Overlay | None = None
         self.subscription = ImageSubscription(node, topic, transport, self.take)
 
@@ -71,10 +73,9 @@ class Camera:
             if self.stream.push(image):
                 self._scheduler.offer(self)
             if self.watch is not None:
-                self.watch.offer(image)
-            if self.overlay is not None:
-                people = self.watch.people if self.watch is not None else ()
-                self.overlay.publish(image, message.header, self.stream, self.prediction, people)
+                self.watch.offer(image)  # drawn when it is known who is in it
+            else:
+                self.draw(image)
             self.frames += 1
             self.image_error = ""
         except Exception as error:
@@ -83,6 +84,11 @@ class Camera:
             self.frames_broken += 1
             self.image_error = f"{self.frames_broken} broken images so far, the last: {error_text(error)}"
             self._warn(self.image_error)
+
+    def draw(self, image: AnyImage, people: Sequence[Person] = ()) -> None:
+        """Publish the image with these people and the newest prediction drawn in, if somebody looks at it."""
+        if self.overlay is not None:
+            self.overlay.publish(image, self.stream, self.prediction, people)
 
     def _stamped(self, image: AnyImage) -> AnyImage:
         """Give an image that its driver does not stamp the time of arrival, the best substitute."""
@@ -111,8 +117,8 @@ class Camera:
 
     @property
     def last_error(self) -> str:
-        """What is wrong with its windows, or with its images; empty: both are fine."""
-        return self.window_error or self.image_error
+        """What is wrong with its windows, its images or its people; empty: all is fine."""
+        return self.window_error or self.image_error or (self.watch.last_error if self.watch is not None else "")
 
     def succeed(self, result: Result) -> None:
         """Publish what was seen in a window, and its evidence."""

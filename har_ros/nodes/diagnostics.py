@@ -109,9 +109,10 @@ class Diagnostics:
             "restarts (image size changed)": stream.size_changes,
             "age of the last result (s)": f"{camera.age:.3f}",
             "last error": camera.last_error,
+            **_people(camera),
             **_frequency(new, camera.frames, elapsed),
         }
-        self._seen[camera] = _Seen(camera.frames, camera.frames_broken, camera.windows_failed, level, state)
+        self._seen[camera] = _Seen(camera.frames, camera.frames_broken, _failures(camera), level, state)
         message = f"{state}: {more}" if more else state
         return _status(f"{self._node.get_fully_qualified_name()}: {camera.topic}", camera.topic, level, message, values)
 
@@ -126,7 +127,7 @@ class Diagnostics:
         if (silence := time.monotonic() - camera.last_arrival) > STALE_AFTER:
             return STALE, "stale", f"no image for {silence:.0f} s"
         broken_only = camera.frames == seen.frames and camera.frames_broken > seen.broken
-        if broken_only or camera.windows_failed > seen.failed:
+        if broken_only or _failures(camera) > seen.failed:
             return ERROR, "failing", camera.last_error
         if losses:
             return WARN, "losing images", losses
@@ -142,6 +143,25 @@ class Diagnostics:
             self._node.get_logger().info(text)
         else:
             self._node.get_logger().warning(text)
+
+
+def _failures(camera: Camera) -> int:
+    """Return how many windows had no answer, and in how many images nobody could be looked for."""
+    return camera.windows_failed + (camera.watch.frames_failed if camera.watch is not None else 0)
+
+
+def _people(camera: Camera) -> dict[str, object]:
+    """What there is to say where people are followed."""
+    watch = camera.watch
+    if watch is None:
+        return {}
+    return {
+        "people": len(watch.people),
+        "frames searched for people": watch.frames,
+        "frames not searched (pose network busy)": watch.frames_dropped,
+        "frames failed (people)": watch.frames_failed,
+        "people ignored (max_persons)": watch.ignored,
+    }
 
 
 def _frequency(events: int, total: int, seconds: float) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock, Thread
 
 from rclpy.node import Node
@@ -24,6 +24,9 @@ from har_ros.pipeline.stream import Stream
 
 LOG_PERIOD = 5.0
 """Seconds between two warnings about the people of one camera."""
+
+
+Draw = Callable[[AnyImage, Sequence[Person]], None]
 
 
 class Follower:
@@ -89,8 +92,8 @@ class Follower:
 class Watch:
     """The people of one camera."""
 
-    def __init__(self, node: Node, topic: str, follower: Follower) -> None:
-        """topic: the camera's full name."""
+    def __init__(self, node: Node, topic: str, follower: Follower, draw: Draw) -> None:
+        """topic: the camera's full name. draw: called with each image and who is in it."""
         self.people: tuple[Person, ...] = ()  # in the newest image
         self.frames = 0
         self.frames_dropped = 0  # that a newer one replaced before the pose network was free
@@ -99,6 +102,7 @@ class Watch:
         self._node = node
         self._topic = topic
         self._follower = follower
+        self._draw = draw
         self._people = People(follower.recognizer, follower.streams, follower.tracking)
         self._followed: dict[Person, Followed] = {}
         self._newest: AnyImage | None = None
@@ -128,6 +132,7 @@ class Watch:
         """Follow who was found, and publish it. Raises ImageError."""
         if isinstance(poses, ModelError):
             self.fail(poses)
+            self._draw(image, ())
             return
         self._people.settings, self._people.tracker.settings = self._follower.streams, self._follower.tracking
         sighting = self._people.update(image, poses)
@@ -143,6 +148,7 @@ class Watch:
         self.frames += 1
         self.last_error = ""
         self._follower.output.publish(image, self.people)
+        self._draw(image, self.people)
 
     def fail(self, error: Exception) -> None:
         """Take note that nobody can be followed in an image."""

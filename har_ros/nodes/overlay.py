@@ -8,12 +8,11 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 
 from har_ros.frames.compressed import AnyImage, decode_all
 from har_ros.frames.pixels import to_rgb
 from har_ros.nodes import topics
-from har_ros.nodes.conversions import image_message
+from har_ros.nodes.conversions import header, image_message
 from har_ros.pipeline.annotate import annotate, announce, draw_people
 from har_ros.pipeline.people import Person
 from har_ros.pipeline.scores import Prediction
@@ -35,7 +34,6 @@ class Overlay:
     def publish(
         self,
         image: AnyImage,
-        header: Header,
         stream: Stream,
         prediction: Prediction | None,
         people: Sequence[Person] = (),
@@ -52,7 +50,7 @@ class Overlay:
         else:
             annotate(pixels, prediction)
         draw_people(pixels, people)
-        self._publisher.publish(image_message(pixels, "rgb8", header))
+        self._publisher.publish(image_message(pixels, "rgb8", header(image.stamp, image.frame_id)))
 
     def close(self) -> None:
         """End the topic."""

@@ -3,6 +3,8 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
+from small_networks import one_person
+
 POLICY = Path(__file__).parents[2] / "config" / "policies" / "actionnet.xml"
 ON_REQUEST = {"/clock"}  # with use_sim_time
 
@@ -19,10 +21,11 @@ def names(found):
     return {name for name, _ in found}
 
 
-def test_the_policy_allows_the_nodes_topics_and_services_and_no_others(robot):
+def test_the_policy_allows_the_nodes_topics_and_services_and_no_others(robot, tmp_path):
+    persons = {"persons": True, "pose_model": str(one_person(tmp_path))}
     subscribed = set()
     for transport in ("raw", "compressed"):
-        node = robot(["/cam01/image_raw", "/cam02/image_raw"], image_transport=transport).node
+        node = robot(["/cam01/image_raw", "/cam02/image_raw"], image_transport=transport, **persons).node
         identity = node.get_name(), node.get_namespace()
         assert names(node.get_publisher_names_and_types_by_node(*identity)) == allowed("topic", "publish")
         assert names(node.get_service_names_and_types_by_node(*identity)) == allowed("service", "reply")
