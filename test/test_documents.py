@@ -16,7 +16,7 @@ from har_ros.commands.main import OPTIONAL, TRAINING
 from har_ros.commands.main import main as actionnet
 from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.commands.teach import main as teach
-from har_ros.models.card import load_card
+from har_ros.models.card import load_card, load_pose_card
 from har_ros.settings import ACTIONNET, RECORD_ACTION, VIDEO_SOURCE
 from har_ros.truth.segments import load_label_map, load_truth
 
@@ -87,8 +87,21 @@ def test_the_library_runs_as_printed(shared_data, tmp_path):
     assert all(line.partition(" ")[2].startswith("[('playing cricket', 0.9") for line in lines)
 
 
+def test_the_pose_card_is_one(tmp_path):
+    [printed] = [block.text for block in blocks("yaml") if "kind: pose" in block.text]
+    path = tmp_path / "card.yaml"
+    path.write_text(printed)
+    card = load_pose_card(path)
+    assert (card.name, card.decode, card.input.width, card.network.file) == (
+        "yolo11n-pose",
+        "yolo-pose",
+        640,
+        "yolo11n-pose.onnx",
+    )
+
+
 def test_the_card_is_one(tmp_path):
-    [printed] = [block.text for block in blocks("yaml") if "kind:" in block.text]
+    [printed] = [block.text for block in blocks("yaml") if "kind: clip" in block.text]
     path = tmp_path / "r3d-18.yaml"
     path.write_text(printed)
     card = load_card(path)
@@ -111,7 +124,8 @@ def test_yaml_is_what_our_readers_take(block, tmp_path, caplog):
     elif isinstance(content, list):
         assert len(load_truth(path)) >= len(content)
     else:
-        assert (load_card if "kind" in content else load_label_map)(path)
+        kinds = {"pose": load_pose_card, None: load_label_map}
+        assert kinds.get(content.get("kind"), load_card)(path)
 
 
 def test_the_truth_is_one(tmp_path):
