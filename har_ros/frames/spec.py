@@ -52,3 +52,28 @@ class WindowSpec:
     multiple_of: int = 1
     sample_rate: float | None = None
     skip_frames: int = 0
+
+
+@dataclass(frozen=True)
+class SkeletonSpec:
+    """How a window of one person's skeletons becomes a network's input; how many and how often is the WindowSpec's.
+
+    layout: the order of the axes: batch N, person M, time T, joint V, coordinate C; D: joint by joint, x before y.
+    joints: names in the network's order, see frames.skeletons.NAMES and MIDDLES; none: COCO's 17.
+    persons: length of the axis M; the person is the first, the others are zero.
+    confidence: whether a joint's confidence follows its x and y.
+    normalisation: pixels of the image; or its width and height, each over `range`; or the joints' bounding box, its
+    longer side over `range`; or the hips' middle as origin and the distance to the shoulders' middle as unit.
+    moving: whether box or trunk are those of each skeleton, else one for the window, in which the person moves.
+    least_confidence: a joint below it is missing: interpolated in time, or zero.
+    """
+
+    layout: Literal["NTVC", "NTD", "NCTV", "NMTVC", "NCTVM"]
+    joints: tuple[str, ...] = ()
+    persons: int = 1
+    confidence: bool = False
+    normalisation: Literal["pixels", "image", "box", "trunk"] = "image"
+    range: tuple[float, float] = (-1.0, 1.0)
+    moving: bool = False
+    missing: Literal["interpolated", "zero"] = "interpolated"
+    least_confidence: float = 0.1

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-JOINTS = 17
-"""Of a skeleton, in COCO's order; see skeleton.NAMES."""
+from har_ros.frames.skeletons import NAMES
+
+JOINTS = len(NAMES)
+"""Of a skeleton, in COCO's order."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""COCO's skeleton: joints, limbs, and how alike two skeletons are."""
+"""COCO's skeleton: limbs, and how alike two skeletons are."""
 
 from __future__ import annotations
 
@@ -7,33 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NAMES = (
-    "nose",
-    "left_eye",
-    "right_eye",
-    "left_ear",
-    "right_ear",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hip",
-    "right_hip",
-    "left_knee",
-    "right_knee",
-    "left_ankle",
-    "right_ankle",
-)
-"""The joints in COCO's order; left and right are the person's."""
 LIMBS = (
     *((5, 7), (7, 9), (6, 8), (8, 10)),  # arms
     *((11, 13), (13, 15), (12, 14), (14, 16)),  # legs
     *((5, 6), (5, 11), (6, 12), (11, 12)),  # trunk
     *((0, 5), (0, 6)),  # neck
 )
-"""Pairs of joints with a line between them."""
+"""Pairs of joints with a line between them, numbered as in frames.skeletons.NAMES."""
 SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89], np.float32) / 1000
 """How far people who annotate a joint lie apart, as a share of the person's size (COCO's keypoint evaluation)."""
 VISIBLE = 0.2
