@@ -51,7 +51,7 @@ class Networks:
 
     def frames(self, path: Path) -> Frames:
         """Return a video as the network sees it: T×224×224×3, 25 frames per second."""
-        spec, grid = self.continual.card.input, TimeGrid(RATE)
+        spec, grid = self.continual.card.images, TimeGrid(RATE)
         taken: list[Frames] = []
         for frame in open_source(str(path)):
             if not taken:

@@ -42,7 +42,7 @@ Row = tuple[str, str, str]
 def bare(seconds: float) -> float:
     """Return the windows per second of the network alone, on one clip."""
     with Recognizer.open(MODEL) as recognizer:
-        spec = recognizer.card.input
+        spec = recognizer.card.images
         clip = Clip(np.zeros((recognizer.network.length, spec.height, spec.width, 3), np.uint8), (0,))
         recognizer.network.run([clip], [None])
         return rate_of(lambda: recognizer.network.run([clip], [None]), seconds)

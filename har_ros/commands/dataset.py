@@ -156,7 +156,7 @@ def _show(dataset: Dataset, options: argparse.Namespace) -> int:
 def _seen(material: Material, card: ModelCard, length: int, draws: int) -> Iterator[Row]:
     """Yield a recording's first window: as it is, mirrored, and as fine-tuning draws it."""
     augmentation, rng = Augmentation(), np.random.default_rng(0)
-    size = (card.input.height, card.input.width)
+    size = (card.images.height, card.images.width)
     plain = _first_window(material, card, length)
     yield _row(
         f"{material.name} ({material.label or 'segments'}), {counted(length, 'frame')} of {size[1]}x{size[0]}", plain

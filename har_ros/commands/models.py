@@ -50,7 +50,7 @@ def _list() -> int:
     name, shape = Column("name", no_wrap=True), Column("input", no_wrap=True)
     table = Table(name, "classes", shape, "present", "licence", box=None)
     for model in map(find_model, card_names()):
-        spec, frames = model.card.input, model.card.window.frames
+        spec, frames = model.card.images, model.card.window.frames
         size = f"{frames}×{spec.height}×{spec.width}"
         table.add_row(model.card.name, _classes(model), size, _present(model), model.card.licence)
     for pose in map(find_pose_model, card_names(POSE_CARDS)):

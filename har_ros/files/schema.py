@@ -1,5 +1,6 @@
 """YAML → mappings → dataclasses, strictly: the type hints are the schema."""
 
+import math
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
@@ -112,6 +113,8 @@ class _Builder:
             return None
         if isinstance(value, list):
             kinds = tuple(kind for kind in kinds if get_origin(kind) is tuple) or kinds
+        if isinstance(value, Mapping):
+            kinds = (min(kinds, key=lambda kind: _misfits(kind, value)),)
         kind = kinds[0]
         if get_origin(kind) is Literal:
             if isinstance(value, str) and value in get_args(kind):
@@ -159,6 +162,14 @@ def _any_wrong(values: Iterable[object]) -> bool:
 @cache
 def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
+
+
+def _misfits(kind: Any, given: Mapping[Any, object]) -> float:
+    """Return how many of the given fields a dataclass has not, and how many that it needs are not given."""
+    if not is_dataclass(kind):
+        return math.inf
+    known = {field.name: field.default is MISSING for field in fields(kind)}
+    return sum(name not in known for name in given) + sum(known[name] and name not in given for name in known)
 
 
 def _type_name(hint: Any) -> str:

@@ -25,9 +25,9 @@ class Augmentation:
 
     def wide(self, card: ModelCard) -> ModelCard:
         """Return the card with frames as large as random crops need; no larger than what the card scales to."""
-        most = card.input.resize.shorter_side or 4096
-        height, width = (min(most, round(side * (1 + self.margin))) for side in (card.input.height, card.input.width))
-        return replace(card, input=replace(card.input, height=height, width=width))
+        most = card.images.resize.shorter_side or 4096
+        height, width = (min(most, round(side * (1 + self.margin))) for side in (card.images.height, card.images.width))
+        return replace(card, input=replace(card.images, height=height, width=width))
 
     def long(self, length: int) -> int:
         """Return the frames from which a window of `length` is taken."""

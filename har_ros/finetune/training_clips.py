@@ -50,7 +50,7 @@ class RandomClips(Dataset[tuple[Tensor, int]]):
         rng = np.random.default_rng([SEED, epoch, number])
         found = _windows(source.paths[number], augmentation.wide(source.card), augmentation.long(source.length))
         frames = found[int(rng.integers(len(found)))]
-        size = (source.card.input.height, source.card.input.width)
+        size = (source.card.images.height, source.card.images.width)
         return torch.from_numpy(augmentation.draw(frames, source.length, size, rng)), label
 
 

@@ -108,9 +108,13 @@ class TimeGrid:
         return f"{(length - 1) / self._rate:.2f} s"
 
 
+def rate_of(spec: WindowSpec, settings: StreamSettings) -> float | None:
+    """Return the frames per second that the settings ask for, or the card where they do not; None: count frames."""
+    return (settings.sample_rate or spec.sample_rate) if settings.skip_frames < 0 else None
+
+
 def sampler(spec: WindowSpec, settings: StreamSettings) -> Sampler:
     """Return the sampler that the settings ask for, or the card where they do not."""
-    rate = settings.sample_rate or spec.sample_rate
-    if settings.skip_frames < 0 and rate:
+    if rate := rate_of(spec, settings):
         return TimeGrid(rate)
     return FrameCount(spec.skip_frames if settings.skip_frames < 0 else settings.skip_frames)

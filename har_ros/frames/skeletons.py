@@ -38,7 +38,7 @@ SLOT = (len(NAMES) + 1, 3)
 class SkeletonFrame:
     """A person's joints in one image, as a frame of a window.
 
-    keypoints: float32 17×3, x and y in pixels, confidence 0…1. size: height and width of the image. stamp: of the image,
+    keypoints: float32 17×3, x and y in pixels, confidence 0…1. size: height and width of the image. stamp: its stamp in
     nanoseconds.
     """
 

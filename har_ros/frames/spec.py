@@ -77,3 +77,8 @@ class SkeletonSpec:
     moving: bool = False
     missing: Literal["interpolated", "zero"] = "interpolated"
     least_confidence: float = 0.1
+
+    @property
+    def resize(self) -> Resize:
+        """What a frame of the window is given; skeletons are written as they are."""
+        return Resize("nearest")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from har_ros.errors import ModelError, one_line
-from har_ros.frames.spec import InputSpec
+from har_ros.frames.spec import InputSpec, SkeletonSpec
 from har_ros.graphs.builder import StateTensor
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.twin import Continual
@@ -33,8 +33,10 @@ Output = Literal["logits", "probabilities", "embedding"]
 class PreparedNetwork:
     """A network file, and what the host's arrays have to do with its tensors.
 
-    shape, type: one input of the host without the batch; frames are uint8 (T×)H×W×3 RGB, embeddings float32 T×D.
-    spec: how frames become the network's input; None for a decoder, which takes embeddings as they are.
+    shape, type: one input of the host without the batch; frames are uint8 (T×)H×W×3 RGB, embeddings float32 T×D,
+    skeletons float32 as the network has them.
+    spec: how frames become the network's input; None for one that takes the host's array as it is.
+    skeletons: how the host lays out skeletons, for a network that takes them.
     input_type, output_type: numpy's names of the network's own. output_rank: its number of axes.
     single: whether the network takes one input at a time only.
     twin: the continual network that is to run instead of the file's, which takes `shape` as its step.
@@ -53,6 +55,7 @@ class PreparedNetwork:
     output: Output
     single: bool
     twin: Continual | None = field(default=None, repr=False)
+    skeletons: SkeletonSpec | None = None
 
     @property
     def states(self) -> tuple[StateTensor, ...]:

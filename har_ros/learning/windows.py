@@ -57,7 +57,7 @@ class _Camera(Generic[T]):
         self._length = length
         self._hop = hop
         self._see = see
-        memory = NewestFrames(length, (card.input.height, card.input.width, 3))
+        memory = NewestFrames(length, (card.images.height, card.images.width, 3))
         self._stream = Stream(memory, card, StreamSettings())
         self._next = (0, 0)  # restarts and number of the next window
         self._clip = ShortClip()

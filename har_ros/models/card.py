@@ -11,7 +11,8 @@ import yaml
 from har_ros.errors import ConfigurationError
 from har_ros.files.schema import Checks, build, load_yaml, rule
 from har_ros.files.text import CONTROL_CHARACTER, read_text
-from har_ros.frames.spec import InputSpec, Resize, WindowSpec
+from har_ros.frames.skeletons import MIDDLES, NAMES
+from har_ros.frames.spec import InputSpec, Resize, SkeletonSpec, WindowSpec
 from har_ros.models.labels import wrong_labels
 
 POSE_STEP = 32
@@ -98,17 +99,18 @@ class PoseCard:
 class ModelCard:
     """All that har_ros knows of a network for actions.
 
-    kind: "clip", one `network` that takes a window of frames; or "encoder-decoder": the `encoder` takes a frame,
-    the `decoder` a window of what the encoder made of them (N×T×D).
+    kind: "clip", one `network` that takes a window of frames; "encoder-decoder": the `encoder` takes a frame, the
+    `decoder` a window of what the encoder made of them (N×T×D); or "sequence", one `network` that takes a window of a
+    person's skeletons.
     labels: one class name per output, or the name of a text file with one per line.
     continual: whether a clip network takes each frame once, in steps, unless the user says otherwise.
     """
 
     name: str
-    kind: Literal["clip", "encoder-decoder"]
+    kind: Literal["clip", "encoder-decoder", "sequence"]
     description: str
     licence: str
-    input: InputSpec
+    input: InputSpec | SkeletonSpec
     window: WindowSpec
     outputs: Literal["logits", "probabilities"]
     labels: str | tuple[str, ...]
@@ -117,6 +119,15 @@ class ModelCard:
     decoder: NetworkFile | None = None
     files: tuple[SourceFile, ...] = ()
     continual: bool = False
+
+    @property
+    def images(self) -> InputSpec:
+        """What a frame must look like. Raises ConfigurationError for a network that takes skeletons."""
+        if isinstance(self.input, SkeletonSpec):
+            raise ConfigurationError(
+                f"{self.name} is of kind {self.kind}, which takes people's skeletons; give a network that takes images"
+            )
+        return self.input
 
     @property
     def networks(self) -> tuple[NetworkFile, ...]:
@@ -184,7 +195,7 @@ def _wrong_labels(labels: str | tuple[str, ...]) -> Iterable[str]:
 
 def _wrong_networks(kind: str, *networks: NetworkFile | None) -> Iterator[str]:
     for name, network in zip(("network", "encoder", "decoder"), networks, strict=True):
-        given, wanted = network is not None, (name == "network") == (kind == "clip")
+        given, wanted = network is not None, (name == "network") == (kind in ("clip", "sequence"))
         if given != wanted:
             yield f"{name} is {'needed in' if wanted else 'not for'} a card of kind {kind}; correct one of them"
 
@@ -194,8 +205,11 @@ def _wrong_continual(kind: str, continual: bool) -> Iterator[str]:
         yield f"continual is true in a card of kind {kind}; leave it out"
 
 
-def _wrong_layout(kind: str, spec: InputSpec) -> Iterator[str]:
-    if ("T" in spec.layout) != (kind == "clip"):
+def _wrong_layout(kind: str, spec: InputSpec | SkeletonSpec) -> Iterator[str]:
+    if isinstance(spec, SkeletonSpec) != (kind == "sequence"):
+        expected = "a layout of skeletons, such as NTVC" if kind == "sequence" else "what images must look like"
+        yield f"input does not fit the kind {kind}; give {expected}"
+    elif isinstance(spec, InputSpec) and ("T" in spec.layout) != (kind == "clip"):
         axis = "with" if kind == "clip" else "without"
         yield f"input.layout is {spec.layout}; give one {axis} T for the kind {kind}"
 
@@ -221,6 +235,16 @@ _USUAL = f"give numbers from -{LARGEST:g} to {LARGEST:g}"
 
 def _divide(numbers: Iterable[float]) -> bool:
     return all(number >= 1 / LARGEST for number in numbers)
+
+
+def _wrong_joints(joints: tuple[str, ...]) -> Iterator[str]:
+    if unknown := [name for name in joints if name not in NAMES and name not in MIDDLES]:
+        yield f"joints has {', '.join(map(repr, unknown))}; use {', '.join((*NAMES, *MIDDLES))}"
+
+
+def _wrong_persons(layout: str, persons: int) -> Iterator[str]:
+    if not 1 <= persons <= (64 if "M" in layout else 1):
+        yield f"persons is {persons} with the layout {layout}; give {'1 to 64' if 'M' in layout else '1'}"
 
 
 def _is_pose_size(spec: InputSpec) -> bool:
@@ -262,6 +286,13 @@ _CHECKS: Checks = {
         rule("range", lambda bounds: bounds[0] < bounds[1], "give the lower bound first, such as [0, 1]"),
         rule("std", _divide, f"give numbers above 0, {1 / LARGEST:g} at least"),
         *(rule(name, _are_usual, _USUAL) for name in ("range", "mean", "std")),
+    ],
+    SkeletonSpec: [
+        ("joints", _wrong_joints),
+        ("layout persons", _wrong_persons),
+        rule("range", lambda bounds: bounds[0] < bounds[1], "give the lower bound first, such as [0, 1]"),
+        rule("range", _are_usual, _USUAL),
+        rule("least_confidence", lambda least: 0 <= least <= 1, "give a number from 0 to 1"),
     ],
     WindowSpec: [
         *(rule(name, _is_size, _SIZE) for name in ("frames", "minimum_frames", "multiple_of")),

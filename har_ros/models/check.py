@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from har_ros.errors import ConfigurationError, ModelError
-from har_ros.frames.spec import InputSpec
+from har_ros.frames.skeletons import NAMES
+from har_ros.frames.spec import InputSpec, SkeletonSpec
 from har_ros.graphs.movenet import HEADS
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.prepare import Output, PreparedNetwork
@@ -36,7 +37,7 @@ def _stepwise(network: PreparedNetwork, card: ModelCard) -> PreparedNetwork:
     """Return the network with its continual twin, which runs in its place. Raises ModelError."""
     spec, remedy = network.spec, "set continual to false"
     if card.kind != "clip" or spec is None:
-        raise ModelError(f"{card.name} is of kind {card.kind}, which takes frames one by one as it is; {remedy}")
+        raise ModelError(f"{card.name} is of kind {card.kind}, which cannot take frames in steps; {remedy}")
     if network.path.suffix != ".onnx":
         raise ModelError(f"{network.path} is not ONNX, which continual inference needs; {remedy}")
     sizes = {"N": 1, "C": COLOURS, "T": network.shape[0], "H": spec.height, "W": spec.width}
@@ -93,20 +94,24 @@ def examine(model: Model[ModelCard], frames: int = 0) -> tuple[tuple[PreparedNet
     Raises HarError when a file is missing or is no network.
     """
     card, length, labels = model.card, model.card.window_frames(frames), len(model.labels())
+    if card.network is not None and isinstance(card.input, SkeletonSpec):
+        network, wrong = _read(model, "network", card.network)
+        wrong += [*_wrong_skeletons(network, card.input, length), *_wrong_classes(network, labels)]
+        return (_takes_skeletons(network, card.input, length, card.outputs),), wrong
     if card.network is not None:
         clip, wrong = _read(model, "network", card.network)
-        wrong += [*_wrong_frames(clip, card.input, length), *_wrong_classes(clip, labels)]
-        return (_takes_frames(clip, card.input, length, card.outputs),), wrong
+        wrong += [*_wrong_frames(clip, card.images, length), *_wrong_classes(clip, labels)]
+        return (_takes_frames(clip, card.images, length, card.outputs),), wrong
     (encoder, wrong_encoder), (decoder, wrong_decoder) = (
         _read(model, role, getattr(card, role)) for role in ("encoder", "decoder")
     )
     width = _outputs_per_input(encoder.output) or (decoder.input.shape[-1] if decoder.input.shape else None)
     wrong = [
-        *(*wrong_encoder, *_wrong_frames(encoder, card.input, length)),
+        *(*wrong_encoder, *_wrong_frames(encoder, card.images, length)),
         *(*wrong_decoder, *_wrong_embeddings(decoder, length, width), *_wrong_classes(decoder, labels)),
     ]
     networks = (
-        _takes_frames(encoder, card.input, length, "embedding"),
+        _takes_frames(encoder, card.images, length, "embedding"),
         _prepared(decoder, (length, width or 0), None, card.outputs),
     )
     return networks, wrong
@@ -164,6 +169,19 @@ def _wrong_frames(network: _Network, spec: InputSpec, length: int) -> Iterator[s
         yield f"{network.role} takes {taken.type}, where float32, float16 or uint8 can be"
 
 
+def _wrong_skeletons(network: _Network, spec: SkeletonSpec, length: int) -> Iterator[str]:
+    """Compare a network's input with the card's window of skeletons."""
+    if network.input is not NOTHING and network.input.type not in FLOATS:
+        yield f"{network.role} takes {network.input.type}, where float32 or float16 can be"
+    yield from _wrong_axes(network, spec.layout, dict(_skeleton_sizes(spec, length)))
+
+
+def _skeleton_sizes(spec: SkeletonSpec, length: int) -> dict[str, int]:
+    """Return the length of each axis."""
+    joints, coordinates = len(spec.joints or NAMES), 3 if spec.confidence else 2
+    return {"M": spec.persons, "T": length, "V": joints, "C": coordinates, "D": joints * coordinates}
+
+
 def _wrong_embeddings(network: _Network, length: int, width: int | None) -> Iterator[str]:
     """Compare a decoder's input with length×width embeddings."""
     if network.input is not NOTHING and network.input.type not in FLOATS:
@@ -210,6 +228,12 @@ def _outputs_per_input(output: Tensor) -> int | None:
 def _takes_frames(network: _Network, spec: InputSpec, length: int, output: Output) -> PreparedNetwork:
     clip = [length] if "T" in spec.layout else []
     return _prepared(network, (*clip, spec.height, spec.width, COLOURS), spec, output)
+
+
+def _takes_skeletons(network: _Network, spec: SkeletonSpec, length: int, output: Output) -> PreparedNetwork:
+    sizes = _skeleton_sizes(spec, length)
+    shape = tuple(sizes[axis] for axis in spec.layout[1:])
+    return replace(_prepared(network, shape, None, output), skeletons=spec)
 
 
 def _prepared(network: _Network, shape: tuple[int, ...], spec: InputSpec | None, output: Output) -> PreparedNetwork:

@@ -163,7 +163,7 @@ def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: 
 def _overridden(card: ModelCard, labels: str, input_blob: str, output_blob: str) -> ModelCard:
     if labels:
         card = replace(card, labels=str(Path(labels).expanduser().absolute()))
-    first, last = ("network", "network") if card.kind == "clip" else ("encoder", "decoder")
+    first, last = ("network", "network") if card.network else ("encoder", "decoder")
     if input_blob:
         card = replace(card, **{first: replace(getattr(card, first), input=input_blob)})
     if output_blob:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import DTypeLike
+
 from har_ros.errors import counted
 from har_ros.frames.sampling import StreamSettings
 from har_ros.frames.spec import WindowSpec
@@ -18,8 +21,8 @@ class NewestFrames:
     continual = False
     gaps = 0
 
-    def __init__(self, length: int, shape: Sequence[int]) -> None:
-        self.window = FrameWindow(length, shape)
+    def __init__(self, length: int, shape: Sequence[int], dtype: DTypeLike = np.uint8) -> None:
+        self.window = FrameWindow(length, shape, dtype=dtype)
         self.length = length
 
     @property

@@ -10,10 +10,12 @@ from har_ros.networks.clip import ClipNetwork
 from har_ros.networks.continual import ContinualNetwork
 from har_ros.networks.encoder_decoder import EncoderDecoder
 from har_ros.networks.kind import Load, Network
+from har_ros.networks.sequence import SequenceNetwork
 
 KINDS: dict[str, Callable[[tuple[PreparedNetwork, ...], Load], Network[Any]]] = {
     "clip": ClipNetwork,
     "encoder-decoder": EncoderDecoder,
     "continual": ContinualNetwork,
+    "sequence": SequenceNetwork,
 }
 """A card's kind, or "continual" → how its networks are loaded."""

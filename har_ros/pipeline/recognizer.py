@@ -57,14 +57,18 @@ class Recognizer:
         input_blob: str = "",
         output_blob: str = "",
         continual: bool | None = None,
+        skeletons: bool = False,
     ) -> Recognizer:
         """Find the model, load it, and run it once. Raises HarError.
 
         model: a card's name, or the path of a card, of its folder, or of a network file. frames: the window's length,
         0 as the card says. labels, input_blob, output_blob: a label file and tensor names instead of the card's.
         continual: let a clip network take each frame once, in steps, and keep its state; None: as the card says.
+        skeletons: whether its streams can be given skeletons, else a network that takes them is refused.
         """
         found = find_model(model, labels, input_blob, output_blob)
+        if not skeletons:
+            _ = found.card.images  # raises where there are none
         continual = found.card.continual if continual is None else continual
         prepared = prepared_networks(found, frames, continual)
         kind = "continual" if continual else found.card.kind
