@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Lock, Thread
 
 from rclpy.node import Node
 
-from har_ros.errors import ModelError, error_text
-from har_ros.frames.compressed import AnyImage
+from har_ros.errors import ImageError, ModelError, error_text
+from har_ros.frames.compressed import AnyImage, decode_all
+from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
 from har_ros.msg import PersonWindow
 from har_ros.nodes import conversions
@@ -65,28 +67,30 @@ class Follower:
                     return
                 try:
                     watch.see(image, poses)
-                except Exception as error:  # the thread outlives whatever an image provokes
+                except Exception as error:  # no image may end the thread
                     watch.fail(error)
 
-    def _look(self, watches: Sequence[Watch]) -> list[tuple[Watch, AnyImage, Poses | ModelError]]:
-        """Return the images and who is in them. An image that fails alone does not cost the others."""
-        given = [(watch, watch.take()) for watch in watches]
-        try:
-            with self._lock:
-                found = self._estimator.estimate([image for _, image in given])
-            return [(watch, image, poses) for (watch, image), poses in zip(given, found, strict=True)]
-        except Exception as error:
-            if len(watches) == 1:
-                watches[0].fail(error)
-                return []
-        results = []
-        for watch, image in given:
+    def _look(self, watches: Sequence[Watch]) -> list[tuple[Watch, CameraImage, Poses | ModelError]]:
+        """Return the images and who is in them; those that cannot be read are reported."""
+        given = []
+        for watch in watches:
             try:
-                with self._lock:
-                    results.append((watch, image, self._estimator.estimate([image])[0]))
+                given.append((watch, watch.take()))
             except Exception as error:
                 watch.fail(error)
-        return results
+        if len(given) > 1:  # together, unless one of them cannot be read
+            with suppress(ImageError), self._lock:
+                found = self._estimator.estimate([image for _, image in given])
+                return [(*pair, poses) for pair, poses in zip(given, found, strict=True)]
+        return [(watch, image, self._poses(image)) for watch, image in given]
+
+    def _poses(self, image: CameraImage) -> Poses | ModelError:
+        try:
+            with self._lock:
+                [poses] = self._estimator.estimate([image])
+            return poses
+        except Exception as error:  # no backend's error may end the thread
+            return ModelError(error_text(error))
 
 
 class Watch:
@@ -121,14 +125,14 @@ class Watch:
             self._newest = image
         self._follower.waiting.offer(self)
 
-    def take(self) -> AnyImage:
-        """Return the image that waits."""
+    def take(self) -> CameraImage:
+        """Return the image that waits, decoded. Raises ImageError."""
         with self._lock:
             image, self._newest = self._newest, None
         assert image is not None  # who is ready has one, and only the follower takes it
-        return image
+        return decode_all(image)
 
-    def see(self, image: AnyImage, poses: Poses | ModelError) -> None:
+    def see(self, image: CameraImage, poses: Poses | ModelError) -> None:
         """Follow who was found, and publish it. Raises ImageError."""
         if isinstance(poses, ModelError):
             self.fail(poses)

@@ -68,7 +68,7 @@ def open_person_recognizer(values: dict[str, Any]) -> Recognizer:
 
     What replaces fields of the cameras' card says nothing of this one.
     """
-    return Recognizer.open(values["persons_model"], backend_settings(values))
+    return Recognizer.open(values["persons_model"], backend_settings(values), skeletons=True)
 
 
 def open_recognizer(values: dict[str, Any]) -> Recognizer:

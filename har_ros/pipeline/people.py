@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from har_ros.frames.compressed import AnyImage, decode_all
+from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
+from har_ros.frames.skeletons import SkeletonFrame
+from har_ros.frames.window import Frame
 from har_ros.persons.crops import Square
 from har_ros.persons.poses import Poses
 from har_ros.persons.tracks import Track, Tracker, TrackSettings
@@ -43,7 +45,7 @@ class People:
         self._recognizer = recognizer
         self._persons: dict[str, Person] = {}
 
-    def update(self, image: AnyImage, poses: Poses) -> Sighting | None:
+    def update(self, image: CameraImage, poses: Poses) -> Sighting | None:
         """Take the camera's next image and who was found in it; None for an image that came after a newer one.
 
         Raises ImageError.
@@ -51,7 +53,6 @@ class People:
         tracks = self.tracker.update(image.stamp, poses)
         if tracks is None:
             return None
-        pixels = decode_all(image) if tracks else None
         present, ready = [], []
         for track in tracks:
             if track.id not in self._persons:
@@ -60,7 +61,13 @@ class People:
             person.stream.configure(self.settings)
             person.track = track
             present.append(person)
-            if pixels is not None and person.stream.push(person.square.around(pixels, track.box)):
+            if person.stream.push(self._frame(person, image)):
                 ready.append(person)
         left = self._persons.keys() - self.tracker.ids()
         return Sighting(tuple(present), tuple(ready), tuple(self._persons.pop(name) for name in left))
+
+    def _frame(self, person: Person, image: CameraImage) -> Frame:
+        """Return what the network takes of a person: the joints, or a square of the image."""
+        if self._recognizer.card.kind == "sequence":
+            return SkeletonFrame(person.track.keypoints, image.size, image.stamp, image.frame_id)
+        return person.square.around(image, person.track.box)
