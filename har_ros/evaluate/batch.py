@@ -11,10 +11,10 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -25,11 +25,14 @@ from har_ros.evaluate import job as work
 from har_ros.evaluate import results
 from har_ros.evaluate.film import ANNOTATED, annotated_bag
 from har_ros.evaluate.job import PARTS
+from har_ros.evaluate.part import PERSONS_SUFFIX
+from har_ros.evaluate.persons import PERSONS
 from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
 from har_ros.files.cache import fingerprint
 from har_ros.files.console import say
 from har_ros.files.results_folder import atomic, finite, read_json, write_json
 from har_ros.pipeline.configuration import open_recognizer
+from har_ros.pipeline.following import PersonNetworks
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import open_recording
 
@@ -56,10 +59,18 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
             shutil.rmtree(plan.folder / ANNOTATED, ignore_errors=True)
         total = sum(job.images for job in jobs)
         if min(processes, len(jobs)) == 1:
-            with _bar(console, total, len(jobs)) as report:
-                return _join(plan.folder, wanted, [work.run(job, plan, recognizer, wanted, report) for job in jobs])
+            with _bar(console, total, len(jobs)) as report, ExitStack() as opened:
+                persons = _person_networks(plan, recognizer)
+                if persons is not None:
+                    opened.enter_context(persons)
+                keys = [work.run(job, plan, recognizer, persons, wanted, report) for job in jobs]
+                return _join(plan.folder, wanted, keys)
     with _bar(console, total, len(jobs)) as report:
         return _join(plan.folder, wanted, _in_processes(jobs, plan, processes, report))
+
+
+def _person_networks(plan: Plan, recognizer: Recognizer) -> PersonNetworks | None:
+    return PersonNetworks(plan.values, recognizer) if plan.values["persons"] else None
 
 
 def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any]) -> dict[str, Any] | None:
@@ -87,13 +98,20 @@ def _join(folder: Path, header: dict[str, Any], keys: Sequence[str]) -> dict[str
     names = [summary["name"] for summary in header["recordings"]]
     times = [read_json(parts / f"{key}.timing.json") for key in keys]
     write_json(folder / results.TIMING, dict(zip(names, times, strict=True)))  # first: predictions end the work
+    if header["parameters"]["persons"]:
+        with atomic(folder / PERSONS) as file:
+            _append(file, [parts / f"{key}{PERSONS_SUFFIX}" for key in keys])
     with atomic(folder / results.PREDICTIONS) as file:
         file.write(json.dumps(finite(header), ensure_ascii=False) + "\n")
-        for key in keys:
-            with (parts / f"{key}.jsonl").open(encoding="utf-8") as part:
-                shutil.copyfileobj(part, file)
+        _append(file, [parts / f"{key}.jsonl" for key in keys])
     shutil.rmtree(parts, ignore_errors=True)
     return header
+
+
+def _append(file: IO[str], parts: Sequence[Path]) -> None:
+    for path in parts:
+        with path.open(encoding="utf-8") as part:
+            shutil.copyfileobj(part, file)
 
 
 @contextmanager
@@ -174,8 +192,10 @@ def _end_with_parent() -> None:
 def _work(job: Job, plan: Plan) -> str:
     recognizer: Recognizer = _process.get("recognizer") or open_recognizer(plan.values)
     if "recognizer" not in _process:
-        _process.update(recognizer=recognizer, header=work.header_of(recognizer, plan))
+        header, persons = work.header_of(recognizer, plan), _person_networks(plan, recognizer)
+        _process.update(recognizer=recognizer, header=header, persons=persons)
+    said, stop = _process["said"].put, _process["stop"].is_set
     try:
-        return work.run(job, plan, recognizer, _process["header"], _process["said"].put, _process["stop"].is_set)
+        return work.run(job, plan, recognizer, _process["persons"], _process["header"], said, stop)
     except StoppedError:
         return ""

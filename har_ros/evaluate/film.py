@@ -16,7 +16,8 @@ from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.replay import ReplayedCamera, Seen
 from har_ros.frames.compressed import decode_all
 from har_ros.frames.pixels import to_rgb
-from har_ros.pipeline.annotate import annotate, announce, overlay_topics
+from har_ros.pipeline.annotate import annotate, announce, draw_people, overlay_topics
+from har_ros.pipeline.people import Person
 from har_ros.pipeline.scores import Prediction
 from har_ros.recordings.bag_writer import BagWriter
 from har_ros.recordings.recording import Recorded
@@ -42,8 +43,8 @@ class Film:
         prediction = self._published(seen.result.prediction)
         self._bag.actions("/actions", seen.published, prediction.accepted, seen.result.end, seen.result.frame_id)
 
-    def draw(self, recorded: Recorded, camera: ReplayedCamera) -> None:
-        """Write an image with what was last said of its camera; one that cannot be read is left out."""
+    def draw(self, recorded: Recorded, camera: ReplayedCamera, people: Sequence[Person] = ()) -> None:
+        """Write an image with who is in it and the newest prediction; one that cannot be read is left out."""
         if isinstance(recorded.image, ImageError):
             return
         try:
@@ -54,6 +55,7 @@ class Film:
             announce(pixels, f"warming up {camera.stream.fill}/{camera.stream.length}")
         else:
             annotate(pixels, self._published(camera.prediction))
+        draw_people(pixels, people)
         bgr = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), np.uint8)
         stamp = recorded.image.stamp or recorded.arrival
         self._bag.jpeg(self._topics[recorded.camera], recorded.arrival, bgr, stamp, recorded.image.frame_id)

@@ -21,7 +21,9 @@ from har_ros.evaluate.replay import Replay, Seen
 from har_ros.files.cache import fingerprint
 from har_ros.files.results_folder import write_json
 from har_ros.files.versions import version_of
+from har_ros.models.locate import find_model, find_pose_model
 from har_ros.pipeline.configuration import named_model, stream_settings
+from har_ros.pipeline.following import PersonNetworks
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.recording import BagError, Recorded, Recording, VideoRecording
@@ -39,6 +41,7 @@ def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
     model = named_model(plan.values)
     networks = [model.network_path(network) for network in model.card.networks]
     weights = [path.with_suffix(".bin") for path in networks if path.suffix == ".xml"]  # of OpenVINO's IR
+    people = {"person_networks": _person_networks(plan)} if plan.values["persons"] else {}
     return {
         "format": results.FORMAT,
         "versions": versions,
@@ -49,20 +52,33 @@ def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
         "parameters": plan.values,
         "inference_time": plan.inference_time,
         "realtime_factor": plan.realtime_factor,
+        **people,
     }
+
+
+def _person_networks(plan: Plan) -> str:
+    """Return a fingerprint of the networks that people have beside the cameras'. Raises HarError."""
+    pose = find_pose_model(plan.values["pose_model"])
+    networks = [pose.network_path(pose.card.network)]
+    if plan.values["persons_model"]:
+        own = find_model(plan.values["persons_model"])
+        networks += [own.network_path(network) for network in own.card.networks]
+    return fingerprint(networks)
 
 
 def run(
     job: Job,
     plan: Plan,
     recognizer: Recognizer,
+    persons: PersonNetworks | None,
     header: Mapping[str, Any],
     report: Callable[[Progress], None],
     stopped: Callable[[], bool] = lambda: False,
 ) -> str:
     """Evaluate a recording, or go on where an earlier run ended. Returns the key of its part.
 
-    header: what header_of returned. Raises HarError, and StoppedError as soon as `stopped` says so.
+    persons: the networks where people are followed. header: what header_of returned. Raises HarError, and StoppedError
+    as soon as `stopped` says so.
     """
     began = time.monotonic()
     recording = open_recording(job.path, job.topics, job.transport)
@@ -75,7 +91,7 @@ def run(
         return key
     summary = {"name": job.name, "sha256": sha256, "error": "", "cameras": {}}
     try:
-        with Part(job, plan, recognizer, recording, part) as writer:
+        with Part(job, plan, recognizer, persons, recording, part) as writer:
             streams = stream_settings(plan.values)
             replay = Replay(writer.recognizer, recording.cameras, streams, writer.scores, inference_time=plan.busy)
             try:

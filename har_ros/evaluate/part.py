@@ -10,18 +10,30 @@ from typing import Any
 from har_ros.evaluate import results
 from har_ros.evaluate.answers import Remembered
 from har_ros.evaluate.film import Film
+from har_ros.evaluate.persons import PersonLines
 from har_ros.evaluate.plan import Job, Plan, Progress
 from har_ros.evaluate.replay import ReplayedCamera, Seen
 from har_ros.pipeline.configuration import score_settings
+from har_ros.pipeline.following import PersonNetworks
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.recording import Recorded, Recording
+
+PERSONS_SUFFIX = ".persons.jsonl"
 
 
 class Part:
     """What is written while a recording is evaluated: lines, the network's answers, an annotated bag."""
 
-    def __init__(self, job: Job, plan: Plan, recognizer: Recognizer, recording: Recording, path: Path) -> None:
-        """Raises OSError and HarError. path: of the files, without suffix."""
+    def __init__(
+        self,
+        job: Job,
+        plan: Plan,
+        recognizer: Recognizer,
+        persons: PersonNetworks | None,
+        recording: Recording,
+        path: Path,
+    ) -> None:
+        """Raises OSError and HarError. persons: where people are followed. path: of the files, without suffix."""
         self.images = 0
         self.windows = 0
         self.recognizer = recognizer
@@ -39,6 +51,11 @@ class Part:
                 stack.callback(network.end)
                 self.recognizer, self._remembered = Recognizer(recognizer.card, recognizer.labels, network), network
             self._lines = stack.enter_context(path.with_suffix(".jsonl").open("w", encoding="utf-8"))
+            self._persons: PersonLines | None = None
+            if persons is not None:
+                file = stack.enter_context(path.with_suffix(PERSONS_SUFFIX).open("w", encoding="utf-8"))
+                cameras, labels = recording.cameras, recognizer.labels
+                self._persons = PersonLines(persons, plan.values, labels, job.name, cameras, file)
             self._film = stack.enter_context(Film(plan, job, recording.cameras)) if plan.annotate else None
             self._open = stack.pop_all()
 
@@ -56,8 +73,9 @@ class Part:
                 self._film.add(step)
         else:
             self.images += 1
+            people = self._persons.take(step) if self._persons is not None else ()
             if self._film is not None:
-                self._film.draw(step, camera)
+                self._film.draw(step, camera, people)
 
     @property
     def progress(self) -> Progress:

@@ -21,7 +21,7 @@ from har_ros.nodes.follower import Follower
 from har_ros.nodes.managed import ManagedProgram
 from har_ros.nodes.output import Output
 from har_ros.nodes.parameters import declare, resolved_topics
-from har_ros.nodes.persons import PersonNetworks
+from har_ros.nodes.persons import Persons
 from har_ros.nodes.run import run
 from har_ros.nodes.signals import interruptible
 from har_ros.nodes.usage import check_arguments
@@ -91,7 +91,7 @@ class ActionNet(ManagedProgram):
         self._values: dict[str, Any] = {}
         self._network_lock = Lock()
         self.recognizer: Recognizer | None = None
-        self.persons: PersonNetworks | None = None
+        self.persons: Persons | None = None
         self.active: Active | None = None
 
     def start(self) -> None:
@@ -121,7 +121,7 @@ class ActionNet(ManagedProgram):
         self.get_logger().info(f"loading {self._values['model']}")
         with interruptible(), ExitStack() as undo:
             recognizer = undo.enter_context(open_recognizer(self._values))
-            persons = PersonNetworks(self, self._values, recognizer) if self._values["persons"] else None
+            persons = Persons(self, self._values, recognizer) if self._values["persons"] else None
             if persons is not None:
                 undo.callback(persons.close, PATIENCE)
             settings = self._check(self._values, recognizer, persons)
@@ -130,8 +130,10 @@ class ActionNet(ManagedProgram):
         self._output.describe(recognizer.card.name, recognizer.labels, settings.scores.threshold)
         self.get_logger().info(recognizer.summary(settings.stream))
         if persons is not None:
-            height, width, _ = persons.estimator.shape
-            self.get_logger().info(f"people are found by {persons.estimator.card.name} in {width}×{height} pixels")
+            height, width, _ = persons.networks.estimator.shape
+            self.get_logger().info(
+                f"people are found by {persons.networks.estimator.card.name} in {width}×{height} pixels"
+            )
 
     def activate(self) -> None:
         """Subscribe to the cameras and start the work."""
@@ -155,9 +157,9 @@ class ActionNet(ManagedProgram):
         persons, worker = self.persons, None
         if persons is None:
             return None, None
-        if not persons.shared:
+        if not persons.networks.shared:
             scheduler = Scheduler()
-            worker = Worker(persons.recognizer, persons.recognizer_lock, settings.person_scores, scheduler)
+            worker = Worker(persons.networks.recognizer, persons.recognizer_lock, settings.person_scores, scheduler)
         follower = Follower(persons, scheduler, settings.stream, settings.tracks)
         return follower, worker
 
@@ -214,17 +216,15 @@ class ActionNet(ManagedProgram):
         self._values = values
         return SetParametersResult(successful=True)
 
-    def _check(
-        self, values: dict[str, Any], recognizer: Recognizer | None, persons: PersonNetworks | None
-    ) -> NodeSettings:
+    def _check(self, values: dict[str, Any], recognizer: Recognizer | None, persons: Persons | None) -> NodeSettings:
         """Return the checked settings. Raises ConfigurationError when the values cannot work with the networks."""
         topics = resolved_topics(self, values["image_topics"])
         stream = stream_settings(values)
         labels = recognizer.labels if recognizer else tuple(values["allowed_labels"])  # the network's may be any
-        person_labels = persons.recognizer.labels if persons else labels
+        person_labels = persons.networks.recognizer.labels if persons else labels
         scores = score_settings(values, labels, person_labels)
         person_scores = score_settings(values, person_labels, labels)
-        for network in (recognizer, persons.recognizer if persons else None):
+        for network in (recognizer, persons.networks.recognizer if persons else None):
             if network is not None:
                 network.check(stream)
         return NodeSettings(topics, values["overlay"], stream, scores, person_scores, track_settings(values))

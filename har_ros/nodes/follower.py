@@ -15,7 +15,7 @@ from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
 from har_ros.msg import PersonWindow
 from har_ros.nodes import conversions
-from har_ros.nodes.persons import PersonNetworks
+from har_ros.nodes.persons import Persons
 from har_ros.nodes.worker import Subject
 from har_ros.persons.poses import Poses
 from har_ros.persons.tracks import TrackSettings
@@ -35,17 +35,17 @@ class Follower:
     """Gives the pose network the cameras' newest images, whose turn it is. A thread of its own, beside the worker's."""
 
     def __init__(
-        self, networks: PersonNetworks, scheduler: Scheduler[Subject], streams: StreamSettings, tracking: TrackSettings
+        self, persons: Persons, scheduler: Scheduler[Subject], streams: StreamSettings, tracking: TrackSettings
     ) -> None:
         """scheduler: of the worker that runs the network for what people do. The settings may change while it runs."""
-        self.recognizer = networks.recognizer
+        self.recognizer = persons.networks.recognizer
         self.scheduler = scheduler
-        self.output = networks.output
+        self.output = persons.output
         self.streams = streams
         self.tracking = tracking
         self.waiting: Scheduler[Watch] = Scheduler()
-        self._estimator = networks.estimator
-        self._lock = networks.estimator_lock
+        self._estimator = persons.networks.estimator
+        self._lock = persons.estimator_lock
         self._stopped = False
         self._thread = Thread(target=self._work, name="poses", daemon=True)
 

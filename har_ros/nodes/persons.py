@@ -10,24 +10,18 @@ from rclpy.node import Node
 
 from har_ros.errors import ModelError
 from har_ros.nodes.output import PersonsOutput
-from har_ros.persons.estimator import PoseEstimator
-from har_ros.pipeline.configuration import open_estimator, open_person_recognizer
+from har_ros.pipeline.following import PersonNetworks
 from har_ros.pipeline.recognizer import Recognizer
 
 
-class PersonNetworks:
-    """The networks and publishers for people.
-
-    recognizer: says what people do; the node's own where persons_model is empty. locks: held while the networks run.
-    """
+class Persons:
+    """The networks for people and their publishers. The locks are held while the networks run."""
 
     def __init__(self, node: Node, values: dict[str, Any], recognizer: Recognizer) -> None:
         """recognizer: the node's own. Raises HarError."""
         self.estimator_lock, self.recognizer_lock = Lock(), Lock()
         with ExitStack() as undo:
-            self.estimator: PoseEstimator = undo.enter_context(open_estimator(values))
-            self.shared = not values["persons_model"]
-            self.recognizer = recognizer if self.shared else undo.enter_context(open_person_recognizer(values))
+            self.networks = undo.enter_context(PersonNetworks(values, recognizer))
             self.output = PersonsOutput(node)
             undo.pop_all()
 
@@ -39,7 +33,4 @@ class PersonNetworks:
                     raise ModelError("a network for people still runs; try again when it has ended")
                 locks.callback(lock.release)
             self.output.close()
-            with ExitStack() as both:  # one that cannot be freed does not keep the other
-                both.callback(self.estimator.close)
-                if not self.shared:
-                    both.callback(self.recognizer.close)
+            self.networks.close()

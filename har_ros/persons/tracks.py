@@ -35,7 +35,7 @@ class TrackSettings:
 class Track:
     """A person in the newest image.
 
-    id: unique over cameras and restarts, letters, digits and '_'. since: stamp of the first image of them, nanoseconds.
+    id: letters, digits and '_'. since: stamp of the first image of them, nanoseconds.
     box: left, top, right, bottom in pixels, smoothed. keypoints: float32 17×3, as the pose network has them.
     score: of the pose. seen: share of the images since `since` in which they were found.
     """
@@ -79,10 +79,11 @@ GROWTH = 1.6
 class Tracker:
     """Follows the people of one camera. `update` with each image's poses, in the order of their stamps."""
 
-    def __init__(self, settings: TrackSettings = TrackSettings()) -> None:
+    def __init__(self, settings: TrackSettings = TrackSettings(), prefix: str = "") -> None:
+        """prefix: what ids begin with; empty: a random one, so that they are unique over cameras and restarts."""
         self.settings = settings
         self.ignored = 0  # poses for which there was no room
-        self._prefix = f"p{secrets.token_hex(3)}"
+        self._prefix = prefix or f"p{secrets.token_hex(3)}"
         self._numbers = count(1)
         self._motion = Motion()
         self._persons: list[_Person] = []

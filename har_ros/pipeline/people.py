@@ -38,10 +38,15 @@ class Sighting:
 class People:
     """Follows the people of one camera, and lets their streams take what the recognizer's network needs of them."""
 
-    def __init__(self, recognizer: Recognizer, settings: StreamSettings, tracking: TrackSettings) -> None:
-        """Recognizer.check has accepted the settings, which may change; they count from the next image on."""
+    def __init__(
+        self, recognizer: Recognizer, settings: StreamSettings, tracking: TrackSettings, prefix: str = ""
+    ) -> None:
+        """Recognizer.check has accepted the settings, which may change; they count from the next image on.
+
+        prefix: see Tracker.
+        """
         self.settings = settings
-        self.tracker = Tracker(tracking)
+        self.tracker = Tracker(tracking, prefix)
         self._recognizer = recognizer
         self._persons: dict[str, Person] = {}
 

@@ -38,18 +38,24 @@ def test_an_interrupted_recording_goes_on(bags, plan, monkeypatch):
     with open_recognizer(plan.values) as recognizer:
         header = job.header_of(recognizer, plan)
         runs.clear()
-        key = job.run(one, whole, recognizer, header, lambda progress: None)
+        key = job.run(one, whole, recognizer, None, header, lambda progress: None)
         expected = len(runs)
         for images in (20, 70):
             left = iter(range(images))
             with pytest.raises(StoppedError):
                 job.run(
-                    one, plan, recognizer, header, lambda progress: None, lambda left=left: next(left, None) is None
+                    one,
+                    plan,
+                    recognizer,
+                    None,
+                    header,
+                    lambda progress: None,
+                    lambda left=left: next(left, None) is None,
                 )
-        assert job.run(one, plan, recognizer, header, lambda progress: None) == key
+        assert job.run(one, plan, recognizer, None, header, lambda progress: None) == key
         assert len(runs) == 2 * expected  # none twice
         shown = []
-        assert job.run(one, plan, recognizer, header, shown.append) == key
+        assert job.run(one, plan, recognizer, None, header, shown.append) == key
         assert not shown  # it was complete
     for name in (f"{job.PARTS}/{key}.jsonl", f"{job.PARTS}/{key}.json", "annotated/one/one.mcap"):
         assert (plan.folder / name).read_bytes() == (whole.folder / name).read_bytes()
@@ -67,9 +73,15 @@ def test_a_network_with_a_memory_begins_an_interrupted_recording_anew(bags, tmp_
                 left = iter(range(70))
                 with pytest.raises(StoppedError):
                     job.run(
-                        one, plan, recognizer, header, lambda progress: None, lambda left=left: next(left, None) is None
+                        one,
+                        plan,
+                        recognizer,
+                        None,
+                        header,
+                        lambda progress: None,
+                        lambda left=left: next(left, None) is None,
                     )
-            key = job.run(one, plan, recognizer, header, lambda progress: None)
+            key = job.run(one, plan, recognizer, None, header, lambda progress: None)
             parts.append((plan.folder / job.PARTS / f"{key}.jsonl").read_text())
     assert parts[0] == parts[1]
     assert len(parts[0].splitlines()) == 114
@@ -80,14 +92,14 @@ def test_answers_of_a_run_that_was_killed_while_writing(bags, plan):
     one = Job("one", bags[0])
     with open_recognizer(plan.values) as recognizer:
         header = job.header_of(recognizer, plan)
-        key = job.run(one, plan, recognizer, header, lambda progress: None)
+        key = job.run(one, plan, recognizer, None, header, lambda progress: None)
         part = plan.folder / job.PARTS / f"{key}.jsonl"
         expected = part.read_bytes()
         (plan.folder / job.PARTS / f"{key}.json").unlink()
         answers = plan.folder / job.PARTS / f"{key}.answers"
         given = answers.read_bytes()
         os.truncate(answers, 16 * 30 + 7)
-        job.run(one, plan, recognizer, header, lambda progress: None)
+        job.run(one, plan, recognizer, None, header, lambda progress: None)
     assert part.read_bytes() == expected
     assert answers.read_bytes() == given
 

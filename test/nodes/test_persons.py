@@ -128,11 +128,11 @@ def test_parameters_of_people_change_while_it_runs(watcher, change):
 def test_people_have_a_network_of_their_own_where_it_is_given(watcher, tmp_path):
     card, *_ = encoder_decoder(tmp_path)
     robot, persons, windows = watcher(persons_model=str(card))
-    assert robot.node.persons.recognizer is not robot.node.recognizer
+    assert robot.node.persons.networks.recognizer is not robot.node.recognizer
     for _ in range(8):
         show(robot, persons, robot.cameras[0], 150)
     evidence = robot.ros.receive(windows, "a person's window")
-    assert {one.class_id for one in evidence.hypotheses} <= set(robot.node.persons.recognizer.labels)
+    assert {one.class_id for one in evidence.hypotheses} <= set(robot.node.persons.networks.recognizer.labels)
 
 
 def test_the_lifecycle_frees_and_brings_back_what_follows_people(watcher):

@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har_ros.commands.shared.options import values_of
-from har_ros.commands.shared.persons import PersonRecognition
 from har_ros.errors import ConfigurationError, ModelError, VideoError
 from har_ros.files.console import say
 from har_ros.frames.pixels import CameraImage
 from har_ros.pipeline.annotate import annotate, announce, draw_people
 from har_ros.pipeline.configuration import open_recognizer, score_settings, stream_settings
+from har_ros.pipeline.following import Following, PersonNetworks
 from har_ros.pipeline.people import Person
 from har_ros.pipeline.recognizer import Recognizer, Result
 from har_ros.pipeline.repeat import ShortClip
@@ -42,7 +42,9 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     sink = VideoFile(Path(options.output), source.rate) if options.output else _screen(messages)
     finished: AbstractContextManager[object] = nullcontext() if sink is None else closing(sink)
     with finished, open_recognizer(values) as recognizer, ExitStack() as opened:
-        persons = opened.enter_context(PersonRecognition(values, recognizer)) if values["persons"] else None
+        persons = None
+        if values["persons"]:
+            persons = Following(opened.enter_context(PersonNetworks(values, recognizer)), values, recognizer.labels)
         recognition = Recognition(options, values, source, recognizer, persons)
         say(messages, recognizer.summary(recognition.settings))
         try:
@@ -70,7 +72,7 @@ class Recognition:
         values: dict[str, Any],
         source: Source,
         recognizer: Recognizer,
-        persons: PersonRecognition | None,
+        persons: Following | None,
     ) -> None:
         """values: of the node's parameters. Raises ConfigurationError when they do not fit the network."""
         self.settings = stream_settings(values)

@@ -1,0 +1,80 @@
+"""persons.jsonl: a line for each window of each person, recording by recording, in the order in which they came."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from har_ros.errors import ImageError, ModelError
+from har_ros.frames.compressed import decode_all
+from har_ros.pipeline.following import Following, PersonNetworks
+from har_ros.pipeline.people import Person
+from har_ros.pipeline.recognizer import Result
+from har_ros.recordings.recording import Recorded
+
+logger = logging.getLogger(__name__)
+
+PERSONS = "persons.jsonl"
+
+
+class PersonLines:
+    """Follows the people of a recording's cameras, and writes what each of them does.
+
+    Every image is searched and every window runs, however long that takes: the same lines each time. A person's id is
+    p, the camera's place in the recording, and the person's number.
+    """
+
+    def __init__(
+        self,
+        networks: PersonNetworks,
+        values: dict[str, Any],
+        labels: tuple[str, ...],
+        name: str,
+        cameras: Sequence[str],
+        file: TextIO,
+    ) -> None:
+        """labels: of the network for whole images. name: of the recording. Raises ConfigurationError."""
+        self._name = name
+        self._file = file
+        self._failed = False  # a network, as has been said
+        self._cameras = {
+            camera: Following(networks, values, labels, f"p{number}") for number, camera in enumerate(cameras, 1)
+        }
+
+    def take(self, recorded: Recorded) -> tuple[Person, ...]:
+        """Take an image. Returns who is in it; nobody in one that cannot be read, or for which a network fails."""
+        if isinstance(recorded.image, ImageError):
+            return ()
+        following = self._cameras[recorded.camera]
+        try:
+            image = decode_all(recorded.image)
+            if image.stamp == 0:
+                image = dataclasses.replace(image, stamp=recorded.arrival)
+            for person, result in following.take(image):
+                self._file.write(self._line(recorded.camera, person, result))
+        except ImageError:
+            return ()
+        except ModelError as error:
+            if not self._failed:
+                logger.warning("%s: nobody is followed in some images: %s", self._name, error)
+            self._failed = True
+            return ()
+        return following.present
+
+    def _line(self, camera: str, person: Person, result: Result) -> str:
+        track = person.track
+        record = {
+            "bag": self._name,
+            "camera": camera,
+            "person": track.id,
+            "start": result.start,
+            "end": result.end,
+            "frames": result.frames,
+            "box": [round(side, 1) for side in track.box],
+            "seen": round(track.seen, 4),
+            "hypotheses": [[one.label, one.score] for one in result.prediction.hypotheses],
+        }
+        return json.dumps(record, ensure_ascii=False) + "\n"

@@ -1,0 +1,80 @@
+"""The people of one source, image by image: found, followed, and what each of them does; without ROS."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any
+
+from har_ros.errors import ModelError
+from har_ros.frames.pixels import CameraImage
+from har_ros.pipeline.configuration import (
+    open_estimator,
+    open_person_recognizer,
+    score_settings,
+    stream_settings,
+    track_settings,
+)
+from har_ros.pipeline.people import People, Person
+from har_ros.pipeline.recognizer import Recognizer, Result
+
+
+class PersonNetworks:
+    """The networks for people: one that finds them, one that says what they do. Close them with `with`."""
+
+    def __init__(self, values: dict[str, Any], recognizer: Recognizer) -> None:
+        """values: of the node's parameters. recognizer: used where persons_model is empty. Raises HarError."""
+        with ExitStack() as opened:
+            self.estimator = opened.enter_context(open_estimator(values))
+            self.shared = not values["persons_model"]
+            self.recognizer = recognizer if self.shared else opened.enter_context(open_person_recognizer(values))
+            self._opened = opened.pop_all()
+
+    def close(self) -> None:
+        """Free those that were opened here. One that cannot be freed does not keep the other."""
+        self._opened.close()
+
+    def __enter__(self) -> PersonNetworks:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Following:
+    """Follows the people of one source of images. present: who was in the newest one."""
+
+    def __init__(
+        self, networks: PersonNetworks, values: dict[str, Any], labels: tuple[str, ...], prefix: str = ""
+    ) -> None:
+        """labels: of the network for whole images. prefix: see Tracker. Raises ConfigurationError."""
+        self.present: tuple[Person, ...] = ()
+        self._networks = networks
+        self._scores = score_settings(values, networks.recognizer.labels, labels)
+        settings = stream_settings(values)
+        networks.recognizer.check(settings)
+        self._people = People(networks.recognizer, settings, track_settings(values), prefix)
+
+    def take(self, image: CameraImage) -> list[tuple[Person, Result]]:
+        """Take the next image. Returns of whom there is a new window, and what it shows.
+
+        Raises ImageError, and ModelError when a network fails.
+        """
+        [poses] = self._networks.estimator.estimate([image])
+        if isinstance(poses, ModelError):
+            raise poses
+        sighting = self._people.update(image, poses)
+        if sighting is None:
+            return []
+        self.present = sighting.present
+        found = []
+        for person in sighting.ready:
+            [result] = self._networks.recognizer.recognize([person.stream], self._scores)
+            if isinstance(result, ModelError):
+                raise result
+            if result is not None:
+                person.prediction = result.prediction
+                found.append((person, result))
+        return found

@@ -1,0 +1,48 @@
+"""evaluate -p persons:=true: a line for each person's window, the same in every run."""
+
+import json
+
+import pytest
+from bags import series, write_bag
+from small_networks import one_person
+
+from har_ros.commands.main import main as actionnet
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("people")
+    cameras = ("/cam01/image_raw", "/cam02/image_raw")
+    values = [150] * 20 + [0] * 20 + [150] * 10
+    series_of = [message for camera in cameras for message in series(values, camera)]
+    return [write_bag(folder / "one", series_of), write_bag(folder / "two", series(values))]
+
+
+@pytest.fixture
+def follow(recordings, brightness_card, tmp_path):
+    pose_card = one_person(tmp_path)
+
+    def run(output, *options):
+        folder = tmp_path / output
+        given = {"model": brightness_card, "pose_model": pose_card, "persons": "true", "max_gap": "0.0"}
+        parameters = [word for name, value in given.items() for word in ("-p", f"{name}:={value}")]
+        names = [str(path) for path in recordings]
+        assert actionnet(["evaluate", *names, "-o", str(folder), *parameters, "-p", "backend:=openvino", *options]) == 0
+        return (folder / "persons.jsonl").read_text()
+
+    return run
+
+
+def test_people_are_followed_the_same_each_time_and_in_processes(follow):
+    text = follow("first")
+    assert text == follow("second") == follow("third", "--jobs", "2")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert {line["bag"] for line in lines} == {"one", "two"}
+    people = {(line["bag"], line["camera"], line["person"]) for line in lines}
+    assert {name.partition("_")[0] for _, camera, name in people if camera == "/cam02/image_raw"} == {"p2"}
+    assert all(line["frames"] == 4 and line["hypotheses"][0][1] > 0 for line in lines)
+    assert all(line["start"] < line["end"] for line in lines)
+
+
+def test_without_persons_there_is_no_such_file(evaluate):
+    assert not (evaluate() / "persons.jsonl").exists()
