@@ -100,12 +100,18 @@ class Tracker:
             self._keep(np.zeros(len(self._persons), bool))
         self._predict(stamp)
         poses = _without_duplicates(poses)
+        relative = _relative(poses)
         pairs = self._assign(stamp, poses)
         for place, pose in pairs.items():
-            self._find(place, stamp, poses, pose)
+            self._find(place, stamp, relative[pose])
         self._motion.correct(np.array([*pairs], np.int64), poses.boxes[[*pairs.values()]])
-        tracks = [self._track(place, poses, pose) for place, pose in pairs.items() if self._persons[place].id]
-        self._begin(stamp, poses, [pose for pose in range(len(poses)) if pose not in pairs.values()])
+        boxes = self._motion.boxes.tolist()
+        tracks = [
+            self._track(self._persons[place], boxes[place], poses, pose)
+            for place, pose in pairs.items()
+            if self._persons[place].id
+        ]
+        self._begin(stamp, poses, relative, [pose for pose in range(len(poses)) if pose not in pairs.values()])
         return tuple(tracks)
 
     def ids(self) -> set[str]:
@@ -146,6 +152,8 @@ class Tracker:
         pairs: dict[int, int] = {}
         _match(alike * strong, ALIKE, pairs)
         _match(alike, ALIKE, pairs)
+        if len(pairs) == min(alike.shape):
+            return pairs
         distance = (
             np.linalg.norm((poses.boxes[None, :, :2] + poses.boxes[None, :, 2:]) / 2 - middle[:, None], axis=2)
             / np.maximum(size, 1)[:, None]
@@ -156,28 +164,29 @@ class Tracker:
         _match(possible / (1 + distance), 1e-6, pairs)
         return pairs
 
-    def _find(self, place: int, stamp: int, poses: Poses, pose: int) -> None:
+    def _find(self, place: int, stamp: int, keypoints: NDArray[np.float32]) -> None:
         person = self._persons[place]
         person.last_seen, person.found = stamp, person.found + 1
-        person.keypoints = _relative(poses, pose)
+        person.keypoints = keypoints
         if not person.id and stamp - person.since >= BELIEVED * SECOND:
             person.id = f"{self._prefix}_{next(self._numbers)}"
 
-    def _begin(self, stamp: int, poses: Poses, free: list[int]) -> None:
+    def _begin(self, stamp: int, poses: Poses, relative: NDArray[np.float32], free: list[int]) -> None:
         """Let strong poses that are nobody's be somebody new; who is not in the image makes room for them."""
         strong = [pose for pose in free if poses.scores[pose] >= STRONG]
         seen = sum(person.last_seen == stamp for person in self._persons)
         new = strong[: max(0, self.settings.max_persons - seen)]
         self.ignored += len(strong) - len(new)
+        if not new:
+            return
         newest = sorted(self._persons, key=lambda person: person.last_seen, reverse=True)
         stay = set(newest[: max(0, self.settings.max_persons - len(new))])
         self._keep(np.array([person in stay for person in self._persons], bool))
-        self._persons += [_Person(stamp, stamp, _relative(poses, pose)) for pose in new]
+        self._persons += [_Person(stamp, stamp, relative[pose]) for pose in new]
         self._motion.add(poses.boxes[new])
 
-    def _track(self, place: int, poses: Poses, pose: int) -> Track:
-        person = self._persons[place]
-        left, top, right, bottom = (float(side) for side in self._motion.boxes[place])
+    def _track(self, person: _Person, box: list[float], poses: Poses, pose: int) -> Track:
+        left, top, right, bottom = box
         share = person.found / person.images
         score = float(poses.scores[pose])
         return Track(person.id, person.since, (left, top, right, bottom), poses.keypoints[pose], score, share)
@@ -189,6 +198,8 @@ def _match(scores: NDArray[Any], least: float, pairs: dict[int, int]) -> None:
 
     rows = [row for row in range(scores.shape[0]) if row not in pairs]
     columns = [column for column in range(scores.shape[1]) if column not in pairs.values()]
+    if not rows or not columns:
+        return
     free = scores[np.ix_(rows, columns)]
     free = np.where(free >= least, free, 0)
     for row, column in zip(*linear_sum_assignment(free, maximize=True), strict=True):
@@ -210,13 +221,12 @@ def _without_duplicates(poses: Poses) -> Poses:
     return poses.select(np.array(kept))
 
 
-def _relative(poses: Poses, pose: int) -> NDArray[np.float32]:
-    """Return a person's keypoints from the middle of the box, in its size."""
-    box = poses.boxes[pose : pose + 1]
-    keypoints = poses.keypoints[pose].copy()
-    keypoints[:, :2] -= (box[:, :2] + box[:, 2:]) / 2
-    keypoints[:, :2] /= max(float(_sizes(box)[0]), 1.0)
-    return np.asarray(keypoints, np.float32)
+def _relative(poses: Poses) -> NDArray[np.float32]:
+    """Return people's keypoints from the middle of their boxes, in their size."""
+    keypoints = poses.keypoints.copy()
+    keypoints[:, :, :2] -= ((poses.boxes[:, :2] + poses.boxes[:, 2:]) / 2)[:, None]
+    keypoints[:, :, :2] /= np.maximum(_sizes(poses.boxes), 1)[:, None, None]
+    return keypoints
 
 
 def _sizes(boxes: NDArray[Any]) -> NDArray[Any]:
