@@ -129,7 +129,7 @@ def test_of_many_classes_the_report_shows_what_is_confused_most(evaluate, monkey
         if true != said and count
     }
     true, said = max(windows, key=windows.get)
-    shown = text.partition("What was most often said")[2]
+    shown = text.partition("The most frequent confusions")[2]
     cells = [re.escape(f'<td class="label">{name}</td>') for name in (true, said)]
     assert re.search(r"</th></tr>\s*<tr>" + "".join(cells), shown)
 
