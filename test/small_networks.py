@@ -66,6 +66,25 @@ def convolutional_network(path, frames=8, size=16, classes=5, seed=0):
     return save_onnx(path, nodes, inputs, {"198": (TensorProto.FLOAT, ["n", classes])}, {"first": first, "last": last})
 
 
+def rtmo_network(path, joints=17, opset=11):
+    """As RTMO is exported: each value above 0 is a person, and is added to the place of each of its numbers."""
+    boxes = np.arange(5, dtype=np.float32).reshape(1, 5) / 10
+    skeleton = np.arange(joints * 3, dtype=np.float32).reshape(1, joints * 3)
+    nodes = [
+        helper.make_node("Flatten", ["input"], ["flat"], axis=1),
+        helper.make_node("Greater", ["flat", "zero"], ["is"]),
+        helper.make_node("Squeeze", ["is"], ["is_flat"], axes=[0]),
+        helper.make_node("Compress", ["flat", "is_flat"], ["seen"], axis=1),
+        helper.make_node("Unsqueeze", ["seen"], ["people"], axes=[2]),
+        helper.make_node("Add", ["people", "boxes"], ["dets"]),
+        helper.make_node("Add", ["people", "skeleton"], ["joints"]),
+        helper.make_node("Reshape", ["joints", "shape"], ["keypoints"]),
+    ]
+    constants = {"zero": np.float32(0), "boxes": boxes, "skeleton": skeleton, "shape": np.array([0, 0, joints, 3])}
+    given = {"dets": (TensorProto.FLOAT, [1, "p", 5]), "keypoints": (TensorProto.FLOAT, [1, "p", joints, 3])}
+    return save_onnx(path, nodes, {"input": (TensorProto.FLOAT, [1, 3, 64, 64])}, given, constants, opset)
+
+
 def write_card(folder, name="small", **fields):
     """Write a card; None leaves a field out, a mapping is merged into the default one."""
     card = {

@@ -90,7 +90,7 @@ class PoseCard:
     description: str
     licence: str
     input: InputSpec
-    decode: Literal["movenet", "yolo-pose"]
+    decode: Literal["movenet", "yolo-pose", "rtmo"]
     network: NetworkFile
     files: tuple[SourceFile, ...] = ()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.frames.skeletons import NAMES
 from har_ros.frames.spec import InputSpec, SkeletonSpec
+from har_ros.graphs import rtmo
 from har_ros.graphs.movenet import HEADS
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.prepare import Output, PreparedNetwork
@@ -65,7 +66,8 @@ def prepared_pose(model: Model[PoseCard], size: int = 0) -> PreparedNetwork:
     card = model.card
     if size % POSE_STEP:
         raise ConfigurationError(f"pose_size is {size}; set it to a multiple of {POSE_STEP}")
-    network, wrong = _read(model, "network", card.network)
+    network_file = replace(card.network, converter="rtmo") if card.decode == "rtmo" else card.network
+    network, wrong = _read(model, "network", network_file)
     spec = replace(card.input, height=size or card.input.height, width=size or card.input.width)
     sizes = dict(zip(spec.layout, network.input.shape, strict=False))
     spec = replace(spec, height=sizes.get("H") or spec.height, width=sizes.get("W") or spec.width)
@@ -75,7 +77,11 @@ def prepared_pose(model: Model[PoseCard], size: int = 0) -> PreparedNetwork:
     return _takes_frames(network, spec, 1, "embedding")
 
 
-PEOPLE = {"movenet": (None, sum(HEADS.values()), None, None), "yolo-pose": (None, 56, None)}
+PEOPLE = {
+    "movenet": (None, sum(HEADS.values()), None, None),
+    "yolo-pose": (None, 56, None),
+    "rtmo": (None, rtmo.PEOPLE, 56),
+}
 """A pose card's `decode` → the shape of the output that it reads."""
 
 

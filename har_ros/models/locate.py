@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 CARD = "card.yaml"
 """A folder with such a file is a model."""
-CONVERTERS = {"i3d": "har_ros.graphs.i3d", "movenet": "har_ros.graphs.movenet"}
+CONVERTERS = {"i3d": "har_ros.graphs.i3d", "movenet": "har_ros.graphs.movenet", "rtmo": "har_ros.graphs.rtmo"}
 """Name → module with `convert`, from a weights file to ONNX, and its VERSION."""
 
 

@@ -94,7 +94,20 @@ def yolo_pose(output: NDArray[np.float32], height: int, width: int) -> Poses:
     return _best(found.select(np.asarray(kept, int)))
 
 
-DECODERS: dict[str, Callable[[NDArray[np.float32], int, int], Poses]] = {"movenet": movenet, "yolo-pose": yolo_pose}
+def rtmo(output: NDArray[np.float32], height: int, width: int) -> Poses:
+    """Decode an RTMO export (N·56, see graphs.rtmo: left, top, right, bottom, score, 17 × x, y, confidence).
+
+    The network itself has left out boxes that overlap a better one.
+    """
+    rows = output.reshape(-1, NUMBERS)
+    return _best(Poses(rows[:, 4], rows[:, :4], rows[:, 5:].reshape(-1, JOINTS, 3)))
+
+
+DECODERS: dict[str, Callable[[NDArray[np.float32], int, int], Poses]] = {
+    "movenet": movenet,
+    "yolo-pose": yolo_pose,
+    "rtmo": rtmo,
+}
 """A pose card's `decode` → what reads the network's output, flat, for an input of this height and width."""
 
 

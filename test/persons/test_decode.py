@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from har_ros.graphs.movenet import HEADS
-from har_ros.persons.decode import LEAST, MOST, movenet, yolo_pose
+from har_ros.persons.decode import LEAST, MOST, movenet, rtmo, yolo_pose
 
 CELLS = 24
 SIZE = 4 * CELLS
@@ -93,7 +93,17 @@ def test_yolo_keeps_the_best_of_boxes_that_overlap():
     np.testing.assert_allclose(poses.keypoints, [joints + 1, joints + 2])
 
 
-@pytest.mark.parametrize("decode", [movenet, yolo_pose])
+def test_rtmo_s_rows_are_people_best_first():
+    rows = np.zeros((64, 56), np.float32)
+    rows[0], rows[1] = np.arange(56) + 10, np.arange(56) + 20
+    rows[:2, 4] = 0.5, 0.8
+    poses = rtmo(rows.reshape(-1), 320, 320)
+    np.testing.assert_allclose(poses.scores, [0.8, 0.5])
+    np.testing.assert_allclose(poses.boxes, [[20, 21, 22, 23], [10, 11, 12, 13]])
+    np.testing.assert_allclose(poses.keypoints[0].ravel(), np.arange(25, 76))
+
+
+@pytest.mark.parametrize("decode", [movenet, yolo_pose, rtmo])
 def test_nobody_is_nobody(decode):
     numbers = 90 * CELLS**2 if decode is movenet else 56 * 100
     poses = decode(np.zeros(numbers, np.float32), SIZE, SIZE)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from onnx import TensorProto, helper
-from small_networks import save_onnx
+from small_networks import rtmo_network, save_onnx
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, ModelError
@@ -96,6 +96,7 @@ def pose_card(folder, decode, output, *, size=64, brightest=2.0):
         ("movenet", (1, 56, 84), "the output is 1×56×84 float32, where movenet reads ?×90×?×? float32; check decode"),
         ("yolo-pose", (1, 90, 16, 16), "where yolo-pose reads ?×56×? float32; check decode"),
         ("yolo-pose", (1, 57, 84), "1×57×84 float32, where yolo-pose reads"),
+        ("rtmo", (1, 56, 84), "pose.onnx gives people 1×56×84, where rtmo reads N×P×5 and N×P×17×3; check decode"),
     ],
 )
 def test_a_card_with_the_wrong_decoding_is_refused(tmp_path, decode, output, reason):
@@ -116,6 +117,22 @@ def test_only_the_image_whose_people_are_not_finite_suffers(tmp_path):
     assert [len(dark), len(grey)] == [0, 0]
 
 
+def test_an_rtmo_export_finds_its_people_in_the_image_s_pixels(tmp_path):
+    """Both its outputs are read; the image is twice as large as the network's input."""
+    card = Path(pose_card(tmp_path, "rtmo", (1, 56, 84)))
+    rtmo_network(tmp_path / "pose.onnx")
+    card.write_text(card.read_text().replace("- 1\n", "- 255\n"))
+    pixels = np.zeros((128, 128, 3), np.uint8)
+    pixels[:2, :2] = 1  # one pixel of the input, seen in three colours
+    with PoseEstimator.open(str(card), F32) as estimator:
+        [poses] = estimator.estimate([CameraImage.of_array(pixels, 1)])
+        [nobody] = estimator.estimate([CameraImage.of_array(np.zeros_like(pixels), 1)])
+    np.testing.assert_allclose(poses.scores, [1.4] * 3, rtol=1e-3)
+    np.testing.assert_allclose(poses.boxes, [[2, 2.2, 2.4, 2.6]] * 3, rtol=1e-3)
+    np.testing.assert_allclose(poses.keypoints[0, 16], [98, 100, 51], rtol=1e-3)
+    assert len(nobody) == 0
+
+
 def test_a_network_of_one_size_keeps_it(tmp_path):
     with PoseEstimator.open(pose_card(tmp_path, "yolo-pose", (1, 56, 84)), F32, 320) as estimator:
         assert estimator.shape == (64, 64, 3)
@@ -134,7 +151,7 @@ def test_kinds_of_cards_do_not_pass_for_each_other(tmp_path, brightness_card):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"decode": "openpose"}, "decode is 'openpose'; use one of movenet, yolo-pose"),
+        ({"decode": "openpose"}, "decode is 'openpose'; use one of movenet, yolo-pose, rtmo"),
         ({"network": None}, "network holds None"),
         ({"labels": ["a"]}, "field 'labels' is unknown"),
         ({"name": "a/b"}, "use letters, digits"),
