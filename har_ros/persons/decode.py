@@ -20,7 +20,7 @@ OVERLAP = 0.65
 NUMBERS = 5 + 3 * JOINTS
 """That YOLO-pose and RTMO give for one person."""
 
-SURE = 0.127
+SURE = 0.126953125  # a half-precision number, as the graph has it
 """Confidence above which MoveNet counts a joint in a person's score."""
 FALL_OFF = 0.3
 """MoveNet's weight of a heat at distance d is exp(-d² / (0.3 · the shorter side)), in cells."""
