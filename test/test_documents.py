@@ -16,7 +16,7 @@ from har_ros.commands.main import OPTIONAL, TRAINING
 from har_ros.commands.main import main as actionnet
 from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.commands.teach import main as teach
-from har_ros.models.card import load_card, load_pose_card
+from har_ros.models.card_file import load_card, load_pose_card
 from har_ros.settings import ACTIONNET, RECORD_ACTION, VIDEO_SOURCE
 from har_ros.truth.segments import load_label_map, load_truth
 

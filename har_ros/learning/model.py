@@ -11,7 +11,8 @@ from pathlib import Path
 
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.results_folder import reserved
-from har_ros.models.card import ModelCard, NetworkFile, card_text
+from har_ros.models.card import ModelCard, NetworkFile
+from har_ros.models.card_file import card_text
 from har_ros.models.locate import CARD
 
 NETWORK, LABELS, METRICS, REPORT, CLIPS = "network.onnx", "labels.txt", "metrics.json", "report.html", "clips.csv"

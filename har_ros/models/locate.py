@@ -13,17 +13,8 @@ from har_ros.errors import ConfigurationError, ModelError
 from har_ros.files.cache import cache_folder, cached, digest, foreign
 from har_ros.files.schema import load_yaml
 from har_ros.files.text import read_text
-from har_ros.models.card import (
-    Card,
-    ModelCard,
-    NetworkFile,
-    Package,
-    PoseCard,
-    SourceFile,
-    is_pose,
-    load_card,
-    load_pose_card,
-)
+from har_ros.models.card import Card, ModelCard, NetworkFile, Package, PoseCard, SourceFile
+from har_ros.models.card_file import is_pose, load_card, load_pose_card
 from har_ros.models.labels import read_labels, unique_labels
 from har_ros.models.signature import SUFFIXES, card_of_a_file
 from har_ros.settings import CARDS, POSE_CARDS, card_names

@@ -9,7 +9,7 @@ from threading import Lock, Thread
 
 from rclpy.node import Node
 
-from har_ros.errors import ImageError, ModelError, error_text
+from har_ros.errors import ModelError, error_text
 from har_ros.frames.compressed import AnyImage, decode_all
 from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
@@ -78,8 +78,8 @@ class Follower:
                 given.append((watch, watch.take()))
             except Exception as error:
                 watch.fail(error)
-        if len(given) > 1:  # together, unless one of them cannot be read
-            with suppress(ImageError), self._lock:
+        if len(given) > 1:  # together, unless that fails: then each has its own reason
+            with suppress(Exception), self._lock:
                 found = self._estimator.estimate([image for _, image in given])
                 return [(*pair, poses) for pair, poses in zip(given, found, strict=True)]
         return [(watch, image, self._poses(image)) for watch, image in given]
@@ -112,6 +112,7 @@ class Watch:
         self._newest: AnyImage | None = None
         self._lock = Lock()
         self._next_warning = 0.0
+        self._closed = False
 
     @property
     def ignored(self) -> int:
@@ -140,7 +141,7 @@ class Watch:
             return
         self._people.settings, self._people.tracker.settings = self._follower.streams, self._follower.tracking
         sighting = self._people.update(image, poses)
-        if sighting is None:
+        if sighting is None or self._closed:
             return
         self.people = sighting.present
         for person in sighting.gone:
@@ -166,6 +167,7 @@ class Watch:
 
     def close(self) -> None:
         """Forget the camera's people."""
+        self._closed = True
         self._follower.waiting.remove(self)
         for followed in self._followed.values():
             self._follower.scheduler.remove(followed)

@@ -15,7 +15,7 @@ if importlib.util.find_spec("torch") and importlib.util.find_spec("lightning"):
     import torch
 
     from har_ros.finetune import training_clips
-    from har_ros.models.card import load_card
+    from har_ros.models.card_file import load_card
 
 
 def test_classes_in_which_sides_matter_are_never_mirrored(tmp_path, teachable_card):

@@ -11,7 +11,7 @@ from har_ros.errors import ConfigurationError
 from har_ros.files import schema
 from har_ros.files.schema import shown
 from har_ros.frames.spec import WindowSpec
-from har_ros.models.card import card_text, load_card
+from har_ros.models.card_file import card_text, load_card
 from har_ros.models.labels import read_labels
 from har_ros.models.locate import find_model
 from har_ros.settings import CARDS, card_names

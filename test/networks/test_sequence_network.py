@@ -9,7 +9,8 @@ from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.frames.skeletons import NAMES, SkeletonFrame
-from har_ros.models.card import ModelCard, card_text, load_card
+from har_ros.models.card import ModelCard
+from har_ros.models.card_file import card_text, load_card
 from har_ros.pipeline.recognizer import Recognizer
 
 SECOND = 1_000_000_000

@@ -13,7 +13,7 @@ from small_networks import rtmo_network, save_onnx
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.frames.pixels import CameraImage
-from har_ros.models.card import load_card
+from har_ros.models.card_file import load_card
 from har_ros.persons.estimator import PoseEstimator
 
 F32 = BackendSettings("openvino", "f32")

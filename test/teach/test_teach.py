@@ -30,7 +30,7 @@ from har_ros.learning.dataset import Material, load_dataset
 from har_ros.learning.embed import embedding_network
 from har_ros.learning.samples import gather
 from har_ros.learning.windows import windows as find_windows
-from har_ros.models.card import load_card
+from har_ros.models.card_file import load_card
 from har_ros.models.locate import find_model
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import open_recording
