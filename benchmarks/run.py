@@ -13,6 +13,7 @@ from rich.table import Table
 from har_ros.nodes.middleware import shared_memory
 from inputs import make_films, small_network
 from measure import PROFILE
+from persons import people
 from plot import draw
 from with_ros import continual_cameras, latency, many_cameras, process_per_camera, transports
 from without_ros import backends, command, continual, embeddings, evaluation, host_time
@@ -41,6 +42,7 @@ def main() -> None:
             *command(folder, seconds),
             *evaluation(folder, seconds),
             latency(small, seconds),
+            *people(seconds),
         ]
         many, figures = many_cameras(small, seconds)
         rows += [*many, *process_per_camera(small, figures, seconds), *transports(small, seconds)]
