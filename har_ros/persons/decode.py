@@ -52,7 +52,7 @@ def movenet(output: NDArray[np.float32], height: int, width: int) -> Poses:
     means = (confidence * sure).sum(axis=1) / np.maximum(sure.sum(axis=1), 1)
     keypoints[:, :, :2] *= STRIDE
     boxes = np.concatenate([top_left[:, ::-1], bottom_right[:, ::-1]], axis=1) * STRIDE
-    return _best(Poses(center[rows, columns] * means, boxes, keypoints))
+    return _best(Poses(center[rows, columns] * means, boxes, keypoints), max(height, width))
 
 
 def _movenet_joints(
@@ -91,7 +91,7 @@ def yolo_pose(output: NDArray[np.float32], height: int, width: int) -> Poses:
     kept = cv2.dnn.NMSBoxes(boxes.tolist(), rows[:, 4].tolist(), LEAST, OVERLAP, top_k=MOST) if len(rows) else []
     edges = np.concatenate([corner, corner + size], axis=1)
     found = Poses(rows[:, 4], edges, rows[:, 5:].reshape(-1, JOINTS, 3))
-    return _best(found.select(np.asarray(kept, int)))
+    return _best(found.select(np.asarray(kept, int)), max(height, width))
 
 
 def rtmo(output: NDArray[np.float32], height: int, width: int) -> Poses:
@@ -100,7 +100,8 @@ def rtmo(output: NDArray[np.float32], height: int, width: int) -> Poses:
     The network itself has left out boxes that overlap a better one.
     """
     rows = output.reshape(-1, NUMBERS)
-    return _best(Poses(rows[:, 4], rows[:, :4], rows[:, 5:].reshape(-1, JOINTS, 3)))
+    found = Poses(rows[:, 4], rows[:, :4], rows[:, 5:].reshape(-1, JOINTS, 3))
+    return _best(found, max(height, width))
 
 
 DECODERS: dict[str, Callable[[NDArray[np.float32], int, int], Poses]] = {
@@ -111,7 +112,13 @@ DECODERS: dict[str, Callable[[NDArray[np.float32], int, int], Poses]] = {
 """A pose card's `decode` → what reads the network's output, flat, for an input of this height and width."""
 
 
-def _best(poses: Poses) -> Poses:
-    """Return those that score enough, best first."""
+def _best(poses: Poses, side: int) -> Poses:
+    """Return those that score enough, best first. side: the input's longer one, in pixels.
+
+    Nothing of a person lies further outside the input than that, whatever the network says.
+    """
     order = np.argsort(-poses.scores, kind="stable")
-    return poses.select(order[poses.scores[order] >= LEAST][:MOST])
+    best = poses.select(order[poses.scores[order] >= LEAST][:MOST])
+    places = best.keypoints[:, :, :2].clip(-side, 2 * side)
+    keypoints = np.concatenate([places, best.keypoints[:, :, 2:]], axis=2)
+    return Poses(best.scores, best.boxes.clip(-side, 2 * side), keypoints)

@@ -177,7 +177,7 @@ class Tracker:
         seen = sum(person.last_seen == stamp for person in self._persons)
         new = strong[: max(0, self.settings.max_persons - seen)]
         self.ignored += len(strong) - len(new)
-        if not new:
+        if not new and len(self._persons) <= self.settings.max_persons:
             return
         newest = sorted(self._persons, key=lambda person: person.last_seen, reverse=True)
         stay = set(newest[: max(0, self.settings.max_persons - len(new))])

@@ -108,3 +108,11 @@ def test_nobody_is_nobody(decode):
     numbers = 90 * CELLS**2 if decode is movenet else 56 * 100
     poses = decode(np.zeros(numbers, np.float32), SIZE, SIZE)
     assert (len(poses), poses.keypoints.shape, poses.boxes.shape) == (0, (0, 17, 3), (0, 4))
+
+
+@given(st.lists(st.floats(-(2.0**126), 2.0**126, width=32), min_size=56, max_size=56))
+@pytest.mark.parametrize("decode", [yolo_pose, rtmo])
+def test_whatever_a_network_says_people_are_near_the_image(decode, numbers):
+    poses = decode(np.array(numbers, np.float32), 64, 96)
+    for values in (poses.boxes, poses.keypoints[:, :, :2]):
+        assert ((values >= -96) & (values <= 192)).all()

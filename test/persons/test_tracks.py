@@ -121,6 +121,16 @@ def test_those_for_whom_there_is_no_room_are_counted_and_who_left_makes_room():
     assert len(tracker.ids()) == 2
 
 
+def test_fewer_people_are_followed_from_the_next_image_on():
+    tracker = Tracker()
+    crowd = people((100, 150), (300, 150), (500, 150))
+    watch(tracker, [crowd] * 5)
+    tracker.settings = TrackSettings(max_persons=1)
+    ids, _ = watch(tracker, [crowd] * 5, start=2.0)
+    assert [len(one) for one in ids[1:]] == [1] * 4
+    assert len(tracker.ids()) == 1
+
+
 def test_late_images_are_left_out_and_a_clock_that_goes_back_begins_again():
     tracker = Tracker()
     ids, _ = watch(tracker, [people((100, 150))] * 10, start=100)
