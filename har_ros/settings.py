@@ -21,6 +21,8 @@ CARDS = Path(__file__).parent / "models" / "cards"
 """The folder with the model cards that come with har_ros."""
 POSE_CARDS = CARDS / "pose"
 """The folder with the cards of pose networks that come with har_ros."""
+POSE_STEP = 32
+"""Height and width of a pose network's input are multiples of it."""
 
 
 def card_names(folder: Path = CARDS) -> list[str]:
@@ -31,6 +33,8 @@ def card_names(folder: Path = CARDS) -> list[str]:
 @dataclass(frozen=True)
 class Parameter:
     """One row of a table. `low` and `high` are the inclusive bounds of a number, `choices` the values of a string.
+
+    step: a whole number is a multiple of it.
 
     at_run_time: it can change while the node is configured. fills: the dataclass that has a field of this name:
     BackendSettings, StreamSettings, ScoreSettings or TrackSettings. option: `actionnet INPUT` has it as an option.
@@ -43,6 +47,7 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    step: int = 1
     at_run_time: bool = False
     fills: Literal["", "backend", "stream", "scores", "tracks"] = ""
     option: bool = False
@@ -53,6 +58,8 @@ class Parameter:
         """Description of a valid value."""
         kinds = {bool: "true or false", int: "a whole number", float: "a number with a decimal point", str: "a string"}
         text = kinds.get(type(self.default), f"a list of strings, such as {self.example}")
+        if self.step > 1:
+            text = f"a multiple of {self.step}"
         if self.choices:
             text = f"one of {', '.join(self.choices)}"
         return text if self.low is None else f"{text} from {self.low} to {self.high}"
@@ -68,6 +75,12 @@ class Parameter:
     def any_type(self) -> bool:
         """Whether its values may have several types; an empty list has none in ROS."""
         return "true" in self.choices or isinstance(self.default, list)
+
+    def in_range(self, value: float) -> bool:
+        """Whether a number is within the bounds, if there are any, and a multiple of a whole number's step."""
+        if self.low is None or self.high is None:
+            return True
+        return self.low <= value <= self.high and (self.step == 1 or value % self.step == 0)
 
     def read(self, value: Any) -> Any:
         """Return the value in the form that is used. Raises ConfigurationError for what rclpy wrongly accepts."""
@@ -251,6 +264,7 @@ ACTIONNET = (
         "Pixels of the square in which people are looked for, a multiple of 32; far people need more.",
         256,
         640,
+        step=POSE_STEP,
         option=True,
     ),
     Parameter(

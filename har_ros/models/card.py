@@ -8,9 +8,6 @@ from typing import Literal, Protocol
 from har_ros.errors import ConfigurationError
 from har_ros.frames.spec import InputSpec, SkeletonSpec, WindowSpec
 
-POSE_STEP = 32
-"""Height and width of a pose network's input are multiples of it."""
-
 
 @dataclass(frozen=True)
 class NetworkFile:

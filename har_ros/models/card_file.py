@@ -13,8 +13,9 @@ from har_ros.files.schema import Checks, build, load_yaml, rule
 from har_ros.files.text import CONTROL_CHARACTER, read_text
 from har_ros.frames.skeletons import MIDDLES, NAMES
 from har_ros.frames.spec import InputSpec, Resize, SkeletonSpec, WindowSpec
-from har_ros.models.card import POSE_STEP, ModelCard, NetworkFile, PoseCard, SourceFile
+from har_ros.models.card import ModelCard, NetworkFile, PoseCard, SourceFile
 from har_ros.models.labels import wrong_labels
+from har_ros.settings import POSE_STEP
 
 LARGEST = 1e6
 """Number by which pixels are scaled and moved, at most; infinity, NaN and their like make all frames look the same."""

@@ -15,9 +15,10 @@ from har_ros.graphs.movenet import HEADS
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.prepare import Output, PreparedNetwork
 from har_ros.graphs.twin import continual
-from har_ros.models.card import POSE_STEP, Card, ModelCard, NetworkFile, PoseCard
+from har_ros.models.card import Card, ModelCard, NetworkFile, PoseCard
 from har_ros.models.locate import Model
 from har_ros.models.signature import COLOURS, Tensor, read_signature
+from har_ros.settings import POSE_STEP
 
 NOTHING = Tensor((), "")
 FLOATS = ("float32", "float16")

@@ -39,7 +39,9 @@ def descriptor(parameter: Parameter, read_only: bool) -> ParameterDescriptor:
     if isinstance(parameter.default, float):
         descriptor.floating_point_range = [FloatingPointRange(from_value=parameter.low, to_value=parameter.high)]
     elif isinstance(parameter.default, int) and parameter.low is not None:
-        descriptor.integer_range = [IntegerRange(from_value=parameter.low, to_value=parameter.high, step=1)]
+        descriptor.integer_range = [
+            IntegerRange(from_value=parameter.low, to_value=parameter.high, step=parameter.step)
+        ]
     return descriptor
 
 

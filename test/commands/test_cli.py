@@ -198,6 +198,7 @@ def index_first(content):
         (["VIDEO", "--threshold", "x"], 2, "argument --threshold: 'x' is no number"),
         (["VIDEO", "--skip-frames", "x"], 2, "argument --skip-frames: 'x' is no whole number"),
         (["VIDEO", "--frames", "-1"], 2, "argument --frames: -1 is below 0"),
+        (["VIDEO", "--pose-size", "300"], 2, "argument --pose-size: 300 is no multiple of 32"),
         (["VIDEO", "--frames", "17"], 1, "cannot take 17 frames; set frames to a multiple of 8 from 16 on"),
         (["VIDEO", "--backend", "tensorflow"], 2, "invalid choice: 'tensorflow'"),
         (["VIDEO", "--device", "NPU", "--backend", "openvino"], 1, "OpenVINO finds no NPU here, only CPU"),

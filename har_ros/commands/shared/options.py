@@ -52,7 +52,9 @@ def _add(parser: argparse.ArgumentParser, row: Parameter) -> None:
 def _type(row: Parameter) -> Callable[[str], Value]:
     if row.low is None or row.high is None:
         return str
-    return whole_number(int(row.low), int(row.high)) if isinstance(row.default, int) else between(row.low, row.high)
+    if isinstance(row.default, int):
+        return whole_number(int(row.low), int(row.high), row.step)
+    return between(row.low, row.high)
 
 
 def at_least(low: int) -> Callable[[str], int]:
@@ -60,8 +62,8 @@ def at_least(low: int) -> Callable[[str], int]:
     return whole_number(low, sys.maxsize)
 
 
-def whole_number(low: int, high: int) -> Callable[[str], int]:
-    """Return what reads a whole number from `low` to `high`, both included."""
+def whole_number(low: int, high: int, step: int = 1) -> Callable[[str], int]:
+    """Return what reads a whole number from `low` to `high`, both included, that is a multiple of `step`."""
 
     def read(text: str) -> int:
         try:
@@ -71,6 +73,8 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
         if not low <= value <= high:
             where = f"below {low}" if value < low else f"above {high}"
             raise argparse.ArgumentTypeError(f"{text} is {where}")
+        if value % step:
+            raise argparse.ArgumentTypeError(f"{text} is no multiple of {step}")
         return value
 
     return read

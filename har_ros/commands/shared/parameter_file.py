@@ -52,8 +52,8 @@ def checked(row: Parameter, value: object) -> Any:
         fits = wanted is list and all(isinstance(item, str) for item in value)
     if isinstance(value, bool) and row.any_type:
         fits = True
-    if fits and row.low is not None and row.high is not None and isinstance(value, (int, float)):
-        fits = row.low <= value <= row.high
+    if fits and isinstance(value, (int, float)):
+        fits = row.in_range(value)
     if not fits:
         raise ConfigurationError(f"parameter {row.name} is {shown(value)}; give {row.expected}")
     return row.read(value)
