@@ -13,6 +13,7 @@ from har_ros.commands.shared.parameter_file import checked, node_parameters
 from har_ros.errors import ConfigurationError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.persons.tracks import TrackSettings
+from har_ros.pipeline.configuration import open_person_recognizer
 from har_ros.pipeline.scores import ScoreSettings
 from har_ros.settings import ACTIONNET
 
@@ -132,3 +133,8 @@ def test_arbitrary_values_are_used_or_refused(name, value):
         assert name in str(error)
     else:
         assert type(used) is type(ROWS[name].default)
+
+
+def test_a_wrong_network_for_people_is_not_taken_for_the_cameras():
+    with pytest.raises(ConfigurationError, match="persons_model: model 'nobody' is unknown"):
+        open_person_recognizer({**DEFAULTS, "persons_model": "nobody"})

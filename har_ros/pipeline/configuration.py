@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from har_ros.backends.backend import BackendSettings
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, HarError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import Model, find_model
@@ -68,7 +68,10 @@ def open_person_recognizer(values: dict[str, Any]) -> Recognizer:
 
     What replaces fields of the cameras' card says nothing of this one.
     """
-    return Recognizer.open(values["persons_model"], backend_settings(values), skeletons=True)
+    try:
+        return Recognizer.open(values["persons_model"], backend_settings(values), skeletons=True)
+    except HarError as error:
+        raise type(error)(f"persons_model: {error}") from None
 
 
 def open_recognizer(values: dict[str, Any]) -> Recognizer:
