@@ -42,6 +42,7 @@ RATE = 12.5  # images per second of each camera and
 MAX_SIDE = 384  # pixels of their longer side: what two cores carry beside the network
 SAMPLE_RATE = RATE  # a window of 64 frames then sees the videos' loop of 1.7 s three times
 START_LIMIT = 120.0  # seconds in which the first image, and then the first windows, must come
+POSE_MODEL = "movenet-multipose"
 PICTURES = MOSAIC, FILM = "actions.png", "actions.mp4"
 RATE_WINDOWS = 16  # the newest windows of a camera, over which their rate is taken
 
@@ -225,6 +226,7 @@ def main() -> int:
         logs = [output / "actionnet.log", output / "video_source.log"]
         parameters = {"image_topics": topics, "sample_rate": SAMPLE_RATE, "continual": options.continual}
         if options.persons:  # short windows, since each person has them, too
+            subprocess.run(["actionnet", "models", "fetch", POSE_MODEL], check=True)
             parameters |= {"persons": True, "frames": 16}
         processes = [
             stack.enter_context(program("actionnet", logs[0], **parameters)),

@@ -62,6 +62,12 @@ class Active:
     follower: Follower | None
     person_worker: Worker | None  # where people have a network of their own
 
+    @property
+    def people(self) -> dict[str, Worker | Follower]:
+        """What runs networks for people, by what these are called."""
+        parts = {"pose network": self.follower, "persons' network": self.person_worker}
+        return {name: part for name, part in parts.items() if part is not None}
+
     def apply(self, settings: NodeSettings) -> None:
         """Go on with other settings. Raises ConfigurationError, with nothing changed, when a topic cannot be used."""
         self.cameras.set(settings.topics, settings.stream, settings.overlay)
@@ -243,7 +249,8 @@ class ActionNet(ManagedProgram):
         backend = recognizer.network.backend.name if recognizer else ""
         info = diagnostics.NetworkInfo(str(self._values["model"]), backend, state)
         worker, cameras = (active.worker, list(active.cameras)) if active else (None, [])
-        self._health.publish(self._diagnostics.message(info, worker, cameras))
+        people = active.people if active else {}
+        self._health.publish(self._diagnostics.message(info, worker, cameras, people))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,7 +6,7 @@ Names, levels and the frequencies' keys are those of the package diagnostic_upda
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -14,6 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
 from har_ros.nodes.camera import Camera
+from har_ros.nodes.follower import Follower
 from har_ros.nodes.worker import Worker
 
 PERIOD = 1.0
@@ -57,27 +58,41 @@ class Diagnostics:
         self._windows = 0
         self._last = time.monotonic()
 
-    def message(self, info: NetworkInfo, worker: Worker | None, cameras: Sequence[Camera]) -> DiagnosticArray:
-        """Make the message for the time since the last one; no worker: the node is not active."""
+    def message(
+        self,
+        info: NetworkInfo,
+        worker: Worker | None,
+        cameras: Sequence[Camera],
+        people: Mapping[str, Worker | Follower] = {},
+    ) -> DiagnosticArray:
+        """Make the message for the time since the last one; no worker: the node is not active.
+
+        people: what else runs a network, by what the network is called.
+        """
         now = time.monotonic()
         elapsed, self._last = max(now - self._last, 1e-3), now
-        statuses = [self._network(info, worker, elapsed), *(self._camera(camera, elapsed) for camera in cameras)]
+        statuses = [self._network(info, worker, people, elapsed)]
+        statuses += [self._camera(camera, elapsed) for camera in cameras]
         array = DiagnosticArray(status=statuses)
         array.header.stamp = self._node.get_clock().now().to_msg()
         return array
 
-    def _network(self, info: NetworkInfo, worker: Worker | None, elapsed: float) -> DiagnosticStatus:
+    def _network(
+        self, info: NetworkInfo, worker: Worker | None, people: Mapping[str, Worker | Follower], elapsed: float
+    ) -> DiagnosticStatus:
         windows = worker.windows if worker else 0
         new, self._windows = max(0, windows - self._windows), windows
         level, message = OK, info.state if worker is None else "running" if new else "idle"
         backend, _, precision = info.backend.rpartition(", ")
         values: dict[str, object] = {"lifecycle state": info.state, "backend": backend, "precision": precision}
         if worker is not None:
-            busy = time.monotonic() - (worker.busy_since or time.monotonic())
-            if busy > HANGS_AFTER:
-                level, message = ERROR, f"failing: no answer for {busy:.0f} s"
-            elif worker.last_error:
-                level, message = ERROR, f"failing: {worker.last_error}"
+            hanging = [
+                f"no answer{of} for {busy:.0f} s"
+                for of, part in (("", worker), *((f" of the {name}", part) for name, part in people.items()))
+                if (busy := time.monotonic() - (part.busy_since or time.monotonic())) > HANGS_AFTER
+            ]
+            if reason := "; ".join(hanging) or worker.last_error:
+                level, message = ERROR, f"failing: {reason}"
             values["windows per second"] = f"{new / elapsed:.1f}"
             values["windows"] = windows
             values |= _frequency(new, windows, elapsed)
@@ -147,7 +162,7 @@ class Diagnostics:
 
 def _failures(camera: Camera) -> int:
     """Return how many windows had no answer, and in how many images nobody could be looked for."""
-    return camera.windows_failed + (camera.watch.frames_failed if camera.watch is not None else 0)
+    return camera.windows_failed + (camera.watch.frames_failed + camera.watch.windows_failed if camera.watch else 0)
 
 
 def _people(camera: Camera) -> dict[str, object]:
@@ -161,6 +176,7 @@ def _people(camera: Camera) -> dict[str, object]:
         "frames not searched (pose network busy)": watch.frames_dropped,
         "frames failed (people)": watch.frames_failed,
         "people ignored (max_persons)": watch.ignored,
+        "windows failed (people)": watch.windows_failed,
     }
 
 

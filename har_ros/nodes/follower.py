@@ -15,6 +15,7 @@ from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
 from har_ros.msg import PersonWindow
 from har_ros.nodes import conversions
+from har_ros.nodes.output import PersonsOutput
 from har_ros.nodes.persons import Persons
 from har_ros.nodes.worker import Subject
 from har_ros.persons.poses import Poses
@@ -46,6 +47,7 @@ class Follower:
         self.waiting: Scheduler[Watch] = Scheduler()
         self._estimator = persons.networks.estimator
         self._lock = persons.estimator_lock
+        self.busy_since: float | None = None  # monotonic seconds
         self._stopped = False
         self._thread = Thread(target=self._work, name="poses", daemon=True)
 
@@ -62,7 +64,10 @@ class Follower:
 
     def _work(self) -> None:
         while watches := self.waiting.next(self._estimator.backend.max_batch):
-            for watch, image, poses in self._look(watches):
+            self.busy_since = time.monotonic()
+            found = self._look(watches)
+            self.busy_since = None
+            for watch, image, poses in found:
                 if self._stopped:
                     return
                 try:
@@ -72,10 +77,11 @@ class Follower:
 
     def _look(self, watches: Sequence[Watch]) -> list[tuple[Watch, CameraImage, Poses | ModelError]]:
         """Return the images and who is in them; those that cannot be read are reported."""
-        given = []
+        given: list[tuple[Watch, CameraImage]] = []
         for watch in watches:
             try:
-                given.append((watch, watch.take()))
+                if (image := watch.take()) is not None:
+                    given.append((watch, image))
             except Exception as error:
                 watch.fail(error)
         if len(given) > 1:  # together, unless that fails: then each has its own reason
@@ -102,7 +108,8 @@ class Watch:
         self.frames = 0
         self.frames_dropped = 0  # that a newer one replaced before the pose network was free
         self.frames_failed = 0
-        self.last_error = ""
+        self.windows_failed = 0
+        self.image_error, self.window_error = "", ""  # empty as soon as the next one is fine
         self._node = node
         self._topic = topic
         self._follower = follower
@@ -113,6 +120,11 @@ class Watch:
         self._lock = Lock()
         self._next_warning = 0.0
         self._closed = False
+
+    @property
+    def last_error(self) -> str:
+        """What is wrong with people's windows, or with finding people; empty: both are fine."""
+        return self.window_error or self.image_error
 
     @property
     def ignored(self) -> int:
@@ -126,12 +138,11 @@ class Watch:
             self._newest = image
         self._follower.waiting.offer(self)
 
-    def take(self) -> CameraImage:
-        """Return the image that waits, decoded. Raises ImageError."""
+    def take(self) -> CameraImage | None:
+        """Return the image that waits, decoded; None when a turn before took it. Raises ImageError."""
         with self._lock:
             image, self._newest = self._newest, None
-        assert image is not None  # who is ready has one, and only the follower takes it
-        return decode_all(image)
+        return None if image is None else decode_all(image)
 
     def see(self, image: CameraImage, poses: Poses | ModelError) -> None:
         """Follow who was found, and publish it. Raises ImageError."""
@@ -148,22 +159,34 @@ class Watch:
             if followed := self._followed.pop(person, None):
                 self._follower.scheduler.remove(followed)
         for person in sighting.ready:
-            followed = self._followed.setdefault(person, Followed(self._node, self._topic, person, self._follower))
+            followed = self._followed.setdefault(
+                person, Followed(self._node, self._topic, person, self, self._follower.output)
+            )
             self._follower.scheduler.offer(followed)
         self.frames += 1
-        self.last_error = ""
+        self.image_error = ""
         self._follower.output.publish(image, self.people)
         self._draw(image, self.people)
 
     def fail(self, error: Exception) -> None:
         """Take note that nobody can be followed in an image."""
-        if not self._node.context.ok():
-            return
         self.frames_failed += 1
-        self.last_error = f"nobody is followed: {error_text(error)}"
+        self.image_error = f"nobody is followed: {error_text(error)}"
+        self._warn(self.image_error)
+
+    def fail_window(self, text: str) -> None:
+        """Take note that a person's window had no answer."""
+        self.windows_failed += 1
+        self.window_error = f"no action for this person: {text}"
+        self._warn(self.window_error)
+
+    def _warn(self, text: str) -> None:
+        """Log the text unless there was a warning just now, or the camera or the node is gone."""
+        if self._closed or not self._node.context.ok():
+            return
         if (now := time.monotonic()) >= self._next_warning:
             self._next_warning = now + LOG_PERIOD
-            self._node.get_logger().warning(f"{self._topic}: {self.last_error}")
+            self._node.get_logger().warning(f"{self._topic}: {text}")
 
     def close(self) -> None:
         """Forget the camera's people."""
@@ -176,11 +199,12 @@ class Watch:
 class Followed:
     """A person as the worker sees one."""
 
-    def __init__(self, node: Node, topic: str, person: Person, follower: Follower) -> None:
+    def __init__(self, node: Node, topic: str, person: Person, watch: Watch, output: PersonsOutput) -> None:
         self._node = node
         self._topic = topic
         self._person = person
-        self._output = follower.output
+        self._watch = watch
+        self._output = output
 
     @property
     def stream(self) -> Stream:
@@ -190,7 +214,7 @@ class Followed:
     def succeed(self, result: Result) -> None:
         """Publish the evidence of what the person does; /actions/persons says it with the next image."""
         person, track = self._person, self._person.track
-        person.prediction = result.prediction
+        person.prediction, self._watch.window_error = result.prediction, ""
         header = conversions.header(result.end, result.frame_id)
         age = self._node.get_clock().now().nanoseconds - result.end
         self._output.windows.publish(
@@ -205,4 +229,5 @@ class Followed:
         )
 
     def fail(self, text: str) -> None:
-        """A window of a person had no answer: the worker's status says why."""
+        """Take note that a window of the person had no answer."""
+        self._watch.fail_window(text)

@@ -8,7 +8,7 @@ import numpy as np
 
 from har_ros.backends.backend import Backend, BackendSettings
 from har_ros.backends.load import load_backend
-from har_ros.errors import ModelError
+from har_ros.errors import ModelError, one_line
 from har_ros.frames.compressed import AnyImage, decode_all
 from har_ros.frames.letterbox import write_letterboxed
 from har_ros.models.card import PoseCard
@@ -44,7 +44,14 @@ class PoseEstimator:
             [output] = estimator.backend.infer([np.zeros(network.shape, np.uint8)])
             if not np.isfinite(output).all():
                 raise ModelError(NOT_FINITE)
-            DECODERS[found.card.decode](output, *network.shape[:2])
+            try:
+                DECODERS[found.card.decode](output, *network.shape[:2])
+            except (ValueError, IndexError) as error:
+                height, width, _ = network.shape
+                raise ModelError(
+                    f"{found.card.name} gives {output.size} numbers for {width}×{height} pixels, which "
+                    f"{found.card.decode} cannot read ({one_line(error)}); check decode and input"
+                ) from None
         except BaseException:  # Ctrl-C, too: a backend may have threads, which go on
             estimator.close()
             raise

@@ -66,6 +66,10 @@ BELIEVED = 0.15
 """Seconds after which somebody who is found again gets an id: a single false pose is nobody."""
 DOUBTED = 0.3
 """Seconds after which somebody without an id is forgotten who is missing in an image."""
+PATIENCE = 1.0
+"""Seconds without being found after which somebody makes room for somebody new."""
+PAUSE = 2.0
+"""Seconds without an image, at least, after which those who were in the last one are gone: images may be rare."""
 ALIKE = 0.15
 """Mean of keypoint similarity and overlap from which a pose can be somebody's."""
 DUPLICATE = 0.6
@@ -122,7 +126,11 @@ class Tracker:
         """Forget who was not seen for too long, and move the others to where they should be now."""
         last, self._last_stamp = self._last_stamp, stamp
         limits = [
-            self.settings.track_timeout if person.id or person.last_seen == last else DOUBTED
+            max(self.settings.track_timeout, PAUSE)
+            if person.last_seen == last
+            else self.settings.track_timeout
+            if person.id
+            else DOUBTED
             for person in self._persons
         ]
         gone = [stamp - person.last_seen > limit * SECOND for person, limit in zip(self._persons, limits, strict=True)]
@@ -172,9 +180,9 @@ class Tracker:
             person.id = f"{self._prefix}_{next(self._numbers)}"
 
     def _begin(self, stamp: int, poses: Poses, relative: NDArray[np.float32], free: list[int]) -> None:
-        """Let strong poses that are nobody's be somebody new; who is not in the image makes room for them."""
+        """Let strong poses that are nobody's be somebody new; who was not seen for a while makes room for them."""
         strong = [pose for pose in free if poses.scores[pose] >= STRONG]
-        seen = sum(person.last_seen == stamp for person in self._persons)
+        seen = sum(stamp - person.last_seen <= PATIENCE * SECOND for person in self._persons)
         new = strong[: max(0, self.settings.max_persons - seen)]
         self.ignored += len(strong) - len(new)
         if not new and len(self._persons) <= self.settings.max_persons:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
-from har_ros.errors import ModelError
+from har_ros.errors import ConfigurationError, ModelError
 from har_ros.frames.pixels import CameraImage
 from har_ros.pipeline.configuration import (
     open_estimator,
@@ -28,6 +28,11 @@ class PersonNetworks:
             self.estimator = opened.enter_context(open_estimator(values))
             self.shared = not values["persons_model"]
             self.recognizer = recognizer if self.shared else opened.enter_context(open_person_recognizer(values))
+            if self.recognizer.network.step:
+                raise ConfigurationError(
+                    f"{self.recognizer.card.name} takes each frame once (continual), which people who come and go "
+                    "do not have; set continual to false, or give them another network with persons_model"
+                )
             self._opened = opened.pop_all()
 
     def close(self) -> None:

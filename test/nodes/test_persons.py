@@ -3,14 +3,19 @@
 The pose network finds one person in the middle of every image that is bright enough (small_networks.one_person).
 """
 
+import time
 from array import array
 
+import onnx
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import Image
-from small_networks import PERSON, encoder_decoder, one_person
+from small_networks import PERSON, encoder_decoder, one_person, write_card
+from streamable_networks import ARCHITECTURES
 from vision_msgs.msg import Detection2DArray
 
 from har_ros.msg import PersonWindow
+from har_ros.nodes.diagnostics import Diagnostics, NetworkInfo
 
 TWO = ["/cam01/image_raw", "/cam02/image_raw"]
 
@@ -168,3 +173,35 @@ def test_the_annotated_image_shows_the_person(watcher):
 def test_a_pose_network_that_is_missing_is_refused_at_start(robot, own_cache):
     with pytest.raises(Exception, match="run: actionnet models fetch movenet-multipose"):
         robot(persons=True)
+
+
+def test_a_network_for_people_that_fails_or_hangs_is_in_the_diagnostics(watcher, tmp_path, monkeypatch):
+    card, *_ = encoder_decoder(tmp_path)
+    robot, persons, _ = watcher(persons_model=str(card))
+    (camera,) = robot.cameras
+    network = robot.node.persons.networks.recognizer.network
+    monkeypatch.setattr(network, "run", lambda *_: 1 / 0)
+    for _ in range(8):
+        show(robot, persons, camera, 150)
+    robot.ros.until(lambda: robot.inner(camera).watch.windows_failed, "a failure")
+    maker, info = Diagnostics(robot.node), NetworkInfo("", "", "")
+
+    def statuses():
+        active = robot.node.active
+        return maker.message(info, active.worker, list(active.cameras), active.people).status
+
+    _, status = statuses()
+    assert (status.level, "no action for this person: ZeroDivisionError" in status.message) == (
+        DiagnosticStatus.ERROR,
+        True,
+    )
+    monkeypatch.setattr(robot.node.active.follower, "busy_since", time.monotonic() - 9)
+    assert "failing: no answer of the pose network for 9 s" in statuses()[0].message
+
+
+def test_continual_networks_are_refused_for_people(robot, pose_card, tmp_path):
+    onnx.save(ARCHITECTURES["r3d_18"](), tmp_path / "small.onnx")
+    spec = {"layout": "NCTHW", "height": 16, "width": 16, "range": [0, 1]}
+    card = write_card(tmp_path, input=spec, window={"frames": 16}, continual=True)
+    with pytest.raises(Exception, match=r"continual.*; set continual to false, or give them another network"):
+        robot(model=str(card), persons=True, pose_model=str(pose_card))

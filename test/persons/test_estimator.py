@@ -138,6 +138,14 @@ def test_a_network_of_one_size_keeps_it(tmp_path):
         assert estimator.shape == (64, 64, 3)
 
 
+def test_an_output_that_only_running_shows_to_be_of_another_size_is_refused(tmp_path):
+    card = pose_card(tmp_path, "movenet", (1, 90, 8, 8))
+    with pytest.raises(
+        ModelError, match=r"pose gives 5760 numbers for 64×64 pixels, which movenet cannot read \(.*decode and"
+    ):
+        PoseEstimator.open(card, F32)
+
+
 def test_kinds_of_cards_do_not_pass_for_each_other(tmp_path, brightness_card):
     card = Path(pose_card(tmp_path, "yolo-pose", (1, 56, 84)))
     with pytest.raises(ConfigurationError, match="is of kind pose, which knows no actions; give it as pose_model"):

@@ -116,9 +116,21 @@ def test_those_for_whom_there_is_no_room_are_counted_and_who_left_makes_room():
     assert len(ids[-1]) == 2
     assert tracker.ignored == 10
     others = people((900, 150), (1100, 150))
-    ids, _ = watch(tracker, [others] * 10, start=2.1)
+    ids, _ = watch(tracker, [others] * 20, start=2.1)
     assert sorted(ids[-1]) == [900, 1100]
     assert len(tracker.ids()) == 2
+
+
+def test_a_missed_pose_does_not_cost_somebody_the_id_where_there_are_too_many():
+    tracker, random = Tracker(TrackSettings(max_persons=2)), np.random.default_rng(0)
+    crowd = people((100, 150), (300, 150), (500, 150))
+    ids, _ = watch(tracker, [crowd.select(random.random(3) > 0.2) for _ in range(300)], 25)
+    assert len({name for one in ids for name in one.values()}) == 2
+
+
+def test_a_short_timeout_keeps_those_who_are_in_every_image():
+    ids, _ = watch(Tracker(TrackSettings(track_timeout=0.1)), [people((100, 150))] * 10, 3)
+    assert len({name for one in ids for name in one.values()}) == 1
 
 
 def test_fewer_people_are_followed_from_the_next_image_on():

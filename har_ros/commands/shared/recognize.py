@@ -55,6 +55,8 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         finally:
             if source.dropped:
                 say(messages, f"{source.dropped} frames were left out, because the network was too slow for them")
+        if persons is not None and not recognition.report.person_windows:
+            say(messages, "nobody was followed for long enough to fill a window; see --frames and --pose-size")
         if not recognition.report.windows:
             recognition.play_again(frame, messages)
             if isinstance(sink, VideoFile):
@@ -153,6 +155,7 @@ class Report:
         self._start = start
         self._best: dict[str, str] = {}  # what was printed last of each subject
         self.windows = 0
+        self.person_windows = 0
         self.prediction: Prediction | None = None
 
     def take(self, frame: SourceFrame, result: Result | None) -> None:
@@ -165,6 +168,7 @@ class Report:
 
     def take_person(self, frame: SourceFrame, person: Person, result: Result) -> None:
         """Take what a person does, as of the newest window of the person's own."""
+        self.person_windows += 1
         track = person.track
         box = [round(side, 1) for side in track.box]
         self._say(frame, result, {"person": track.id, "box": box}, f"person {track.id.rpartition('_')[2]}: ")
