@@ -15,6 +15,8 @@ from har_ros.persons.skeleton import box_areas
 
 SECOND = 1_000_000_000
 CANVAS = (480, 800)
+EVERY = 2
+"""Frames of a video from one of its clip to the next: to find the person in each takes most of the time."""
 HEIGHT = 360
 """Of a clip on the canvas, in pixels."""
 
@@ -52,6 +54,7 @@ def clip(estimator, path):
     capture, frames = cv2.VideoCapture(str(path)), []
     while (read := capture.read())[0]:
         frames.append(read[1])
+    frames = frames[::EVERY]
     found = [estimator.estimate([CameraImage.of_array(frame, 1)])[0] for frame in frames]
     boxes = np.array([poses.boxes[0] if len(poses) and poses.scores[0] > 0.25 else [np.nan] * 4 for poses in found])
     height, width = frames[0].shape[:2]
@@ -61,7 +64,7 @@ def clip(estimator, path):
     scale = HEIGHT / (bottom - top)
     size = (round((right - left) * scale), HEIGHT)
     cut = [cv2.resize(frame[top:bottom, left:right], size) for frame in frames]
-    return Clip(np.stack(cut), (boxes - [left, top, left, top]) * scale, capture.get(cv2.CAP_PROP_FPS))
+    return Clip(np.stack(cut), (boxes - [left, top, left, top]) * scale, capture.get(cv2.CAP_PROP_FPS) / EVERY)
 
 
 def play(actors, seconds, rate, lost=0.0, seed=0):
