@@ -109,7 +109,7 @@ def _check(options: argparse.Namespace) -> int:
         say(console, f"{model.card.name}: {text}")
     if wrong:
         return 1
-    with open_recognizer(values_of(options, max_batch=1)) as recognizer:
+    with open_recognizer(values_of(options, max_batch=1), skeletons=True) as recognizer:
         shapes = " and ".join(f"{'×'.join(map(str, one.shape))} {one.type}" for one in networks)
         console.print(
             f"{model.card.name} is as its card says: {shapes} in, {len(recognizer.labels)} classes out; "

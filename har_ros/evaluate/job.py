@@ -21,8 +21,7 @@ from har_ros.evaluate.replay import Replay, Seen
 from har_ros.files.cache import fingerprint
 from har_ros.files.results_folder import write_json
 from har_ros.files.versions import version_of
-from har_ros.models.locate import find_model, find_pose_model
-from har_ros.pipeline.configuration import named_model, stream_settings
+from har_ros.pipeline.configuration import named_model, person_networks, stream_settings
 from har_ros.pipeline.following import PersonNetworks
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import open_recording
@@ -41,7 +40,7 @@ def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
     model = named_model(plan.values)
     networks = [model.network_path(network) for network in model.card.networks]
     weights = [path.with_suffix(".bin") for path in networks if path.suffix == ".xml"]  # of OpenVINO's IR
-    people = {"person_networks": _person_networks(plan)} if plan.values["persons"] else {}
+    people = {"person_networks": fingerprint(person_networks(plan.values))} if plan.values["persons"] else {}
     return {
         "format": results.FORMAT,
         "versions": versions,
@@ -54,16 +53,6 @@ def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
         "realtime_factor": plan.realtime_factor,
         **people,
     }
-
-
-def _person_networks(plan: Plan) -> str:
-    """Return a fingerprint of the networks that people have beside the cameras'. Raises HarError."""
-    pose = find_pose_model(plan.values["pose_model"])
-    networks = [pose.network_path(pose.card.network)]
-    if plan.values["persons_model"]:
-        own = find_model(plan.values["persons_model"])
-        networks += [own.network_path(network) for network in own.card.networks]
-    return fingerprint(networks)
 
 
 def run(

@@ -9,6 +9,8 @@ from har_ros.errors import ConfigurationError, counted
 from har_ros.frames.spec import WindowSpec
 
 SECOND = 1_000_000_000
+LATE = 100_000_000
+"""Nanoseconds by which an image may be older than the newest: it was overtaken; by more, the clock went back."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ VERSION = 1  # of the conversion; part of the cached file's name
 PEOPLE = 64
 """Rows of the joined output; MMDeploy's configuration gives 50 people at most."""
 JOINED = "har_ros/people"
+NUMBERS = 5 + 3 * 17
+"""Of one person: the box, its score, and x, y and confidence of the joints."""
 _JOINTS = (17, 3)
 _OLDEST = 11
 """The first operator set whose Pad takes its padding as an input; MMDeploy writes it."""
@@ -51,7 +53,7 @@ def convert(network: Path) -> bytes:
     )
     kind = boxes.type.tensor_type.elem_type
     del graph.output[:]
-    graph.output.append(helper.make_tensor_value_info(JOINED, kind, ["batch", PEOPLE, 5 + int(np.prod(_JOINTS))]))
+    graph.output.append(helper.make_tensor_value_info(JOINED, kind, ["batch", PEOPLE, NUMBERS]))
     try:
         onnx.checker.check_model(model)
     except Exception as error:  # onnx's own kinds

@@ -80,8 +80,8 @@ def prepared_pose(model: Model[PoseCard], size: int = 0) -> PreparedNetwork:
 
 PEOPLE = {
     "movenet": (None, sum(HEADS.values()), None, None),
-    "yolo-pose": (None, 56, None),
-    "rtmo": (None, rtmo.PEOPLE, 56),
+    "yolo-pose": (None, rtmo.NUMBERS, None),
+    "rtmo": (None, rtmo.PEOPLE, rtmo.NUMBERS),
 }
 """A pose card's `decode` → the shape of the output that it reads."""
 

@@ -100,22 +100,26 @@ class Model(Generic[C]):
 
 def find_any(model: str) -> Model[Card]:
     """Find a card of any kind by its name, its path or its folder. Raises HarError."""
-    path = Path(model).expanduser()
-    path = path / CARD if (path / CARD).is_file() else path
-    is_file = path.suffix in (".yaml", ".yml") and path.is_file()
-    if model in card_names(POSE_CARDS) or (is_file and is_pose(load_yaml(read_text(path), str(path)))):
+    path = _given_path(model)
+    if model in card_names(POSE_CARDS) or (_is_card(path) and is_pose(load_yaml(read_text(path), str(path)))):
         return find_pose_model(model)
     return find_model(model)
 
 
+def _given_path(model: str) -> Path:
+    """Return the path that a parameter gives; of a folder with a card (what actionnet teach wrote), the card's."""
+    path = Path(model).expanduser()
+    return path / CARD if (path / CARD).is_file() else path
+
+
+def _is_card(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml") and path.is_file()
+
+
 def find_pose_model(model: str) -> Model[PoseCard]:
     """Find a pose network's card by its name, its path or its folder. Raises HarError."""
-    path = Path(model).expanduser()
-    if (path / CARD).is_file():
-        path = path / CARD
-    if model in card_names(POSE_CARDS):
-        path = POSE_CARDS / f"{model}.yaml"
-    elif path.suffix not in (".yaml", ".yml") or not path.is_file():
+    path = POSE_CARDS / f"{model}.yaml" if model in card_names(POSE_CARDS) else _given_path(model)
+    if not _is_card(path):
         raise ConfigurationError(
             f"pose_model {model!r} is unknown; use one of {', '.join(card_names(POSE_CARDS))}, or the path of a pose "
             "network's card (.yaml) or of its folder"
@@ -129,12 +133,10 @@ def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: 
     labels, input_blob, output_blob: a label file and tensor names instead of the card's, where not empty.
     Raises HarError.
     """
-    path = Path(model).expanduser()
-    if (path / CARD).is_file():  # what actionnet teach wrote
-        path = path / CARD
+    path = _given_path(model)
     if model in card_names():
         found = Model(load_card(CARDS / f"{model}.yaml"), CARDS)
-    elif path.suffix in (".yaml", ".yml") and path.is_file():
+    elif _is_card(path):
         found = Model(load_card(path), path.parent)
     elif path.suffix in (".yaml", ".yml", *SUFFIXES) and not path.exists():
         raise ConfigurationError(f"model {model!r} does not exist; check the path")

@@ -129,7 +129,7 @@ class ActionNet(ManagedProgram):
             recognizer = undo.enter_context(open_recognizer(self._values))
             persons = Persons(self, self._values, recognizer) if self._values["persons"] else None
             if persons is not None:
-                undo.callback(persons.close, PATIENCE)
+                undo.callback(persons.close)
             settings = self._check(self._values, recognizer, persons)
             undo.pop_all()
         self.recognizer, self.persons = recognizer, persons
@@ -178,22 +178,25 @@ class ActionNet(ManagedProgram):
 
         Raises ModelError while it runs.
         """
-        recognizer = self.recognizer
-        if recognizer is None:
+        if self.recognizer is None:
             return
-        if not self._network_lock.acquire(timeout=PATIENCE):
-            raise ModelError(STILL_RUNS)
-        persons, self.recognizer, self.persons = self.persons, None, None
+        with ExitStack() as locks:
+            for lock in (self._network_lock, *(self.persons.locks if self.persons else ())):
+                if not lock.acquire(timeout=PATIENCE):
+                    raise ModelError(STILL_RUNS)
+                locks.callback(lock.release)
+            networks = [network for network in (self.persons, self.recognizer) if network is not None]
+            self.recognizer, self.persons = None, None
+            for network in networks:
+                self._free(network)
+
+    def _free(self, network: Recognizer | Persons) -> None:
         try:
-            if persons is not None:
-                persons.close(PATIENCE)
-            recognizer.close()
+            network.close()
         except Exception as error:
             self.get_logger().error(
                 f"the network cannot be freed ({error_text(error)}); restart the node if memory is short"
             )
-        finally:
-            self._network_lock.release()
 
     def shutdown(self) -> None:
         """Stop the work and free the network. Raises ModelError while it runs."""

@@ -8,7 +8,6 @@ from typing import Any
 
 from rclpy.node import Node
 
-from har_ros.errors import ModelError
 from har_ros.nodes.output import PersonsOutput
 from har_ros.pipeline.following import PersonNetworks
 from har_ros.pipeline.recognizer import Recognizer
@@ -25,12 +24,12 @@ class Persons:
             self.output = PersonsOutput(node)
             undo.pop_all()
 
-    def close(self, timeout: float) -> None:
-        """Free the networks that are not the node's own. Raises ModelError while one runs."""
-        with ExitStack() as locks:
-            for lock in (self.estimator_lock, self.recognizer_lock):
-                if not lock.acquire(timeout=timeout):
-                    raise ModelError("a network for people still runs; try again when it has ended")
-                locks.callback(lock.release)
-            self.output.close()
-            self.networks.close()
+    @property
+    def locks(self) -> tuple[Lock, Lock]:
+        """What is held while one of the networks runs."""
+        return self.estimator_lock, self.recognizer_lock
+
+    def close(self) -> None:
+        """End the topics, and free the networks that are not the node's own; none may be running."""
+        self.output.close()
+        self.networks.close()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.graphs.movenet import HEADS, STRIDE
+from har_ros.graphs.rtmo import NUMBERS
 from har_ros.persons.poses import JOINTS, Poses
 
 LEAST = 0.1
@@ -17,9 +18,6 @@ MOST = 64
 """People that are looked at in one image, at most."""
 OVERLAP = 0.65
 """Intersection over union from which two boxes of a YOLO-pose network are one person, as Ultralytics has it."""
-NUMBERS = 5 + 3 * JOINTS
-"""That YOLO-pose and RTMO give for one person."""
-
 SURE = 0.126953125  # a half-precision number, as the graph has it
 """Confidence above which MoveNet counts a joint in a person's score."""
 FALL_OFF = 0.3

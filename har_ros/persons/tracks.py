@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from har_ros.frames.sampling import LATE, SECOND
 from har_ros.persons.motion import Motion
 from har_ros.persons.poses import Poses
 from har_ros.persons.skeleton import box_areas, box_overlap, similarity
-
-SECOND = 1_000_000_000
-LATE = 100_000_000
-"""Nanoseconds by which an image may be older than the newest: it was overtaken; by more, the clock went back."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,11 @@ class Track:
     keypoints: NDArray[np.float32]
     score: float
     seen: float
+
+    @property
+    def number(self) -> str:
+        """The end of the id, which distinguishes the people of one camera."""
+        return self.id.rpartition("_")[2]
 
 
 @dataclass(eq=False)
@@ -125,14 +127,7 @@ class Tracker:
     def _predict(self, stamp: int) -> None:
         """Forget who was not seen for too long, and move the others to where they should be now."""
         last, self._last_stamp = self._last_stamp, stamp
-        limits = [
-            max(self.settings.track_timeout, PAUSE)
-            if person.last_seen == last
-            else self.settings.track_timeout
-            if person.id
-            else DOUBTED
-            for person in self._persons
-        ]
+        limits = [self._limit(person, last) for person in self._persons]
         gone = [stamp - person.last_seen > limit * SECOND for person, limit in zip(self._persons, limits, strict=True)]
         self._keep(~np.array(gone, bool))
         unseen = np.array([person.last_seen != last for person in self._persons], bool)
@@ -140,6 +135,12 @@ class Tracker:
             self._motion.predict((stamp - last) / SECOND, unseen)
         for person in self._persons:
             person.images += 1
+
+    def _limit(self, person: _Person, last: int | None) -> float:
+        """Return for how many seconds somebody may not be seen. last: stamp of the image before."""
+        if person.last_seen == last:
+            return max(self.settings.track_timeout, PAUSE)
+        return self.settings.track_timeout if person.id else DOUBTED
 
     def _keep(self, chosen: NDArray[np.bool_]) -> None:
         self._persons = [person for person, kept in zip(self._persons, chosen, strict=True) if kept]

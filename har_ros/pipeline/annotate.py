@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.persons.skeleton import LIMBS, VISIBLE
+from har_ros.persons.tracks import Track
 from har_ros.pipeline.people import Person
 from har_ros.pipeline.scores import Prediction
 
@@ -55,7 +56,7 @@ def draw_people(image: NDArray[np.uint8], people: Sequence[Person]) -> None:
     thickness = max(1, round(2 * scale))
     for person in people:
         track = person.track
-        colour = COLOURS[zlib.crc32(track.id.encode()) % len(COLOURS)]
+        colour = _colour(track)
         left, top, right, bottom = (round(side) for side in track.box)
         cv2.rectangle(image, (left, top), (right, bottom), colour, thickness, cv2.LINE_AA)
         for first, second in LIMBS:
@@ -70,15 +71,22 @@ def _label(image: NDArray[np.uint8], person: Person, scale: float) -> None:
     """Write id and best action on the person's colour, above the box or inside it at the image's edge."""
     track = person.track
     best = person.prediction.accepted[:1] if person.prediction else ()
-    text = f"{track.id.rpartition('_')[2]} {best[0].label} {best[0].score:.2f}" if best else track.id.rpartition("_")[2]
-    text = text.encode("ascii", "replace").decode()
+    text = _ascii(" ".join([track.number, *(f"{one.label} {one.score:.2f}" for one in best)]))
     thickness = max(1, round(scale * 1.6))
     (width, height), below = cv2.getTextSize(text, _FONT, scale, thickness)
     left = max(0, min(round(track.box[0]), image.shape[1] - width))
     bottom = max(height + 2 * below, round(track.box[1]))
-    colour = COLOURS[zlib.crc32(track.id.encode()) % len(COLOURS)]
-    cv2.rectangle(image, (left, bottom - height - 2 * below), (left + width, bottom), colour, cv2.FILLED)
+    cv2.rectangle(image, (left, bottom - height - 2 * below), (left + width, bottom), _colour(track), cv2.FILLED)
     cv2.putText(image, text, (left, bottom - below), _FONT, scale, _BLACK, thickness, cv2.LINE_AA)
+
+
+def _colour(track: Track) -> tuple[int, int, int]:
+    return COLOURS[zlib.crc32(track.id.encode()) % len(COLOURS)]
+
+
+def _ascii(text: str) -> str:
+    """Return the text with what OpenCV's font does not have as question marks."""
+    return text.encode("ascii", "replace").decode()
 
 
 def _draw(image: NDArray[np.uint8], lines: list[tuple[str, float, tuple[int, int, int]]]) -> None:
@@ -95,8 +103,8 @@ def _draw(image: NDArray[np.uint8], lines: list[tuple[str, float, tuple[int, int
 
 
 def _write(image: NDArray[np.uint8], text: str, origin: tuple[int, int], scale: float) -> None:
-    """Write one line, narrowed when the image is too narrow for it. OpenCV's font has ASCII only."""
-    text = text.encode("ascii", "replace").decode()
+    """Write one line, narrowed when the image is too narrow for it."""
+    text = _ascii(text)
     thickness = max(1, round(scale * 1.6))
     room = image.shape[1] - 2 * origin[0]
     needed = cv2.getTextSize(text, _FONT, scale, thickness)[0][0]

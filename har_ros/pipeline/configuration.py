@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.models.card import ModelCard
-from har_ros.models.locate import Model, find_model
+from har_ros.models.locate import Model, find_model, find_pose_model
 from har_ros.persons.estimator import PoseEstimator
 from har_ros.persons.tracks import TrackSettings
 from har_ros.pipeline.recognizer import Recognizer
@@ -68,14 +71,34 @@ def open_person_recognizer(values: dict[str, Any]) -> Recognizer:
 
     What replaces fields of the cameras' card says nothing of this one.
     """
-    try:
+    with _named("persons_model"):
         return Recognizer.open(values["persons_model"], backend_settings(values), skeletons=True)
+
+
+def person_networks(values: dict[str, Any]) -> list[Path]:
+    """Return the files of the networks that people have beside the cameras'. Raises HarError."""
+    pose = find_pose_model(values["pose_model"])
+    networks = [pose.network_path(pose.card.network)]
+    if values["persons_model"]:
+        with _named("persons_model"):
+            own = find_model(values["persons_model"])
+        networks += [own.network_path(network) for network in own.card.networks]
+    return networks
+
+
+@contextmanager
+def _named(parameter: str) -> Iterator[None]:
+    """Say of which parameter an error speaks that calls it model."""
+    try:
+        yield
     except HarError as error:
-        raise type(error)(f"persons_model: {error}") from None
+        raise type(error)(f"{parameter}: {error}") from None
 
 
-def open_recognizer(values: dict[str, Any]) -> Recognizer:
-    """Load the network that the parameters name. Raises HarError."""
+def open_recognizer(values: dict[str, Any], skeletons: bool = False) -> Recognizer:
+    """Load the network that the parameters name. skeletons: also one that takes them. Raises HarError."""
     continual = {"true": True, "false": False}.get(values["continual"])
     overrides = {name: values[name] for name in ("frames", "labels", "input_blob", "output_blob")}
-    return Recognizer.open(values["model"], backend_settings(values), continual=continual, **overrides)
+    return Recognizer.open(
+        values["model"], backend_settings(values), continual=continual, skeletons=skeletons, **overrides
+    )

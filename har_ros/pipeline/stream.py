@@ -8,14 +8,11 @@ from contextlib import contextmanager
 from enum import Enum, auto
 from threading import Lock
 
-from har_ros.frames.sampling import StreamSettings, sampler
+from har_ros.frames.sampling import LATE, StreamSettings, sampler
 from har_ros.frames.window import Clip, Frame
 from har_ros.models.card import ModelCard
 from har_ros.networks.kind import Memory
 from har_ros.pipeline.scores import Scores
-
-LATE = 100_000_000
-"""Nanoseconds by which an image may be older than the newest: it was overtaken; by more, the clock went back."""
 
 
 class Arrival(Enum):

@@ -12,8 +12,7 @@ import numpy as np
 from har_ros.errors import HarError, ImageError
 from har_ros.frames.compressed import AnyImage, decode_all
 from har_ros.frames.pixels import to_rgb
-from har_ros.frames.sampling import TimeGrid
-from har_ros.pipeline.stream import LATE
+from har_ros.frames.sampling import LATE, TimeGrid
 from har_ros.recordings.video_file import VideoFile
 
 JUMP = 2_000_000_000

@@ -19,6 +19,13 @@ from har_ros.networks.clip import ClipNetwork
 from har_ros.pipeline.configuration import open_recognizer
 
 
+def interrupt(one, plan, recognizer, header, images):
+    """Evaluate a recording until so many images are taken."""
+    left = iter(range(images))
+    with pytest.raises(StoppedError):
+        job.run(one, plan, recognizer, None, header, lambda progress: None, lambda: next(left, None) is None)
+
+
 @pytest.fixture
 def plan(brightness_card, tmp_path):
     values = node_parameters(given=[f"model:={brightness_card}", "backend:=openvino"])
@@ -41,17 +48,7 @@ def test_an_interrupted_recording_goes_on(bags, plan, monkeypatch):
         key = job.run(one, whole, recognizer, None, header, lambda progress: None)
         expected = len(runs)
         for images in (20, 70):
-            left = iter(range(images))
-            with pytest.raises(StoppedError):
-                job.run(
-                    one,
-                    plan,
-                    recognizer,
-                    None,
-                    header,
-                    lambda progress: None,
-                    lambda left=left: next(left, None) is None,
-                )
+            interrupt(one, plan, recognizer, header, images)
         assert job.run(one, plan, recognizer, None, header, lambda progress: None) == key
         assert len(runs) == 2 * expected  # none twice
         shown = []
@@ -70,17 +67,7 @@ def test_a_network_with_a_memory_begins_an_interrupted_recording_anew(bags, tmp_
             plan = Plan(values, tmp_path / folder)
             header = job.header_of(recognizer, plan)
             if interrupted:
-                left = iter(range(70))
-                with pytest.raises(StoppedError):
-                    job.run(
-                        one,
-                        plan,
-                        recognizer,
-                        None,
-                        header,
-                        lambda progress: None,
-                        lambda left=left: next(left, None) is None,
-                    )
+                interrupt(one, plan, recognizer, header, 70)
             key = job.run(one, plan, recognizer, None, header, lambda progress: None)
             parts.append((plan.folder / job.PARTS / f"{key}.jsonl").read_text())
     assert parts[0] == parts[1]

@@ -103,7 +103,11 @@ def test_a_broken_image_is_reported_and_the_next_is_taken(watcher):
     robot, persons, _ = watcher()
     (camera,) = robot.cameras
     robot.push(camera, 0, height=64, width=64, step=64, encoding="nonsense", data=array("B", [9] * 64 * 64))
+    assert robot.inner(camera).frames_broken == 1
+    assert "encoding 'nonsense'" in robot.inner(camera).last_error
     assert show(robot, persons, camera, 150).detections == []
+    assert robot.inner(camera).last_error == ""
+    assert robot.inner(camera).watch.frames == 1  # only what can be read is searched
 
 
 def test_somebody_who_leaves_is_forgotten(watcher):
@@ -197,6 +201,17 @@ def test_a_network_for_people_that_fails_or_hangs_is_in_the_diagnostics(watcher,
     )
     monkeypatch.setattr(robot.node.active.follower, "busy_since", time.monotonic() - 9)
     assert "failing: no answer of the pose network for 9 s" in statuses()[0].message
+
+
+def test_a_network_for_people_that_still_runs_is_not_freed(watcher):
+    robot, _, _ = watcher()
+    assert robot.change("deactivate")[0]
+    persons, recognizer = robot.node.persons, robot.node.recognizer
+    for lock in persons.locks:
+        with lock:
+            assert not robot.change("cleanup")[0]
+        assert (robot.node.persons, robot.node.recognizer) == (persons, recognizer)
+    assert robot.change("cleanup") == (True, "unconfigured")
 
 
 def test_continual_networks_are_refused_for_people(robot, pose_card, tmp_path):

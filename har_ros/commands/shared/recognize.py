@@ -171,7 +171,7 @@ class Report:
         self.person_windows += 1
         track = person.track
         box = [round(side, 1) for side in track.box]
-        self._say(frame, result, {"person": track.id, "box": box}, f"person {track.id.rpartition('_')[2]}: ")
+        self._say(frame, result, {"person": track.id, "box": box}, f"person {track.number}: ")
 
     def _say(self, frame: SourceFrame, result: Result, who: dict[str, Any], prefix: str) -> None:
         """Print the line of a result. who: what it says of a person. prefix: of the line, the same for one subject."""
