@@ -19,7 +19,8 @@ from sphinx.ext.autodoc.mock import mock
 
 from har_ros.commands.main import main as actionnet
 from har_ros.commands.main import subcommands
-from har_ros.settings import ACTIONNET, RECORD_ACTION, VIDEO_SOURCE, Parameter
+from har_ros.parameter import Parameter
+from har_ros.settings import ACTIONNET, RECORD_ACTION, VIDEO_SOURCE
 
 ROOT = Path(__file__).parents[1]
 FILE_HEAD = """\

@@ -17,7 +17,8 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from har_ros.nodes.middleware import AS_INSTALLED, MALLOC, shared_memory
-from har_ros.settings import ACTIONNET, Parameter, Value
+from har_ros.parameter import Parameter, Value
+from har_ros.settings import ACTIONNET
 
 CONFIG = Path(get_package_share_directory("har_ros")) / "config"
 USE_SIM_TIME = Parameter("use_sim_time", False, "Take the time from /clock, as when a bag is played.")

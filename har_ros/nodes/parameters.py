@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rclpy.validate_topic_name import validate_topic_name
 
 from har_ros.errors import ConfigurationError
-from har_ros.settings import Parameter, unknown_names
+from har_ros.parameter import Parameter, unknown_names
 
 
 def declare(node: Node, table: tuple[Parameter, ...], read_only: bool = True) -> dict[str, Any]:

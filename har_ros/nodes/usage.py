@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rclpy.utilities import remove_ros_args
 
-from har_ros.settings import Parameter
+from har_ros.parameter import Parameter
 
 
 def check_arguments(

@@ -251,6 +251,14 @@ def test_a_card_is_checked_and_all_disagreements_are_printed(tmp_path):
     ]
 
 
+def test_the_card_of_a_network_for_skeletons_is_checked(tmp_path):
+    linear_network(tmp_path / "small.onnx", (4, 34))
+    card = write_card(tmp_path, kind="sequence", input=None, window={"frames": 4})
+    card.write_text(f"{card.read_text()}input: {{layout: NTD}}\n")
+    result = actionnet("models", "check", card, "--backend", "openvino")
+    assert result.stdout.startswith("small is as its card says: 4×34 float32 in, 5 classes out; tried with OpenVINO")
+
+
 def test_models_continual_shows_every_layer_with_a_state(tmp_path):
     """The small R3D-18: a stem and eight blocks of two convolutions; delays where a shortcut is ahead."""
     onnx.save(ARCHITECTURES["r3d_18"](), tmp_path / "small.onnx")

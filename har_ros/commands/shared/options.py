@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from har_ros.settings import ACTIONNET, Parameter, Value
+from har_ros.parameter import Parameter, Value
+from har_ros.settings import ACTIONNET
 
 NETWORK = ("labels", "input_blob", "output_blob")
 """What can replace a card's fields."""

@@ -12,7 +12,8 @@ from typing import Any
 from har_ros.errors import ConfigurationError
 from har_ros.files.schema import load_yaml, shown
 from har_ros.files.text import read_text
-from har_ros.settings import ACTIONNET, Parameter, unknown_names
+from har_ros.parameter import Parameter, unknown_names
+from har_ros.settings import ACTIONNET
 
 logger = logging.getLogger(__name__)
 
