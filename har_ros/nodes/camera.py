@@ -14,7 +14,7 @@ from har_ros.frames.compressed import AnyImage
 from har_ros.msg import ActionWindow
 from har_ros.nodes import conversions
 from har_ros.nodes.follower import Follower, Watch
-from har_ros.nodes.images import ImageSubscription
+from har_ros.nodes.images import LOG_PERIOD, ImageSubscription
 from har_ros.nodes.output import Output
 from har_ros.nodes.overlay import Overlay
 from har_ros.nodes.worker import Subject
@@ -23,9 +23,6 @@ from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import Prediction
 from har_ros.pipeline.stream import Stream
-
-LOG_PERIOD = 5.0
-"""Seconds between two warnings about the same camera."""
 
 
 class Camera:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from threading import Lock, Thread
+from threading import Lock
 
 from rclpy.node import Node
 
@@ -15,6 +15,8 @@ from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
 from har_ros.msg import PersonWindow
 from har_ros.nodes import conversions
+from har_ros.nodes.images import LOG_PERIOD
+from har_ros.nodes.network_thread import NetworkThread
 from har_ros.nodes.output import PersonsOutput
 from har_ros.nodes.persons import Persons
 from har_ros.nodes.worker import Subject
@@ -25,55 +27,34 @@ from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.stream import Stream
 
-LOG_PERIOD = 5.0
-"""Seconds between two warnings about the people of one camera."""
-
-
 Draw = Callable[[AnyImage, Sequence[Person]], None]
 
 
-class Follower:
-    """Gives the pose network the cameras' newest images, whose turn it is. A thread of its own, beside the worker's."""
+class Follower(NetworkThread["Watch"]):
+    """Gives the pose network the cameras' newest images, beside the worker's thread."""
 
     def __init__(
         self, persons: Persons, scheduler: Scheduler[Subject], streams: StreamSettings, tracking: TrackSettings
     ) -> None:
         """scheduler: of the worker that runs the network for what people do. The settings may change while it runs."""
+        self.waiting: Scheduler[Watch] = Scheduler()
+        estimator = persons.networks.estimator
+        super().__init__("poses", self.waiting, estimator.backend, persons.estimator_lock)
         self.recognizer = persons.networks.recognizer
         self.scheduler = scheduler
         self.output = persons.output
         self.streams = streams
         self.tracking = tracking
-        self.waiting: Scheduler[Watch] = Scheduler()
-        self._estimator = persons.networks.estimator
-        self._lock = persons.estimator_lock
-        self.busy_since: float | None = None  # monotonic seconds
-        self._stopped = False
-        self._thread = Thread(target=self._work, name="poses", daemon=True)
+        self._estimator = estimator
 
-    def start(self) -> None:
-        """Begin the work."""
-        self._thread.start()
-
-    def stop(self, timeout: float) -> bool:
-        """End the work. Returns False when the network still runs after `timeout`."""
-        self._stopped = True
-        self.waiting.close()
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _work(self) -> None:
-        while watches := self.waiting.next(self._estimator.backend.max_batch):
-            self.busy_since = time.monotonic()
-            found = self._look(watches)
-            self.busy_since = None
-            for watch, image, poses in found:
-                if self._stopped:
-                    return
-                try:
-                    watch.see(image, poses)
-                except Exception as error:  # no image may end the thread
-                    watch.fail(error)
+    def _serve(self, turn: list[Watch]) -> None:
+        for watch, image, poses in self._look(turn):
+            if self._stopped:
+                return
+            try:
+                watch.see(image, poses)
+            except Exception as error:  # no image may end the thread
+                watch.fail(error)
 
     def _look(self, watches: Sequence[Watch]) -> list[tuple[Watch, CameraImage, Poses | ModelError]]:
         """Return the images and who is in them; those that cannot be read are reported."""
@@ -85,14 +66,14 @@ class Follower:
             except Exception as error:
                 watch.fail(error)
         if len(given) > 1:  # together, unless that fails: then each has its own reason
-            with suppress(Exception), self._lock:
+            with suppress(Exception), self._running():
                 found = self._estimator.estimate([image for _, image in given])
                 return [(*pair, poses) for pair, poses in zip(given, found, strict=True)]
         return [(watch, image, self._poses(image)) for watch, image in given]
 
     def _poses(self, image: CameraImage) -> Poses | ModelError:
         try:
-            with self._lock:
+            with self._running():
                 [poses] = self._estimator.estimate([image])
             return poses
         except Exception as error:  # no backend's error may end the thread

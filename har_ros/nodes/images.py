@@ -25,6 +25,8 @@ TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], AnyImage]]] = {
 """image_transport → the message's type, the suffix of the topic's name, and what reads the message."""
 QUEUE = 5
 """Images that wait for the node; a newer one replaces the oldest."""
+LOG_PERIOD = 5.0
+"""Seconds between two warnings about the same camera."""
 LOOK_PERIOD = 1.0
 """Seconds between two looks at what the publishers offer."""
 

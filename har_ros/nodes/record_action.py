@@ -17,8 +17,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from har_ros.errors import error_text
 from har_ros.learning.takes import Pace, Take, check_names, verdict
-from har_ros.nodes.camera import LOG_PERIOD
-from har_ros.nodes.images import ImageSubscription
+from har_ros.nodes.images import LOG_PERIOD, ImageSubscription
 from har_ros.nodes.parameters import declare, resolved_topics
 from har_ros.nodes.run import Program, run
 from har_ros.nodes.usage import other_arguments

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Hashable
-from threading import Lock, Thread
+from threading import Lock
 from typing import Protocol
 
 from har_ros.errors import ModelError, error_text
+from har_ros.nodes.network_thread import NetworkThread
 from har_ros.pipeline.recognizer import Recognizer, Result
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import ScoreSettings
@@ -28,7 +28,7 @@ class Subject(Hashable, Protocol):
         """Take note that a window had no answer."""
 
 
-class Worker:
+class Worker(NetworkThread[Subject]):
     """Runs the network on the windows whose turn it is, and lets their subjects publish the results.
 
     `score_settings` may change while it runs. A network that raises or returns nonsense is reported to the subjects
@@ -43,47 +43,25 @@ class Worker:
         scheduler: Scheduler[Subject],
     ) -> None:
         """network_lock: held while the network runs."""
+        super().__init__("network", scheduler, recognizer.network.backend, network_lock)
         self.score_settings = score_settings
         self.windows = 0
         self.inference_time = 0.0  # of the last windows, seconds
-        self.busy_since: float | None = None  # monotonic seconds
         self.last_error = ""  # empty as soon as the network works again
         self._recognizer = recognizer
-        self._network_lock = network_lock
-        self._scheduler = scheduler
-        self._stopped = False
-        self._thread = Thread(target=self._work, name="network", daemon=True)
 
-    def start(self) -> None:
-        """Begin the work."""
-        self._thread.start()
-
-    def stop(self, timeout: float) -> bool:
-        """End the work; nothing is published afterwards. Returns False when the network still runs after `timeout`."""
-        self._stopped = True
-        self._scheduler.close()
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _work(self) -> None:
-        while subjects := self._scheduler.next(self._recognizer.network.backend.max_batch):
-            try:
-                for subject, result in zip(subjects, self._recognize(subjects), strict=True):
-                    if isinstance(result, ModelError):
-                        self._fail(subject, result)
-                    elif result is not None and not self._stopped:
-                        self.publish(subject, result)
-            except Exception as error:  # no backend's error may end the thread
-                for subject in subjects:
-                    self._fail(subject, error)
-
-    def _recognize(self, subjects: list[Subject]) -> list[Result | ModelError | None]:
-        self.busy_since = time.monotonic()
+    def _serve(self, turn: list[Subject]) -> None:
         try:
-            with self._network_lock:
-                return self._recognizer.recognize([subject.stream for subject in subjects], self.score_settings)
-        finally:
-            self.busy_since = None
+            with self._running():
+                results = self._recognizer.recognize([subject.stream for subject in turn], self.score_settings)
+            for subject, result in zip(turn, results, strict=True):
+                if isinstance(result, ModelError):
+                    self._fail(subject, result)
+                elif result is not None and not self._stopped:
+                    self.publish(subject, result)
+        except Exception as error:  # no backend's error may end the thread
+            for subject in turn:
+                self._fail(subject, error)
 
     def publish(self, subject: Subject, result: Result) -> None:
         """Let what was seen in a window be published."""
