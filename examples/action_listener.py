@@ -83,6 +83,9 @@ def main() -> None:
         rclpy.spin(ActionListener())
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RuntimeError:  # also when Ctrl-C came between two of rclpy's waits
+        if rclpy.ok():
+            raise
 
 
 if __name__ == "__main__":
