@@ -1,13 +1,14 @@
-"""Cameras without a cost of their own: `python cameras.py NUMBER RATE HEIGHT WIDTH [--as-installed] [--reliable]`.
+"""Cameras without a cost of their own; see --help.
 
 One image is sent over and over, on each topic at its own moment, as unsynchronised cameras do.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 
+import cv2
 import numpy as np
 import rclpy
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -20,21 +21,32 @@ from har_ros.recordings.video import default_topics
 
 def main() -> None:
     """Send images until SIGTERM."""
-    number, rate, height, width = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    if "--as-installed" not in sys.argv:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("number", type=int)
+    parser.add_argument("rate", type=float, help="images per second of each")
+    parser.add_argument("height", type=int)
+    parser.add_argument("width", type=int)
+    parser.add_argument("--as-installed", action="store_true", help="leave malloc as it is")
+    parser.add_argument("--reliable", action="store_true")
+    parser.add_argument("--picture", help="image file to show instead of noise")
+    options = parser.parse_args()
+    if not options.as_installed:
         keep_freed_memory()
     rclpy.init()
     node = rclpy.create_node("cameras")
-    qos = QoSProfile(depth=5) if "--reliable" in sys.argv else qos_profile_sensor_data
-    publishers = [node.create_publisher(Image, topic, qos) for topic in default_topics(number)]
-    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    qos = QoSProfile(depth=5) if options.reliable else qos_profile_sensor_data
+    publishers = [node.create_publisher(Image, topic, qos) for topic in default_topics(options.number)]
+    size = options.height, options.width
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    if options.picture:
+        pixels[:] = cv2.resize(np.asarray(cv2.imread(options.picture), np.uint8), size[::-1])
     message = image_message(pixels, "bgr8", header(0, "camera"))
     start, count = time.perf_counter(), 0
     while rclpy.ok():
         message.header = header(time.time_ns(), "camera")
-        publishers[count % number].publish(message)
+        publishers[count % options.number].publish(message)
         count += 1
-        time.sleep(max(0.0, start + count / (number * rate) - time.perf_counter()))
+        time.sleep(max(0.0, start + count / (options.number * options.rate) - time.perf_counter()))
 
 
 if __name__ == "__main__":

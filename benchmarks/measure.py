@@ -19,7 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
 from rclpy.node import Node
 
-from har_ros.msg import ActionWindow
+from har_ros.msg import ActionWindow, PersonWindow
 from har_ros.nodes.conversions import nanoseconds
 from har_ros.nodes.middleware import AS_INSTALLED, PROFILES
 from har_ros.recordings.video import default_topics
@@ -33,9 +33,16 @@ NODE = HERE_LAST + RUN
 NODE_AS_INSTALLED = HERE_LAST + "from har_ros.nodes import middleware as m; m.keep_freed_memory = lambda: None; " + RUN
 
 
+COUNTED = ("frames", "windows", "windows dropped (network busy)", "frames searched for people")
+"""Keys of a camera's diagnostics."""
+
+
 @dataclass(frozen=True)
 class Setting:
-    """What is measured. processes: among how many nodes the cameras are divided."""
+    """What is measured. processes: among how many nodes the cameras are divided.
+
+    picture: what the cameras show; None: noise. persons: the network for people, whom the nodes then follow.
+    """
 
     cameras: int
     model: str
@@ -47,13 +54,16 @@ class Setting:
     as_installed: bool = False
     shared_memory: bool = True
     continual: bool = False
+    picture: Path | None = None
+    persons: str = ""
 
 
 @dataclass(frozen=True)
 class Measured:
     """All nodes together: images and windows per second, CPU seconds per image, resident MB, ms to publication.
 
-    windows: those that were answered. dropped: those that were not, for want of time.
+    windows: those that were answered. dropped: those that were not, for want of time. searched: images per second in
+    which people were looked for. people: windows per second of each person.
     """
 
     frames: float
@@ -62,6 +72,8 @@ class Measured:
     cpu: float
     memory: float
     latency: float
+    searched: float
+    people: tuple[float, ...]
     windows_over_bare: float = 0.0
 
 
@@ -71,6 +83,7 @@ def measure(setting: Setting, seconds: float) -> Measured:
     environment = {name: value for name, value in os.environ.items() if name not in PROFILES}
     environment |= dict.fromkeys(PROFILES, str(PROFILE)) if setting.shared_memory else AS_INSTALLED
     flags = ["--as-installed"] * setting.as_installed + ["--reliable"] * setting.reliable
+    flags += [f"--picture={setting.picture}"] * bool(setting.picture)
     sizes = [str(value) for value in (setting.cameras, setting.rate, setting.height, setting.width)]
     code = NODE_AS_INSTALLED if setting.as_installed else NODE
     with ExitStack() as stack:
@@ -78,6 +91,8 @@ def measure(setting: Setting, seconds: float) -> Measured:
         for i in range(setting.processes):
             parameters = [f"image_topics:={topics[i :: setting.processes]}", f"model:={setting.model}"]
             parameters.append(f"continual:={json.dumps(setting.continual)}")
+            if setting.persons:
+                parameters += ["persons:=true", f"persons_model:={setting.persons}"]
             options = [option for parameter in parameters for option in ("-p", parameter)]
             remaps = ["-r", f"__node:=actionnet{i}"]
             command = [sys.executable, "-c", code, "--ros-args", *remaps, *options]
@@ -106,7 +121,9 @@ class Counter:
         self._seen = dict.fromkeys(topics, False)
         self._latencies: list[float] = []
         self._counts: dict[str, tuple[float, NDArray[np.int64]]] = {}
+        self._people: dict[str, int] = {}
         node.create_subscription(ActionWindow, "actions/windows", self._on_window, 100)
+        node.create_subscription(PersonWindow, "actions/persons/windows", self._on_person, 100)
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 100)
 
     @classmethod
@@ -126,11 +143,14 @@ class Counter:
         age = message.age.sec + message.age.nanosec / 1e9
         self._latencies.append(age - message.inference_time.sec - message.inference_time.nanosec / 1e9)
 
+    def _on_person(self, message: PersonWindow) -> None:
+        self._people[message.track_id] = self._people.get(message.track_id, 0) + 1
+
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         at = nanoseconds(message.header.stamp) / 1e9
         for status in message.status[1:]:
             values = {pair.key: pair.value for pair in status.values}
-            counts = [int(values[name]) for name in ("frames", "windows", "windows dropped (network busy)")]
+            counts = [int(values.get(name, 0)) for name in COUNTED]
             self._counts[status.hardware_id] = at, np.array(counts)
 
     def count(self, nodes: list[int], seconds: float) -> Measured:
@@ -138,13 +158,15 @@ class Counter:
         serve(self._node, lambda: all(self._seen.values()), 15)  # where images are lost, windows may be, too
         serve(self._node, lambda: False, 3.0)
         self._latencies.clear()
+        self._people.clear()
         before, cpu, start = dict(self._counts), cpu_time(nodes), time.perf_counter()
         serve(self._node, lambda: False, seconds)
         used, elapsed = cpu_time(nodes) - cpu, time.perf_counter() - start
         rates = [(counts - before[topic][1]) / (at - before[topic][0]) for topic, (at, counts) in self._counts.items()]
-        frames, windows, dropped = np.sum(rates, axis=0).tolist()
+        frames, windows, dropped, searched = np.sum(rates, axis=0).tolist()
+        people = tuple(count / elapsed for count in self._people.values())
         latency = float(np.median(self._latencies or [np.nan])) * 1e3
-        return Measured(frames, windows, dropped, used / elapsed / frames, memory(nodes), latency)
+        return Measured(frames, windows, dropped, used / elapsed / frames, memory(nodes), latency, searched, people)
 
 
 def serve(node: Node, condition: Callable[[], bool], seconds: float) -> None:

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +18,8 @@ from har_ros.persons.crops import Square
 from har_ros.persons.decode import DECODERS
 from har_ros.persons.estimator import PoseEstimator
 from har_ros.persons.tracks import Tracker
+from inputs import CAMERAS, RATE, sequence_network
+from measure import Setting, measure
 from without_ros import Row, rate_of
 
 POSE_MODEL = "movenet-multipose"
@@ -26,14 +29,34 @@ CROP = 224
 
 def people(seconds: float) -> list[Row]:
     """Images per second of pose and tracking over those of the bare pose network, and the parts."""
-    _, pixels = cv2.VideoCapture(demo_videos()[0]).read()
-    man = np.asarray(cv2.resize(pixels, (480, 640)), np.uint8)
+    man = _man(640, 480)
     crowd = np.concatenate([np.concatenate([man] * 4, axis=1)] * 2)
     rows = []
     for size in SIZES:
         with PoseEstimator.open(POSE_MODEL, size=size) as estimator:
             rows += [_around(estimator, man, size, seconds), *_parts(estimator, crowd, size)]
     return rows
+
+
+def people_of_cameras(small: Path, folder: Path, seconds: float) -> list[Row]:
+    """Four cameras with two people each, beside a network for whole images that costs next to nothing."""
+    picture = folder / "two.png"
+    cv2.imwrite(str(picture), np.concatenate([_man(640, 480)] * 2, axis=1))
+    network = sequence_network(folder)
+    found = measure(Setting(CAMERAS, str(small), picture=picture, persons=str(network)), seconds)
+    slowest = min(found.people, default=0.0)
+    what = f"{CAMERAS} cameras of two people at {RATE:.0f} images/s, skeletons"
+    return [
+        (f"{what}: windows/s of the {len(found.people)} people, the slowest", f"{slowest:.2f}", "3"),
+        (f"{what}: images searched for people", f"{found.searched:.1f} of {CAMERAS * RATE:.0f}/s", ""),
+        (f"{what}: CPU", f"{found.cpu * found.frames:.2f} cores", ""),
+    ]
+
+
+def _man(height: int, width: int) -> Pixels:
+    """Return the first image of the demo."""
+    _, pixels = cv2.VideoCapture(demo_videos()[0]).read()
+    return np.asarray(cv2.resize(pixels, (width, height)), np.uint8)
 
 
 def _around(estimator: PoseEstimator, pixels: Pixels, size: int, seconds: float) -> Row:

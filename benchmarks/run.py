@@ -13,7 +13,7 @@ from rich.table import Table
 from har_ros.nodes.middleware import shared_memory
 from inputs import make_films, small_network
 from measure import PROFILE
-from persons import people
+from persons import people, people_of_cameras
 from plot import draw
 from with_ros import continual_cameras, latency, many_cameras, process_per_camera, transports
 from without_ros import backends, command, continual, embeddings, evaluation, host_time
@@ -46,7 +46,7 @@ def main() -> None:
         ]
         many, figures = many_cameras(small, seconds)
         rows += [*many, *process_per_camera(small, figures, seconds), *transports(small, seconds)]
-        rows += continual_cameras(seconds)
+        rows += [*continual_cameras(seconds), *people_of_cameras(small, folder, seconds)]
     for row in rows:
         table.add_row(*row)
     Console().print(table)
