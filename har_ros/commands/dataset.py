@@ -12,15 +12,19 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from har_ros.commands.shared.options import BACKEND, add_parameters, at_least, values_of
-from har_ros.commands.shared.teaching_options import add_dataset_options, dataset_of
+from har_ros.commands.shared.teaching_options import (
+    add_dataset_options,
+    add_people_options,
+    dataset_of,
+    people_settings,
+)
 from har_ros.errors import HarError, counted
 from har_ros.files.console import say
 from har_ros.finetune.augment import Augmentation
 from har_ros.learning.advice import ENOUGH_GROUPS, pair_in_words
 from har_ros.learning.dataset import VIDEOS, Dataset, Material, by_class
 from har_ros.learning.duplicates import near_duplicates
-from har_ros.learning.embed import Embedder
-from har_ros.learning.lesson import read
+from har_ros.learning.lesson import Settings, open_embedder, read
 from har_ros.learning.samples import Samples, gather
 from har_ros.learning.windows import windows
 from har_ros.models.card import ModelCard
@@ -44,6 +48,7 @@ def run(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     checking = commands.add_parser("check", help="report what does not fit, and draw a contact sheet")
     add_dataset_options(checking)
+    add_people_options(checking)
     checking.add_argument("--sheet", type=Path, default=Path("dataset.png"), help="the contact sheet (dataset.png)")
     add_parameters(checking, BACKEND)
     showing = commands.add_parser("show", help="draw what the network sees, after every transformation")
@@ -59,9 +64,8 @@ def run(arguments: list[str]) -> int:
 def _check(dataset: Dataset, options: argparse.Namespace) -> int:
     console = Console()
     found = [f"{path} is no video and is left out ({', '.join(VIDEOS)})" for path in _strangers(dataset)]
-    with Embedder(
-        find_model(options.model), backend_settings(values_of(options, max_batch=1)), options.frames
-    ) as embedder:
+    settings = Settings(options.model, options.frames, people=people_settings(options))
+    with open_embedder(settings, backend_settings(values_of(options, max_batch=1))) as embedder:
         seen, left_out = read(embedder, dataset, Console(stderr=True))
         rate = embedder.card.window.sample_rate or 0.0
     found += _odd_rates(dataset, rate)

@@ -10,7 +10,13 @@ from rich.console import Console
 from har_ros.commands.shared.options import BACKEND, add_parameters, values_of
 from har_ros.commands.shared.program import as_program, sigterm_interrupts
 from har_ros.commands.shared.summary import show
-from har_ros.commands.shared.teaching_options import add_dataset_options, add_teaching_options, dataset_of
+from har_ros.commands.shared.teaching_options import (
+    add_dataset_options,
+    add_people_options,
+    add_teaching_options,
+    dataset_of,
+    people_settings,
+)
 from har_ros.learning.lesson import Settings
 from har_ros.pipeline.configuration import backend_settings
 from har_ros.teach.teach import teach
@@ -20,6 +26,7 @@ def run(arguments: list[str]) -> int:
     """`actionnet teach`. Returns the exit status. Raises HarError."""
     parser = argparse.ArgumentParser(prog="actionnet teach", description=__doc__)
     add_dataset_options(parser)
+    add_people_options(parser)
     add_teaching_options(parser)
     parser.add_argument(
         "--test", type=Path, metavar="DATASET", help="clips to test the network on, which are not used for fitting"
@@ -28,7 +35,7 @@ def run(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     sigterm_interrupts()
-    settings = Settings(options.model, options.frames, options.mirror, options.background)
+    settings = Settings(options.model, options.frames, options.mirror, options.background, people_settings(options))
     try:
         dataset = dataset_of(options, options.dataset)
         test = dataset_of(options, options.test) if options.test else None

@@ -27,7 +27,7 @@ from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
 from har_ros.learning.dataset import Dataset, labels_of
-from har_ros.learning.embed import Embedder, hop_of
+from har_ros.learning.embed import ImageEmbedder, hop_of
 from har_ros.learning.head import Floats, Fold, Head, Ints
 from har_ros.learning.lesson import Lesson, Settings, learn_from, write
 from har_ros.learning.model import CLIPS, check_output
@@ -65,7 +65,12 @@ def finetune(
     unknown = set(training.unmirrored) - set(labels_of(dataset.materials))
     if unknown:
         raise ConfigurationError(f"there is no class {min(unknown)!r}; fix --unmirrored")
-    with Embedder(find_model(settings.model), backend, settings.frames, settings.mirror) as embedder:
+    model = find_model(settings.model)
+    if model.card.kind != "clip":
+        raise ConfigurationError(
+            f"finetune trains networks of kind clip, and {model.card.name} is of {model.card.kind}; see teach"
+        )
+    with ImageEmbedder(model, backend, settings.frames, settings.mirror) as embedder:
         lesson = learn_from(embedder, dataset, settings, console)
     most = heads.FOLDS if cross_validate else heads.INNER_FOLDS  # a fifth is held out of one training
     workshop = _workshop(folder, dataset, settings=asdict(settings), training=asdict(training), folds=most)

@@ -54,6 +54,19 @@ class SkeletonFrame:
         slot[-1] = self.size[1], self.size[0], 0
 
 
+def mirrored(skeletons: Floats) -> Floats:
+    """Return skeletons (…×18×3, as in a window) as in the mirror images, where left and right are exchanged."""
+    swapped = [NAMES.index(_other_side(name)) for name in NAMES]
+    result = skeletons[..., [*swapped, -1], :]
+    result[..., :-1, 0] = skeletons[..., -1:, 0] - result[..., :-1, 0]
+    return result
+
+
+def _other_side(name: str) -> str:
+    side, _, joint = name.partition("_")
+    return {"left": f"right_{joint}", "right": f"left_{joint}"}.get(side, name)
+
+
 def arranged(clip: Clip, spec: SkeletonSpec, rate: float | None) -> Floats:
     """Return the network's input for a clip of skeletons (T×18×3), float32 in the spec's layout with N = 1.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from har_ros.models.card import ModelCard
 from har_ros.models.check import prepared_networks
 from har_ros.models.locate import Model
 from har_ros.networks.clip import ClipNetwork
+from har_ros.networks.kind import Network
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.recording import Recording
 
@@ -56,8 +58,35 @@ class Windows:
     looks: NDArray[np.uint8]
 
 
-class Embedder:
+class Embedder(ABC):
     """A network without its last layer, ready to run; close it with `with`."""
+
+    card: ModelCard
+    prepared: PreparedNetwork
+    network: Network[Any]
+
+    @property
+    @abstractmethod
+    def computed(self) -> int:
+        """Recordings that were not in the cache."""
+
+    @abstractmethod
+    def look_at(self, path: Path) -> list[Windows]:
+        """Return the windows of each camera of a recording. Raises HarError when it has none."""
+
+    def close(self) -> None:
+        """Free the network."""
+        self.network.close()
+
+    def __enter__(self) -> Embedder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class ImageEmbedder(Embedder):
+    """An embedder of a clip network, which keeps embeddings in the cache."""
 
     def __init__(self, model: Model[ModelCard], backend: BackendSettings, frames: int = 0, mirror: bool = True) -> None:
         """frames: of a window, 0 as the card says. mirror: look at mirror images, too. Raises HarError."""
@@ -65,13 +94,12 @@ class Embedder:
         self.mirror = mirror
         self.prepared = embedding_network(model, frames)
         self.network = ClipNetwork((self.prepared,), lambda network: load_backend(network, backend))
-        self.computed = 0  # recordings that were not in the cache
+        self._computed_now = 0
 
-    def __enter__(self) -> Embedder:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.network.close()
+    @property
+    def computed(self) -> int:
+        """Recordings that were not in the cache."""
+        return self._computed_now
 
     def look_at(self, path: Path) -> list[Windows]:
         """Return the windows of each camera of a recording. Raises HarError when it has none."""
@@ -103,7 +131,7 @@ class Embedder:
             arrays[f"looks_{number}"] = np.array([window.seen[1] for window in found], np.uint8)
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
-        self.computed += 1
+        self._computed_now += 1
         return buffer.getvalue()
 
     def _seen(self, clip: Clip) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
@@ -145,8 +173,10 @@ def embedding_network(model: Model[ModelCard], frames: int = 0) -> PreparedNetwo
     frames: of a window, 0 as the card says.
     """
     card = model.card
-    if card.kind != "clip" or card.network is None:
-        raise ModelError(f"{card.name} is of kind {card.kind}, which cannot be taught; take a clip network")
+    if card.network is None:
+        raise ModelError(
+            f"{card.name} is of kind {card.kind}, which cannot be taught; take a network of kind clip or sequence"
+        )
     (network,) = prepared_networks(model, frames)
     if network.path.suffix != ".onnx":
         raise ModelError(f"{network.path} is not ONNX, which teaching needs; export it as ONNX")

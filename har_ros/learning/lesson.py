@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.files.console import say
 from har_ros.files.results_folder import write_json
@@ -22,13 +23,15 @@ from har_ros.learning import head as heads
 from har_ros.learning.advice import doubt, pair_in_words, pair_to_dict
 from har_ros.learning.dataset import Dataset
 from har_ros.learning.duplicates import joined, near_duplicates
-from har_ros.learning.embed import Embedder, Windows, embed
+from har_ros.learning.embed import Embedder, ImageEmbedder, Windows, embed
+from har_ros.learning.embed_people import PeopleEmbedder, PeopleSettings
 from har_ros.learning.head import Floats
 from har_ros.learning.model import METRICS, NETWORK, REPORT, taught_card, write_model, write_network
 from har_ros.learning.report import write_report
 from har_ros.learning.samples import Samples, gather
 from har_ros.learning.table import write_clips
 from har_ros.models.card import ModelCard, NetworkFile
+from har_ros.models.locate import find_model
 
 logger = logging.getLogger(__name__)
 
@@ -37,20 +40,35 @@ logger = logging.getLogger(__name__)
 class Settings:
     """model: whose embeddings. frames: of a window, 0 as its card says. mirror: teach with mirror images, too.
 
-    background: let what lies between segments be the class "none".
+    background: let what lies between segments be the class "none". people: for a network of skeletons.
     """
 
     model: str
     frames: int = 0
     mirror: bool = True
     background: bool = True
+    people: PeopleSettings = field(default_factory=PeopleSettings)
+
+
+def open_embedder(settings: Settings, backend: BackendSettings) -> Embedder:
+    """Load what turns recordings into embeddings, of images or of people as the network takes them. Raises HarError."""
+    model = find_model(settings.model)
+    if model.card.kind == "sequence":
+        return PeopleEmbedder(model, backend, settings.frames, settings.mirror, settings.people)
+    if settings.people != PeopleSettings():
+        raise ConfigurationError(
+            f"{model.card.name} takes whole images, in which nobody is looked for; leave out the options for people, "
+            "or teach a network that takes skeletons (--skeletons)"
+        )
+    return ImageEmbedder(model, backend, settings.frames, settings.mirror)
 
 
 @dataclass(frozen=True)
 class Lesson:
     """What there is to teach with: samples whose near-duplicates are in one group.
 
-    base: card of the network whose embeddings they have. prepared: that network, without its last layer.
+    base: card of the network whose embeddings they have. prepared: that network, without its last layer. frames: of a
+    window.
     backend: what computed them. duplicates: see pair_in_words. left_out: a sentence for each recording.
     """
 
@@ -58,6 +76,7 @@ class Lesson:
     settings: Settings
     base: ModelCard
     prepared: PreparedNetwork
+    frames: int
     backend: str
     samples: Samples
     duplicates: list[dict[str, Any]]
@@ -77,8 +96,11 @@ def learn_from(embedder: Embedder, dataset: Dataset, settings: Settings, console
             f"sources or people{why}"
         )
     duplicates = [pair_to_dict(given, pair) for pair in pairs]
-    backend = embedder.network.backend.name
-    return Lesson(dataset, settings, embedder.card, embedder.prepared, backend, samples, duplicates, left_out)
+    network = embedder.network
+    return Lesson(
+        *(dataset, settings, embedder.card, embedder.prepared, network.length, network.backend.name),
+        *(samples, duplicates, left_out),
+    )
 
 
 def write(
@@ -98,7 +120,7 @@ def write(
     description = f"{', '.join(samples.labels)}: taught on top of {base.name} with {len(samples.examples)} clips"
     embedding = base.network.embedding if base.network else None
     file = NetworkFile(NETWORK, prepared.input_blob, LOGITS, embedding=embedding)
-    card = taught_card(base, folder.name, samples.labels, prepared.shape[0], file, description)
+    card = taught_card(base, folder.name, samples.labels, lesson.frames, file, description)
     _, shown, probabilities = tested[0]
     metrics = _metrics(card.name, lesson, measured, shown)
 
@@ -118,13 +140,14 @@ def write(
 
 def _metrics(name: str, lesson: Lesson, measured: Mapping[str, Any], tested: Samples) -> dict[str, Any]:
     """Return what is in metrics.json."""
-    samples = lesson.samples
+    samples, settings = lesson.samples, asdict(lesson.settings)
+    people = settings.pop("people")
     return {
         "name": name,
         "base": lesson.base.name,
         "backend": lesson.backend,
         "labels": samples.labels,
-        "frames": lesson.prepared.shape[0],
+        "frames": lesson.frames,
         "clips": len(samples.examples),
         "windows": len(samples.example),
         "groups": len(np.unique(samples.groups)),
@@ -139,7 +162,8 @@ def _metrics(name: str, lesson: Lesson, measured: Mapping[str, Any], tested: Sam
         "settings": {
             **measured["chosen"],
             "temperature": round(measured["temperature"], 4),
-            **asdict(lesson.settings),
+            **settings,
+            **(people if lesson.base.kind == "sequence" else {}),
             "dataset": str(lesson.dataset.path),
         },
         "versions": {name: version_of(name) for name in ("har_ros", "numpy", "scikit-learn", "onnx", "openvino")},

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from har_ros.errors import ConfigurationError, ImageError
@@ -13,7 +14,7 @@ from har_ros.frames.sampling import StreamSettings
 from har_ros.frames.window import Clip
 from har_ros.models.card import ModelCard
 from har_ros.networks.clip import NewestFrames
-from har_ros.pipeline.repeat import ShortClip
+from har_ros.pipeline.repeat import F, ShortClip
 from har_ros.pipeline.stream import Stream
 from har_ros.recordings.recording import Recording, images
 
@@ -37,7 +38,11 @@ def windows(
     length: frames of a window. hop: frames from one window to the next, at least. see: called with each window, whose
     frames are lent. Raises HarError when there is none.
     """
-    cameras = {name: _Camera(card, length, hop, see) for name in recording.cameras}
+    shape = (card.images.height, card.images.width, 3)
+    cameras = {
+        name: Gatherer[AnyImage, T](Stream(NewestFrames(length, shape), card, StreamSettings()), hop, see)
+        for name in recording.cameras
+    }
     first = None
     for name, image in images(recording):
         first = image.stamp if first is None else min(first, image.stamp)
@@ -45,48 +50,49 @@ def windows(
     if first is None:
         raise ConfigurationError(f"{recording.path} has no image that can be read; remove it or fix it")
     for name, camera in cameras.items():
-        camera.fill_up(recording, name)
+        called = f"{recording.path} ({name})" if len(recording.cameras) > 1 else str(recording.path)
+        camera.fill_up(partial(_images_of, recording, name), called)
     return first, {name: camera.found for name, camera in cameras.items()}
 
 
-class _Camera(Generic[T]):
-    """Takes one camera's images, and lets a window be seen every `hop` frames."""
+def _images_of(recording: Recording, name: str) -> Iterator[AnyImage]:
+    return (image for camera, image in images(recording) if camera == name)
 
-    def __init__(self, card: ModelCard, length: int, hop: int, see: Callable[[Clip], T]) -> None:
+
+class Gatherer(Generic[F, T]):
+    """Takes what enters one stream, and lets a window be seen every `hop` frames."""
+
+    def __init__(self, stream: Stream, hop: int, see: Callable[[Clip], T]) -> None:
         self.found: list[SeenWindow[T]] = []
-        self._length = length
+        self._stream = stream
         self._hop = hop
         self._see = see
-        memory = NewestFrames(length, (card.images.height, card.images.width, 3))
-        self._stream = Stream(memory, card, StreamSettings())
         self._next = (0, 0)  # restarts and number of the next window
         self._clip = ShortClip()
 
-    def take(self, image: AnyImage) -> None:
-        """Take the next image; one that cannot be decoded is left out, as in the node."""
+    def take(self, frame: F) -> None:
+        """Take the next frame; an image that cannot be decoded is left out, as in the node."""
         with suppress(ImageError):
-            self._push(image)
-            self._clip.take(image.stamp)
+            self._push(frame)
+            self._clip.take(frame.stamp)
 
-    def fill_up(self, recording: Recording, name: str) -> None:
-        """Play a recording that is shorter than a window again, until there is one. Raises ConfigurationError."""
+    def fill_up(self, frames: Callable[[], Iterable[F]], name: str) -> None:
+        """Play what is shorter than a window again, until there is one. Arguments as for ShortClip.again.
+
+        Raises ConfigurationError.
+        """
         if self.found or not self._clip.count:
             return
-
-        def own() -> Iterator[AnyImage]:
-            return (image for camera, image in images(recording) if camera == name)
-
-        called = f"{recording.path} ({name})" if len(recording.cameras) > 1 else str(recording.path)
-        for image in self._clip.again(own, self._stream, called):
+        for frame in self._clip.again(frames, self._stream, name):
             with suppress(ImageError):
-                self._push(image)
+                self._push(frame)
             if self.found:
                 break
         self.found = [SeenWindow(self._clip.start, self._clip.end, window.seen) for window in self.found]
 
-    def _push(self, image: AnyImage) -> None:
+    def _push(self, frame: F) -> None:
         """Raises ImageError."""
-        if not self._stream.push(image):
+        if not self._stream.push(frame):
             return
         with self._stream.window() as clip:
             if clip is not None and (clip.restarts != self._next[0] or clip.number >= self._next[1]):

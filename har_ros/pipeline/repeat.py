@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 from har_ros.errors import ConfigurationError, counted
-from har_ros.frames.compressed import AnyImage
+from har_ros.frames.compressed import AnyImage, EncodedImage
+from har_ros.frames.pixels import CameraImage
+from har_ros.frames.skeletons import SkeletonFrame
 from har_ros.pipeline.stream import Stream
 
+F = TypeVar("F", CameraImage, EncodedImage, AnyImage, SkeletonFrame)
+"""What a clip consists of."""
 SHORTEST = 8
 """A clip needs 1/SHORTEST of a window, at least."""
 
@@ -26,10 +31,10 @@ class ShortClip:
         self.end = stamp
         self.count += 1
 
-    def again(self, images: Callable[[], Iterable[AnyImage]], stream: Stream, name: str) -> Iterator[AnyImage]:
-        """Yield the clip's images over and over, each time a clip's length later; stop when there is a window.
+    def again(self, frames: Callable[[], Iterable[F]], stream: Stream, name: str) -> Iterator[F]:
+        """Yield the clip's frames over and over, each time a clip's length later; stop when there is a window.
 
-        images: reads them from the beginning. stream: into which the clip was pushed. name: what an error calls the
+        frames: reads them from the beginning. stream: into which the clip was pushed. name: what an error calls the
         clip. Raises ConfigurationError when the clip is too short, and when no repetition gave a window.
         """
         if self.count < 2 or stream.fill * SHORTEST < stream.length:
@@ -39,8 +44,8 @@ class ShortClip:
             )
         period = (self.end - self.start) // (self.count - 1) + (self.end - self.start)
         for number in range(1, SHORTEST + 1):
-            for image in images():
-                yield replace(image, stamp=image.stamp + number * period)
+            for frame in frames():
+                yield replace(frame, stamp=frame.stamp + number * period)
         raise ConfigurationError(
             f"{name} has gaps that leave no {stream.extent} in one piece; remove it or record it again"
         )

@@ -19,11 +19,9 @@ from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
 from har_ros.learning.advice import advice
 from har_ros.learning.dataset import Dataset
-from har_ros.learning.embed import Embedder
-from har_ros.learning.lesson import Settings, learn_from, read, write
+from har_ros.learning.lesson import Settings, learn_from, open_embedder, read, write
 from har_ros.learning.model import CLIPS, TESTS, check_output
 from har_ros.learning.test_set import measure, test_set
-from har_ros.models.locate import find_model
 
 
 def teach(
@@ -41,7 +39,7 @@ def teach(
     KeyboardInterrupt leaves nothing behind but the embeddings so far, in the cache.
     """
     check_output(folder, overwrite)
-    with Embedder(find_model(settings.model), backend, settings.frames, settings.mirror) as embedder:
+    with open_embedder(settings, backend) as embedder:
         lesson = learn_from(embedder, dataset, settings, console)
         tests = test_set(test, *read(embedder, test, console), lesson.samples) if test else None
     samples, everything = lesson.samples, np.arange(len(lesson.samples.examples))

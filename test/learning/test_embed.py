@@ -9,7 +9,7 @@ from clips import moving, teachable, write_video
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, HarError, ModelError
 from har_ros.frames.pixels import CameraImage, write_rgb
-from har_ros.learning.embed import Embedder, embed, embedding_network
+from har_ros.learning.embed import ImageEmbedder, embed, embedding_network
 from har_ros.models.locate import find_model
 from har_ros.recordings.recording import VideoRecording
 from har_ros.recordings.source import open_source
@@ -24,7 +24,7 @@ def card(tmp_path):
 
 @pytest.fixture
 def embedder(card):
-    with Embedder(card, BackendSettings("openvino", "f32")) as embedder:
+    with ImageEmbedder(card, BackendSettings("openvino", "f32")) as embedder:
         yield embedder
 
 
@@ -108,7 +108,7 @@ def test_embeddings_are_computed_once(tmp_path, card, embedder):
     after = embedder.look_at(path)
     assert embedder.computed == 1
     np.testing.assert_array_equal(before[0].embeddings, after[0].embeddings)
-    with Embedder(card, BackendSettings("openvino", "f32"), mirror=False) as other:
+    with ImageEmbedder(card, BackendSettings("openvino", "f32"), mirror=False) as other:
         assert other.look_at(path)[0].embeddings.shape == (2, 1, 8)
         assert other.computed == 1
 

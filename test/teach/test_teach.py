@@ -79,7 +79,7 @@ def test_the_network_is_the_fit_to_all_clips_divided_by_the_temperature(teach, t
     folder = teach()
     settings = read_json(folder / "metrics.json")["settings"]
     materials = load_dataset(dataset).materials
-    with embed.Embedder(find_model(str(teachable_card)), CPU) as embedder:
+    with embed.ImageEmbedder(find_model(str(teachable_card)), CPU) as embedder:
         samples = gather(materials, dict(embed.embed(embedder, [m.path for m in materials])), True)
     [fitted] = heads.fits(samples, np.arange(len(samples.examples)), [settings["regularisation (C)"]])
     assert settings["temperature"] != pytest.approx(1, abs=0.01)
@@ -140,7 +140,7 @@ def test_they_agree_with_i3d(module_cache, tmp_path):
 
 def agree(model, videos, outputs, folder, frames=0):
     prepared = embedding_network(model, frames)
-    with embed.Embedder(model, CPU, frames) as embedder:
+    with embed.ImageEmbedder(model, CPU, frames) as embedder:
         windows = {path: embedder.look_at(path) for path in videos}
     materials = [Material(f"{i}", path, f"g{i}", f"l{i % outputs}") for i, path in enumerate(videos * outputs * 2)]
     samples = gather(materials, {m.path: windows[m.path] for m in materials}, False)

@@ -74,7 +74,7 @@ def test_a_full_disk_leaves_nothing_and_keeps_the_embeddings(teach, tmp_path, mo
 
 def test_an_interrupted_run_leaves_nothing_and_goes_on(teach, tmp_path, monkeypatch, own_cache, capfd):
     looked_at = []
-    compute = embed.Embedder._computed
+    compute = embed.ImageEmbedder._computed
 
     def counted(self, recording):
         if len(looked_at) == 10:
@@ -82,11 +82,11 @@ def test_an_interrupted_run_leaves_nothing_and_goes_on(teach, tmp_path, monkeypa
         looked_at.append(recording.path)
         return compute(self, recording)
 
-    monkeypatch.setattr(embed.Embedder, "_computed", counted)
+    monkeypatch.setattr(embed.ImageEmbedder, "_computed", counted)
     teach(status=130)
     assert list(tmp_path.glob("taught*")) == []
     assert "resumes from here" in capfd.readouterr().err
-    monkeypatch.setattr(embed.Embedder, "_computed", lambda self, r: looked_at.append(r.path) or compute(self, r))
+    monkeypatch.setattr(embed.ImageEmbedder, "_computed", lambda self, r: looked_at.append(r.path) or compute(self, r))
     teach()
     assert len(looked_at) == len(set(looked_at)) == 24
 

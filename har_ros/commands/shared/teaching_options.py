@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
-from har_ros.commands.shared.options import at_least
+from har_ros.commands.shared.options import add_parameters, at_least
 from har_ros.learning.dataset import Dataset, load_dataset
+from har_ros.learning.embed_people import PeopleSettings, Person
 from har_ros.truth.segments import load_label_map
 
-MODEL = "i3d-kinetics-400"
+MODEL, SKELETONS = "i3d-kinetics-400", "everyday-14"
 
 
 def add_dataset_options(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +29,30 @@ def add_dataset_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label-map", type=Path, help="YAML: name in the dataset → class, or none")
     parser.add_argument("--model", default=MODEL, help=f"the network to build on: a card's name or path ({MODEL})")
     parser.add_argument("--frames", type=at_least(1), default=0, help="frames in a window (as in the card)")
+
+
+def add_people_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a network of skeletons is taught with. See people_settings."""
+    parser.add_argument(
+        "--skeletons",
+        dest="model",
+        action="store_const",
+        const=SKELETONS,
+        help=f"teach with the skeletons of the people, not with the images: short for --model {SKELETONS}",
+    )
+    parser.add_argument(
+        "--person",
+        choices=get_args(Person),
+        default=PeopleSettings.person,
+        help="with skeletons, who of several people shows the action: at each moment whoever moves most, whoever is "
+        f"largest in the image, or all ({PeopleSettings.person})",
+    )
+    add_parameters(parser, ("pose_model", "pose_size"))
+
+
+def people_settings(options: argparse.Namespace) -> PeopleSettings:
+    """Return what these options say."""
+    return PeopleSettings(options.person, options.pose_model, options.pose_size)
 
 
 def add_teaching_options(parser: argparse.ArgumentParser) -> None:
