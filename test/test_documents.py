@@ -72,17 +72,39 @@ def name_of(page):
     return str(page.relative_to(REPOSITORY))
 
 
-def test_the_library_runs_as_printed(shared_data, tmp_path):
-    """On DeepMind's clip of cricket, with the real network: two windows and one more frame."""
+def write_cricket(path, shared_data, frames):
     capture = cv2.VideoCapture(str(shared_data / "cricket.gif"))
-    writer = cv2.VideoWriter(str(tmp_path / "input.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (224, 224))
-    for _ in range(66):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (224, 224))
+    for _ in range(frames):
         writer.write(capture.read()[1])
     writer.release()
-    [printed] = [block.text for block in blocks("python") if "rclpy" not in block.text]
-    ran = subprocess.run([sys.executable, "-c", printed], cwd=tmp_path, capture_output=True, text=True)
+
+
+def printed_by(part, folder):
+    """Run the one program for the library in which this part occurs. Returns the lines that it prints."""
+    [program] = [block.text for block in blocks("python") if "rclpy" not in block.text and part in block.text]
+    ran = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    lines = ran.stdout.splitlines()
+    return ran.stdout.splitlines()
+
+
+def test_the_library_says_who_does_what_as_printed(shared_data, tmp_path, movenet):
+    """The window of 16 frames ends with the last one; one man is followed from the fifth on."""
+    write_cricket(tmp_path / "input.mp4", shared_data, 16)
+    lines = printed_by("Networks.open", tmp_path)
+    people = [line for line in lines if line.startswith("p")]
+    [whole] = [line for line in lines if line not in people]
+    assert whole.startswith("0.6 [('playing cricket', 0.")
+    assert len({line.split()[0] for line in people}) == 1
+    assert len(people) == 12
+    for line in people:
+        assert re.fullmatch(r"p\w+_1 \((\d+\.\d+, ){3}\d+\.\d+\) 0\.\d+ \[\]", line)
+
+
+def test_the_library_runs_as_printed(shared_data, tmp_path):
+    """On DeepMind's clip of cricket, with the real network: two windows and one more frame."""
+    write_cricket(tmp_path / "input.mp4", shared_data, 66)
+    lines = printed_by("Recognizer.open", tmp_path)
     assert [line.partition(" ")[0] for line in lines] == ["2.52", "2.56", "2.6"]
     assert all(line.partition(" ")[2].startswith("[('playing cricket', 0.9") for line in lines)
 

@@ -39,6 +39,13 @@ def test_a_file_becomes_a_table_of_actions(tmp_path, brightness_card):
     ]
 
 
+def test_people_have_lines_of_their_own(tmp_path, brightness_card, movenet):
+    """The grey pictures show nobody, who is looked for all the same."""
+    video = write_video(tmp_path / "a.avi", 6, rate=10.0)
+    ran = recognize_file(video, "--model", brightness_card, "--persons")
+    assert (ran.returncode, ran.stdout.split()) == (0, ["0.30", "0.50", "fourth"]), ran.stderr
+
+
 def test_a_file_that_cannot_work_is_told_in_a_sentence(tmp_path, brightness_card):
     absent = recognize_file(tmp_path / "absent.mp4", "--model", brightness_card)
     short = recognize_file(write_pictures(tmp_path / "short", ["1.png"]), "--model", brightness_card)

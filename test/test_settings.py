@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from har_ros.backends.backend import BackendSettings
-from har_ros.commands.shared.parameter_file import checked, node_parameters
+from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.errors import ConfigurationError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.persons.tracks import TrackSettings
-from har_ros.pipeline.configuration import open_person_recognizer
+from har_ros.pipeline.configuration import checked, open_person_recognizer
 from har_ros.pipeline.scores import ScoreSettings
 from har_ros.settings import ACTIONNET
 

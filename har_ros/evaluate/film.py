@@ -17,7 +17,7 @@ from har_ros.evaluate.replay import ReplayedCamera, Seen
 from har_ros.frames.compressed import decode_all
 from har_ros.frames.pixels import to_rgb
 from har_ros.pipeline.annotate import annotate, announce, draw_people, overlay_topics
-from har_ros.pipeline.people import Person
+from har_ros.pipeline.people import PersonResult
 from har_ros.pipeline.scores import Prediction
 from har_ros.recordings.bag_writer import BagWriter
 from har_ros.recordings.recording import Recorded
@@ -43,7 +43,7 @@ class Film:
         prediction = self._published(seen.result.prediction)
         self._bag.actions("/actions", seen.published, prediction.accepted, seen.result.end, seen.result.frame_id)
 
-    def draw(self, recorded: Recorded, camera: ReplayedCamera, people: Sequence[Person] = ()) -> None:
+    def draw(self, recorded: Recorded, camera: ReplayedCamera, people: Sequence[PersonResult] = ()) -> None:
         """Write an image with who is in it and the newest prediction; one that cannot be read is left out."""
         if isinstance(recorded.image, ImageError):
             return

@@ -10,8 +10,9 @@ from typing import Any, TextIO
 
 from har_ros.errors import ImageError, ModelError
 from har_ros.frames.compressed import decode_all
+from har_ros.persons.tracks import Track
 from har_ros.pipeline.following import Following, PersonNetworks
-from har_ros.pipeline.people import Person
+from har_ros.pipeline.people import PersonResult
 from har_ros.pipeline.recognizer import Result
 from har_ros.recordings.recording import Recorded
 
@@ -44,7 +45,7 @@ class PersonLines:
             camera: Following(networks, values, labels, f"p{number}") for number, camera in enumerate(cameras, 1)
         }
 
-    def take(self, recorded: Recorded) -> tuple[Person, ...]:
+    def take(self, recorded: Recorded) -> tuple[PersonResult, ...]:
         """Take an image. Returns who is in it; nobody in one that cannot be read, or for which a network fails."""
         if isinstance(recorded.image, ImageError):
             return ()
@@ -53,8 +54,10 @@ class PersonLines:
             image = decode_all(recorded.image)
             if image.stamp == 0:
                 image = dataclasses.replace(image, stamp=recorded.arrival)
-            for person, result in following.take(image):
-                self._file.write(self._line(recorded.camera, person, result))
+            present = following.take(image)
+            for person in present:
+                if person.result is not None:
+                    self._file.write(self._line(recorded.camera, person.track, person.result))
         except ImageError:
             return ()
         except ModelError as error:
@@ -62,10 +65,9 @@ class PersonLines:
                 logger.warning("%s: nobody is followed in some images: %s", self._name, error)
             self._failed = True
             return ()
-        return following.present
+        return present
 
-    def _line(self, camera: str, person: Person, result: Result) -> str:
-        track = person.track
+    def _line(self, camera: str, track: Track, result: Result) -> str:
         record = {
             "bag": self._name,
             "camera": camera,

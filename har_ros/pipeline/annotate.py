@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from har_ros.persons.skeleton import LIMBS, VISIBLE
 from har_ros.persons.tracks import Track
-from har_ros.pipeline.people import Person
+from har_ros.pipeline.people import Person, PersonResult
 from har_ros.pipeline.scores import Prediction
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -50,7 +50,7 @@ def overlay_topics(topics: list[str]) -> list[str]:
     ]
 
 
-def draw_people(image: NDArray[np.uint8], people: Sequence[Person]) -> None:
+def draw_people(image: NDArray[np.uint8], people: Sequence[Person | PersonResult]) -> None:
     """Draw box, skeleton, id and best action of each person into `image` (uint8, H×W×3 RGB), in a colour of the id."""
     scale = max(0.3, min(image.shape[:2]) / 900)
     thickness = max(1, round(2 * scale))
@@ -67,7 +67,7 @@ def draw_people(image: NDArray[np.uint8], people: Sequence[Person]) -> None:
         _label(image, person, scale)
 
 
-def _label(image: NDArray[np.uint8], person: Person, scale: float) -> None:
+def _label(image: NDArray[np.uint8], person: Person | PersonResult, scale: float) -> None:
     """Write id and best action on the person's colour, above the box or inside it at the image's edge."""
     track = person.track
     best = person.prediction.accepted[:1] if person.prediction else ()

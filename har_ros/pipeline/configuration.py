@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,44 @@ from typing import Any
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, HarError
+from har_ros.files.schema import shown
 from har_ros.frames.sampling import StreamSettings
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import Model, find_model, find_pose_model
+from har_ros.parameter import Parameter
 from har_ros.persons.estimator import PoseEstimator
 from har_ros.persons.tracks import TrackSettings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scores import ScoreSettings, check_allowed
 from har_ros.settings import ACTIONNET
+
+
+def parameter_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a value for each of the node's parameters: what is given, else the default.
+
+    Raises ConfigurationError for what the node would refuse.
+    """
+    rows = {row.name: row for row in ACTIONNET}
+    for name in given:
+        if name not in rows:
+            similar = ", ".join(difflib.get_close_matches(name, rows, 3) or list(rows))
+            raise ConfigurationError(f"parameter {name!r} is unknown; some are {similar}")
+    return {name: checked(row, given.get(name, row.default)) for name, row in rows.items()}
+
+
+def checked(row: Parameter, value: object) -> Any:
+    """Return the value as the node would use it. Raises ConfigurationError when its type or range is wrong."""
+    wanted = type(row.default)
+    fits = isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)
+    if isinstance(value, list):
+        fits = wanted is list and all(isinstance(item, str) for item in value)
+    if isinstance(value, bool) and row.any_type:
+        fits = True
+    if fits and isinstance(value, (int, float)):
+        fits = row.in_range(value)
+    if not fits:
+        raise ConfigurationError(f"parameter {row.name} is {shown(value)}; give {row.expected}")
+    return row.read(value)
 
 
 def backend_settings(values: dict[str, Any]) -> BackendSettings:

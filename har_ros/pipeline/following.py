@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -15,8 +16,9 @@ from har_ros.pipeline.configuration import (
     stream_settings,
     track_settings,
 )
-from har_ros.pipeline.people import People, Person
+from har_ros.pipeline.people import People, Person, PersonResult
 from har_ros.pipeline.recognizer import Recognizer, Result
+from har_ros.pipeline.scores import Prediction
 
 
 class PersonNetworks:
@@ -49,21 +51,21 @@ class PersonNetworks:
 
 
 class Following:
-    """Follows the people of one source of images. present: who was in the newest one."""
+    """Follows the people of one source of images."""
 
     def __init__(
         self, networks: PersonNetworks, values: dict[str, Any], labels: tuple[str, ...], prefix: str = ""
     ) -> None:
         """labels: of the network for whole images. prefix: see Tracker. Raises ConfigurationError."""
-        self.present: tuple[Person, ...] = ()
+        self._present: tuple[PersonResult, ...] = ()
         self._networks = networks
         self._scores = score_settings(values, networks.recognizer.labels, labels)
         settings = stream_settings(values)
         networks.recognizer.check(settings)
         self._people = People(networks.recognizer, settings, track_settings(values), prefix)
 
-    def take(self, image: CameraImage) -> list[tuple[Person, Result]]:
-        """Take the next image. Returns of whom there is a new window, and what it shows.
+    def take(self, image: CameraImage) -> tuple[PersonResult, ...]:
+        """Take the next image. Returns who is in it; of one that came after a newer one, who was in that.
 
         Raises ImageError, and ModelError when a network fails.
         """
@@ -72,14 +74,19 @@ class Following:
             raise poses
         sighting = self._people.update(image, poses)
         if sighting is None:
-            return []
-        self.present = sighting.present
-        found = []
-        for person in sighting.ready:
-            [result] = self._networks.recognizer.recognize([person.stream], self._scores)
-            if isinstance(result, ModelError):
-                raise result
-            if result is not None:
-                person.prediction = result.prediction
-                found.append((person, result))
-        return found
+            return tuple(replace(person, result=None) for person in self._present)
+        results = {person: self._recognize(person) for person in sighting.ready}
+        nothing = Prediction((), self._scores.threshold)
+        self._present = tuple(
+            PersonResult(person.track, person.prediction or nothing, results.get(person)) for person in sighting.present
+        )
+        return self._present
+
+    def _recognize(self, person: Person) -> Result | None:
+        """Return what the person's newest window shows, None while it is filling. Raises ModelError."""
+        [result] = self._networks.recognizer.recognize([person.stream], self._scores)
+        if isinstance(result, ModelError):
+            raise result
+        if result is not None:
+            person.prediction = result.prediction
+        return result

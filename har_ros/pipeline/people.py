@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
@@ -11,7 +14,7 @@ from har_ros.frames.window import Frame
 from har_ros.persons.crops import Square
 from har_ros.persons.poses import Poses
 from har_ros.persons.tracks import Track, Tracker, TrackSettings
-from har_ros.pipeline.recognizer import Recognizer
+from har_ros.pipeline.recognizer import Recognizer, Result
 from har_ros.pipeline.scores import Prediction
 from har_ros.pipeline.stream import Stream
 
@@ -24,6 +27,40 @@ class Person:
         self.prediction: Prediction | None = None
         self.square = Square()
         self.track: Track
+
+
+@dataclass(frozen=True)
+class PersonResult:
+    """Somebody in an image, and what they do.
+
+    prediction: what was said of the person last; its `accepted` actions are best first, and none while nothing is
+    recognised yet or nothing reaches the threshold. result: the answer to the person's window that ends with this
+    image, None when there is no new one.
+    """
+
+    track: Track
+    prediction: Prediction
+    result: Result | None
+
+    @property
+    def id(self) -> str:
+        """The person's track: unique over cameras and restarts, the same as long as the person is followed."""
+        return self.track.id
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom in pixels of the image, smoothed over time."""
+        return self.track.box
+
+    @property
+    def keypoints(self) -> NDArray[Any]:
+        """COCO's 17 joints: float32 17×3, x and y in pixels of the image, confidence from 0 to 1."""
+        return self.track.keypoints
+
+    @property
+    def confidence(self) -> float:
+        """How sure the pose network is of the person, from 0 to 1."""
+        return self.track.score
 
 
 @dataclass(frozen=True)

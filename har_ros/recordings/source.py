@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from har_ros.errors import HarError, VideoError, one_line
 from har_ros.files.text import CONTROL_CHARACTER
+from har_ros.frames.pixels import CameraImage
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what FFmpeg prints about a file, VideoError says
 
@@ -40,6 +41,11 @@ class SourceFrame:
     pixels: NDArray[np.uint8]
     index: int
     stamp: int
+
+    @property
+    def image(self) -> CameraImage:
+        """The frame as networks take it."""
+        return CameraImage.of_array(self.pixels, self.stamp)
 
 
 class Source:

@@ -5,19 +5,22 @@ import re
 import subprocess
 
 import cv2
+import numpy as np
 import onnx
 import pytest
 from command import ACTIONNET, actionnet, skip_without_command
 from pictures import picture, write_pictures, write_video
-from small_networks import linear_network, write_card
+from small_networks import linear_network, one_person, write_card
 from streamable_networks import ARCHITECTURES
 
 from har_ros.commands import evaluate as evaluate
 from har_ros.commands import teach as teach
 from har_ros.commands.main import subcommands
 from har_ros.frames.pixels import CameraImage
+from har_ros.pipeline.recognition import Networks
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scores import ScoreSettings
+from har_ros.recordings.source import open_source
 
 
 def lines(result):
@@ -91,6 +94,32 @@ def test_the_command_says_what_the_library_says(brightness_card, video):
     for line, scores in zip(lines(result), expected, strict=True):
         for action in line["actions"]:
             assert action["score"] == pytest.approx(scores[action["label"]], abs=0.01)  # bfloat16 on some CPUs
+
+
+def test_people_have_lines_of_their_own_as_in_the_library(brightness_card, tmp_path):
+    video, output, pose_card = write_video(tmp_path / "in.avi", 24), tmp_path / "out.mp4", one_person(tmp_path)
+    options = ("--precision", "f32", "--persons", "--pose-model", pose_card, "--json", "--top-k", 2)
+    result = actionnet(video, output, "--model", brightness_card, *options)
+    assert result.returncode == 0, result.stderr
+    printed = [(line["frame"], line["box"], line["actions"]) for line in lines(result) if "person" in line]
+    parameters = {"precision": "f32", "persons": True, "pose_model": str(pose_card), "top_k": 2}
+    with Networks.open(str(brightness_card), **parameters) as networks:
+        results = networks.results(frame.image for frame in open_source(video))
+        expected = [
+            (i, person.box, [{"label": one.label, "score": one.score} for one in person.result.prediction.accepted])
+            for i, found in enumerate(results)
+            for person in found.persons
+            if person.result is not None
+        ]
+    assert len(printed) == len(expected) > 5
+    for (frame, box, actions), (known, known_box, known_actions) in zip(printed, expected, strict=True):
+        assert (frame, box) == (known, pytest.approx(known_box, abs=0.06))
+        assert [one["label"] for one in actions] == [one["label"] for one in known_actions]
+        assert [one["score"] for one in actions] == pytest.approx([one["score"] for one in known_actions], abs=1e-3)
+    assert len(lines(result)) - len(printed) == 24 - 3  # of the whole image
+    capture = cv2.VideoCapture(str(output))
+    last = [capture.read()[1] for _ in range(24)][-1]
+    assert np.ptp(last[30:].astype(int), axis=2).max() > 40  # a person's colour, below what is said of the grey picture
 
 
 def test_without_json_a_line_for_each_change(brightness_card, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 from har_ros.errors import ConfigurationError
 from har_ros.files.schema import load_yaml, shown
 from har_ros.files.text import read_text
-from har_ros.parameter import Parameter, unknown_names
+from har_ros.parameter import unknown_names
+from har_ros.pipeline.configuration import parameter_values
 from har_ros.settings import ACTIONNET
 
 logger = logging.getLogger(__name__)
@@ -28,36 +28,16 @@ def node_parameters(params_file: str = "", given: Sequence[str] = ()) -> dict[st
     """
     values: dict[str, Any] = {}
     if params_file:
-        values.update(_of_file(Path(params_file)))
+        found = _of_file(Path(params_file))
+        for name in unknown_names(found, ACTIONNET):
+            logger.warning("%s: parameter %r is unknown and left out", params_file, name)
+        values.update({row.name: found[row.name] for row in ACTIONNET if row.name in found})
     for text in given:
         name, separator, value = text.partition(":=")
         if not separator:
             raise ConfigurationError(f"parameter {text!r} is not understood; write it as threshold:=0.3")
         values[name] = load_yaml(value, f"parameter {text!r}")
-        if name not in _ROWS:
-            similar = ", ".join(difflib.get_close_matches(name, _ROWS, 3) or list(_ROWS))
-            raise ConfigurationError(f"parameter {name!r} is unknown; some are {similar}")
-    for name in unknown_names(values, ACTIONNET):
-        logger.warning("%s: parameter %r is unknown and left out", params_file, name)
-    return {name: checked(row, values.get(name, row.default)) for name, row in _ROWS.items()}
-
-
-_ROWS = {row.name: row for row in ACTIONNET}
-
-
-def checked(row: Parameter, value: object) -> Any:
-    """Return the value as the node would use it. Raises ConfigurationError when its type or range is wrong."""
-    wanted = type(row.default)
-    fits = isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)
-    if isinstance(value, list):
-        fits = wanted is list and all(isinstance(item, str) for item in value)
-    if isinstance(value, bool) and row.any_type:
-        fits = True
-    if fits and isinstance(value, (int, float)):
-        fits = row.in_range(value)
-    if not fits:
-        raise ConfigurationError(f"parameter {row.name} is {shown(value)}; give {row.expected}")
-    return row.read(value)
+    return parameter_values(values)
 
 
 def _of_file(path: Path) -> dict[str, Any]:

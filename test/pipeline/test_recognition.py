@@ -1,0 +1,116 @@
+"""The library's friendly way: a result for each image, with the people in it."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+from pictures import picture
+from small_networks import PERSON, one_person
+
+from har_ros.errors import ConfigurationError, ModelError
+from har_ros.frames.compressed import EncodedImage
+from har_ros.frames.pixels import CameraImage
+from har_ros.pipeline.recognition import Networks
+
+SECOND = 1_000_000_000
+PARAMETERS = {"backend": "openvino", "precision": "f32"}
+
+
+@pytest.fixture(scope="module")
+def pose_card(tmp_path_factory):
+    return str(one_person(tmp_path_factory.mktemp("person")))
+
+
+def images(*brightnesses):
+    return [CameraImage.of_array(picture(one), i * SECOND // 5) for i, one in enumerate(brightnesses)]
+
+
+def open_networks(card, **parameters):
+    return Networks.open(str(card), **PARAMETERS, **parameters)
+
+
+def test_each_image_has_a_result_with_its_people(brightness_card, pose_card):
+    """Nobody is seen in the dark; the window of the whole image has four frames, and so has that of the person."""
+    with open_networks(brightness_card, persons=True, pose_model=pose_card) as networks:
+        results = list(networks.results(images(0, 150, 160, 170, 180, 190, 0)))
+    assert [one.stamp for one in results] == [i * SECOND // 5 for i in range(7)]
+    assert [one.whole is not None for one in results] == [False, False, False, True, True, True, True]
+    assert [len(one.persons) for one in results] == [0, 0, 1, 1, 1, 1, 0]
+    people = [person for one in results for person in one.persons]
+    assert len({person.id for person in people}) == 1
+    for person, brightness in zip(people, (160, 170, 180, 190), strict=True):
+        middle, size = np.array(PERSON[:2]), np.array(PERSON[2:])
+        np.testing.assert_allclose(person.box, [*(middle - size / 2), *(middle + size / 2)], atol=0.1)
+        np.testing.assert_allclose(person.keypoints[0], [PERSON[0], PERSON[1] - 18, 0.5], atol=1e-3)
+        assert person.confidence == pytest.approx(brightness / 255 * 48 / 64, abs=0.01)  # a quarter is border
+    assert [len(person.prediction.accepted) for person in people] == [0, 0, 0, 4]  # best first
+    assert people[-1].result.prediction is people[-1].prediction
+    assert people[-1].prediction.accepted[0].label == "fourth"
+
+
+def test_a_result_stays_as_it_is_when_the_next_image_comes(brightness_card, pose_card):
+    with open_networks(brightness_card, persons=True, pose_model=pose_card) as networks:
+        recognition = networks.recognition()
+        for image in images(150, 160, 170, 180):
+            result = recognition.take(image)
+        [before] = result.persons
+        moved = recognition.take(images(*[190] * 5)[-1])
+    assert before.result is None
+    assert before.prediction.accepted == ()
+    assert moved.persons[0].result is not None
+
+
+def test_an_image_that_was_overtaken_has_the_people_of_the_newest_and_no_news(brightness_card, pose_card):
+    with open_networks(brightness_card, persons=True, pose_model=pose_card) as networks:
+        recognition, shown = networks.recognition(), images(150, 160, 170, 180, 190)
+        newest = [recognition.take(image) for image in shown][-1]
+        overtaken = recognition.take(dataclasses.replace(shown[-1], stamp=shown[-1].stamp - 1))
+    assert newest.persons[0].result is not None
+    assert overtaken.whole is None
+    assert [(one.id, one.result) for one in overtaken.persons] == [(newest.persons[0].id, None)]
+
+
+def test_without_persons_nobody_is_looked_for(brightness_card):
+    with open_networks(brightness_card) as networks:
+        assert {one.persons for one in networks.results(images(150, 160))} == {()}
+
+
+def test_compressed_images_are_taken(brightness_card, pose_card):
+    encoded = [
+        EncodedImage(cv2.imencode(".png", picture(one))[1].ravel(), (1 + i) * SECOND // 5)
+        for i, one in enumerate((150, 160, 170, 180, 190))
+    ]
+    with open_networks(brightness_card, persons=True, pose_model=pose_card) as networks:
+        *_, last = networks.results(encoded)
+    assert last.persons[0].prediction.accepted[0].label == last.whole.prediction.accepted[0].label == "fourth"
+
+
+def test_the_newest_only_can_be_run(brightness_card):
+    """Images before it enter the window all the same."""
+    with open_networks(brightness_card) as networks:
+        recognition = networks.recognition()
+        shown = [recognition.take(image, newest=i == 5) for i, image in enumerate(images(0, 50, 10, 20, 5, 6))]
+    assert [one.whole is not None for one in shown] == [False] * 5 + [True]
+    assert shown[-1].whole.prediction.accepted[0].label == "second"
+
+
+def test_an_image_whose_people_are_not_finite_is_an_error_and_the_next_is_fine(brightness_card, pose_card):
+    with open_networks(brightness_card, persons=True, pose_model=pose_card) as networks:
+        recognition = networks.recognition()
+        with pytest.raises(ModelError, match="pose network's output is not finite"):
+            recognition.take(CameraImage.of_array(picture(255, 64), SECOND))
+        assert recognition.take(CameraImage.of_array(picture(0), 2 * SECOND)).persons == ()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"thresold": 0.3}, "parameter 'thresold' is unknown; some are threshold"),
+        ({"threshold": 3}, "parameter threshold is 3.0; give a number with a decimal point from 0.0 to 1.0"),
+        ({"persons": 1}, "parameter persons is 1; give true or false"),
+    ],
+)
+def test_parameters_are_checked_as_the_node_checks_them(brightness_card, parameters, reason):
+    with pytest.raises(ConfigurationError, match=reason):
+        open_networks(brightness_card, **parameters)
