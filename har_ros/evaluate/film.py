@@ -16,7 +16,7 @@ from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.replay import ReplayedCamera, Seen
 from har_ros.frames.compressed import decode_all
 from har_ros.frames.pixels import to_rgb
-from har_ros.pipeline.annotate import annotate, announce, draw_people, overlay_topics
+from har_ros.pipeline.annotate import annotate, overlay_topics
 from har_ros.pipeline.people import PersonResult
 from har_ros.pipeline.scores import Prediction
 from har_ros.recordings.bag_writer import BagWriter
@@ -51,11 +51,10 @@ class Film:
             pixels = to_rgb(decode_all(recorded.image))
         except ImageError:
             return
-        if camera.prediction is None or camera.stream.fill < camera.stream.length:
-            announce(pixels, f"warming up {camera.stream.fill}/{camera.stream.length}")
-        else:
-            annotate(pixels, self._published(camera.prediction))
-        draw_people(pixels, people)
+        prediction, stream = camera.prediction, camera.stream
+        filling = f"warming up {stream.fill}/{stream.length}"
+        said = filling if prediction is None or stream.fill < stream.length else self._published(prediction)
+        annotate(pixels, said, people)
         bgr = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), np.uint8)
         stamp = recorded.image.stamp or recorded.arrival
         self._bag.jpeg(self._topics[recorded.camera], recorded.arrival, bgr, stamp, recorded.image.frame_id)

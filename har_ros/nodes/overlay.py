@@ -13,7 +13,7 @@ from har_ros.frames.compressed import AnyImage, decode_all
 from har_ros.frames.pixels import to_rgb
 from har_ros.nodes import topics
 from har_ros.nodes.conversions import header, image_message
-from har_ros.pipeline.annotate import annotate, announce, draw_people
+from har_ros.pipeline.annotate import annotate
 from har_ros.pipeline.people import Person
 from har_ros.pipeline.scores import Prediction
 from har_ros.pipeline.stream import Stream
@@ -45,11 +45,9 @@ class Overlay:
         if not self._publisher.get_subscription_count():
             return
         pixels = to_rgb(decode_all(image))
-        if prediction is None or stream.fill < stream.length:
-            announce(pixels, f"warming up {stream.fill}/{stream.length}")
-        else:
-            annotate(pixels, prediction)
-        draw_people(pixels, people)
+        filling = f"warming up {stream.fill}/{stream.length}"
+        said = filling if prediction is None or stream.fill < stream.length else prediction
+        annotate(pixels, said, people)
         self._publisher.publish(image_message(pixels, "rgb8", header(image.stamp, image.frame_id)))
 
     def close(self) -> None:

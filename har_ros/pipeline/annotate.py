@@ -24,17 +24,18 @@ COLOURS = (
 """Of people, distinct also by those who do not see red or green (Okabe and Ito's, some of them lighter)."""
 
 
-def annotate(image: NDArray[np.uint8], prediction: Prediction) -> None:
-    """Draw the best classes with their scores into `image` (uint8, H×W×3 RGB), bars and text scaled to its size."""
-    lines = [
-        (f"{h.label} {h.score:.2f}", h.score, _GREEN if i == 0 else _GREY) for i, h in enumerate(prediction.accepted)
-    ]
-    _draw(image, lines[:_LINES] or [("nothing recognised", 0.0, _GREY)])
+def annotate(image: NDArray[np.uint8], said: Prediction | str, people: Sequence[Person | PersonResult] = ()) -> None:
+    """Draw into `image` (uint8, H×W×3 RGB) what is said of all of it, and who is there, scaled to its size.
 
-
-def announce(image: NDArray[np.uint8], text: str) -> None:
-    """Draw one line of text, with no score, into `image` (uint8, H×W×3 RGB)."""
-    _draw(image, [(text, 0.0, _GREY)])
+    said: a prediction, whose best classes are shown with their scores as bars; or a line of text. people: box,
+    skeleton, id and best action of each, in a colour of the id. Nobody hides what is said of the whole image.
+    """
+    scale = max(0.3, min(image.shape[:2]) / 900)
+    for person in people:
+        _outline(image, person.track, max(1, round(2 * scale)))
+    panel = _panel(image, _lines(said))
+    for person in people:
+        _label(image, person, scale, panel)
 
 
 def overlay_topics(topics: list[str]) -> list[str]:
@@ -50,32 +51,34 @@ def overlay_topics(topics: list[str]) -> list[str]:
     ]
 
 
-def draw_people(image: NDArray[np.uint8], people: Sequence[Person | PersonResult]) -> None:
-    """Draw box, skeleton, id and best action of each person into `image` (uint8, H×W×3 RGB), in a colour of the id."""
-    scale = max(0.3, min(image.shape[:2]) / 900)
-    thickness = max(1, round(2 * scale))
-    for person in people:
-        track = person.track
-        colour = _colour(track)
-        left, top, right, bottom = (round(side) for side in track.box)
-        cv2.rectangle(image, (left, top), (right, bottom), colour, thickness, cv2.LINE_AA)
-        for first, second in LIMBS:
-            if min(track.keypoints[[first, second], 2]) >= VISIBLE:
-                begin, end = (track.keypoints[joint, :2].round().astype(int).tolist() for joint in (first, second))
-                cv2.line(image, begin, end, colour, thickness, cv2.LINE_AA)
-    for person in people:  # above all boxes
-        _label(image, person, scale)
+def _lines(said: Prediction | str) -> list[tuple[str, float, tuple[int, int, int]]]:
+    """Return the text of each line, the length of its bar in [0, 1] and the bar's colour."""
+    if isinstance(said, str):
+        return [(said, 0.0, _GREY)]
+    lines = [(f"{h.label} {h.score:.2f}", h.score, _GREEN if i == 0 else _GREY) for i, h in enumerate(said.accepted)]
+    return lines[:_LINES] or [("nothing recognised", 0.0, _GREY)]
 
 
-def _label(image: NDArray[np.uint8], person: Person | PersonResult, scale: float) -> None:
-    """Write id and best action on the person's colour, above the box or inside it at the image's edge."""
+def _outline(image: NDArray[np.uint8], track: Track, thickness: int) -> None:
+    """Draw a person's box and skeleton."""
+    colour = _colour(track)
+    left, top, right, bottom = (round(side) for side in track.box)
+    cv2.rectangle(image, (left, top), (right, bottom), colour, thickness, cv2.LINE_AA)
+    for first, second in LIMBS:
+        if min(track.keypoints[[first, second], 2]) >= VISIBLE:
+            begin, end = (track.keypoints[joint, :2].round().astype(int).tolist() for joint in (first, second))
+            cv2.line(image, begin, end, colour, thickness, cv2.LINE_AA)
+
+
+def _label(image: NDArray[np.uint8], person: Person | PersonResult, scale: float, top: int) -> None:
+    """Write id and best action on the person's colour, above the box, or inside it where that is above `top`."""
     track = person.track
     best = person.prediction.accepted[:1] if person.prediction else ()
     text = _ascii(" ".join([track.number, *(f"{one.label} {one.score:.2f}" for one in best)]))
     thickness = max(1, round(scale * 1.6))
     (width, height), below = cv2.getTextSize(text, _FONT, scale, thickness)
     left = max(0, min(round(track.box[0]), image.shape[1] - width))
-    bottom = max(height + 2 * below, round(track.box[1]))
+    bottom = max(top + height + 2 * below, round(track.box[1]))
     cv2.rectangle(image, (left, bottom - height - 2 * below), (left + width, bottom), _colour(track), cv2.FILLED)
     cv2.putText(image, text, (left, bottom - below), _FONT, scale, _BLACK, thickness, cv2.LINE_AA)
 
@@ -89,8 +92,8 @@ def _ascii(text: str) -> str:
     return text.encode("ascii", "replace").decode()
 
 
-def _draw(image: NDArray[np.uint8], lines: list[tuple[str, float, tuple[int, int, int]]]) -> None:
-    """Each line is its text, the length of its bar in [0, 1] and the bar's colour."""
+def _panel(image: NDArray[np.uint8], lines: Sequence[tuple[str, float, tuple[int, int, int]]]) -> int:
+    """Draw the lines on a dark panel at the top. Returns its height in pixels."""
     height, width = image.shape[:2]
     scale = max(0.3, min(height, width) / 600)
     row, bar = round(44 * scale), max(2, round(5 * scale))
@@ -100,6 +103,7 @@ def _draw(image: NDArray[np.uint8], lines: list[tuple[str, float, tuple[int, int
         bottom = row * (i + 1)
         cv2.rectangle(image, (0, bottom - bar), (round((width - 1) * length), bottom - 1), colour, cv2.FILLED)
         _write(image, text, (round(8 * scale), bottom - bar - round(9 * scale)), scale)
+    return len(panel)
 
 
 def _write(image: NDArray[np.uint8], text: str, origin: tuple[int, int], scale: float) -> None:

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from har_ros.commands.shared.options import values_of
 from har_ros.errors import ConfigurationError, VideoError
 from har_ros.files.console import say
-from har_ros.pipeline.annotate import annotate, announce, draw_people
+from har_ros.pipeline.annotate import annotate
 from har_ros.pipeline.recognition import ImageResult, Networks, Recognition
 from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.repeat import ShortClip
@@ -78,11 +78,8 @@ def play_again(uri: str, source: Source, clip: ShortClip, recognition: Recogniti
 
 def annotated(frame: SourceFrame, recognition: Recognition, said: Prediction | None, result: ImageResult) -> Pixels:
     """Draw into the frame what was said last of the whole image, and who is there."""
-    if said is None:
-        announce(frame.pixels, f"warming up {recognition.stream.fill}/{recognition.stream.length}")
-    else:
-        annotate(frame.pixels, said)
-    draw_people(frame.pixels, result.persons)
+    filling = f"warming up {recognition.stream.fill}/{recognition.stream.length}"
+    annotate(frame.pixels, filling if said is None else said, result.persons)
     return frame.pixels
 
 
