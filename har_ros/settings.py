@@ -183,6 +183,7 @@ ACTIONNET = (
         "movenet-multipose",
         f"The network that finds people: a pose card's name ({', '.join(card_names(POSE_CARDS))}), or the path of a "
         "card or of its folder.",
+        needs="persons",
         option=True,
     ),
     Parameter(
@@ -192,12 +193,14 @@ ACTIONNET = (
         256,
         640,
         step=POSE_STEP,
+        needs="persons",
         option=True,
     ),
     Parameter(
         "persons_model",
         "",
         "The network that says what a person does, as for model; empty: the same one, on a square around the person.",
+        needs="persons",
         option=True,
     ),
     Parameter(
@@ -208,6 +211,7 @@ ACTIONNET = (
         64,
         at_run_time=True,
         fills="tracks",
+        needs="persons",
         option=True,
     ),
     Parameter(
@@ -218,6 +222,7 @@ ACTIONNET = (
         60.0,
         at_run_time=True,
         fills="tracks",
+        needs="persons",
         option=True,
     ),
     Parameter("overlay", True, "Publish images with the actions drawn in, while someone subscribes.", at_run_time=True),

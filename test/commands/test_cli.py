@@ -228,6 +228,8 @@ def index_first(content):
         (["VIDEO", "--skip-frames", "x"], 2, "argument --skip-frames: 'x' is no whole number"),
         (["VIDEO", "--frames", "-1"], 2, "argument --frames: -1 is below 0"),
         (["VIDEO", "--pose-size", "300"], 2, "argument --pose-size: 300 is no multiple of 32"),
+        (["VIDEO", "--max-persons", "3"], 1, "actionnet: --max-persons needs --persons; add it"),
+        (["VIDEO", "--persons-model", "x"], 1, "actionnet: --persons-model needs --persons; add it"),
         (["VIDEO", "--frames", "17"], 1, "cannot take 17 frames; set frames to a multiple of 8 from 16 on"),
         (["VIDEO", "--backend", "tensorflow"], 2, "invalid choice: 'tensorflow'"),
         (["VIDEO", "--device", "NPU", "--backend", "openvino"], 1, "OpenVINO finds no NPU here, only CPU"),

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from har_ros.errors import ConfigurationError
 from har_ros.parameter import Parameter, Value
 from har_ros.settings import ACTIONNET
 
@@ -26,13 +27,23 @@ def add_parameters(parser: argparse.ArgumentParser, names: Sequence[str]) -> Non
 
 
 def values_of(options: argparse.Namespace, **others: Any) -> dict[str, Any]:
-    """Return a value for each parameter of the node: what the options say, what is given here, else the default."""
+    """Return a value for each parameter of the node: what the options say, what is given here, else the default.
+
+    Raises ConfigurationError for an option that has no effect without another.
+    """
     values = {row.name: row.read(getattr(options, row.name, row.default)) for row in ACTIONNET}
+    for row in ACTIONNET:
+        if row.needs and not values[row.needs] and values[row.name] != row.default:
+            raise ConfigurationError(f"{_option(row.name)} needs {_option(row.needs)}; add it")
     return {**values, **others}
 
 
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
 def _add(parser: argparse.ArgumentParser, row: Parameter) -> None:
-    option = f"--{row.name.replace('_', '-')}"
+    option = _option(row.name)
     shown = row.description.replace("%", "%%")
     if isinstance(row.default, list):  # given once for each item
         parser.add_argument(
