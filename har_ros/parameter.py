@@ -18,10 +18,10 @@ ROS_OWN = ("use_sim_time", "qos_overrides", "start_type_description_service")
 class Parameter:
     """One row of a table. `low` and `high` are the inclusive bounds of a number, `choices` the values of a string.
 
-    step: a whole number is a multiple of it. needs: the parameter without which it has no effect. at_run_time: it can change while the node is configured. fills: the
-    dataclass that has a field of this name: BackendSettings, StreamSettings, ScoreSettings or TrackSettings. option:
-    `actionnet INPUT` has it as an option. example: a list, for messages. Where "true" and "false" are choices, the
-    booleans stand for them.
+    step: a whole number is a multiple of it. needs: the parameter without which it has no effect. at_run_time: it
+    can change while the node is configured. fills: the dataclass that has a field of this name: BackendSettings,
+    StreamSettings, ScoreSettings or TrackSettings. option: `actionnet INPUT` has it as an option. example: a list,
+    for messages. Where "true" and "false" are choices, the booleans stand for them.
     """
 
     name: str

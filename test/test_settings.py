@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_networks import one_person, write_card
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.commands.shared.parameter_file import node_parameters
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, HarError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.persons.tracks import TrackSettings
-from har_ros.pipeline.configuration import checked, open_person_recognizer
+from har_ros.pipeline.configuration import checked, open_person_recognizer, open_recognizer
 from har_ros.pipeline.scores import ScoreSettings
 from har_ros.settings import ACTIONNET
 
@@ -138,3 +139,24 @@ def test_arbitrary_values_are_used_or_refused(name, value):
 def test_a_wrong_network_for_people_is_not_taken_for_the_cameras():
     with pytest.raises(ConfigurationError, match="persons_model: model 'nobody' is unknown"):
         open_person_recognizer({**DEFAULTS, "persons_model": "nobody"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"pose_model": "nobody"}, "pose_model 'nobody' is unknown"),
+        ({"persons_model": "nobody"}, "persons_model: model 'nobody' is unknown"),
+        ({"pose_model": "{folder}/pose.yaml"}, "absent.onnx of person is not there; fix its card"),
+    ],
+)
+def test_a_wrong_network_for_people_is_found_before_the_cameras_network_is_loaded(tmp_path, wrong, reason):
+    """Whose file is not there, which would be found next."""
+    pose_card = one_person(tmp_path)
+    without_file = pose_card.with_name("pose.yaml")
+    without_file.write_text(pose_card.read_text().replace("person.onnx", "absent.onnx"))
+    values = {**DEFAULTS, "model": str(write_card(tmp_path)), "persons": True, "pose_model": str(pose_card)}
+    given = {name: text.format(folder=tmp_path) for name, text in wrong.items()}
+    with pytest.raises(HarError, match=reason):
+        open_recognizer({**values, **given})
+    with pytest.raises(HarError, match=r"small\.onnx of small is not there"):
+        open_recognizer(values)

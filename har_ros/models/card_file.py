@@ -117,8 +117,13 @@ def _wrong_persons(layout: str, persons: int) -> Iterator[str]:
         yield f"persons is {persons} with the layout {layout}; give {'1 to 64' if 'M' in layout else '1'}"
 
 
-def _is_pose_size(spec: InputSpec) -> bool:
-    return spec.height % POSE_STEP == 0 and spec.width % POSE_STEP == 0
+def _wrong_pose_input(spec: InputSpec) -> Iterator[str]:
+    if "T" in spec.layout:
+        yield f"input.layout is {spec.layout}; give one without T"
+    if spec.height % POSE_STEP or spec.width % POSE_STEP:
+        yield f"input has height {spec.height} and width {spec.width}; give multiples of {POSE_STEP}"
+    if spec.resize.shorter_side is not None:
+        yield "input.resize.shorter_side is not for a pose network, whose images keep their proportions; leave it out"
 
 
 _NAME_REMEDY = "use letters, digits, '.', '_' and '-' only"
@@ -136,8 +141,7 @@ _CHECKS: Checks = {
     ],
     PoseCard: [
         rule("name", _NAME.fullmatch, _NAME_REMEDY),
-        rule("input", lambda spec: "T" not in spec.layout, "give a layout without T"),
-        rule("input", _is_pose_size, "give height and width in multiples of 32"),
+        ("input", _wrong_pose_input),
     ],
     SourceFile: [
         rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -103,7 +104,7 @@ def find_any(model: str) -> Model[Card]:
     path = _given_path(model)
     if model in card_names(POSE_CARDS) or (_is_card(path) and is_pose(load_yaml(read_text(path), str(path)))):
         return find_pose_model(model)
-    return find_model(model)
+    return find_model(model, also=card_names(POSE_CARDS))
 
 
 def _given_path(model: str) -> Path:
@@ -127,11 +128,13 @@ def find_pose_model(model: str) -> Model[PoseCard]:
     return Model(load_pose_card(path), path.parent)
 
 
-def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: str = "") -> Model[ModelCard]:
+def find_model(
+    model: str, labels: str = "", input_blob: str = "", output_blob: str = "", also: Sequence[str] = ()
+) -> Model[ModelCard]:
     """Find a card by its name, by its path or folder, or make one for a network file that has none.
 
     labels, input_blob, output_blob: a label file and tensor names instead of the card's, where not empty.
-    Raises HarError.
+    also: names that could have been given in place of an unknown one. Raises HarError.
     """
     path = _given_path(model)
     if model in card_names():
@@ -147,8 +150,8 @@ def find_model(model: str, labels: str = "", input_blob: str = "", output_blob: 
         logger.warning("%s has no card, so its frames are prepared as jetson-inference's actionNet does it", path.name)
     else:
         raise ConfigurationError(
-            f"model {model!r} is unknown; use one of {', '.join(card_names())}, or the path of a model card (.yaml), "
-            f"of a folder with a {CARD}, or of a network ({', '.join(SUFFIXES)})"
+            f"model {model!r} is unknown; use one of {', '.join([*card_names(), *also])}, or the path of a model card "
+            f"(.yaml), of a folder with a {CARD}, or of a network ({', '.join(SUFFIXES)})"
         )
     return replace(found, card=_overridden(found.card, labels, input_blob, output_blob))
 

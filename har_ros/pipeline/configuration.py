@@ -127,7 +127,12 @@ def _named(parameter: str) -> Iterator[None]:
 
 
 def open_recognizer(values: dict[str, Any], skeletons: bool = False) -> Recognizer:
-    """Load the network that the parameters name. skeletons: also one that takes them. Raises HarError."""
+    """Load the network that the parameters name. skeletons: also one that takes them. Raises HarError.
+
+    What is wrong with the names, cards and files of people's networks is found before, since loading takes seconds.
+    """
+    if values["persons"]:
+        person_networks(values)
     continual = {"true": True, "false": False}.get(values["continual"])
     overrides = {name: values[name] for name in ("frames", "labels", "input_blob", "output_blob")}
     return Recognizer.open(

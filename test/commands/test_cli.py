@@ -236,7 +236,7 @@ def index_first(content):
         (["VIDEO", "VIDEO"], 1, "is the input, which it would overwrite; rename it"),
         (["VIDEO", "out.xyz"], 1, "cannot write 'out.xyz'; give a file that ends in .mp4"),
         (["models", "fetch"], 2, "the following arguments are required: NAME"),
-        (["models", "fetch", "nothing"], 1, "model 'nothing' is unknown"),
+        (["models", "fetch", "nothing"], 1, "resnet-34, movenet-multipose, or the path of a model card (.yaml)"),
         (["models", "check", "/nowhere.yaml"], 1, "model '/nowhere.yaml' does not exist; check the path"),
         (["VIDEO", "--network", "own.onnx"], 1, "model 'own.onnx' does not exist; check the path"),
         (["VIDEO", "--network", "own.xml", "--labels", "l.txt"], 1, "model 'own.xml' does not exist; check the path"),

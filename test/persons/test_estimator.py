@@ -65,6 +65,16 @@ def test_a_larger_input_finds_people_in_the_same_place(movenet, estimator, share
     np.testing.assert_allclose(large.boxes[0], small.boxes[0], atol=30)
 
 
+SPEC = {
+    "layout": "NCHW",
+    "height": 64,
+    "width": 64,
+    "resize": {"interpolation": "linear"},
+    "colour": "rgb",
+    "range": [0, 1],
+}
+
+
 def pose_card(folder, decode, output, *, size=64, brightest=2.0):
     """Write the card of a network that finds nobody, and gives NaN for images brighter than `brightest` (white: 1)."""
     nodes = [
@@ -76,13 +86,12 @@ def pose_card(folder, decode, output, *, size=64, brightest=2.0):
     constants = {"zeros": np.zeros(output, np.float32), "brightest": np.float32(brightest)}
     inputs = {"images": (TensorProto.FLOAT, [1, 3, size, size])}
     save_onnx(folder / "pose.onnx", nodes, inputs, {"people": (TensorProto.FLOAT, output)}, constants)
-    spec = {"layout": "NCHW", "height": 64, "width": 64, "resize": {"interpolation": "linear"}}
     card = {
         "name": "pose",
         "kind": "pose",
         "description": "a test",
         "licence": "none",
-        "input": {**spec, "colour": "rgb", "range": [0, 1]},
+        "input": SPEC,
         "decode": decode,
         "network": {"file": "pose.onnx"},
     }
@@ -163,6 +172,11 @@ def test_kinds_of_cards_do_not_pass_for_each_other(tmp_path, brightness_card):
         ({"network": None}, "network holds None"),
         ({"labels": ["a"]}, "field 'labels' is unknown"),
         ({"name": "a/b"}, "use letters, digits"),
+        (
+            {"input": {**SPEC, "layout": "NCTHW", "height": 100}},
+            "yaml: input.layout is NCTHW; give one without T; input has height 100 and width 64; give multiples of 32$",
+        ),
+        ({"input": {**SPEC, "resize": {"interpolation": "linear", "shorter_side": 64}}}, "shorter_side is not for a"),
     ],
 )
 def test_a_wrong_card_is_refused(tmp_path, change, reason):
