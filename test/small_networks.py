@@ -70,6 +70,7 @@ def rtmo_network(path, joints=17, opset=11):
     """As RTMO is exported: each value above 0 is a person, and is added to the place of each of its numbers."""
     boxes = np.arange(5, dtype=np.float32).reshape(1, 5) / 10
     skeleton = np.arange(joints * 3, dtype=np.float32).reshape(1, joints * 3)
+    skeleton[:, 2::3] = 0.1  # confidence
     nodes = [
         helper.make_node("Flatten", ["input"], ["flat"], axis=1),
         helper.make_node("Greater", ["flat", "zero"], ["is"]),
@@ -147,10 +148,10 @@ PERSON = (32.0, 30.0, 20.0, 40.0)
 """Middle x and y, width and height of whom the network of `one_person` finds, in 64×64 pixels."""
 
 
-def one_person(folder):
+def one_person(folder, brightest=0.95):
     """Write the card of a YOLO-pose network that finds one person, whose score is the image's mean brightness (0…1).
 
-    All joints lie in a line down the middle of the box. Brighter than 0.95 it gives NaN.
+    All joints lie in a line down the middle of the box. Brighter than `brightest` it gives NaN.
     """
     people, scores = np.zeros((1, 56, 4), np.float32), np.zeros((1, 56, 4), np.float32)
     joints = [(PERSON[0], PERSON[1] - 18 + 2 * joint, 0.5) for joint in range(17)]
@@ -165,7 +166,7 @@ def one_person(folder):
         helper.make_node("Mul", ["scores", "score"], ["scored"]),
         helper.make_node("Add", ["people", "scored"], ["output"]),
     ]
-    constants = {"people": people, "scores": scores, "brightest": np.float32(0.95), "zero": np.float32(0)}
+    constants = {"people": people, "scores": scores, "brightest": np.float32(brightest), "zero": np.float32(0)}
     inputs = {"images": (TensorProto.FLOAT, [1, 3, 64, 64])}
     save_onnx(folder / "person.onnx", nodes, inputs, {"output": (TensorProto.FLOAT, people.shape)}, constants)
     card = {

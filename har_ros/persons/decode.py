@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.graphs.movenet import HEADS, STRIDE
+from har_ros.graphs.movenet import HEADS, PROBABILITIES, STRIDE
 from har_ros.graphs.rtmo import NUMBERS
 from har_ros.persons.poses import JOINTS, Poses
 
@@ -110,13 +110,23 @@ DECODERS: dict[str, Callable[[NDArray[np.float32], int, int], Poses]] = {
 """A pose card's `decode` → what reads the network's output, flat, for an input of this height and width."""
 
 
+def confidences(decode: str, output: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return all scores and joints' confidences in what a network of this `decode` gives. Raises ValueError."""
+    if decode == "movenet":
+        heads = np.split(output.reshape(sum(HEADS.values()), -1), np.cumsum(list(HEADS.values()))[:-1])
+        return np.concatenate([head for name, head in zip(HEADS, heads, strict=True) if name in PROBABILITIES])
+    numbers = output.reshape(NUMBERS, -1) if decode == "yolo-pose" else output.reshape(-1, NUMBERS).T
+    return np.concatenate([numbers[4:5], numbers[7::3]])
+
+
 def _best(poses: Poses, side: int) -> Poses:
     """Return those that score enough, best first. side: the input's longer one, in pixels.
 
-    Nothing of a person lies further outside the input than that, whatever the network says.
+    Nothing of a person lies further outside the input than that, whatever the network says; confidences are 0 to 1,
+    also where the network's rounding is coarse.
     """
     order = np.argsort(-poses.scores, kind="stable")
     best = poses.select(order[poses.scores[order] >= LEAST][:MOST])
     places = best.keypoints[:, :, :2].clip(-side, 2 * side)
-    keypoints = np.concatenate([places, best.keypoints[:, :, 2:]], axis=2)
-    return Poses(best.scores, best.boxes.clip(-side, 2 * side), keypoints)
+    keypoints = np.concatenate([places, best.keypoints[:, :, 2:].clip(0, 1)], axis=2)
+    return Poses(best.scores.clip(0, 1), best.boxes.clip(-side, 2 * side), keypoints)

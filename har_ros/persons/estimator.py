@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from har_ros.backends.backend import Backend, BackendSettings
 from har_ros.backends.load import load_backend
@@ -14,10 +15,13 @@ from har_ros.frames.letterbox import write_letterboxed
 from har_ros.models.card import PoseCard
 from har_ros.models.check import prepared_pose
 from har_ros.models.locate import find_pose_model
-from har_ros.persons.decode import DECODERS
+from har_ros.persons.decode import DECODERS, confidences
 from har_ros.persons.poses import Poses
 
 NOT_FINITE = "the pose network's output is not finite (NaN or infinity); try another precision or network"
+
+ROUNDING = 0.01
+"""By which confidences may lie outside 0…1, as a recognizer's probabilities may."""
 
 
 class PoseEstimator:
@@ -42,16 +46,7 @@ class PoseEstimator:
         estimator = cls(found.card, load_backend(network, settings), network.shape)
         try:
             [output] = estimator.backend.infer([np.zeros(network.shape, np.uint8)])
-            if not np.isfinite(output).all():
-                raise ModelError(NOT_FINITE)
-            try:
-                DECODERS[found.card.decode](output, *network.shape[:2])
-            except (ValueError, IndexError) as error:
-                height, width, _ = network.shape
-                raise ModelError(
-                    f"{found.card.name} gives {output.size} numbers for {width}×{height} pixels, which "
-                    f"{found.card.decode} cannot read ({one_line(error)}); check decode and input"
-                ) from None
+            estimator._people(output)
         except BaseException:  # Ctrl-C, too: a backend may have threads, which go on
             estimator.close()
             raise
@@ -69,11 +64,37 @@ class PoseEstimator:
         pairs = zip(images, slots, strict=True)
         scales = [write_letterboxed(decode_all(image), self.card.input.resize, slot) for image, slot in pairs]
         outputs = self.backend.infer(list(slots))
-        decode = DECODERS[self.card.decode]
-        return [
-            decode(output, *self.shape[:2]).scaled(scale) if np.isfinite(output).all() else ModelError(NOT_FINITE)
-            for output, scale in zip(outputs, scales, strict=True)
-        ]
+        return [self._found(output, scale) for output, scale in zip(outputs, scales, strict=True)]
+
+    def _found(self, output: NDArray[np.float32], scale: float) -> Poses | ModelError:
+        try:
+            return self._people(output).scaled(scale)
+        except ModelError as error:
+            return error
+
+    def _people(self, output: NDArray[np.float32]) -> Poses:
+        """Return who is in an image, in pixels of the input. Raises ModelError for numbers that say nothing of people.
+
+        Where confidences are no probabilities, no threshold means what it should: it is an error, and not cut to 0…1.
+        """
+        (height, width, _), card = self.shape, self.card
+        if not np.isfinite(output).all():
+            raise ModelError(NOT_FINITE)
+        try:
+            sure = confidences(card.decode, output)
+            poses = DECODERS[card.decode](output, height, width)
+        except (ValueError, IndexError) as error:
+            raise ModelError(
+                f"{card.name} gives {output.size} numbers for {width}×{height} pixels, which {card.decode} cannot read "
+                f"({one_line(error)}); check decode and input"
+            ) from None
+        least, most = sure.min(initial=0), sure.max(initial=0)
+        if least < -ROUNDING or most > 1 + ROUNDING:
+            raise ModelError(
+                f"{card.name} gives confidences from {least:.3g} to {most:.3g}, where {card.decode} reads 0 to 1; "
+                "check decode, or export the network with its last sigmoid"
+            )
+        return poses
 
     def close(self) -> None:
         """Free the network."""

@@ -80,27 +80,27 @@ def yolo(*people, candidates=100):
 
 
 def test_yolo_keeps_the_best_of_boxes_that_overlap():
-    joints = np.arange(51, dtype=np.float32).reshape(17, 3)
+    joints = np.arange(51, dtype=np.float32).reshape(17, 3) / 100
     people = [
         ((50, 60, 20, 40), 0.6, joints),
-        ((51, 60, 20, 40), 0.9, joints + 1),
-        ((150, 60, 30, 40), 0.5, joints + 2),
-        ((250, 60, 30, 40), LEAST / 2, joints + 3),
+        ((51, 60, 20, 40), 0.9, joints + 0.1),
+        ((150, 60, 30, 40), 0.5, joints + 0.2),
+        ((250, 60, 30, 40), LEAST / 2, joints + 0.3),
     ]
     poses = yolo_pose(yolo(*people), 320, 320)
     np.testing.assert_allclose(poses.scores, [0.9, 0.5])
     np.testing.assert_allclose(poses.boxes, [[41, 40, 61, 80], [135, 40, 165, 80]])
-    np.testing.assert_allclose(poses.keypoints, [joints + 1, joints + 2])
+    np.testing.assert_allclose(poses.keypoints, [joints + 0.1, joints + 0.2])
 
 
 def test_rtmo_s_rows_are_people_best_first():
     rows = np.zeros((64, 56), np.float32)
-    rows[0], rows[1] = np.arange(56) + 10, np.arange(56) + 20
+    rows[0], rows[1] = np.arange(56) / 100 + 0.1, np.arange(56) / 100 + 0.2
     rows[:2, 4] = 0.5, 0.8
     poses = rtmo(rows.reshape(-1), 320, 320)
     np.testing.assert_allclose(poses.scores, [0.8, 0.5])
-    np.testing.assert_allclose(poses.boxes, [[20, 21, 22, 23], [10, 11, 12, 13]])
-    np.testing.assert_allclose(poses.keypoints[0].ravel(), np.arange(25, 76))
+    np.testing.assert_allclose(poses.boxes, [[0.2, 0.21, 0.22, 0.23], [0.1, 0.11, 0.12, 0.13]], rtol=1e-6)
+    np.testing.assert_allclose(poses.keypoints[0].ravel(), np.arange(25, 76) / 100, rtol=1e-6)
 
 
 @pytest.mark.parametrize("decode", [movenet, yolo_pose, rtmo])

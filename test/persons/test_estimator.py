@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from onnx import TensorProto, helper
-from small_networks import rtmo_network, save_onnx
+from small_networks import one_person, rtmo_network, save_onnx
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, ModelError
@@ -76,16 +76,21 @@ SPEC = {
 
 
 def pose_card(folder, decode, output, *, size=64, brightest=2.0):
-    """Write the card of a network that finds nobody, and gives NaN for images brighter than `brightest` (white: 1)."""
+    """Write the card of a network that always gives `output`, and NaN for images brighter than `brightest` (white: 1).
+
+    output: an array, or the shape of one of zeros, which are nobody.
+    """
+    output = np.zeros(output, np.float32) if isinstance(output, tuple) else output
     nodes = [
         helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
         helper.make_node("Sub", ["brightest", "mean"], ["left"]),
         helper.make_node("Sqrt", ["left"], ["root"]),
-        helper.make_node("Mul", ["zeros", "root"], ["people"]),
+        helper.make_node("Mul", ["zero", "root"], ["nothing"]),
+        helper.make_node("Add", ["always", "nothing"], ["people"]),
     ]
-    constants = {"zeros": np.zeros(output, np.float32), "brightest": np.float32(brightest)}
+    constants = {"always": output, "zero": np.float32(0), "brightest": np.float32(brightest)}
     inputs = {"images": (TensorProto.FLOAT, [1, 3, size, size])}
-    save_onnx(folder / "pose.onnx", nodes, inputs, {"people": (TensorProto.FLOAT, output)}, constants)
+    save_onnx(folder / "pose.onnx", nodes, inputs, {"people": (TensorProto.FLOAT, output.shape)}, constants)
     card = {
         "name": "pose",
         "kind": "pose",
@@ -126,19 +131,59 @@ def test_only_the_image_whose_people_are_not_finite_suffers(tmp_path):
     assert [len(dark), len(grey)] == [0, 0]
 
 
+def sure_of(decode, confidence, joints):
+    """What a network of three places says that is sure of one person and of the joints."""
+    if decode == "movenet":
+        heads = np.zeros((90, 16, 16), np.float32)
+        heads[0, 5, 5], heads[1:3, 5, 5], heads[5:22, 5, 5] = confidence, 8, joints
+        return heads[None]
+    people = np.zeros((3, 56), np.float32)
+    people[1] = [20, 20, 10, 10, confidence, *np.ravel([(22, 22, joints)] * 17)]
+    return (people.T if decode == "yolo-pose" else people)[None]
+
+
+@pytest.mark.parametrize(("confidence", "joints"), [(1.5, 0.5), (0.5, 3.0), (-4.0, 0.5), (0.5, -2.0)])
+@pytest.mark.parametrize("decode", ["movenet", "yolo-pose"])
+def test_a_network_whose_confidences_are_no_probabilities_is_refused(tmp_path, decode, confidence, joints):
+    """Exported without its last sigmoid, say; the trial shows it, where nobody scores enough, too."""
+    with pytest.raises(ModelError, match=r"pose gives confidences from .* to .*, where .* reads 0 to 1; check decode"):
+        PoseEstimator.open(pose_card(tmp_path, decode, sure_of(decode, confidence, joints)), F32)
+
+
+@pytest.mark.parametrize("decode", ["movenet", "yolo-pose"])
+def test_confidences_that_are_only_rounded_are_within_0_and_1(tmp_path, decode):
+    card = pose_card(tmp_path, decode, sure_of(decode, 1.004, 1.003))
+    with PoseEstimator.open(card, F32) as estimator:
+        [poses] = estimator.estimate([CameraImage.of_array(np.zeros((64, 64, 3), np.uint8), 1)])
+    assert len(poses) == 1
+    assert poses.scores.max() == poses.keypoints[:, :, 2].max() == 1
+
+
+def test_only_the_image_whose_confidences_are_no_probabilities_suffers(tmp_path):
+    """The score is the image's brightness, of 0 to 4."""
+    card = one_person(tmp_path, brightest=4)
+    card.write_text(card.read_text().replace("- 1\n", "- 4\n"))
+    images = [CameraImage.of_array(np.full((64, 64, 3), grey, np.uint8), 1) for grey in (20, 100, 30)]
+    with PoseEstimator.open(str(card), F32) as estimator:
+        dark, bright, grey = estimator.estimate(images)
+    assert isinstance(bright, ModelError)
+    assert "confidences from" in str(bright)
+    assert [len(dark), len(grey)] == [1, 1]
+
+
 def test_an_rtmo_export_finds_its_people_in_the_image_s_pixels(tmp_path):
     """Both its outputs are read; the image is twice as large as the network's input."""
     card = Path(pose_card(tmp_path, "rtmo", (1, 56, 84)))
     rtmo_network(tmp_path / "pose.onnx")
-    card.write_text(card.read_text().replace("- 1\n", "- 255\n"))
+    card.write_text(card.read_text().replace("- 1\n", "- 102\n"))
     pixels = np.zeros((128, 128, 3), np.uint8)
     pixels[:2, :2] = 1  # one pixel of the input, seen in three colours
     with PoseEstimator.open(str(card), F32) as estimator:
         [poses] = estimator.estimate([CameraImage.of_array(pixels, 1)])
         [nobody] = estimator.estimate([CameraImage.of_array(np.zeros_like(pixels), 1)])
-    np.testing.assert_allclose(poses.scores, [1.4] * 3, rtol=1e-3)
-    np.testing.assert_allclose(poses.boxes, [[2, 2.2, 2.4, 2.6]] * 3, rtol=1e-3)
-    np.testing.assert_allclose(poses.keypoints[0, 16], [98, 100, 51], rtol=1e-3)
+    np.testing.assert_allclose(poses.scores, [0.8] * 3, rtol=1e-3)
+    np.testing.assert_allclose(poses.boxes, [[0.8, 1, 1.2, 1.4]] * 3, rtol=1e-3)
+    np.testing.assert_allclose(poses.keypoints[0, 16], [2 * 48.4, 2 * 49.4, 0.5], rtol=1e-3)
     assert len(nobody) == 0
 
 
