@@ -188,9 +188,10 @@ ACTIONNET = (
     ),
     Parameter(
         "pose_size",
-        256,
-        "Pixels of the square in which people are looked for, a multiple of 32; far people need more.",
-        256,
+        0,
+        "Pixels of the square in which people are looked for, a multiple of 32; far people need more; 0: as in the "
+        "pose network's card.",
+        0,
         640,
         step=POSE_STEP,
         needs="persons",

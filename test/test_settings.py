@@ -94,7 +94,7 @@ def test_a_misspelt_name_in_a_file_is_refused(tmp_path):
         ("threshold:=1", "parameter threshold is 1;"),
         ("top_k:=2.5", "parameter top_k is 2.5; give a whole number"),
         ("top_k:=true", "parameter top_k is True"),
-        ("pose_size:=300", "parameter pose_size is 300; give a multiple of 32 from 256 to 640"),
+        ("pose_size:=300", "parameter pose_size is 300; give a multiple of 32 from 0 to 640"),
         ("backend:=magic", "parameter backend is 'magic'; give one of auto"),
         ("image_topics:=/a", "give a list of strings"),
         ("image_topics:=[1]", "give a list of strings"),

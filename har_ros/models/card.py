@@ -69,7 +69,7 @@ class Card(Protocol):
 class PoseCard:
     """All that har_ros knows of a network that finds people and their joints in an image.
 
-    input: height and width are what it takes unless `pose_size` says otherwise; images keep their proportions.
+    input: height and width are the network's, or used where it takes any; images keep their proportions.
     decode: how people are read from its output, see persons.decode.
     """
 

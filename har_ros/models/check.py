@@ -60,18 +60,16 @@ def _stepwise(network: PreparedNetwork, card: ModelCard) -> PreparedNetwork:
 
 
 def prepared_pose(model: Model[PoseCard], size: int = 0) -> PreparedNetwork:
-    """Return a pose network for images of size×size (0: as the card says). Raises HarError with what is wrong.
-
-    A network that takes one size only is used with that.
-    """
+    """Return a pose network for images of size×size (0: as the card says). Raises HarError with what is wrong."""
     card = model.card
     if size % POSE_STEP:
         raise ConfigurationError(f"pose_size is {size}; set it to a multiple of {POSE_STEP}")
     network_file = replace(card.network, converter="rtmo") if card.decode == "rtmo" else card.network
     network, wrong = _read(model, "network", network_file)
     spec = replace(card.input, height=size or card.input.height, width=size or card.input.width)
-    sizes = dict(zip(spec.layout, network.input.shape, strict=False))
-    spec = replace(spec, height=sizes.get("H") or spec.height, width=sizes.get("W") or spec.width)
+    taken = dict(zip(spec.layout, network.input.shape, strict=False))
+    if size and (taken.get("H") or size, taken.get("W") or size) != (size, size):
+        raise ConfigurationError(f"{card.name} takes {network.input} only; set pose_size to 0, as its card says")
     wrong += [*_wrong_frames(network, spec, 1), *_wrong_people(network, card.decode)]
     if wrong:
         raise ModelError(f"{card.name}: {'; '.join(wrong)}; fix the card or its files")

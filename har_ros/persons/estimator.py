@@ -39,7 +39,7 @@ class PoseEstimator:
         """Find the network, load it, and try it once. Raises HarError.
 
         model: a pose card's name, or the path of a card or of its folder. size: of its square input in pixels, a
-        multiple of 32; 0: as the card says. A network that takes one size only is used with that.
+        multiple of 32; 0: as the card says.
         """
         found = find_pose_model(model)
         network = prepared_pose(found, size)

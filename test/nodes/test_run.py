@@ -57,7 +57,7 @@ SMALL = ("-p", "model:={small}")  # a network that loads fast
         (ActionNet, ["-p", "threshold:=1"], "parameter threshold is 1; give a number with a decimal point"),
         (ActionNet, ["-p", "threshold:=.nan"], "parameter threshold is nan; give a number"),
         (ActionNet, ["-p", "skip_frames:=-2"], "parameter skip_frames is -2; give a whole number from -1"),
-        (ActionNet, ["-p", "pose_size:=300"], "parameter pose_size is 300; give a multiple of 32 from 256 to 640"),
+        (ActionNet, ["-p", "pose_size:=300"], "parameter pose_size is 300; give a multiple of 32 from 0 to 640"),
         (ActionNet, ["-p", "precision:=f8"], "parameter precision is 'f8'; give one of auto, f32, bf16, f16"),
         (ActionNet, ["-p", "device:=NPU", "-p", "backend:=openvino"], "OpenVINO finds no NPU here, only CPU"),
         (ActionNet, ["-p", "labels:=/nowhere.txt"], "the labels /nowhere.txt of i3d-kinetics-400 are not there"),

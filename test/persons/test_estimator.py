@@ -14,7 +14,9 @@ from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.frames.pixels import CameraImage
 from har_ros.models.card_file import load_card
+from har_ros.models.locate import find_pose_model
 from har_ros.persons.estimator import PoseEstimator
+from har_ros.settings import POSE_CARDS
 
 F32 = BackendSettings("openvino", "f32")
 REFERENCE = json.loads((Path(__file__).parent / "movenet_reference.json").read_text())
@@ -187,9 +189,31 @@ def test_an_rtmo_export_finds_its_people_in_the_image_s_pixels(tmp_path):
     assert len(nobody) == 0
 
 
-def test_a_network_of_one_size_keeps_it(tmp_path):
-    with PoseEstimator.open(pose_card(tmp_path, "yolo-pose", (1, 56, 84)), F32, 320) as estimator:
+def test_a_network_of_one_size_takes_no_other(tmp_path):
+    card = Path(pose_card(tmp_path, "yolo-pose", (1, 56, 84)))
+    with pytest.raises(ConfigurationError, match="pose takes 1×3×64×64 float32 only; set pose_size to 0, as its card"):
+        PoseEstimator.open(str(card), F32, 320)
+    with PoseEstimator.open(str(card), F32, 64) as estimator:
         assert estimator.shape == (64, 64, 3)
+    card.write_text(card.read_text().replace("width: 64", "width: 96"))
+    with pytest.raises(ModelError, match=r"network's input has W = 64 \(1×3×64×64 float32\), 96 expected"):
+        PoseEstimator.open(str(card), F32)
+
+
+def test_a_card_s_size_is_used_which_need_not_be_square(tmp_path, movenet, estimator, shared_data):
+    """An image of 16:9 in as many pixels as it needs: the same people as in a square, in the same places."""
+    _, pixels = cv2.VideoCapture(str(shared_data / "falls" / "s2_fall_12.mp4")).read()
+    image = CameraImage.of_array(pixels, 1)
+    model = find_pose_model(movenet)
+    card = tmp_path / "wide.yaml"
+    card.write_text((POSE_CARDS / f"{movenet}.yaml").read_text().replace("height: 256", "height: 160"))
+    for file in model.card.files:
+        (tmp_path / file.name).symlink_to(model.path(file.name))
+    with PoseEstimator.open(str(card), F32) as wide:
+        [square], [found] = estimator.estimate([image]), wide.estimate([image])
+    assert (estimator.shape, wide.shape) == ((256, 256, 3), (160, 256, 3))
+    assert len(found) == len(square) == 1
+    np.testing.assert_allclose(found.boxes[0], square.boxes[0], atol=30)
 
 
 def test_an_output_that_only_running_shows_to_be_of_another_size_is_refused(tmp_path):
