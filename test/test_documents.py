@@ -114,10 +114,11 @@ def test_the_pose_card_is_one(tmp_path):
     path = tmp_path / "card.yaml"
     path.write_text(printed)
     card = load_pose_card(path)
-    assert (card.name, card.decode, card.input.width, card.network.file) == (
+    assert (card.name, card.decode, card.input.width, card.border, card.network.file) == (
         "yolo11n-pose",
         "yolo-pose",
         640,
+        114,
         "yolo11n-pose.onnx",
     )
 

@@ -1,4 +1,4 @@
-"""An image in a network's square with its proportions kept, what is left of the square black."""
+"""An image in a network's input with its proportions kept, what is left of the input grey or black."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from har_ros.frames.pixels import CameraImage, Pixels, write_rgb
 from har_ros.frames.spec import Resize
 
 
-def write_letterboxed(image: CameraImage, resize: Resize, slot: Pixels) -> float:
-    """Resize `image` into the top left of `slot` (uint8, H×W×3, C-contiguous) as RGB, black elsewhere.
+def write_letterboxed(image: CameraImage, resize: Resize, slot: Pixels, border: int = 0) -> float:
+    """Resize `image` into the top left of `slot` (uint8, H×W×3, C-contiguous) as RGB.
 
-    resize: its interpolation. Returns how many pixels of the image are one of the slot. Raises ImageError, with the
-    slot's content undefined.
+    resize: its interpolation. border: the grey of what is left of the slot, 0 to 255. Returns how many pixels of the
+    image are one of the slot. Raises ImageError, with the slot's content undefined.
     """
     height, width = slot.shape[:2]
     scale = max(image.height / height, image.width / width, 1e-9)
@@ -22,6 +22,6 @@ def write_letterboxed(image: CameraImage, resize: Resize, slot: Pixels) -> float
         part = slot[:used_height, :used_width].copy()
         write_rgb(image, stretch, part)
         slot[:used_height, :used_width] = part
-    slot[used_height:] = 0
-    slot[:used_height, used_width:] = 0
+    slot[used_height:] = border
+    slot[:used_height, used_width:] = border
     return scale

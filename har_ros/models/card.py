@@ -70,7 +70,8 @@ class PoseCard:
     """All that har_ros knows of a network that finds people and their joints in an image.
 
     input: height and width are the network's, or used where it takes any; images keep their proportions.
-    decode: how people are read from its output, see persons.decode.
+    decode: how people are read from its output, see persons.decode. border: the grey, 0 to 255, of what the image
+    leaves free of the input.
     """
 
     name: str
@@ -81,6 +82,7 @@ class PoseCard:
     decode: Literal["movenet", "yolo-pose", "rtmo"]
     network: NetworkFile
     files: tuple[SourceFile, ...] = ()
+    border: int = 0
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,7 @@ _CHECKS: Checks = {
     PoseCard: [
         rule("name", _NAME.fullmatch, _NAME_REMEDY),
         ("input", _wrong_pose_input),
+        rule("border", lambda grey: 0 <= grey <= 255, "give a grey from 0 to 255"),
     ],
     SourceFile: [
         rule(

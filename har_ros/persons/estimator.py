@@ -62,7 +62,8 @@ class PoseEstimator:
             self._slots = np.zeros((len(images), *self.shape), np.uint8)
         slots = self._slots[: len(images)]
         pairs = zip(images, slots, strict=True)
-        scales = [write_letterboxed(decode_all(image), self.card.input.resize, slot) for image, slot in pairs]
+        resize, border = self.card.input.resize, self.card.border
+        scales = [write_letterboxed(decode_all(image), resize, slot, border) for image, slot in pairs]
         outputs = self.backend.infer(list(slots))
         return [self._found(output, scale) for output, scale in zip(outputs, scales, strict=True)]
 

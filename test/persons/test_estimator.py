@@ -189,6 +189,18 @@ def test_an_rtmo_export_finds_its_people_in_the_image_s_pixels(tmp_path):
     assert len(nobody) == 0
 
 
+def test_what_an_image_leaves_free_has_the_card_s_grey(tmp_path):
+    """The score is the mean brightness of the input, of which the image has half."""
+    card = one_person(tmp_path)
+    without = card.read_text()
+    wide = CameraImage.of_array(np.full((32, 64, 3), 200, np.uint8), 1)
+    for border, expected in (("", 100 / 255), ("border: 114\n", (100 + 57) / 255)):
+        card.write_text(without + border)
+        with PoseEstimator.open(str(card), F32) as estimator:
+            [poses] = estimator.estimate([wide])
+        assert poses.scores.tolist() == pytest.approx([expected], abs=1e-3)
+
+
 def test_a_network_of_one_size_takes_no_other(tmp_path):
     card = Path(pose_card(tmp_path, "yolo-pose", (1, 56, 84)))
     with pytest.raises(ConfigurationError, match="pose takes 1×3×64×64 float32 only; set pose_size to 0, as its card"):
@@ -241,6 +253,7 @@ def test_kinds_of_cards_do_not_pass_for_each_other(tmp_path, brightness_card):
         ({"network": None}, "network holds None"),
         ({"labels": ["a"]}, "field 'labels' is unknown"),
         ({"name": "a/b"}, "use letters, digits"),
+        ({"border": 256}, "border is 256; give a grey from 0 to 255"),
         (
             {"input": {**SPEC, "layout": "NCTHW", "height": 100}},
             "yaml: input.layout is NCTHW; give one without T; input has height 100 and width 64; give multiples of 32$",
