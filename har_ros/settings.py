@@ -226,6 +226,11 @@ ACTIONNET = (
         needs="persons",
         option=True,
     ),
+    Parameter(
+        "ros4hri",
+        False,
+        "Publish people on ROS4HRI's topics, too (REP-155, /humans/bodies); needs persons and the package hri_msgs.",
+    ),
     Parameter("overlay", True, "Publish images with the actions drawn in, while someone subscribes.", at_run_time=True),
     Parameter("autostart", True, "Configure and activate the node at startup; otherwise a lifecycle manager does."),
 )

@@ -148,15 +148,20 @@ PERSON = (32.0, 30.0, 20.0, 40.0)
 """Middle x and y, width and height of whom the network of `one_person` finds, in 64×64 pixels."""
 
 
-def one_person(folder, brightest=0.95):
+def joints_of(person):
+    """Return x, y and confidence of a person's joints: in a line down the middle of the box."""
+    return [(person[0], person[1] - 18 + 2 * joint, 0.5) for joint in range(17)]
+
+
+def one_person(folder, brightest=0.95, others=()):
     """Write the card of a YOLO-pose network that finds one person, whose score is the image's mean brightness (0…1).
 
-    All joints lie in a line down the middle of the box. Brighter than `brightest` it gives NaN.
+    others: more people, whose score is 0.2 lower. Brighter than `brightest` it gives NaN.
     """
     people, scores = np.zeros((1, 56, 4), np.float32), np.zeros((1, 56, 4), np.float32)
-    joints = [(PERSON[0], PERSON[1] - 18 + 2 * joint, 0.5) for joint in range(17)]
-    people[0, :, 0] = [*PERSON, 0, *np.ravel(joints)]
-    scores[0, 4, 0] = 1
+    for place, person in enumerate((PERSON, *others)):
+        people[0, :, place] = [*person, -0.2 if place else 0, *np.ravel(joints_of(person))]
+        scores[0, 4, place] = 1
     nodes = [
         helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
         helper.make_node("Sub", ["brightest", "mean"], ["left"]),

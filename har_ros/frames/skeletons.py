@@ -79,7 +79,7 @@ def arranged(clip: Clip, spec: SkeletonSpec, rate: float | None) -> Floats:
         seen = np.broadcast_to(seen.any(axis=0), seen.shape)
     nearest = np.searchsorted(times, places).clip(max=len(times) - 1)
     origin, unit = _reference(keypoints[:, :, :2], seen, slots[nearest, -1, :2], spec)
-    parts = [_parts(name) for name in spec.joints or NAMES]
+    parts = [parts_of(name) for name in spec.joints or NAMES]
     there = np.stack([seen[:, part].all(axis=1) for part in parts], axis=1)[:, :, None]
     position = np.stack([keypoints[:, part, :2].mean(axis=1) for part in parts], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):  # where nothing is known of a person's size
@@ -94,7 +94,7 @@ def arranged(clip: Clip, spec: SkeletonSpec, rate: float | None) -> Floats:
     return _laid_out(np.concatenate([position, confidence[:, :, None]], axis=2), spec)
 
 
-def _parts(name: str) -> list[int]:
+def parts_of(name: str) -> list[int]:
     """Return the numbers of COCO's joints in the middle of which a joint lies."""
     return [NAMES.index(part) for part in MIDDLES.get(name, (name,))]
 
@@ -154,7 +154,7 @@ def _box(position: Floats, seen: NDArray[np.bool_], moving: bool) -> tuple[NDArr
 
 def _trunk(position: Floats, seen: NDArray[np.bool_], moving: bool) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the hips' middle and the distance to the shoulders' middle; NaN where one of the four is not seen."""
-    shoulders, hips = _parts("neck"), _parts("pelvis")
+    shoulders, hips = parts_of("neck"), parts_of("pelvis")
     known = seen[:, [*shoulders, *hips]].all(axis=1)
     origin = position[:, hips].mean(axis=1)
     unit = np.linalg.norm(position[:, shoulders].mean(axis=1) - origin, axis=1)

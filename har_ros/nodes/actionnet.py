@@ -15,7 +15,7 @@ from rclpy.publisher import Publisher
 
 from har_ros.errors import ConfigurationError, ModelError, error_text
 from har_ros.frames.sampling import StreamSettings
-from har_ros.nodes import diagnostics
+from har_ros.nodes import diagnostics, humans
 from har_ros.nodes.cameras import Cameras
 from har_ros.nodes.follower import Follower
 from har_ros.nodes.managed import ManagedProgram
@@ -227,6 +227,7 @@ class ActionNet(ManagedProgram):
 
     def _check(self, values: dict[str, Any], recognizer: Recognizer | None, persons: Persons | None) -> NodeSettings:
         """Return the checked settings. Raises ConfigurationError when the values cannot work with the networks."""
+        humans.check(values)
         topics = resolved_topics(self, values["image_topics"])
         stream = stream_settings(values)
         labels = recognizer.labels if recognizer else tuple(values["allowed_labels"])  # the network's may be any

@@ -15,6 +15,7 @@ from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
 from har_ros.msg import PersonWindow
 from har_ros.nodes import conversions
+from har_ros.nodes.humans import Bodies
 from har_ros.nodes.images import LOG_PERIOD
 from har_ros.nodes.network_thread import NetworkThread
 from har_ros.nodes.output import PersonsOutput
@@ -43,6 +44,7 @@ class Follower(NetworkThread["Watch"]):
         self.recognizer = persons.networks.recognizer
         self.scheduler = scheduler
         self.output = persons.output
+        self.humans = persons.humans
         self.streams = streams
         self.tracking = tracking
         self._estimator = estimator
@@ -97,6 +99,7 @@ class Watch:
         self._draw = draw
         self._people = People(follower.recognizer, follower.streams, follower.tracking)
         self._followed: dict[Person, Followed] = {}
+        self._bodies = Bodies(follower.humans) if follower.humans is not None else None
         self._newest: AnyImage | None = None
         self._lock = Lock()
         self._next_warning = 0.0
@@ -147,6 +150,8 @@ class Watch:
         self.frames += 1
         self.image_error = ""
         self._follower.output.publish(image, self.people)
+        if self._bodies is not None:
+            self._bodies.publish(image, self.people, self._people.tracker.ids())
         self._draw(image, self.people)
 
     def fail(self, error: Exception) -> None:
@@ -175,6 +180,8 @@ class Watch:
         self._follower.waiting.remove(self)
         for followed in self._followed.values():
             self._follower.scheduler.remove(followed)
+        if self._bodies is not None:
+            self._bodies.close()
 
 
 class Followed:

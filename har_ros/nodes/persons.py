@@ -8,6 +8,7 @@ from typing import Any
 
 from rclpy.node import Node
 
+from har_ros.nodes.humans import Humans
 from har_ros.nodes.output import PersonsOutput
 from har_ros.pipeline.following import PersonNetworks
 from har_ros.pipeline.recognizer import Recognizer
@@ -22,6 +23,8 @@ class Persons:
         with ExitStack() as undo:
             self.networks = undo.enter_context(PersonNetworks(values, recognizer))
             self.output = PersonsOutput(node)
+            undo.callback(self.output.close)
+            self.humans = Humans(node) if values["ros4hri"] else None
             undo.pop_all()
 
     @property
@@ -32,4 +35,6 @@ class Persons:
     def close(self) -> None:
         """End the topics, and free the networks that are not the node's own; none may be running."""
         self.output.close()
+        if self.humans is not None:
+            self.humans.close()
         self.networks.close()

@@ -10,9 +10,9 @@ from typing import Any
 from rcl_interfaces.msg import ParameterDescriptor
 
 try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -36,6 +36,16 @@ def publisher(node: Node, message_type: Any, topic: str, qos: QoSProfile | int) 
     Raises ConfigurationError when they cannot work.
     """
     return _overridden(node.create_publisher, message_type, topic, qos, policies=_EVERY_POLICY)  # type: ignore[no-any-return]
+
+
+def temporary_publisher(node: Node, message_type: Any, topic: str, qos: QoSProfile | int) -> Publisher:
+    """Create a publisher that any thread may create and destroy, and of which nothing remains.
+
+    QoS overrides would remain as parameters, and rclpy's executor fails when events that it waits for are destroyed
+    on another thread.
+    """
+    events = PublisherEventCallbacks(use_default_callbacks=False)
+    return node.create_publisher(message_type, topic, qos, event_callbacks=events)
 
 
 def subscription(

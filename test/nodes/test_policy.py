@@ -1,5 +1,7 @@
 """The SROS2 policy allows what the node has, and nothing else."""
 
+from array import array
+from fnmatch import fnmatchcase
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -22,14 +24,36 @@ def names(found):
 
 
 def test_the_policy_allows_the_nodes_topics_and_services_and_no_others(robot, tmp_path):
-    persons = {"persons": True, "pose_model": str(one_person(tmp_path))}
+    persons = {"persons": True, "pose_model": str(one_person(tmp_path)), "ros4hri": True}
     subscribed = set()
     for transport in ("raw", "compressed"):
         node = robot(["/cam01/image_raw", "/cam02/image_raw"], image_transport=transport, **persons).node
         identity = node.get_name(), node.get_namespace()
-        assert names(node.get_publisher_names_and_types_by_node(*identity)) == allowed("topic", "publish")
+        published = names(node.get_publisher_names_and_types_by_node(*identity))
+        assert published == {name for name in allowed("topic", "publish") if "*" not in name}
         assert names(node.get_service_names_and_types_by_node(*identity)) == allowed("service", "reply")
         assert names(node.get_client_names_and_types_by_node(*identity)) == set()
         subscribed |= names(node.get_subscriber_names_and_types_by_node(*identity))
         node.stop()
     assert subscribed == allowed("topic", "subscribe") - ON_REQUEST
+
+
+def test_the_policy_allows_the_topics_of_people_and_no_others(robot, tmp_path):
+    parameters = {"persons": True, "pose_model": str(one_person(tmp_path)), "ros4hri": True}
+    watched = robot(["/cam01/image_raw"], **parameters)
+    node = watched.node
+    identity = node.get_name(), node.get_namespace()
+    patterns = {name for name in allowed("topic", "publish") if "*" in name}
+
+    def matching():
+        found = names(node.get_publisher_names_and_types_by_node(*identity))
+        return {name: [one for one in patterns if fnmatchcase(name, one)] for name in found if "/humans/" in name}
+
+    def shown():
+        data = array("B", [150] * 64 * 64)
+        watched.push(watched.cameras[0], 0, height=64, width=64, step=64, data=data)
+        return len(matching()) == 1 + len(patterns)
+
+    watched.ros.until(shown, "the topics of somebody")
+    assert matching().pop("/humans/bodies/tracked") == []  # which has a line of its own
+    assert {one for found in matching().values() for one in found} == patterns
