@@ -39,7 +39,7 @@ class PeopleSettings:
 
     person: Person = "moving"
     pose_model: str = "movenet-multipose"
-    pose_size: int = 256
+    pose_size: int = 0
 
 
 @dataclass(frozen=True)

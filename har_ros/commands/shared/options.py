@@ -33,7 +33,7 @@ def values_of(options: argparse.Namespace, **others: Any) -> dict[str, Any]:
     """
     values = {row.name: row.read(getattr(options, row.name, row.default)) for row in ACTIONNET}
     for row in ACTIONNET:
-        if row.needs and not values[row.needs] and values[row.name] != row.default:
+        if hasattr(options, row.needs) and not values[row.needs] and values[row.name] != row.default:
             raise ConfigurationError(f"{_option(row.name)} needs {_option(row.needs)}; add it")
     return {**values, **others}
 
