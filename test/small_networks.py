@@ -158,10 +158,10 @@ def one_person(folder, brightest=0.95, others=()):
 
     others: more people, whose score is 0.2 lower. Brighter than `brightest` it gives NaN.
     """
-    people, scores = np.zeros((1, 56, 4), np.float32), np.zeros((1, 56, 4), np.float32)
+    people, scores, lower = (np.zeros((1, 56, 4), np.float32) for _ in range(3))
     for place, person in enumerate((PERSON, *others)):
-        people[0, :, place] = [*person, -0.2 if place else 0, *np.ravel(joints_of(person))]
-        scores[0, 4, place] = 1
+        people[0, :, place] = [*person, 0, *np.ravel(joints_of(person))]
+        (lower if place else scores)[0, 4, place] = 1
     nodes = [
         helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
         helper.make_node("Sub", ["brightest", "mean"], ["left"]),
@@ -169,9 +169,14 @@ def one_person(folder, brightest=0.95, others=()):
         helper.make_node("Mul", ["root", "zero"], ["nothing"]),  # or NaN
         helper.make_node("Add", ["mean", "nothing"], ["score"]),
         helper.make_node("Mul", ["scores", "score"], ["scored"]),
-        helper.make_node("Add", ["people", "scored"], ["output"]),
+        helper.make_node("Add", ["people", "scored"], ["one"]),
+        helper.make_node("Sub", ["score", "fifth"], ["difference"]),
+        helper.make_node("Relu", ["difference"], ["less"]),
+        helper.make_node("Mul", ["lower", "less"], ["scored_lower"]),
+        helper.make_node("Add", ["one", "scored_lower"], ["output"]),
     ]
-    constants = {"people": people, "scores": scores, "brightest": np.float32(brightest), "zero": np.float32(0)}
+    constants = {"people": people, "scores": scores, "lower": lower}
+    constants |= {"brightest": np.float32(brightest), "zero": np.float32(0), "fifth": np.float32(0.2)}
     inputs = {"images": (TensorProto.FLOAT, [1, 3, 64, 64])}
     save_onnx(folder / "person.onnx", nodes, inputs, {"output": (TensorProto.FLOAT, people.shape)}, constants)
     card = {
