@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,11 @@ class Embedder(ABC):
     @abstractmethod
     def computed(self) -> int:
         """Recordings that were not in the cache."""
+
+    @property
+    def people(self) -> Mapping[Path, Path]:
+        """Where the people of a recording are kept, if they are what the network sees, see people.read_people."""
+        return {}
 
     @abstractmethod
     def look_at(self, path: Path) -> list[Windows]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,6 +84,11 @@ class PeopleEmbedder(Embedder):
     def computed(self) -> int:
         """Recordings that were not in the cache."""
         return self._finder.computed
+
+    @property
+    def people(self) -> Mapping[Path, Path]:
+        """Where the people of a recording are kept."""
+        return self._finder.kept
 
     def close(self) -> None:
         """Free both networks."""

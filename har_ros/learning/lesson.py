@@ -70,6 +70,7 @@ class Lesson:
     base: card of the network whose embeddings they have. prepared: that network, without its last layer. frames: of a
     window.
     backend: what computed them. duplicates: see pair_in_words. left_out: a sentence for each recording.
+    people: see Embedder.
     """
 
     dataset: Dataset
@@ -81,6 +82,7 @@ class Lesson:
     samples: Samples
     duplicates: list[dict[str, Any]]
     left_out: list[str]
+    people: Mapping[Path, Path]
 
 
 def learn_from(embedder: Embedder, dataset: Dataset, settings: Settings, console: Console) -> Lesson:
@@ -99,7 +101,7 @@ def learn_from(embedder: Embedder, dataset: Dataset, settings: Settings, console
     network = embedder.network
     return Lesson(
         *(dataset, settings, embedder.card, embedder.prepared, network.length, network.backend.name),
-        *(samples, duplicates, left_out),
+        *(samples, duplicates, left_out, embedder.people),
     )
 
 
@@ -130,7 +132,7 @@ def write(
         for name, clips, said in tested:
             write_clips(place / name, clips, said)
         try:
-            write_report(place / REPORT, metrics, shown, probabilities)
+            write_report(place / REPORT, metrics, shown, probabilities, lesson.people)
         except HarError as error:  # the network is worth more
             logger.warning("%s", error)
 

@@ -63,6 +63,7 @@ class PeopleFinder:
     def __init__(self, pose_model: str, pose_size: int, backend: BackendSettings) -> None:
         """pose_model, pose_size: see PoseEstimator.open. Raises HarError."""
         self.computed = 0  # recordings that were not in the cache
+        self.kept: dict[Path, Path] = {}  # recording → file in the cache
         self._estimator = PoseEstimator.open(pose_model, backend, pose_size)
 
     def close(self) -> None:
@@ -73,12 +74,8 @@ class PeopleFinder:
         """Return the people of each camera of a recording. Raises HarError when no image can be read."""
         recording = open_recording(path)
         kept = cached(f"people/{self._key(recording)}.npz", lambda: self._computed(recording), KEPT)
-        with np.load(kept, allow_pickle=False) as arrays:
-            names = [field.name for field in dataclasses.fields(People) if field.name != "camera"]
-            return [
-                People(str(camera), **{name: arrays[f"{name}_{number}"] for name in names})
-                for number, camera in enumerate(arrays["cameras"])
-            ]
+        self.kept[path] = kept
+        return read_people(kept)
 
     def _key(self, recording: Recording) -> str:
         estimator = self._estimator
@@ -101,6 +98,16 @@ class PeopleFinder:
         np.savez(buffer, **arrays)
         self.computed += 1
         return buffer.getvalue()
+
+
+def read_people(kept: Path) -> list[People]:
+    """Return the people of each camera of a recording from the file in the cache."""
+    with np.load(kept, allow_pickle=False) as arrays:
+        names = [field.name for field in dataclasses.fields(People) if field.name != "camera"]
+        return [
+            People(str(camera), **{name: arrays[f"{name}_{number}"] for name in names})
+            for number, camera in enumerate(arrays["cameras"])
+        ]
 
 
 class _Camera:

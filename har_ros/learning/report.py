@@ -10,8 +10,10 @@ import numpy as np
 
 from har_ros.files.results_folder import atomic, finite
 from har_ros.learning.head import Floats
+from har_ros.learning.people import read_people
 from har_ros.learning.samples import Samples
-from har_ros.recordings.pictures import Place, pictures
+from har_ros.pipeline.annotate import COLOURS, draw_skeleton
+from har_ros.recordings.pictures import Picture, Place, pictures
 from har_ros.reports.drawing import PALETTE, as_svg, new_axes, reliability_of
 from har_ros.reports.page import drawing, environment
 from har_ros.reports.picture import data_url
@@ -22,15 +24,24 @@ MOST_CLASSES = 40
 """For which the confusion is shown."""
 
 
-def write_report(path: Path, metrics: Mapping[str, Any], samples: Samples, probabilities: Floats) -> None:
-    """Write the report. metrics: as in metrics.json. probabilities: held-out, m×C. Raises HarError."""
+def write_report(
+    path: Path,
+    metrics: Mapping[str, Any],
+    samples: Samples,
+    probabilities: Floats,
+    people: Mapping[Path, Path],
+) -> None:
+    """Write the report. metrics: as in metrics.json. probabilities: held-out, m×C. people: see Embedder.
+
+    Raises HarError.
+    """
     with drawing(path):
-        text = _rendered(metrics, samples, probabilities)
+        text = _rendered(metrics, samples, probabilities, people)
     with atomic(path) as file:
         file.write(text)
 
 
-def _rendered(metrics: Mapping[str, Any], samples: Samples, probabilities: Floats) -> str:
+def _rendered(metrics: Mapping[str, Any], samples: Samples, probabilities: Floats, people: Mapping[Path, Path]) -> str:
     measured = finite(metrics)
     rows = [(row["clips"], row["confidence"], row["right"]) for row in measured["calibration"]["bins"]]
     return (
@@ -44,7 +55,7 @@ def _rendered(metrics: Mapping[str, Any], samples: Samples, probabilities: Float
                 "losses": loss_curve(measured["losses"]) if measured.get("losses") else "",
                 "reliability": reliability_of(rows),
             },
-            mistakes=_mistakes(samples, probabilities),
+            mistakes=_mistakes(samples, probabilities, people),
             most_classes=MOST_CLASSES,
         )
     )
@@ -72,13 +83,17 @@ def loss_curve(losses: Sequence[float]) -> str:
     return as_svg(figure)
 
 
-def _mistakes(samples: Samples, probabilities: Floats) -> list[dict[str, Any]]:
-    """Return the clips that are wrong with most confidence, and their pictures."""
+def _mistakes(samples: Samples, probabilities: Floats, people: Mapping[Path, Path]) -> list[dict[str, Any]]:
+    """Return the clips that are wrong with most confidence, and their pictures, with the skeletons that were taught."""
     said, score = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(said != samples.classes)
     worst = wrong[np.argsort(-score[wrong], kind="stable")][:MOST].tolist()
     examples = [samples.examples[number] for number in worst]
-    shown = pictures([Place(e.path, e.camera, (e.start, (e.start + e.end) // 2, e.end)) for e in examples])
+    places = [Place(e.path, e.camera, (e.start, (e.start + e.end) // 2, e.end)) for e in examples]
+    shown = pictures(places)
+    for place, own in zip(places, shown, strict=True):
+        if kept := people.get(place.path):
+            _draw_people(kept, place, own)
     return [
         {
             "clip": example.name,
@@ -90,3 +105,15 @@ def _mistakes(samples: Samples, probabilities: Floats) -> list[dict[str, Any]]:
         }
         for number, example, own in zip(worst, examples, shown, strict=True)
     ]
+
+
+def _draw_people(kept: Path, place: Place, shown: Sequence[Picture]) -> None:
+    """Draw the skeletons of all who are seen into the pictures of a place."""
+    cameras = read_people(kept)
+    first = min(int(camera.stamps[0]) for camera in cameras)
+    own = next(camera for camera in cameras if camera.camera == place.camera)
+    for moment, picture in zip(place.moments, shown, strict=False):
+        image = int(np.abs(own.stamps - first - moment).argmin())
+        scale = picture.shape[1] / int(own.sizes[image, 1])
+        for keypoints in own.keypoints[own.image == image]:
+            draw_skeleton(picture, keypoints * (scale, scale, 1), COLOURS[0], 1)

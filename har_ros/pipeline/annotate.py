@@ -3,6 +3,7 @@
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -64,9 +65,16 @@ def _outline(image: NDArray[np.uint8], track: Track, thickness: int) -> None:
     colour = _colour(track)
     left, top, right, bottom = (round(side) for side in track.box)
     cv2.rectangle(image, (left, top), (right, bottom), colour, thickness, cv2.LINE_AA)
+    draw_skeleton(image, track.keypoints, colour, thickness)
+
+
+def draw_skeleton(
+    image: NDArray[np.uint8], keypoints: NDArray[Any], colour: tuple[int, int, int], thickness: int
+) -> None:
+    """Draw the limbs whose ends are visible into `image` (uint8, H×W×3). keypoints: 17×3, see Track. In pixels."""
     for first, second in LIMBS:
-        if min(track.keypoints[[first, second], 2]) >= VISIBLE:
-            begin, end = (track.keypoints[joint, :2].round().astype(int).tolist() for joint in (first, second))
+        if min(keypoints[[first, second], 2]) >= VISIBLE:
+            begin, end = (keypoints[joint, :2].round().astype(int).tolist() for joint in (first, second))
             cv2.line(image, begin, end, colour, thickness, cv2.LINE_AA)
 
 

@@ -1,6 +1,9 @@
 """Teaching with the skeletons of real people, whom the real pose network finds."""
 
+import base64
 import importlib.util
+import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -17,6 +20,7 @@ from har_ros.frames.skeletons import NAMES, mirrored
 from har_ros.learning.embed_people import PeopleEmbedder, PeopleSettings, one_at_a_time
 from har_ros.learning.people import PeopleFinder
 from har_ros.models.locate import find_model, find_pose_model
+from har_ros.pipeline.annotate import COLOURS
 from har_ros.pipeline.recognizer import Recognizer
 
 F32 = BackendSettings("openvino", "f32")
@@ -98,6 +102,25 @@ def test_a_network_learns_how_people_move_and_runs_where_its_base_did(cache, dat
     assert actionnet(["teach", str(dataset), "-o", str(folder), "--overwrite", *given]) == 0
     assert "8 recordings, 0 of which not in the cache" in capsys.readouterr().err
     assert read_json(folder / "metrics.json") == measured
+
+
+def test_the_report_shows_the_skeletons_of_clips_that_were_wrong(cache, dataset, sequence_card, tmp_path):
+    mixed = tmp_path / "mixed"
+    shutil.copytree(dataset, mixed)
+    wrong = next((mixed / "to the left").rglob("*.avi"))
+    shutil.move(wrong, mixed / "to the right" / "camera0" / "wrong.avi")
+    given = ["--model", str(sequence_card), "--backend", "openvino", "--precision", "f32", "--no-mirror"]
+    assert actionnet(["teach", str(mixed), "-o", str(tmp_path / "new"), *given]) == 0
+    page = (tmp_path / "new" / "report.html").read_text()
+    shown = next(part for part in page.split('<div class="mistake">') if "camera0/wrong.avi" in part)
+    pictures = [
+        cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR_RGB).astype(int)
+        for data in re.findall(r"base64,([^\"]+)", shown)
+    ]
+    assert len(pictures) == 3
+    drawn = [(np.abs(picture - COLOURS[0]).sum(axis=2) < 120).sum() for picture in pictures]
+    assert min(drawn[1:]) > 10  # in the first image, nobody is believed in yet
+    assert drawn[0] == 0
 
 
 def test_of_two_people_the_one_counts_who_is_asked_for(cache, men, sequence_card, tmp_path):
