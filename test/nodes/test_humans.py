@@ -17,6 +17,7 @@ from har_ros.frames.skeletons import NAMES
 from har_ros.nodes import humans
 
 OTHER = (54.0, 38.0, 12.0, 40.0)
+TRACKED = "/humans/bodies/tracked"
 TWO = ["/cam01/image_raw", "/cam02/image_raw"]
 BOTH, ONE, NOBODY = 240, 140, 0
 """Brightness of an image in which so many are found."""
@@ -31,8 +32,8 @@ class Listener:
         self.robot, self.ros = robot, robot.ros
         self.listed = None
         self.regions, self.skeletons = {}, {}
-        self.ros.node.create_subscription(IdsList, "/humans/bodies/tracked", partial(setattr, self, "listed"), 1)
-        self.ros.until(lambda: robot.node.count_subscribers("/humans/bodies/tracked"), "the subscription")
+        self.ros.node.create_subscription(IdsList, TRACKED, partial(setattr, self, "listed"), 1)
+        self.ros.until(lambda: robot.node.count_subscribers(TRACKED), "the subscription")
         self.persons = self.ros.inbox(Detection2DArray, "/actions/persons")
         self.ros.until(lambda: robot.node.count_subscribers("/actions/persons") == 1, "the subscription")
 
@@ -58,15 +59,15 @@ class Listener:
         messages = [*self.regions.values(), *self.skeletons.values()]
         return sum(message.header.stamp.sec == self.robot.cameras[0].seconds for message in messages)
 
+    def until_topics_of(self, ids):
+        """Wait until there are topics of these people and of nobody else."""
+        expected = {f"/humans/bodies/{name}/{kind}" for name in ids for kind in ("roi", "skeleton2d")}
+        self.ros.until(lambda: self.topics() == expected, f"topics of {ids} only")
+
     def topics(self):
-        """Return the names that the node publishes below /humans/bodies, but for the list's."""
-        node = self.robot.node
-        found = node.get_publisher_names_and_types_by_node(node.get_name(), node.get_namespace())
-        return {name for name, _ in found if name.startswith("/humans/")} - {"/humans/bodies/tracked"}
-
-
-def topics_of(ids):
-    return {f"/humans/bodies/{name}/{kind}" for name in ids for kind in ("roi", "skeleton2d")}
+        """Return the topics below /humans, but for the list."""
+        found = {name for name, _ in self.robot.node.get_topic_names_and_types()}
+        return {name for name in found if name.startswith("/humans/")} - {TRACKED}
 
 
 @pytest.fixture(scope="module")
@@ -86,20 +87,21 @@ def listener(robot, pose_card):
 def test_people_have_topics_as_long_as_they_are_followed(listener):
     people = listener(track_timeout=2.5)
     (camera,) = people.robot.cameras
-    assert (people.show(camera, NOBODY), people.topics()) == ([], set())
+    assert people.show(camera, NOBODY) == []
+    people.until_topics_of([])
     people.show(camera, BOTH)
     ids = list(people.show(camera, BOTH))
     assert len(set(ids)) == 2
-    assert people.topics() == topics_of(ids)
+    people.until_topics_of(ids)
     stays = next(iter(people.show(camera, ONE)))
     assert stays in ids
-    assert people.topics() == topics_of(ids)  # the other may come back
+    people.until_topics_of(ids)  # the other may come back
     for _ in range(2):
         assert people.show(camera, ONE) == [stays]
-    assert people.topics() == topics_of([stays])
+    people.until_topics_of([stays])
     for _ in range(3):
         assert people.show(camera, NOBODY) == []
-    assert people.topics() == set()
+    people.until_topics_of([])
 
 
 def test_where_people_are_is_said_in_shares_of_the_image(listener):
@@ -136,12 +138,11 @@ def test_cameras_share_the_list(listener):
     for camera in (first, second, first, second):
         ids = people.show(camera, ONE)
     assert len(set(ids)) == 2
-    assert people.topics() == topics_of(ids)
+    people.until_topics_of(ids)
     [stays] = people.show(first, NOBODY)
     assert people.robot.set(image_topics=[first.topic]) == ""
     people.ros.until(lambda: people.listed.ids == [], "the list without the camera that went")
-    assert not people.topics() & topics_of([stays])
-    people.ros.until(lambda: people.listed.header.frame_id == "", "no image's header")
+    people.until_topics_of(set(ids) - {stays})
 
 
 def test_a_camera_that_is_silent_has_nobody_in_the_list(listener, monkeypatch):
@@ -158,32 +159,34 @@ def test_topics_end_with_the_work_and_begin_again(listener):
     (camera,) = people.robot.cameras
     for _ in range(2):
         ids = people.show(camera, ONE)
-    assert people.topics() == topics_of(ids)
+    people.until_topics_of(ids)
     assert people.robot.change("deactivate")[0]
     people.ros.until(lambda: people.listed.ids == [], "an empty list")
-    assert people.topics() == set()
+    people.until_topics_of([])
     assert people.robot.change("cleanup")[0]
-    assert people.robot.node.count_publishers("/humans/bodies/tracked") == 0
+    assert people.robot.node.count_publishers(TRACKED) == 0
     for transition in ("configure", "activate"):
         assert people.robot.change(transition)[0]
     people.robot.connect()
-    people.ros.until(lambda: people.robot.node.count_subscribers("/humans/bodies/tracked"), "the subscription")
+    people.ros.until(lambda: people.robot.node.count_subscribers(TRACKED), "the subscription")
     for _ in range(2):
         again = people.show(camera, ONE)
-    assert people.topics() == topics_of(again) != topics_of(ids)
+    people.until_topics_of(again)
+    assert again != ids
 
 
 def test_what_was_published_of_people_who_left_does_not_remain(listener):
-    """QoS overrides would be a parameter for each policy of each person."""
+    """QoS overrides would be parameters of each person, and events fail rclpy's executor."""
     people = listener(track_timeout=0.1)
     node = people.robot.node
     (camera,) = people.robot.cameras
     people.show(camera, NOBODY)
-    before = len(node._parameters), len(list(node.publishers)), len(list(node.waitables))
+    publishers, others = len([*node.publishers]), (len(node._parameters), len([*node.waitables]))
     for _ in range(3):
         for brightness in (ONE, ONE, NOBODY, NOBODY, NOBODY):
             people.show(camera, brightness)
-    assert (len(node._parameters), len(list(node.publishers)), len(list(node.waitables))) == before
+            assert (len(node._parameters), len([*node.waitables])) == others
+    assert len([*node.publishers]) == publishers
 
 
 def test_types_and_qos_are_those_of_libhri(listener):
@@ -192,7 +195,7 @@ def test_types_and_qos_are_those_of_libhri(listener):
     for _ in range(2):
         ids = people.show(camera, ONE)
     for topic, kind in (
-        ("/humans/bodies/tracked", "hri_msgs/msg/IdsList"),
+        (TRACKED, "hri_msgs/msg/IdsList"),
         (f"/humans/bodies/{ids[0]}/roi", "hri_msgs/msg/NormalizedRegionOfInterest2D"),
         (f"/humans/bodies/{ids[0]}/skeleton2d", "hri_msgs/msg/Skeleton2D"),
     ):
@@ -232,6 +235,4 @@ def test_without_hri_msgs_it_is_refused_with_the_remedy(robot, pose_card, no_hri
 
 def test_people_need_no_hri_msgs(robot, pose_card, no_hri_msgs):
     made = robot(persons=True, pose_model=str(pose_card))
-    node = made.node
-    names = node.get_publisher_names_and_types_by_node(node.get_name(), node.get_namespace())
-    assert not [name for name, _ in names if name.startswith("/humans")]
+    assert not [name for name, _ in made.node.get_topic_names_and_types() if name.startswith("/humans")]

@@ -41,19 +41,16 @@ def test_the_policy_allows_the_nodes_topics_and_services_and_no_others(robot, tm
 def test_the_policy_allows_the_topics_of_people_and_no_others(robot, tmp_path):
     parameters = {"persons": True, "pose_model": str(one_person(tmp_path)), "ros4hri": True}
     watched = robot(["/cam01/image_raw"], **parameters)
-    node = watched.node
-    identity = node.get_name(), node.get_namespace()
+    (camera,) = watched.cameras
     patterns = {name for name in allowed("topic", "publish") if "*" in name}
 
     def matching():
-        found = names(node.get_publisher_names_and_types_by_node(*identity))
-        return {name: [one for one in patterns if fnmatchcase(name, one)] for name in found if "/humans/" in name}
+        found = {name for name in names(watched.node.get_topic_names_and_types()) if name.startswith("/humans/")}
+        return {name: [one for one in patterns if fnmatchcase(name, one)] for name in found}
 
-    def shown():
-        data = array("B", [150] * 64 * 64)
-        watched.push(watched.cameras[0], 0, height=64, width=64, step=64, data=data)
-        return len(matching()) == 1 + len(patterns)
-
-    watched.ros.until(shown, "the topics of somebody")
+    for shown in (1, 2):  # a single pose is nobody yet
+        watched.push(camera, 0, height=64, width=64, step=64, data=array("B", [150] * 64 * 64))
+        watched.ros.until(lambda shown=shown: watched.inner(camera).watch.frames == shown, "the search for people")
+    watched.ros.until(lambda: len(matching()) == 1 + len(patterns), "the topics of somebody")
     assert matching().pop("/humans/bodies/tracked") == []  # which has a line of its own
     assert {one for found in matching().values() for one in found} == patterns
