@@ -18,7 +18,7 @@ import yaml
 from sphinx.ext.autodoc.mock import mock
 
 from har_ros.commands.main import main as actionnet
-from har_ros.commands.main import subcommands
+from har_ros.commands.shared.command_line import subcommands
 from har_ros.parameter import Parameter
 from har_ros.settings import ACTIONNET, RECORD_ACTION, VIDEO_SOURCE
 

@@ -12,8 +12,8 @@ import yaml
 from documents import PAGES, REPOSITORY, blocks, inline_commands, languages, prose, robot_pip
 
 from har_ros.commands.evaluate import main as evaluate
-from har_ros.commands.main import OPTIONAL, TRAINING
 from har_ros.commands.main import main as actionnet
+from har_ros.commands.shared.command_line import OPTIONAL, TRAINING
 from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.commands.teach import main as teach
 from har_ros.models.card_file import load_card, load_pose_card

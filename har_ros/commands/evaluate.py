@@ -16,7 +16,7 @@ from har_ros.commands.compare import changes_table
 from har_ros.commands.shared.jobs import jobs_of
 from har_ros.commands.shared.options import at_least, between
 from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
-from har_ros.commands.shared.program import as_program, sigterm_interrupts
+from har_ros.commands.shared.program import as_program
 from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.evaluate import batch, results
 from har_ros.evaluate.assess import Assessment, Truth, assess
@@ -48,7 +48,6 @@ def run(arguments: list[str]) -> int:
     if options.realtime_factor and not inference_time:
         inference_time = _window_period(values)
     plan = Plan(values, options.output, inference_time, options.realtime_factor or 1.0, options.annotate)
-    sigterm_interrupts()
     with reserved(plan.folder):
         return _evaluate(jobs, plan, truth, earlier, options)
 

@@ -8,7 +8,6 @@ from dataclasses import fields
 from rich.console import Console
 
 from har_ros.commands.shared.options import BACKEND, add_parameters, at_least, between, values_of
-from har_ros.commands.shared.program import sigterm_interrupts
 from har_ros.commands.shared.summary import show
 from har_ros.commands.shared.teaching_options import add_dataset_options, add_teaching_options, dataset_of
 from har_ros.finetune.finetune import finetune
@@ -25,7 +24,6 @@ def run(arguments: list[str]) -> int:
     _add_training_options(parser)
     add_parameters(parser, BACKEND)
     options = parser.parse_args(arguments)
-    sigterm_interrupts()
     names = {field.name for field in fields(TrainSettings)} - {"unmirrored", "training_precision"}
     training = TrainSettings(
         unmirrored=tuple(options.unmirrored),

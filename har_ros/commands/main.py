@@ -1,99 +1,20 @@
-"""The `actionnet` command: actions in video files, folders of pictures, cameras and streams, without ROS."""
+"""Where pip's `actionnet` begins. Imports nothing else, so that a signal during the imports ends it quietly."""
 
 from __future__ import annotations
 
-import argparse
-import ast
-import difflib
-import importlib
-import importlib.util
-import logging
-import os
-import sys
-from pathlib import Path
-from types import ModuleType
-
-from rich.console import Console
-
-from har_ros.commands.shared.options import OPTIONS, add_parameters
-from har_ros.errors import HarError
-from har_ros.files.console import say
-
-OPTIONAL = {**{name: name for name in ("rosbags", "matplotlib", "scipy", "jinja2")}, "sklearn": "scikit-learn"}
-TRAINING = {name: name for name in ("torch", "lightning", "tensorboard")}
-"""Modules that some subcommands need more than the others → how pip calls them."""
-
-
-def subcommands() -> dict[str, Path]:
-    """Return the subcommands, which are the modules beside this one, and their files."""
-    paths = sorted(Path(__file__).parent.glob("*.py"))
-    return {path.stem: path for path in paths if path.stem not in ("__init__", "main") and path.is_file()}
+import signal
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command. Returns the exit status: 0, 1 when something failed, 2 when the command line is wrong."""
-    given = sys.argv[1:] if arguments is None else arguments
-    messages = Console(stderr=True)
-    logger = logging.getLogger("har_ros")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(_ToConsole(messages))
+    """Run the command. Returns the exit status: 0, 1 when something failed, 2 when the command line is wrong, 130 or
+    143 when SIGINT or SIGTERM ended it.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # kills, as SIGTERM does: there is nothing to clean up yet
     try:
-        if given and given[0] in subcommands():
-            status: int = _imported(given[0], f"actionnet {given[0]}").run(given[1:])
-            return status
-        options = _parser().parse_intermixed_args(given)
-        status = _imported("shared.recognize", "actionnet").run(options, messages)
-        return status
-    except HarError as error:
-        known = not given or given[0] in subcommands() or Path(given[0]).exists()
-        similar = [] if known else difflib.get_close_matches(given[0], subcommands(), 1)
-        say(messages, f"actionnet: {error}" + (f" (or did you mean actionnet {similar[0]}?)" if similar else ""))
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone; Python must not try to flush it at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        from har_ros.commands.shared import command_line
 
-
-def _imported(name: str, command: str) -> ModuleType:
-    """Import a module of this folder, which takes a moment. Raises HarError when what it needs is not installed."""
-    try:
-        return importlib.import_module(f"har_ros.commands.{name}")
-    except ImportError as error:
-        needed = {**OPTIONAL, **(TRAINING if error.name in TRAINING else {})}
-        missing = [package for module, package in needed.items() if importlib.util.find_spec(module) is None]
-        remedy = f"pip install {' '.join(missing or [error.name or 'it'])}"
-        raise HarError(f"{command} needs {error.name}; run: {remedy}") from None
-
-
-def _summary(path: Path) -> str:
-    """Return a subcommand's name and the first sentence of its module, which is not imported: it may need much."""
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return f"  {path.stem:11}{docstring.splitlines()[0].rstrip('.')}"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="actionnet",
-        description=__doc__,
-        epilog="\n".join(["subcommands (actionnet NAME --help):", *map(_summary, subcommands().values())]),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("input", help="a video file, a folder of pictures, /dev/video0, or a stream such as rtsp://…")
-    parser.add_argument("output", nargs="?", help="a video file for the annotated frames (default: the screen)")
-    add_parameters(parser, OPTIONS)
-    parser.add_argument("--json", action="store_true", help="print a line of JSON for each window")
-    return parser
-
-
-class _ToConsole(logging.Handler):
-    """Shows what the core logs."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print the message."""
-        say(self._console, record.getMessage())
+        return command_line.main(arguments)
+    finally:
+        signal.signal(signal.SIGINT, before)

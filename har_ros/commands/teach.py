@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from har_ros.commands.shared.options import BACKEND, add_parameters, values_of
-from har_ros.commands.shared.program import as_program, sigterm_interrupts
+from har_ros.commands.shared.program import as_program
 from har_ros.commands.shared.summary import show
 from har_ros.commands.shared.teaching_options import (
     add_dataset_options,
@@ -34,7 +34,6 @@ def run(arguments: list[str]) -> int:
     add_parameters(parser, BACKEND)
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
-    sigterm_interrupts()
     settings = Settings(options.model, options.frames, options.mirror, options.background, people_settings(options))
     try:
         dataset = dataset_of(options, options.dataset)

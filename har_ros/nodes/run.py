@@ -33,12 +33,16 @@ class Program(Node):
 
 def run(program: Callable[[], Program], arguments: list[str] | None = None) -> int:
     """Run the program until a signal or an error ends it. Returns the exit status."""
-    signals.handle()
     middleware.keep_freed_memory()
     profile = Path(get_package_share_directory("har_ros"), "config", "fastdds.xml")
     os.environ.update(middleware.shared_memory(profile))  # which the middleware reads when its context is made
+    signals.handle()
     try:
-        rclpy.init(args=arguments)
+        with signals.interruptible():  # rclpy heeds signals from its end on
+            rclpy.init(args=arguments)
+    except KeyboardInterrupt:
+        try_shutdown()
+        return 0
     except RuntimeError as error:  # from rcl's parser: a malformed argument, a parameter file that is not there
         print(f"wrong ROS arguments: {str(error).splitlines()[0]}", file=sys.stderr)
         return 2
@@ -72,11 +76,11 @@ def _start_spin_stop(program: Callable[[], Program]) -> int:
 
 def _report(error: Exception, node: Program | None) -> int:
     """Report what ended the program. Returns the exit status."""
+    if not ok():  # a signal came during the start, which then failed for want of a context or in the midst of an import
+        return 0
     if isinstance(error, HarError):
         (node.get_logger() if node else get_logger("har_ros")).fatal(str(error))
         return 1
-    if not ok():  # a signal came during the start, which then failed for want of a context
-        return 0
     traceback.print_exception(error)
     return 1
 

@@ -15,7 +15,7 @@ from streamable_networks import ARCHITECTURES
 
 from har_ros.commands import evaluate as evaluate
 from har_ros.commands import teach as teach
-from har_ros.commands.main import subcommands
+from har_ros.commands.shared.command_line import subcommands
 from har_ros.frames.pixels import CameraImage
 from har_ros.pipeline.recognition import Networks
 from har_ros.pipeline.recognizer import Recognizer

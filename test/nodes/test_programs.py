@@ -1,5 +1,6 @@
 """The installed programs, without a node: their help, and what they say in the wrong Python."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,29 @@ def test_help(program):
     for row in TABLES[program]:
         assert f"\n  {row.name}:=" in said
         assert " ".join(row.description.split()) in " ".join(said.split())
+
+
+IMPORTING = """
+import runpy, signal, sys, time
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("har_ros"):
+            print("importing", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow())
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts us may ignore it
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_imports_ends_a_program_without_a_word(number):
+    command = [sys.executable, "-c", IMPORTING, PREFIX / "lib" / "har_ros" / "actionnet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(number)
+        errors = process.communicate(timeout=30)[1]
+    assert (process.returncode, errors) == (-number, "")  # 130 or 143 in a shell
 
 
 @pytest.mark.parametrize("program", [actionnet, video_source])

@@ -138,6 +138,44 @@ def test_signals_end_a_long_start(domain, tmp_path, number):
     assert (process.returncode, log) == (0, "")
 
 
+TURNED = """
+import signal
+from har_ros.errors import ModelError
+from har_ros.nodes.run import Program, run
+class Turned(Program):
+    def start(self):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ModelError("OpenVINO cannot be imported") from None
+raise SystemExit(run(lambda: Turned("turned")))
+"""
+
+
+def test_what_a_library_makes_of_a_signal_is_not_reported(domain, tmp_path):
+    with running([sys.executable, "-c", TURNED], tmp_path) as process:
+        log = process.communicate(timeout=30)[1]
+    assert (process.returncode, log) == (0, "")
+
+
+EARLY = """
+import signal, rclpy
+from har_ros.nodes.run import Program, run
+init = rclpy.init
+def early(**options):
+    signal.raise_signal(signal.SIGTERM)
+    init(**options)
+rclpy.init = early
+raise SystemExit(run(lambda: Program("early")))
+"""
+
+
+def test_a_signal_that_comes_before_rclpy_heeds_it_is_not_lost(domain, tmp_path):
+    with running([sys.executable, "-c", EARLY], tmp_path) as process:
+        log = process.communicate(timeout=30)[1]
+    assert (process.returncode, log) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("transitions", "number"),
     [

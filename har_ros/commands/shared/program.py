@@ -15,18 +15,31 @@ from har_ros.files.console import say
 def as_program(name: str, run: Callable[[list[str]], int]) -> int:
     """Run a command as an executable of the package, also with --ros-args. Returns the exit status."""
     try:
-        return run([argument for argument in sys.argv[1:] if argument != "--ros-args"])
+        return until_a_signal(lambda: run([argument for argument in sys.argv[1:] if argument != "--ros-args"]))
     except HarError as error:
         say(Console(stderr=True), f"{name}: {error}")
         return 1
-    except KeyboardInterrupt:
-        return 130
 
 
-def sigterm_interrupts() -> None:
-    """Let SIGTERM do what Ctrl-C does, from now on."""
+def until_a_signal(run: Callable[[], int]) -> int:
+    """Run what SIGINT and SIGTERM interrupt with KeyboardInterrupt. Returns its exit status, or 128 + the signal.
 
-    def interrupt(*_: object) -> None:
+    A library may turn the interrupt into an error of its own: what comes after a signal is not reported.
+    """
+    came: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        came.append(number)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    heeded = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heeded}
+    try:
+        return run()
+    except BaseException:
+        if not came:
+            raise
+        return 128 + came[0]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
