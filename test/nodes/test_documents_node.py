@@ -1,23 +1,45 @@
-"""The tutorial's node runs as printed."""
+"""The nodes in the documentation run as printed."""
 
 import subprocess
 import sys
 
 from documents import blocks
 from std_msgs.msg import Header
-from vision_msgs.msg import Classification, ObjectHypothesis
+from vision_msgs.msg import (
+    Classification,
+    Detection2D,
+    Detection2DArray,
+    ObjectHypothesis,
+    ObjectHypothesisWithPose,
+)
 
 
 def test_the_node_runs_as_printed(ros):
-    [printed] = [block.text for block in blocks("python") if "rclpy" in block.text]
-    publisher = ros.node.create_publisher(Classification, "/actions", 10)
+    header = Header(frame_id="cam01")
+    best, other = ObjectHypothesis(class_id="waving", score=0.75), ObjectHypothesis(class_id="other")
+    messages = [Classification(header=header), Classification(header=header, results=[best, other])]
+    assert printed_after(ros, Classification, "actions", messages) == "cam01 waving 0.75\n"
+
+
+def test_the_node_for_people_runs_as_printed(ros):
+    header = Header(frame_id="cam01")
+    results = [
+        ObjectHypothesisWithPose(hypothesis=ObjectHypothesis(class_id=one, score=0.5)) for one in ("waving", "x")
+    ]
+    people = [Detection2D(id="p1_1"), Detection2D(id="p1_2", results=results)]
+    messages = [Detection2DArray(header=header), Detection2DArray(header=header, detections=people)]
+    assert printed_after(ros, Detection2DArray, "actions/persons", messages) == "cam01 p1_2 waving 0.5\n"
+
+
+def printed_after(ros, kind, topic, messages):
+    """Return the first line of the one printed node that subscribes to this; the first message prints nothing."""
+    [printed] = [block.text for block in blocks("python") if f'{kind.__name__}, "{topic}"' in block.text]
+    publisher = ros.node.create_publisher(kind, f"/{topic}", 10)
     with subprocess.Popen([sys.executable, "-c", printed], stdout=subprocess.PIPE, text=True) as process:
         try:
             ros.until(publisher.get_subscription_count, "the printed node's subscription")
-            header = Header(frame_id="cam01")
-            publisher.publish(Classification(header=header))  # nothing recognised: nothing printed
-            best = ObjectHypothesis(class_id="waving", score=0.75)
-            publisher.publish(Classification(header=header, results=[best, ObjectHypothesis(class_id="other")]))
-            assert process.stdout.readline() == "cam01 waving 0.75\n"
+            for message in messages:
+                publisher.publish(message)
+            return process.stdout.readline()
         finally:
             process.kill()  # its end is not what is tried
