@@ -37,7 +37,9 @@ class Part:
         self.images = 0
         self.windows = 0
         self.recognizer = recognizer
-        scores = score_settings(plan.values, recognizer.labels)
+        scores = score_settings(
+            plan.values, recognizer.labels, persons.recognizer.labels if persons is not None else ()
+        )
         self.scores = dataclasses.replace(scores, top_k=len(recognizer.labels))  # figures take all classes
         self._top_k = scores.top_k
         self._name = job.name

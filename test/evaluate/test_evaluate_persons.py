@@ -4,7 +4,7 @@ import json
 
 import pytest
 from bags import series, write_bag
-from small_networks import one_person
+from small_networks import linear_network, one_person, write_card
 
 from har_ros.commands.main import main as actionnet
 
@@ -42,6 +42,13 @@ def test_people_are_followed_the_same_each_time_and_in_processes(follow):
     assert {name.partition("_")[0] for _, camera, name in people if camera == "/cam02/image_raw"} == {"p2"}
     assert all(line["frames"] == 4 and line["hypotheses"][0][1] > 0 for line in lines)
     assert all(line["start"] < line["end"] for line in lines)
+
+
+def test_allowed_labels_may_be_of_either_network(follow, tmp_path):
+    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
+    card = write_card(tmp_path, window={"frames": 4})
+    text = follow("own", "-p", f"persons_model:={card}", "-p", "allowed_labels:=[third, class 2]")
+    assert {label for line in text.splitlines() for label, _ in json.loads(line)["hypotheses"]} == {"class 2"}
 
 
 def test_without_persons_there_is_no_such_file(evaluate):

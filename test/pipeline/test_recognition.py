@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from pictures import picture
-from small_networks import PERSON, one_person
+from small_networks import PERSON, linear_network, one_person, write_card
 
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.frames.compressed import EncodedImage
@@ -69,6 +69,16 @@ def test_an_image_that_was_overtaken_has_the_people_of_the_newest_and_no_news(br
     assert newest.persons[0].result is not None
     assert overtaken.whole is None
     assert [(one.id, one.result) for one in overtaken.persons] == [(newest.persons[0].id, None)]
+
+
+def test_allowed_labels_may_be_of_either_network(brightness_card, pose_card, tmp_path):
+    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
+    card = write_card(tmp_path, window={"frames": 4})
+    networks = {"persons": True, "pose_model": pose_card, "persons_model": str(card)}
+    with open_networks(brightness_card, allowed_labels=["third", "class 2"], **networks) as opened:
+        *_, last = opened.results(images(150, 160, 170, 180, 190))
+    assert [one.label for one in last.whole.prediction.hypotheses] == ["third"]
+    assert [one.label for one in last.persons[0].prediction.hypotheses] == ["class 2"]
 
 
 def test_without_persons_nobody_is_looked_for(brightness_card):
