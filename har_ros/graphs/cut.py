@@ -34,6 +34,7 @@ def cut_before_the_end(model: onnx.ModelProto, tensor: str) -> onnx.ModelProto:
     """Return what leads to the tensor, averaged over all axes after the second. Raises ModelError."""
     if not any(tensor in node.output for node in model.graph.node):
         raise ModelError(f"the network has no tensor {tensor!r}; fix network.embedding in its card")
+    model, tensor = _without_our_names(model, tensor)
     inferred = onnx.shape_inference.infer_shapes(model)
     shape = _shape(inferred.graph, tensor)
     try:
@@ -53,6 +54,21 @@ def cut_before_the_end(model: onnx.ModelProto, tensor: str) -> onnx.ModelProto:
     del graph.value_info[:]  # as inferred for this one, and of no use to a backend
     _check(cut)
     return cut
+
+
+def _without_our_names(model: onnx.ModelProto, tensor: str) -> tuple[onnx.ModelProto, str]:
+    """Return the model and the tensor's name, changed where the network has a tensor called EMBEDDING of its own."""
+    if not any(EMBEDDING in node.output for node in model.graph.node):
+        return model, tensor
+    renamed = onnx.ModelProto()
+    renamed.CopyFrom(model)
+    own = f"{EMBEDDING}/own"
+    for node in renamed.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [own if name == EMBEDDING else name for name in names]
+    for value in (*renamed.graph.output, *renamed.graph.value_info):
+        value.name = own if value.name == EMBEDDING else value.name
+    return renamed, own if tensor == EMBEDDING else tensor
 
 
 def _shape(inferred: onnx.GraphProto, tensor: str) -> list[int | None]:

@@ -43,13 +43,24 @@ def run(model, outputs, **inputs):
     return session.run(outputs, inputs)
 
 
+def renamed(model, before, after):
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [after if name == before else name for name in names]
+    for value in model.graph.value_info:
+        value.name = after if value.name == before else value.name
+    return model
+
+
+@pytest.mark.parametrize("called", ["", EMBEDDING])
 @pytest.mark.parametrize("tensor", ["maps", "mean"])
-def test_the_embedding_is_the_tensor_averaged(model, tensor):
+def test_the_embedding_is_the_tensor_averaged(model, tensor, called):
+    """Also when the network itself calls it so."""
     whole = onnx.ModelProto()
     whole.CopyFrom(model)
     whole.graph.output.append(next(value for value in model.graph.value_info if value.name == tensor))
     (expected,) = run(whole, [tensor], frames=CLIP, bias=np.zeros(7, np.float32))
-    cut = cut_before_the_end(model, tensor)
+    cut = cut_before_the_end(renamed(model, tensor, called or tensor), called or tensor)
     np.testing.assert_allclose(
         run(cut, [EMBEDDING], frames=CLIP)[0], expected.reshape(2, 6, -1).mean(2), rtol=1e-5, atol=1e-6
     )

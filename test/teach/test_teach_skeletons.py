@@ -90,7 +90,9 @@ def test_a_network_learns_how_people_move_and_runs_where_its_base_did(cache, dat
     folder = tmp_path / "sliding"
     given = ["--model", str(sequence_card), "--backend", "openvino", "--precision", "f32", "--no-mirror"]
     assert actionnet(["teach", str(dataset), "-o", str(folder), *given]) == 0
-    assert "8 recordings, 8 of which not in the cache" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "8 recordings, 8 of which not in the cache" in told.err
+    assert f"actionnet.launch.py persons:=true persons_model:={folder}" in " ".join(told.out.split())
     measured = read_json(folder / "metrics.json")
     assert measured["figures"]["accuracy"]["value"] == 1  # of each camera by what was learned from the other
     assert measured["settings"]["person"] == "moving"

@@ -35,7 +35,8 @@ def show(metrics: Mapping[str, Any], folder: Path) -> None:
     if metrics["test"]:
         _show_test(metrics["test"], console)
     say(console, f"report:  {folder / REPORT}")
-    say(console, f"network: {folder}; run: ros2 launch har_ros actionnet.launch.py model:={folder}")
+    given = "persons:=true persons_model" if "person" in metrics["settings"] else "model"  # of people's skeletons
+    say(console, f"network: {folder}; run: ros2 launch har_ros actionnet.launch.py {given}:={folder}")
 
 
 def _show_test(test: Mapping[str, Any], console: Console) -> None:
