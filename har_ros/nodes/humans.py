@@ -1,6 +1,6 @@
 """People as ROS4HRI's bodies: the topics of REP-155, with the package hri_msgs, which only this needs.
 
-Types, QoS and the order of messages are those of hri_body_detect, which libhri and hri_rviz read.
+Types and QoS are those of hri_body_detect, which libhri and hri_rviz read.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Humans:
         self._seen: dict[Bodies, tuple[float, list[str]]] = {}  # when (monotonic seconds) and who
 
     def see(self, bodies: Bodies, header: Header, ids: list[str]) -> None:
-        """Publish the list with who is in a camera's newest image. The caller holds the lock."""
+        """Publish the list with who a camera follows. The caller holds the lock."""
         self._seen[bodies] = time.monotonic(), ids
         self._publish(header)
 
@@ -89,7 +89,10 @@ class Bodies:
         self._closed = False
 
     def publish(self, image: CameraImage, persons: Sequence[Person], followed: Collection[str]) -> None:
-        """Say who is in an image. followed: the ids of all who may come back; the topics of others end."""
+        """Say who is in an image. followed: the ids of all who may come back; others are gone, and their topics too.
+
+        Who is hidden for some images stays in the list: libhri starts over with each return, and misses messages.
+        """
         with self._humans.lock:
             if self._closed:
                 return
@@ -98,7 +101,7 @@ class Bodies:
             for name in (track.id for track in tracks if track.id not in self._publishers):
                 self._publishers[name] = self._begin(name)
             header = conversions.header(image.stamp, image.frame_id)
-            self._humans.see(self, header, [track.id for track in tracks])
+            self._humans.see(self, header, [*self._publishers])
             for track in tracks:
                 roi, skeleton = self._publishers[track.id]
                 roi.publish(self._region(header, track, image.size))
@@ -130,6 +133,7 @@ class Bodies:
         )
 
     def _skeleton(self, header: Header, track: Track, size: tuple[int, int]) -> Any:
-        point = self._humans.messages.NormalizedPointOfInterest2D
-        joints = [point(x=x, y=y, c=c) for x, y, c in openpose(track.keypoints, size).tolist()]
-        return self._humans.messages.Skeleton2D(header=header, skeleton=joints)
+        message = self._humans.messages.Skeleton2D(header=header)  # with its 18 joints
+        for joint, (x, y, confidence) in zip(message.skeleton, openpose(track.keypoints, size).tolist(), strict=True):
+            joint.x, joint.y, joint.c = x, y, confidence
+        return message
