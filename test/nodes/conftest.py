@@ -1,6 +1,7 @@
 """The real rclpy over real DDS; every test in a ROS domain of its own, on this machine only."""
 
 import fcntl
+import itertools
 import os
 import queue
 import random
@@ -26,6 +27,8 @@ from har_ros.nodes.actionnet import ActionNet
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 TIMEOUT = 60.0  # the real network needs half of it on two busy cores
 DOMAINS = range(1, 102)  # above them, ports meet those that Linux gives to clients
+NEXT_DOMAIN = itertools.cycle(random.Random().sample(DOMAINS, len(DOMAINS)))
+"""The one that was used longest ago: a node may stay there until Python collects it."""
 LOCKS = Path(tempfile.gettempdir(), f"har_ros-domains-{os.getuid()}")
 
 
@@ -33,7 +36,7 @@ LOCKS = Path(tempfile.gettempdir(), f"har_ros-domains-{os.getuid()}")
 def reserved_domain():
     """A ROS domain that no other test on this machine has, also not that of another test command."""
     LOCKS.mkdir(exist_ok=True)
-    for number in random.Random().sample(DOMAINS, len(DOMAINS)):
+    for number in itertools.islice(NEXT_DOMAIN, len(DOMAINS)):
         with (LOCKS / str(number)).open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
