@@ -11,6 +11,7 @@ from rich.table import Column, Table
 from har_ros.commands.shared.options import BACKEND, NETWORK, add_parameters, at_least, values_of
 from har_ros.errors import HarError
 from har_ros.files.console import cell, say
+from har_ros.frames.spec import SkeletonSpec
 from har_ros.models.card import Card, ModelCard, PoseCard
 from har_ros.models.check import examine, prepared_networks
 from har_ros.models.fetch import fetch
@@ -50,8 +51,8 @@ def _list() -> int:
     name, shape = Column("name", no_wrap=True), Column("input", no_wrap=True)
     table = Table(name, "classes", shape, "present", "licence", box=None)
     for model in map(find_model, card_names()):
-        spec, frames = model.card.images, model.card.window.frames
-        size = f"{frames}×{spec.height}×{spec.width}"
+        spec, frames = model.card.input, model.card.window.frames
+        size = f"{frames} skeletons" if isinstance(spec, SkeletonSpec) else f"{frames}×{spec.height}×{spec.width}"
         table.add_row(model.card.name, _classes(model), size, _present(model), model.card.licence)
     for pose in map(find_pose_model, card_names(POSE_CARDS)):
         spec = pose.card.input

@@ -51,6 +51,7 @@ def test_shipped_cards_load():
     assert classes == {
         "action-recognition-0001": 400,
         "driver-action-recognition-adas-0002": 9,
+        "everyday-14": 15,
         "i3d-kinetics-400": 400,
         "resnet-18": None,
         "resnet-34": None,
