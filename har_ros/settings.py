@@ -199,8 +199,9 @@ ACTIONNET = (
     ),
     Parameter(
         "persons_model",
-        "",
-        "The network that says what a person does, as for model; empty: the same one, on a square around the person.",
+        "everyday-14",
+        "The network that says what a person does, as for model: one that takes skeletons, or images, which are then "
+        "those of a square around the person; empty: the same as model.",
         needs="persons",
         option=True,
     ),

@@ -100,8 +100,16 @@ def learn_from(embedder: Embedder, dataset: Dataset, settings: Settings, console
     duplicates = [pair_to_dict(given, pair) for pair in pairs]
     network = embedder.network
     return Lesson(
-        *(dataset, settings, embedder.card, embedder.prepared, network.length, network.backend.name),
-        *(samples, duplicates, left_out, embedder.people),
+        dataset,
+        settings,
+        embedder.card,
+        embedder.prepared,
+        network.length,
+        network.backend.name,
+        samples,
+        duplicates,
+        left_out,
+        embedder.people,
     )
 
 

@@ -27,7 +27,13 @@ from har_ros.nodes.signals import interruptible
 from har_ros.nodes.usage import check_arguments
 from har_ros.nodes.worker import Subject, Worker
 from har_ros.persons.tracks import TrackSettings
-from har_ros.pipeline.configuration import open_recognizer, score_settings, stream_settings, track_settings
+from har_ros.pipeline.configuration import (
+    open_recognizer,
+    person_stream_settings,
+    score_settings,
+    stream_settings,
+    track_settings,
+)
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import ScoreSettings
@@ -48,6 +54,7 @@ class NodeSettings:
     topics: dict[str, str]
     overlay: bool
     stream: StreamSettings
+    person_stream: StreamSettings
     scores: ScoreSettings
     person_scores: ScoreSettings
     tracks: TrackSettings
@@ -75,7 +82,7 @@ class Active:
         if self.person_worker is not None:
             self.person_worker.score_settings = settings.person_scores
         if self.follower is not None:
-            self.follower.streams, self.follower.tracking = settings.stream, settings.tracks
+            self.follower.streams, self.follower.tracking = settings.person_stream, settings.tracks
 
     def stop(self, timeout: float) -> bool:
         """End the work. Returns False when a network still runs after `timeout`."""
@@ -136,10 +143,10 @@ class ActionNet(ManagedProgram):
         self._output.describe(recognizer.card.name, recognizer.labels, settings.scores.threshold)
         self.get_logger().info(recognizer.summary(settings.stream))
         if persons is not None:
-            height, width, _ = persons.networks.estimator.shape
-            self.get_logger().info(
-                f"people are found by {persons.networks.estimator.card.name} in {width}×{height} pixels"
-            )
+            networks, (height, width, _) = persons.networks, persons.networks.estimator.shape
+            self.get_logger().info(f"people are found by {networks.estimator.card.name} in {width}×{height} pixels")
+            summary = networks.recognizer.summary(settings.person_stream)
+            self.get_logger().info(f"what they do is said by {networks.recognizer.card.name}: {summary}")
 
     def activate(self) -> None:
         """Subscribe to the cameras and start the work."""
@@ -166,7 +173,7 @@ class ActionNet(ManagedProgram):
         if not persons.networks.shared:
             scheduler = Scheduler()
             worker = Worker(persons.networks.recognizer, persons.recognizer_lock, settings.person_scores, scheduler)
-        follower = Follower(persons, scheduler, settings.stream, settings.tracks)
+        follower = Follower(persons, scheduler, settings.person_stream, settings.tracks)
         return follower, worker
 
     def deactivate(self) -> None:
@@ -229,15 +236,17 @@ class ActionNet(ManagedProgram):
         """Return the checked settings. Raises ConfigurationError when the values cannot work with the networks."""
         humans.check(values)
         topics = resolved_topics(self, values["image_topics"])
-        stream = stream_settings(values)
+        stream, person_stream = stream_settings(values), person_stream_settings(values)
         labels = recognizer.labels if recognizer else tuple(values["allowed_labels"])  # the network's may be any
         person_labels = persons.networks.recognizer.labels if persons else labels
         scores = score_settings(values, labels, person_labels)
         person_scores = score_settings(values, person_labels, labels)
-        for network in (recognizer, persons.networks.recognizer if persons else None):
-            if network is not None:
-                network.check(stream)
-        return NodeSettings(topics, values["overlay"], stream, scores, person_scores, track_settings(values))
+        if recognizer is not None:
+            recognizer.check(stream)
+        if persons is not None:
+            persons.networks.recognizer.check(person_stream)
+        tracks = track_settings(values)
+        return NodeSettings(topics, values["overlay"], stream, person_stream, scores, person_scores, tracks)
 
     def _apply(self, settings: NodeSettings) -> None:
         """Apply the settings to what runs.

@@ -61,19 +61,24 @@ def stream_settings(values: dict[str, Any]) -> StreamSettings:
     return StreamSettings(**_of("stream", values))
 
 
+def person_stream_settings(values: dict[str, Any]) -> StreamSettings:
+    """Return how frames become people's windows. Raises ConfigurationError.
+
+    What is said of sampling is said of the cameras' network, unless people have the same.
+    """
+    settings = stream_settings(values)
+    return replace(settings, skip_frames=-1, sample_rate=0.0) if values["persons_model"] else settings
+
+
 def score_settings(values: dict[str, Any], labels: tuple[str, ...], others: tuple[str, ...] = ()) -> ScoreSettings:
     """Return what becomes of a network's probabilities. Raises ConfigurationError.
 
-    labels: the network's. others: those of another network to which allowed_labels speaks as well.
+    labels: the network's. others: those of another network of which allowed_labels speaks as well; one of whose classes
+    none is allowed may report all.
     """
     settings = ScoreSettings(**_of("scores", values))
     check_allowed(settings.allowed_labels, (*labels, *others))
-    own = tuple(label for label in settings.allowed_labels if label in labels)
-    if settings.allowed_labels and not own:
-        raise ConfigurationError(
-            f"allowed_labels has no class of a network whose first are {', '.join(labels[:3])}; add one, or clear it"
-        )
-    return replace(settings, allowed_labels=own)
+    return replace(settings, allowed_labels=tuple(one for one in settings.allowed_labels if one in labels))
 
 
 def track_settings(values: dict[str, Any]) -> TrackSettings:

@@ -12,8 +12,8 @@ from har_ros.frames.pixels import CameraImage
 from har_ros.pipeline.configuration import (
     open_estimator,
     open_person_recognizer,
+    person_stream_settings,
     score_settings,
-    stream_settings,
     track_settings,
 )
 from har_ros.pipeline.people import People, Person, PersonResult
@@ -60,7 +60,7 @@ class Following:
         self._present: tuple[PersonResult, ...] = ()
         self._networks = networks
         self._scores = score_settings(values, networks.recognizer.labels, labels)
-        settings = stream_settings(values)
+        settings = person_stream_settings(values)
         networks.recognizer.check(settings)
         self._people = People(networks.recognizer, settings, track_settings(values), prefix)
 

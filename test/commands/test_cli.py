@@ -98,11 +98,11 @@ def test_the_command_says_what_the_library_says(brightness_card, video):
 
 def test_people_have_lines_of_their_own_as_in_the_library(brightness_card, tmp_path):
     video, output, pose_card = write_video(tmp_path / "in.avi", 24), tmp_path / "out.mp4", one_person(tmp_path)
-    options = ("--precision", "f32", "--persons", "--pose-model", pose_card, "--json", "--top-k", 2)
+    options = ("--precision", "f32", "--persons", "--pose-model", pose_card, "--persons-model", "", "--json")
     result = actionnet(video, output, "--model", brightness_card, *options)
     assert result.returncode == 0, result.stderr
     printed = [(line["frame"], line["box"], line["actions"]) for line in lines(result) if "person" in line]
-    parameters = {"precision": "f32", "persons": True, "pose_model": str(pose_card), "top_k": 2}
+    parameters = {"precision": "f32", "persons": True, "pose_model": str(pose_card), "persons_model": ""}
     with Networks.open(str(brightness_card), **parameters) as networks:
         results = networks.results(frame.image for frame in open_source(video))
         expected = [

@@ -24,7 +24,13 @@ def follow(recordings, brightness_card, tmp_path):
 
     def run(output, *options):
         folder = tmp_path / output
-        given = {"model": brightness_card, "pose_model": pose_card, "persons": "true", "max_gap": "0.0"}
+        given = {
+            "model": brightness_card,
+            "pose_model": pose_card,
+            "persons_model": "''",
+            "persons": "true",
+            "max_gap": "0.0",
+        }
         parameters = [word for name, value in given.items() for word in ("-p", f"{name}:={value}")]
         names = [str(path) for path in recordings]
         assert actionnet(["evaluate", *names, "-o", str(folder), *parameters, "-p", "backend:=openvino", *options]) == 0

@@ -78,7 +78,8 @@ def pose_card(tmp_path_factory):
 @pytest.fixture
 def listener(robot, pose_card):
     def start(*arguments, **parameters):
-        made = robot(*arguments, persons=True, ros4hri=True, pose_model=str(pose_card), **parameters)
+        given = {"pose_model": str(pose_card), "persons_model": "", **parameters}
+        made = robot(*arguments, persons=True, ros4hri=True, **given)
         return Listener(made)
 
     return start

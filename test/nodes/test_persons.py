@@ -32,7 +32,8 @@ def watcher(ros, robot, pose_card):
     def start(*arguments, **parameters):
         persons = ros.inbox(Detection2DArray, "/actions/persons")
         windows = ros.inbox(PersonWindow, "/actions/persons/windows")
-        made = robot(*arguments, persons=True, pose_model=str(pose_card), **parameters)
+        given = {"pose_model": str(pose_card), "persons_model": "", **parameters}
+        made = robot(*arguments, persons=True, **given)
         ros.until(lambda: made.node.count_subscribers("/actions/persons"), "the discovery of /actions/persons")
         return made, persons, windows
 
@@ -219,4 +220,4 @@ def test_continual_networks_are_refused_for_people(robot, pose_card, tmp_path):
     spec = {"layout": "NCTHW", "height": 16, "width": 16, "range": [0, 1]}
     card = write_card(tmp_path, input=spec, window={"frames": 16}, continual=True)
     with pytest.raises(Exception, match=r"continual.*; set continual to false, or give them another network"):
-        robot(model=str(card), persons=True, pose_model=str(pose_card))
+        robot(model=str(card), persons=True, pose_model=str(pose_card), persons_model="")

@@ -27,7 +27,7 @@ def images(*brightnesses):
 
 
 def open_networks(card, **parameters):
-    return Networks.open(str(card), **PARAMETERS, **parameters)
+    return Networks.open(str(card), **{"persons_model": "", **PARAMETERS, **parameters})
 
 
 def test_each_image_has_a_result_with_its_people(brightness_card, pose_card):
