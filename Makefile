@@ -13,7 +13,7 @@ ROS := source $(VENV)/bin/activate && source install/local_setup.bash
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH RMW_IMPLEMENTATION \
     _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: demo demo-eval test test-finetune docs generate bench quality skeletons everyday-14 soak constraints lock sbom clean
+.PHONY: demo demo-eval test test-finetune docs generate bench quality skeletons falls everyday-14 soak constraints lock sbom clean
 
 demo: install/.built
 	@$(ROS) && python dev/demo.py --duration $(DURATION) $(ARGS) $(VIDEOS)
@@ -44,6 +44,10 @@ quality: install/.built
 # What everyday-14 says of people in real videos.
 skeletons: install/.built
 	@$(ROS) && python benchmarks/skeletons.py $(DATA)
+
+# Falls of people who were not taught with.
+falls: install/.built
+	@$(ROS) && python benchmarks/falls.py $(DATA)
 
 # Trains the network for skeletons that comes with har_ros, and measures it; DATA is jhmdb.npz.
 everyday-14: $(VENV)/.finetune

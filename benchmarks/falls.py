@@ -1,8 +1,8 @@
 """Falls of people who were not taught with: `python benchmarks/falls.py FOLDER`, the folder of GMDCSA24's clips.
 
 Each of three people is held out in turn. A network of skeletons is taught with the others' falls and what else they do.
-It raises an alarm when it is surer of a fall than it was in any window of anything else that the others did, each of them
-seen by what was taught with the other one only.
+It raises an alarm when it is surer of a fall than it was in any window of anything else that the others did, each of
+them seen by what was taught with the other one only.
 """
 
 from __future__ import annotations
