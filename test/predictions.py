@@ -36,6 +36,6 @@ def predictions(folder, windows, threshold=0.3, cameras=("/a",), labels=LABELS):
             ranked = sorted(zip(labels, probabilities, strict=True), key=lambda pair: -pair[1])
             prediction = Prediction(tuple(Hypothesis(*pair) for pair in ranked), threshold)
             stamp = round(end * SECOND)
-            result = Result(prediction, stamp - SECOND, stamp, "a", 4, 0.1)
+            result = Result(prediction, stamp - SECOND, stamp, "a", 4, 0.1, stamp, 0)
             file.write(results.line("bag", Seen(camera, result, stamp, stamp, 0), numbers, 4))
     return path, header

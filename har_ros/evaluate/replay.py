@@ -179,7 +179,7 @@ class Replay:
                 continue
             seen = self._answers([camera], clip.end)
             if seen:
-                result = dataclasses.replace(seen[0].result, start=clip.start, end=clip.end)
+                result = dataclasses.replace(seen[0].result, start=clip.start, end=clip.end, until=clip.end)
                 yield from self._publish([dataclasses.replace(seen[0], result=result, padded=True)])
             if camera.counts.windows_expected:
                 return

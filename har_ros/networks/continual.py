@@ -110,12 +110,15 @@ class Columns:
         self._starts = [*self._starts, start][-self._steps.lag - self._columns :]
         self._full = self._full or len(self._rows) == self._columns
 
-    def mean(self) -> tuple[NDArray[np.float32], int] | None:
-        """Return the average of the newest answers and the stamp of the first frame that it is based on.
+    def mean(self) -> tuple[NDArray[np.float32], int, int] | None:
+        """Return the average of the newest answers, and the stamps of the first and the last frame that it speaks of.
 
         None while there are too few, unless the number that counts has grown since.
         """
-        return (np.asarray(np.mean(self._rows, axis=0), np.float32), self._starts[0]) if self._full else None
+        if not self._full:
+            return None
+        until = self._starts[-self._steps.lag] if self._steps.lag else self._end
+        return np.asarray(np.mean(self._rows, axis=0), np.float32), self._starts[0], until
 
 
 class ContinualNetwork:
@@ -153,8 +156,8 @@ class ContinualNetwork:
     def _answer(self, memory: Columns) -> Answer | None:
         if (found := memory.mean()) is None:
             return None
-        mean, start = found
-        return Answer(softmax(mean) if self._logits else mean, start)
+        mean, start, until = found
+        return Answer(softmax(mean) if self._logits else mean, start, until)
 
     def length_with(self, spec: WindowSpec, settings: StreamSettings) -> int:
         """Return on how many frames an answer is based with these settings. Raises ConfigurationError."""

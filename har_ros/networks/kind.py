@@ -18,10 +18,14 @@ from har_ros.graphs.prepare import PreparedNetwork
 
 @dataclass(frozen=True)
 class Answer:
-    """The probabilities (one per class) of the frames since `start`, a stamp in nanoseconds."""
+    """The probabilities (one per class) of the frames from `start` to `until`, stamps in nanoseconds.
+
+    until: None for the newest frame; a network that needs later frames for an answer speaks of earlier ones.
+    """
 
     probabilities: NDArray[np.float32]
     start: int
+    until: int | None = None
 
 
 Load = Callable[[PreparedNetwork], Backend]

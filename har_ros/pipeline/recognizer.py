@@ -27,7 +27,9 @@ class Result:
     """The network's answer to a window.
 
     start, end: stamps of its first and last frame, in nanoseconds. frame_id: of the last frame. frames: how many.
-    inference_time: seconds that the network took, for all windows that ran together.
+    inference_time: seconds that the network took, for all windows that ran together. until: stamp of the last frame of
+    which the answer speaks, earlier than `end` where the network is continual. restarts: how often the stream's window,
+    or the network's state, had begun again.
     """
 
     prediction: Prediction
@@ -36,6 +38,8 @@ class Result:
     frame_id: str
     frames: int
     inference_time: float
+    until: int
+    restarts: int
 
 
 class Recognizer:
@@ -144,7 +148,9 @@ class Recognizer:
             prediction = stream.scores.predict(answer.probabilities, clip, settings)
         except ModelError as error:
             return error
-        return Result(prediction, answer.start, clip.end, clip.frame_id, stream.length, inference_time)
+        until = clip.end if answer.until is None else answer.until
+        restarts = clip.restarts + stream.memory.gaps
+        return Result(prediction, answer.start, clip.end, clip.frame_id, stream.length, inference_time, until, restarts)
 
     def close(self) -> None:
         """Free the network."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -28,10 +28,15 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The best classes of one window, best first, and the threshold below which they do not count."""
+    """The best classes of one window, best first, and the threshold below which they do not count.
+
+    evidence: of each label of the network, in their order, float64: the scores of which the best are hypotheses, 0 for
+    labels that are not allowed. Empty where there was no window.
+    """
 
     hypotheses: tuple[Hypothesis, ...]
     threshold: float
+    evidence: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0), compare=False, repr=False)
 
     @property
     def accepted(self) -> tuple[Hypothesis, ...]:
@@ -78,10 +83,13 @@ class Scores:
             self._average, self._leader, self._restarts = None, None, clip.restarts
         scores = self._smoothed(probabilities, clip.end, settings.smoothing)
         ranked = np.argsort(-scores, kind="stable")
+        evidence = np.array(scores, np.float64)
         if settings.allowed_labels:
-            ranked = ranked[_allowed(self._labels, settings.allowed_labels)[ranked]]
+            allowed = _allowed(self._labels, settings.allowed_labels)
+            ranked, evidence = ranked[allowed[ranked]], evidence * allowed
         best = self._led(ranked.tolist(), scores, settings)[: settings.top_k]
-        return Prediction(tuple(Hypothesis(self._labels[i], float(scores[i])) for i in best), settings.threshold)
+        hypotheses = tuple(Hypothesis(self._labels[i], float(scores[i])) for i in best)
+        return Prediction(hypotheses, settings.threshold, evidence)
 
     def _smoothed(self, probabilities: NDArray[Any], end: int, time_constant: float) -> NDArray[Any]:
         """Average exponentially over windows at any spacing: the past has the weight exp(-dt / time constant)."""

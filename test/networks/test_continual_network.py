@@ -88,6 +88,7 @@ def test_every_step_has_the_average_of_the_newest_answers(recognizer, stream, ro
     for last, result in enumerate(results[LAG + COLUMNS - 1 :], start=LAG + COLUMNS - 1):
         np.testing.assert_allclose(probabilities(result), expected(rows, last), atol=1e-4)
         assert (result.start, result.end) == ((last * 8 + 8 - LENGTH) * SECOND // 10, (last * 8 + 7) * SECOND // 10)
+        assert result.until == (last + 1 - LAG) * 8 * SECOND // 10
         assert result.frames == LENGTH == stream.length
 
 

@@ -30,6 +30,17 @@ def test_prediction_has_the_best_classes_in_order(probabilities, top_k, threshol
     assert [h.label for h in prediction.accepted] == [label for label, score in expected if float(score) >= threshold]
 
 
+@given(PROBABILITIES, st.sampled_from([(), ("class 3", "class 8")]), st.sampled_from([0.0, 1.0]))
+def test_the_evidence_is_that_of_all_allowed_classes(probabilities, allowed, smoothing):
+    """Also of those beyond top_k, smoothed as the hypotheses are, and untouched by later windows."""
+    scores, settings = Scores(LABELS), ScoreSettings(top_k=1, smoothing=smoothing, allowed_labels=allowed)
+    predictions = [scores.predict(p, clip(at), settings) for at, p in enumerate([probabilities, np.zeros(12)])]
+    shown = [not allowed or label in allowed for label in LABELS]
+    for prediction, past in zip(predictions, (1, np.exp(-1) if smoothing else 0), strict=True):
+        np.testing.assert_allclose(prediction.evidence, probabilities * shown * past, rtol=1e-6)
+        assert prediction.hypotheses[0].score == prediction.evidence.max()
+
+
 def test_a_score_that_equals_the_threshold_counts():
     assert [h.label for h in predict(np.array([0.5, 0.3, 0.2]), LABELS[:3], 3, 0.3).accepted] == ["class 0", "class 1"]
 

@@ -73,7 +73,7 @@ def play_again(uri: str, source: Source, clip: ShortClip, recognition: Recogniti
     say(messages, f"{source.name} is shorter than a window ({extent}), and played again to fill one")
     images = clip.again(lambda: (frame.image for frame in open_source(uri)), recognition.stream, source.name)
     result = next(filter(None, map(recognition.take_whole, images)), None)
-    return result and dataclasses.replace(result, start=clip.start, end=clip.end)
+    return result and dataclasses.replace(result, start=clip.start, end=clip.end, until=clip.end)
 
 
 def annotated(frame: SourceFrame, recognition: Recognition, said: Prediction | None, result: ImageResult) -> Pixels:
