@@ -1,0 +1,209 @@
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from har_ros.errors import ConfigurationError
+from har_ros.pipeline.events import UNSEEN, Events, EventSettings, EventState
+
+SECOND = 1_000_000_000
+LABELS = ("wave", "fall", "run")
+STARTED, GOING_ON, ENDED = EventState
+LENGTH, STRIDE = 2.5, 0.32
+
+
+def stamp(seconds):
+    return round(seconds * SECOND)
+
+
+def settings(start=0.5, end=0.3, shortest=0.0, gap=0.0, overlap=True):
+    return EventSettings(start, end, shortest, gap, overlap)
+
+
+def happened(events, windows, finish=True):
+    """windows: (evidence of LABELS, start, end[, restarts]) in seconds."""
+    said = []
+    for scores, start, end, *restarts in windows:
+        said += events.take(np.array(scores, np.float32), stamp(start), stamp(end), *restarts)
+    return said + (events.finish() if finish else [])
+
+
+def spans(said, state=ENDED):
+    return [(e.label, round(e.start / SECOND, 2), round(e.end / SECOND, 2)) for e in said if e.state is state]
+
+
+def sliding(actions, until, length=LENGTH, stride=STRIDE, level=1.0, lag=0.0):
+    """Windows whose evidence is the part of them in which an action happens. actions: (number, start, end)."""
+    for end in np.arange(length, until, stride):
+        scores = [0.0] * len(LABELS)
+        for label, first, last in actions:
+            scores[label] += level * max(0.0, min(end, last) - max(end - length, first)) / length
+        yield scores, end - length, end
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.5, 0.3), (0.3, 0.1), (0.6, 0.35), (0.2, 0.1)])
+@pytest.mark.parametrize("level", [1.0, 0.7])
+@pytest.mark.parametrize("length", [0.0, 1.0, LENGTH])
+def test_start_and_end_are_the_actions_own(start, end, level, length):
+    """Evidence by what the windows share with the action; within a stride, whatever the limits and the level are."""
+    windows = list(sliding([(0, 10.0, 16.0)], 30, max(length, 1e-9), level=level))
+    [(label, began, ended)] = spans(happened(Events(LABELS, settings(start, end)), windows))
+    assert label == "wave"
+    assert began == pytest.approx(10.0, abs=STRIDE)
+    assert ended == pytest.approx(16.0, abs=STRIDE)
+
+
+@pytest.mark.parametrize("begins", np.arange(10, 10.32, 0.08))
+def test_evidence_that_switches_gives_the_moment_between_the_windows(begins):
+    """A network that says 0 or 1 by the middle of its window: within half a stride."""
+    windows = [([float(begins <= end - LENGTH / 2 < 14)], end - LENGTH, end) for end in np.arange(LENGTH, 30, STRIDE)]
+    [(_, began, ended)] = spans(happened(Events(LABELS[:1], settings()), windows))
+    assert began == pytest.approx(begins, abs=STRIDE / 2 + 0.01)
+    assert ended == pytest.approx(14, abs=STRIDE / 2 + 0.01)
+
+
+def test_what_the_first_and_the_last_window_show_is_from_start_to_end():
+    windows = list(sliding([(1, 0, 99)], 8))
+    assert spans(happened(Events(LABELS, settings()), windows)) == [("fall", 0.0, round(windows[-1][2], 2))]
+
+
+def test_an_event_is_announced_once_goes_on_and_ends_once():
+    said = happened(Events(LABELS, settings(shortest=1.0, gap=0.5)), sliding([(0, 10.0, 16.0)], 30))
+    assert [e.state for e in said] == [STARTED, *[GOING_ON] * (len(said) - 2), ENDED]
+    assert {e.id for e in said} == {1}
+    assert said[0].end <= said[-1].end
+    assert 0.5 < said[0].score < said[-1].score < 1
+
+
+def test_short_ones_are_suppressed_and_gaps_bridged():
+    """Single frames, one each second."""
+    evidence = [0, 1, 0, 0, 0, 1, 1, 1, 0, 1, 1, 0, 0, 0, 0]
+    windows = [([value], at, at) for at, value in enumerate(evidence)]
+    assert spans(happened(Events(LABELS[:1], settings(shortest=1.5, gap=1.0)), windows)) == [("wave", 4.5, 10.5)]
+    assert spans(happened(Events(LABELS[:1], settings(shortest=1.5)), windows)) == [
+        ("wave", 4.5, 7.5),
+        ("wave", 8.5, 10.5),
+    ]
+    assert len(spans(happened(Events(LABELS[:1], settings()), windows))) == 3
+
+
+def test_it_goes_on_above_the_lower_limit_and_starts_at_the_upper_one_only():
+    windows = [([value], at, at) for at, value in enumerate([0, 0.4, 0.4, 0, 0.6, 0.4, 0.4, 0.2, 0.4])]
+    assert spans(happened(Events(LABELS[:1], settings()), windows)) == [("wave", 3.5, 6.5)]
+
+
+def test_exclusive_events_follow_each_other_and_others_overlap():
+    windows = [([a, b], at, at) for at, (a, b) in enumerate([(1, 0), (1, 0.5), (0.6, 0.6), (0.5, 0.9), (0.4, 0.9)])]
+    both = spans(happened(Events(LABELS[:2], settings()), windows))
+    assert both == [("wave", 0.0, 4.0), ("fall", 0.5, 4.0)]
+    (_, first, until), (_, since, last) = spans(happened(Events(LABELS[:2], settings(overlap=False)), windows))
+    assert (first, last) == (0.0, 4.0)
+    assert until == since == 2.5
+
+
+def test_another_action_in_a_gap_that_is_bridged_is_none():
+    windows = [([a, 1.0 - a], at, at) for at, a in enumerate([1, 1, 0, 1, 1])]
+    quiet = settings(shortest=1.5, gap=2.0, overlap=False)
+    assert spans(happened(Events(LABELS[:2], quiet), windows)) == [("wave", 0, 4)]
+
+
+def test_smoothing_makes_the_evidence_late_by_its_time_constant():
+    windows = list(sliding([(0, 10.0, 16.0)], 30))
+    [(_, began, ended)] = spans(happened(Events(LABELS, settings(), smoothing=0.5), windows))
+    [(_, expected_began, expected_ended)] = spans(happened(Events(LABELS, settings()), windows))
+    assert (began, ended) == pytest.approx((expected_began - 0.5, expected_ended - 0.5), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [(100.0, 1), (5.0, 0), (9.9 + LENGTH + UNSEEN + 0.1, 0)],
+    ids=["restart", "clock went back", "nothing seen"],
+)
+def test_all_events_end_with_the_last_good_window_once(after):
+    end, restarts = after
+    events = Events(LABELS, settings())
+    said = happened(events, [([1, 0, 0], at, at + 1, 0) for at in (8, 8.5, 8.9)], finish=False)
+    said += happened(events, [([1, 0, 0], end - 0.1, end, restarts)], finish=False)
+    assert spans(said) == [("wave", 8, 9.9)]
+    assert [e.id for e in said if e.state is STARTED] == [1, 2]
+    assert spans(events.finish()) == [("wave", round(end - 0.1, 2), round(end, 2))]
+    assert events.finish() == []
+
+
+def test_limits_that_contradict_each_other_are_refused():
+    with pytest.raises(
+        ConfigurationError, match=r"^event_end is 0.6, above event_start \(0.5\); set it to that or less$"
+    ):
+        Events(LABELS, settings(0.5, 0.6))
+    events = Events(LABELS, settings())
+    with pytest.raises(ConfigurationError):
+        events.configure(settings(0.1, 0.2))
+    assert spans(happened(events, sliding([(0, 1, 5)], 9)))
+
+
+def test_the_memory_is_bounded():
+    events = Events(LABELS, settings())
+    for at in range(5000):
+        events.take(np.full(3, at % 2, np.float32), stamp(at / 25), stamp(at / 25 + 1))
+    assert sum(len(value) for value in vars(events).values() if hasattr(value, "__len__")) < 200
+
+
+EVIDENCE = st.one_of(
+    st.sampled_from([np.eye(3)[i] * level for i in range(3) for level in (0, 0.4, 0.6, 1)]),
+    npst.arrays(np.float64, 3, elements=st.floats(0, 1)),
+)
+USUAL = st.tuples(EVIDENCE, st.sampled_from([0, 0.1, 0.3, 0.5, 1.0]).map(stamp), st.just(None), st.just(False))
+RARE = st.tuples(EVIDENCE, st.integers(-2 * SECOND, 9 * SECOND), st.integers(0, 4 * SECOND), st.booleans())
+WINDOWS = st.lists(st.one_of(USUAL, USUAL, USUAL, USUAL, RARE), max_size=60)
+"""Evidence, nanoseconds since the window before, length (as usual: None), and whether the stream begins again."""
+SETTINGS = st.builds(
+    lambda limits, shortest, gap, overlap: EventSettings(max(limits), min(limits), shortest, gap, overlap),
+    st.sampled_from([(0.5, 0.3), (0.3, 0.1), (0.6, 0.6), (0.9, 0.01)]),
+    st.sampled_from([0.0, 0.5, 1.5]),
+    st.sampled_from([0.0, 0.5, 2.0]),
+    st.booleans(),
+)
+
+
+def windows_of(step, *evidence):
+    return [(np.array([a, b, 0]), stamp(step), None, False) for a, b in evidence]
+
+
+@example(windows_of(1, (0.6, 1), (0.4, 0.4), (0, 0.4), (1, 0)), settings(0.3, 0.1, 0.5, 0.5, False), 0.0, LENGTH)
+@example(windows_of(0.5, (0.6, 0.4), (0, 0.2), (0, 0.6), (0.6, 0)), settings(0.3, 0.1, 1.5, 0.5), 0.0, LENGTH)
+@example(windows_of(0.5, (0.6, 0), (0.2, 0.6), (1, 0.2)), settings(0.5, 0.3, 0.5, 0.5, False), 0.0, LENGTH)
+@example(windows_of(1, (0.2, 1), (1, 0.4)), settings(0.9, 0.1, 1.5, 0.5, False), 0.0, LENGTH)
+@given(WINDOWS, SETTINGS, st.sampled_from([0.0, 0.7]), st.sampled_from([0.0, 1.0, LENGTH]))
+def test_whatever_comes_events_are_in_order(windows, chosen, smoothing, usual):
+    """Until the stream begins again or the stamps go back, after which the same stamps may come again."""
+    events = Events(LABELS, chosen, smoothing)
+    end, restarts, last = 100 * SECOND, 0, None
+    shortest = round(chosen.event_min_duration * SECOND)
+    running, over, seen = {}, [], set()
+    for scores, step, given_length, again in [*windows, (np.zeros(3), 0, 0, True)]:
+        length = stamp(usual) if given_length is None else given_length
+        end, restarts = max(end + step, 10 * SECOND), restarts + again
+        said = events.take(scores, end - length, end, restarts)
+        for event in said:
+            assert 0 <= event.start <= event.end <= max(end, last or 0)
+            if event.state is STARTED:
+                assert event.id not in seen
+                seen.add(event.id)
+                assert chosen.event_overlap or not running
+                assert event.label not in running.values()
+                running[event.id] = event.label
+            assert running[event.id] == event.label
+            if event.state is ENDED:
+                del running[event.id]
+                assert event.end - event.start >= shortest
+                for label, start, until in over:
+                    if not chosen.event_overlap or label == event.label:
+                        assert event.start >= until or event.end <= start
+                over.append((event.label, event.start, event.end))
+        if last is not None and (again or end < last or end - length - last > UNSEEN * SECOND):
+            assert all(event.start >= end - length for event in said if event.id in running)
+            over = []
+        last = end
+    assert not running
+    assert events.finish() == []
