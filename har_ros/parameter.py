@@ -20,8 +20,8 @@ class Parameter:
 
     step: a whole number is a multiple of it. needs: the parameter without which it has no effect. at_run_time: it
     can change while the node is configured. fills: the dataclass that has a field of this name: BackendSettings,
-    StreamSettings, ScoreSettings or TrackSettings. option: `actionnet INPUT` has it as an option. example: a list,
-    for messages. Where "true" and "false" are choices, the booleans stand for them.
+    StreamSettings, ScoreSettings, EventSettings or TrackSettings. option: `actionnet INPUT` has it as an option.
+    example: a list, for messages. Where "true" and "false" are choices, the booleans stand for them.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Parameter:
     step: int = 1
     needs: str = ""
     at_run_time: bool = False
-    fills: Literal["", "backend", "stream", "scores", "tracks"] = ""
+    fills: Literal["", "backend", "stream", "scores", "events", "tracks"] = ""
     option: bool = False
     example: str = ""
 

@@ -15,6 +15,7 @@ from har_ros.errors import ConfigurationError, HarError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.persons.tracks import TrackSettings
 from har_ros.pipeline.configuration import checked, open_person_recognizer, open_recognizer
+from har_ros.pipeline.events import EventSettings
 from har_ros.pipeline.scores import ScoreSettings
 from har_ros.settings import ACTIONNET
 
@@ -44,7 +45,13 @@ def test_what_is_made_of_the_table_is_up_to_date():
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("backend", BackendSettings), ("stream", StreamSettings), ("scores", ScoreSettings), ("tracks", TrackSettings)],
+    [
+        ("backend", BackendSettings),
+        ("stream", StreamSettings),
+        ("scores", ScoreSettings),
+        ("events", EventSettings),
+        ("tracks", TrackSettings),
+    ],
 )
 def test_the_table_fills_the_dataclasses(name, kind):
     rows = {row.name: row.read(row.default) for row in ACTIONNET if row.fills == name}

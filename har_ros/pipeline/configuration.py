@@ -18,6 +18,7 @@ from har_ros.models.locate import Model, find_model, find_pose_model
 from har_ros.parameter import Parameter
 from har_ros.persons.estimator import PoseEstimator
 from har_ros.persons.tracks import TrackSettings
+from har_ros.pipeline.events import EventSettings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scores import ScoreSettings, check_allowed
 from har_ros.settings import ACTIONNET
@@ -81,6 +82,13 @@ def score_settings(values: dict[str, Any], labels: tuple[str, ...], others: tupl
     return replace(settings, allowed_labels=tuple(one for one in settings.allowed_labels if one in labels))
 
 
+def event_settings(values: Mapping[str, Any]) -> EventSettings:
+    """Return what makes an event. Raises ConfigurationError when the limits contradict each other."""
+    settings = EventSettings(**_of("events", values))
+    settings.check()
+    return settings
+
+
 def track_settings(values: dict[str, Any]) -> TrackSettings:
     """Return how people are followed."""
     return TrackSettings(**_of("tracks", values))
@@ -91,7 +99,7 @@ def open_estimator(values: dict[str, Any]) -> PoseEstimator:
     return PoseEstimator.open(values["pose_model"], backend_settings(values), values["pose_size"])
 
 
-def _of(dataclass: str, values: dict[str, Any]) -> dict[str, Any]:
+def _of(dataclass: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that fill a dataclass, lists as tuples."""
     names = [row.name for row in ACTIONNET if row.fills == dataclass]
     return {name: tuple(values[name]) if isinstance(values[name], list) else values[name] for name in names}

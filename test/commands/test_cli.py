@@ -96,6 +96,32 @@ def test_the_command_says_what_the_library_says(brightness_card, video):
             assert action["score"] == pytest.approx(scores[action["label"]], abs=0.01)  # bfloat16 on some CPUs
 
 
+def test_events_are_written_for_the_image_and_for_people(brightness_card, tmp_path):
+    """Of 24 frames at 25 per second; class "fourth" leads, and the person is seen once it is bright enough."""
+    video, events = write_video(tmp_path / "in.avi", 24), tmp_path / "events.json"
+    options = ("--precision", "f32", "--persons", "--pose-model", one_person(tmp_path), "--model", brightness_card)
+    limits = ("--event-start", 0.1, "--event-end", 0.1, "--event-min-duration", 0.1)
+    result = actionnet(video, *options, "--events", events, *limits)
+    assert result.returncode == 0, result.stderr
+    whole, person = json.loads(events.read_text())["events"]
+    assert (whole["label"], whole["person"]) == ("fourth", "")
+    assert (whole["start"], whole["end"]) == (0, pytest.approx(23 / 25, abs=1e-3))
+    assert person["label"] == "fourth"
+    assert person["person"].endswith("_1")
+    assert 0 < person["start"] < person["end"] <= 0.92
+
+
+def test_events_of_what_was_read_are_written_and_wrong_options_are_refused(brightness_card, tmp_path):
+    video, model = write_video(tmp_path / "in.avi", 3), ("--model", brightness_card, "--precision", "f32")
+    few = ("--event-start", 0.1, "--event-end", 0.1, "--event-min-duration", 0)
+    assert actionnet(video, *model, "--events", tmp_path / "e.csv", *few).returncode == 0  # played again
+    assert (tmp_path / "e.csv").read_text().splitlines()[1].startswith("0.0,0.08,third,")
+    assert "--event-start needs --events; add it" in failure(actionnet(video, *model, "--event-start", 0.9))
+    limits = ("--events", tmp_path / "e.csv", "--event-end", 0.9)
+    assert "event_end is 0.9, above event_start (0.5)" in failure(actionnet(video, *model, *limits))
+    assert "e.txt is no file of events" in failure(actionnet(video, *model, "--events", tmp_path / "e.txt"))
+
+
 def test_people_have_lines_of_their_own_as_in_the_library(brightness_card, tmp_path):
     video, output, pose_card = write_video(tmp_path / "in.avi", 24), tmp_path / "out.mp4", one_person(tmp_path)
     options = ("--precision", "f32", "--persons", "--pose-model", pose_card, "--persons-model", "", "--json")

@@ -82,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("input", help="a video file, a folder of pictures, /dev/video0, or a stream such as rtsp://…")
     parser.add_argument("output", nargs="?", help="a video file for the annotated frames (default: the screen)")
     add_parameters(parser, OPTIONS)
+    parser.add_argument(
+        "--events", default="", metavar="FILE", help="write when each action began and ended: .csv, .json, .srt or .vtt"
+    )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each window")
     return parser
 

@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from har_ros.commands.shared.event_log import EventLog, check_file
 from har_ros.commands.shared.options import values_of
 from har_ros.errors import ConfigurationError, VideoError
 from har_ros.files.console import say
@@ -36,10 +37,12 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         raise ConfigurationError(f"the output {options.output!r} is the input, which it would overwrite; rename it")
     source = open_source(options.input)
     values = values_of(options, max_batch=1, max_gap=2.0 if source.live else 0.0)
+    check_file(options.events, values)
     sink = VideoFile(Path(options.output), source.rate) if options.output else _screen(messages)
     finished: AbstractContextManager[object] = nullcontext() if sink is None else closing(sink)
-    with finished, Networks(values) as networks:
-        recognition, report = networks.recognition(), Report(options.json, start=time.time_ns() if source.live else 0)
+    start = time.time_ns() if source.live else 0
+    with finished, Networks(values) as networks, EventLog(options.events, networks, start, messages) as events:
+        recognition, report = networks.recognition(), Report(options.json, start)
         say(messages, networks.recognizer.summary(recognition.settings))
         clip = ShortClip()
         try:
@@ -47,6 +50,7 @@ def run(options: argparse.Namespace, messages: Console) -> int:
                 result = recognition.take(frame.image, newest=not (source.live and source.waiting))
                 clip.take(frame.stamp)
                 report.take(frame, result)
+                events.take(result)
                 if sink is not None and not sink.show(annotated(frame, recognition, report.prediction, result)):
                     return 0
         finally:
@@ -55,7 +59,9 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         if values["persons"] and not report.person_windows:
             say(messages, "nobody was followed for long enough to fill a window; see --frames and --pose-size")
         if not report.windows:
-            report.take_whole(frame, play_again(options.input, source, clip, recognition, messages))
+            played = play_again(options.input, source, clip, recognition, messages)
+            report.take_whole(frame, played)
+            events.take(ImageResult(frame.stamp, played, ()))
             if isinstance(sink, VideoFile):
                 sink.discard()  # its frames say "warming up"
                 draw_all(options.input, VideoFile(sink.path, source.rate), report.prediction)

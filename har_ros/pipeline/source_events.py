@@ -1,0 +1,61 @@
+"""The events of one source of images: of the whole image, and of each person in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from har_ros.pipeline.configuration import event_settings
+from har_ros.pipeline.events import SECOND, Event, Events
+from har_ros.pipeline.recognition import ImageResult, Networks
+from har_ros.pipeline.recognizer import Result
+
+
+@dataclass
+class _Person:
+    """The events of a person, and the stamp of the newest image of them, in nanoseconds."""
+
+    events: Events
+    seen: int
+
+
+class SourceEvents:
+    """The events of one source. Give it the results of all its images."""
+
+    def __init__(self, networks: Networks) -> None:
+        """Raises ConfigurationError when the parameters of the networks contradict each other."""
+        self._settings = event_settings(networks.values)
+        self._smoothing: float = networks.values["smoothing"]
+        self._timeout = round(networks.values["track_timeout"] * SECOND)
+        self._whole = Events(networks.recognizer.labels, self._settings, self._smoothing)
+        self._labels = networks.persons.recognizer.labels if networks.persons else ()
+        self._persons: dict[str, _Person] = {}
+
+    def take(self, result: ImageResult) -> list[Event]:
+        """Take the next image's result. Returns what happened; what somebody did ends when they are forgotten."""
+        said = _taken(self._whole, result.whole)
+        for person in result.persons:
+            if person.id not in self._persons:
+                events = Events(self._labels, self._settings, self._smoothing, person.id)
+                self._persons[person.id] = _Person(events, result.stamp)
+            known = self._persons[person.id]
+            known.seen = result.stamp
+            said += _taken(known.events, person.result)
+        gone = [name for name, known in self._persons.items() if abs(result.stamp - known.seen) > self._timeout]
+        for name in gone:
+            said += self._persons.pop(name).events.finish()
+        return said
+
+    def finish(self) -> list[Event]:
+        """End all events: the source has ended. Returns what happened."""
+        said = self._whole.finish()
+        for known in self._persons.values():
+            said += known.events.finish()
+        self._persons.clear()
+        return said
+
+
+def _taken(events: Events, result: Result | None) -> list[Event]:
+    """Let events take an answer, if there is one."""
+    if result is None:
+        return []
+    return events.take(result.prediction.evidence, result.start, result.until, result.restarts)

@@ -1,0 +1,83 @@
+"""Files of events, read by others: the truth's reader, and FFmpeg's demuxers and decoders of subtitles."""
+
+import json
+
+import av
+import pytest
+
+from har_ros.errors import ConfigurationError, HarError
+from har_ros.pipeline.events import Event, EventState
+from har_ros.recordings.event_file import write_events
+from har_ros.truth.segments import load_truth
+
+SECOND = 1_000_000_000
+EVENTS = [
+    Event(2, 'a, "b" & <i>c</i>', 61_500_000_000, 3_725_250_000_000, 0.87654, EventState.ENDED, "p12ab34_3"),
+    Event(1, "waving", 12_400_000_000, 14_100_000_000, 0.5, EventState.ENDED),
+]
+
+
+def written(path, origin=0):
+    write_events(path, EVENTS, origin)
+    return path
+
+
+def subtitles(path):
+    """Start and end in seconds, and text."""
+    with av.open(str(path)) as container:
+        [stream] = container.streams
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        assert stream.time_base == 1 / 1000 or float(stream.time_base) == 0.001
+        times = [(packet.pts / 1000, (packet.pts + packet.duration) / 1000) for packet in packets]
+        return [(*time, bytes(packet).decode()) for time, packet in zip(times, packets, strict=True)]
+
+
+def test_csv_is_a_file_of_truth(tmp_path):
+    segments = load_truth(written(tmp_path / "events.csv"))
+    assert [(one.start, one.end, one.label) for one in segments] == [
+        (12.4, 14.1, "waving"),
+        (61.5, 3725.25, EVENTS[0].label),
+    ]
+
+
+def test_json_has_all_of_them(tmp_path):
+    content = json.loads(written(tmp_path / "events.JSON").read_text())
+    assert content["format"] == "har_ros events 1"
+    first = {"start": 12.4, "end": 14.1, "label": "waving", "score": 0.5, "person": ""}
+    assert content["events"][0] == first
+    assert content["events"][1] == {
+        **first,
+        "start": 61.5,
+        "end": 3725.25,
+        "label": EVENTS[0].label,
+        "score": 0.8765,
+        "person": "p12ab34_3",
+    }
+
+
+@pytest.mark.parametrize("origin", [0, 2 * SECOND])
+def test_players_read_the_subtitles(tmp_path, origin):
+    late = origin / SECOND
+    expected = [(12.4 - late, 14.1 - late, "waving"), (61.5 - late, 3725.25 - late, f"person 3: {EVENTS[0].label}")]
+    assert subtitles(written(tmp_path / "events.srt", origin)) == expected
+    expected[1] = (*expected[1][:2], 'person 3: a, "b" &amp; &lt;i&gt;c&lt;/i&gt;')
+    assert subtitles(written(tmp_path / "events.vtt", origin)) == expected
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "srt", "vtt"])
+def test_a_file_without_events_can_be_read(tmp_path, suffix):
+    path = tmp_path / f"events.{suffix}"
+    write_events(path, [])
+    if suffix == "csv":
+        assert load_truth(path) == ()
+    elif suffix == "json":
+        assert json.loads(path.read_text())["events"] == []
+    elif suffix == "vtt":  # an empty .srt is nothing that FFmpeg recognises
+        assert subtitles(path) == []
+
+
+def test_other_names_and_places_are_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"ends in \.csv, \.json, \.srt, \.vtt$"):
+        written(tmp_path / "events.txt")
+    with pytest.raises(HarError, match="cannot write"):
+        written(tmp_path / "missing" / "events.csv")
