@@ -91,7 +91,7 @@ def printed_by(part, folder):
 def test_the_library_says_who_does_what_as_printed(shared_data, tmp_path, movenet):
     """The window of 16 frames ends with the last one; one man is followed from the fifth on."""
     write_cricket(tmp_path / "input.mp4", shared_data, 16)
-    lines = printed_by("Networks.open", tmp_path)
+    lines = printed_by("for person in result.persons", tmp_path)
     people = [line for line in lines if line.startswith("p")]
     [whole] = [line for line in lines if line not in people]
     assert whole.startswith("0.6 [('playing cricket', 0.")
@@ -99,6 +99,15 @@ def test_the_library_says_who_does_what_as_printed(shared_data, tmp_path, movene
     assert len(people) == 12
     for line in people:
         assert re.fullmatch(r"p\w+_1 \((\d+\.\d+, ){3}\d+\.\d+\) 0\.\d+ \[\]", line)
+
+
+def test_the_library_says_when_as_printed(shared_data, tmp_path):
+    """The last of 32 frames begins at 1.24 s, and a window has 16."""
+    write_cricket(tmp_path / "input.mp4", shared_data, 32)
+    first, *more, last = printed_by("SourceEvents", tmp_path)
+    assert first.startswith("STARTED 1 playing cricket 0.0 ")
+    assert {line.split()[0] for line in more} == {"GOING_ON"}
+    assert last == "ENDED 1 playing cricket 0.0 1.24"
 
 
 def test_the_library_runs_as_printed(shared_data, tmp_path):

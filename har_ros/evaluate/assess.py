@@ -11,6 +11,7 @@ from typing import Any
 
 from har_ros.errors import ConfigurationError, counted
 from har_ros.evaluate import results
+from har_ros.evaluate.event_figures import event_figures, events_of, windows_of
 from har_ros.evaluate.figures import figures, per_class, sweep
 from har_ros.evaluate.judge import Judged, judge
 from har_ros.evaluate.measured import (
@@ -27,6 +28,7 @@ from har_ros.evaluate.plan import Job
 from har_ros.evaluate.pool import Pool
 from har_ros.evaluate.replay import Counts
 from har_ros.evaluate.track import Track
+from har_ros.pipeline.configuration import event_settings, parameter_values
 from har_ros.recordings.bag import Bag
 from har_ros.stats import metrics
 from har_ros.truth.labelling import COVERAGE
@@ -104,11 +106,13 @@ def assess(predictions: Path, header: dict[str, Any], segments: Sequence[Segment
 
 def _tracks(predictions: Path, header: dict[str, Any], classes: Classes) -> list[Track]:
     tracks: dict[tuple[str, str], Track] = {}
+    values = parameter_values(header["parameters"])
+    settings, smoothing = event_settings(values), values["smoothing"]
     for summary in header["recordings"]:
         firsts = [counts["first"] for counts in summary["cameras"].values() if counts["first"] is not None]
         for camera in summary["cameras"]:
             name, first = summary["name"], min(firsts, default=0)
-            tracks[name, camera] = Track(name, camera, first, classes, header["labels"])
+            tracks[name, camera] = Track(name, camera, first, classes, header["labels"], settings, smoothing)
     for window in results.read(predictions)[1]:
         tracks[window.bag, window.camera].append(window)
     return list(tracks.values())
@@ -140,6 +144,8 @@ def _metrics(header: Mapping[str, Any], classes: Classes, judged: Sequence[Judge
         calibration=_calibration(pool),
         sweep=sweep(pool),
         segments=_segments(pool, classes, {one.name: one.sha256 for one in recordings}),
+        events=event_figures(judged, classes, events_of),
+        windows_as_events=event_figures(judged, classes, windows_of),
     )
 
 

@@ -110,8 +110,15 @@ def ribbon(track: Judged, classes: Classes, colours: Sequence[str], seconds: flo
         for at, until, verdict, _ in _merged(begin, stop, verdicts, [""] * len(said))
         if verdict
     ]
+    events = []
+    for event in track.events:
+        start_s, end_s = (event.start - track.first) / 1e9, (event.end - track.first) / 1e9
+        title = f"{event.name}, {start_s:.2f} to {end_s:.2f} s"
+        shade = colours[event.label] if event.label >= 0 else OTHER_COLOUR
+        events.append({**place(start_s, end_s), "colour": shade, "title": title})
     return {
         "bag": track.bag,
+        "events": events,
         "camera": track.camera,
         "truth": truth,
         "lanes": len(lanes),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from har_ros.evaluate.track import Table, Track, predicted
+from har_ros.evaluate.track import SaidSpan, Table, Track, predicted
 from har_ros.recordings.recording import SECOND
 from har_ros.stats.metrics import NOTHING, Bools, Floats, Ints
 from har_ros.truth.labelling import overlap
@@ -42,7 +42,7 @@ class Judged:
     """A camera's windows in one recording, with their truth.
 
     first: stamp of the recording's first image, ns. windows: see track.row_type. spans: start and end (ns) and label of
-    the truth as it was given.
+    the truth as it was given. events: what was said to happen, as it ended.
     """
 
     bag: str
@@ -51,6 +51,7 @@ class Judged:
     windows: Table
     segments: tuple[JudgedSegment, ...]
     spans: tuple[tuple[int, int, str], ...]
+    events: tuple[SaidSpan, ...]
 
     @property
     def offset(self) -> int:
@@ -72,7 +73,7 @@ def judge(
     windows["truth"], windows["kind"] = expected.truth, expected.kind
     windows["cluster"] = _with_background(expected.cluster, block, expected.next_cluster)
     found = tuple(_segment(track, windows, place) for place in expected.places)
-    return Judged(track.bag, track.camera, track.first, windows, found, tuple(spans))
+    return Judged(track.bag, track.camera, track.first, windows, found, tuple(spans), track.events())
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,35 @@ class SegmentFigures:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """Seconds of some cases: their median, and what nine in ten do not exceed; NaN where there are none."""
+
+    median: float
+    most: float
+
+
+@dataclass(frozen=True)
+class EventFigures:
+    """How well it is said when actions happen: by events, or by the windows' first answers.
+
+    said, segments: how many, of classes of the truth. f1: segmental F1 by overlap. start_error, end_error: of those
+    that share 0.1 with their segment, how far their start and end are from its; start_delay, end_delay: until it was
+    said that they began and ended. false_alarms: those that share nothing with a segment of their class.
+    """
+
+    said: int
+    segments: int
+    f1: Mapping[str, float]
+    start_error: Spread
+    end_error: Spread
+    start_delay: Spread
+    end_delay: Spread
+    false_alarms: int
+    false_alarms_per_hour: Figure
+    label_changes_per_minute: float
+
+
+@dataclass(frozen=True)
 class Metrics:
     """All that is in metrics.json. The first seven say what was evaluated, and how."""
 
@@ -176,6 +205,8 @@ class Metrics:
     calibration: list[CalibrationBin]
     sweep: list[SweepRow]
     segments: list[SegmentFigures]
+    events: EventFigures
+    windows_as_events: EventFigures
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is written as JSON; figures may be NaN."""

@@ -28,7 +28,7 @@ class PredictedWindow:
 
     restarts: how often the camera's window had started again. hypotheses: best first. probabilities: of all classes, in
     the order of the header's labels; in the file they are little-endian float16 in base64. padded: see replay.Seen; in
-    the file only where it is true.
+    the file only where it is true. until: stamp of the last frame of which the answer speaks, None where that is `end`.
     """
 
     bag: str
@@ -43,6 +43,7 @@ class PredictedWindow:
     hypotheses: tuple[Hypothesis, ...]
     probabilities: NDArray[np.float16]
     padded: bool = False
+    until: int | None = None
 
 
 def line(bag: str, seen: Seen, numbers: Mapping[str, int], top_k: int) -> str:
@@ -64,6 +65,7 @@ def line(bag: str, seen: Seen, numbers: Mapping[str, int], top_k: int) -> str:
         "hypotheses": [[h.label, h.score] for h in ranked[: max(top_k, RANKED)]],
         "probabilities": base64.b64encode(probabilities.tobytes()).decode(),
         **({"padded": True} if seen.padded else {}),
+        **({"until": result.until} if result.until != result.end else {}),
     }
     return json.dumps(record, ensure_ascii=False) + "\n"
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.evaluate.results import RANKED, PredictedWindow
+from har_ros.pipeline.events import Event, Events, EventSettings, EventState
 from har_ros.stats.metrics import NOTHING, OTHER, Ints
+from har_ros.stats.segmental import Span
 from har_ros.truth.segments import Classes
 
 Table = NDArray[np.void]
@@ -46,11 +49,46 @@ def predicted(windows: Table) -> Ints:
     return np.where(windows["accepted"], windows["ranked"][:, 0], NOTHING)
 
 
-class Track:
-    """Gathers the windows of one camera in one recording, in the order in which they ran."""
+class SaidSpan(NamedTuple):
+    """An action as it was said to be; stamps in nanoseconds.
 
-    def __init__(self, bag: str, camera: str, first: int, classes: Classes, labels: Sequence[str]) -> None:
-        """`first`: stamp of the recording's first image, nanoseconds. labels: of the network, in their order."""
+    name: in the network's words. label: class of the truth, or OTHER. began, ended: when it was said that it did.
+    """
+
+    name: str
+    label: int
+    start: int
+    end: int
+    began: int
+    ended: int
+
+    @property
+    def span(self) -> Span:
+        """Class, start and end."""
+        return Span(self.label, self.start, self.end)
+
+
+class Track:
+    """Gathers the windows of one camera in one recording, in the order in which they ran, and the events they give."""
+
+    def __init__(
+        self,
+        bag: str,
+        camera: str,
+        first: int,
+        classes: Classes,
+        labels: Sequence[str],
+        settings: EventSettings = EventSettings(),
+        smoothing: float = 0.0,
+    ) -> None:
+        """`first`: stamp of the recording's first image, nanoseconds. labels: of the network, in their order.
+
+        settings, smoothing: see Events.
+        """
+        self._events = Events(labels, settings, smoothing)
+        self._began: dict[int, int] = {}  # id of an event → when it was said that it did
+        self._ended: list[SaidSpan] = []
+        self._said = 0  # when the newest window was published, as a stamp of images
         self.bag, self.camera, self.first = bag, camera, first
         self._class_of = classes.of_output
         self._outputs: list[list[int]] = [[] for _ in classes.names]
@@ -64,8 +102,16 @@ class Track:
         """A copy of the rows so far; the columns that `judge` fills are 0."""
         return self._rows[: self._count].copy()
 
+    def events(self) -> tuple[SaidSpan, ...]:
+        """Return the events of all windows; there is no other window after that."""
+        self._note(self._events.finish())
+        return tuple(self._ended)
+
     def append(self, window: PredictedWindow) -> None:
         """Take the next window."""
+        self._said = window.end + window.published - window.started
+        until = window.end if window.until is None else window.until
+        self._note(self._events.take(window.probabilities, window.start, until, window.restarts))
         if self._count == len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
         row = self._rows[self._count]
@@ -77,3 +123,12 @@ class Track:
         ranked = [self._class_of.get(hypothesis.label, OTHER) for hypothesis in window.hypotheses[:RANKED]]
         row["ranked"] = ranked + [NOTHING] * (RANKED - len(ranked))
         row["scores"] = [window.probabilities[outputs].sum(dtype=np.float64) for outputs in self._outputs]
+
+    def _note(self, said: Sequence[Event]) -> None:
+        for event in said:
+            if event.state is EventState.STARTED:
+                self._began[event.id] = self._said
+            elif event.state is EventState.ENDED:
+                label = self._class_of.get(event.label, OTHER)
+                began = self._began.pop(event.id)
+                self._ended.append(SaidSpan(event.label, label, event.start, event.end, began, self._said))
