@@ -28,12 +28,14 @@ from har_ros.nodes.usage import check_arguments
 from har_ros.nodes.worker import Subject, Worker
 from har_ros.persons.tracks import TrackSettings
 from har_ros.pipeline.configuration import (
+    event_settings,
     open_recognizer,
     person_stream_settings,
     score_settings,
     stream_settings,
     track_settings,
 )
+from har_ros.pipeline.events import EventSettings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import ScoreSettings
@@ -58,6 +60,7 @@ class NodeSettings:
     scores: ScoreSettings
     person_scores: ScoreSettings
     tracks: TrackSettings
+    events: EventSettings
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,7 @@ class ActionNet(ManagedProgram):
             return
         assert self.recognizer is not None  # the lifecycle's order
         settings = self._check(self._values, self.recognizer, self.persons)
+        self._output.events.use(settings.events, settings.scores.smoothing)
         scheduler: Scheduler[Subject] = Scheduler()
         worker = Worker(self.recognizer, self._network_lock, settings.scores, scheduler)
         follower, person_worker = self._follow(settings, scheduler)
@@ -173,7 +177,7 @@ class ActionNet(ManagedProgram):
         if not persons.networks.shared:
             scheduler = Scheduler()
             worker = Worker(persons.networks.recognizer, persons.recognizer_lock, settings.person_scores, scheduler)
-        follower = Follower(persons, scheduler, settings.person_stream, settings.tracks)
+        follower = Follower(persons, scheduler, settings.person_stream, settings.tracks, self._output.events)
         return follower, worker
 
     def deactivate(self) -> None:
@@ -246,7 +250,8 @@ class ActionNet(ManagedProgram):
         if persons is not None:
             persons.networks.recognizer.check(person_stream)
         tracks = track_settings(values)
-        return NodeSettings(topics, values["overlay"], stream, person_stream, scores, person_scores, tracks)
+        events = event_settings(values)
+        return NodeSettings(topics, values["overlay"], stream, person_stream, scores, person_scores, tracks, events)
 
     def _apply(self, settings: NodeSettings) -> None:
         """Apply the settings to what runs.
@@ -255,6 +260,7 @@ class ActionNet(ManagedProgram):
         """
         if self.active is not None:
             self.active.apply(settings)
+        self._output.events.use(settings.events, settings.scores.smoothing)
 
     def _publish_diagnostics(self) -> None:
         recognizer, active = self.recognizer, self.active
@@ -264,6 +270,8 @@ class ActionNet(ManagedProgram):
         worker, cameras = (active.worker, list(active.cameras)) if active else (None, [])
         people = active.people if active else {}
         self._health.publish(self._diagnostics.message(info, worker, cameras, people))
+        for camera in cameras:
+            camera.end_events()
 
 
 def main(arguments: list[str] | None = None) -> int:

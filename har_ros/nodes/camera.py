@@ -13,11 +13,13 @@ from har_ros.errors import error_text
 from har_ros.frames.compressed import AnyImage
 from har_ros.msg import ActionWindow
 from har_ros.nodes import conversions
+from har_ros.nodes.events import StreamEvents
 from har_ros.nodes.follower import Follower, Watch
 from har_ros.nodes.images import LOG_PERIOD, ImageSubscription
 from har_ros.nodes.output import Output
 from har_ros.nodes.overlay import Overlay
 from har_ros.nodes.worker import Subject
+from har_ros.pipeline.events import UNSEEN
 from har_ros.pipeline.people import Person
 from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.scheduler import Scheduler
@@ -39,9 +41,13 @@ class Camera:
         stream: Stream,
         scheduler: Scheduler[Subject],
         output: Output,
+        labels: tuple[str, ...],
         follower: Follower | None,
     ) -> None:
-        """follower: who looks for people in its images. Raises ConfigurationError when QoS overrides cannot work."""
+        """labels: of the network. follower: who looks for people in its images.
+
+        Raises ConfigurationError when QoS overrides cannot work.
+        """
         self.stream = stream
         self.prediction: Prediction | None = None
         self.frames = 0
@@ -57,6 +63,7 @@ class Camera:
         self._node = node
         self._scheduler = scheduler
         self._output = output
+        self._events = StreamEvents(output.events, self.topic, labels)
         self._next_warning = 0.0
         self.watch = None if follower is None else Watch(node, self.topic, follower, self.draw)
         self.overlay: Overlay | None = None
@@ -108,6 +115,7 @@ class Camera:
     def close(self) -> None:
         """Unsubscribe."""
         self.subscription.close()
+        self._events.close()
         self.draw_on(None)
         if self.watch is not None:
             self.watch.close()
@@ -131,6 +139,14 @@ class Camera:
         self._output.windows.publish(evidence)
         self.prediction, self.age, self.window_error = result.prediction, age / conversions.SECOND, ""
         self.windows += 1
+        self._events.take(result)
+
+    def end_events(self) -> None:
+        """End the events of a camera that has been silent for a while, and those of its people."""
+        if self.last_arrival is not None and time.monotonic() - self.last_arrival > UNSEEN:
+            self._events.pause()
+            if self.watch is not None:
+                self.watch.end_events()
 
     def fail(self, text: str) -> None:
         """Take note that a window had no answer."""

@@ -70,7 +70,10 @@ class Cameras:
 
     def _new(self, topic: str, settings: StreamSettings, undo: ExitStack) -> Camera:
         stream = self._recognizer.stream(settings)
-        camera = Camera(self._node, topic, self._transport, stream, self._scheduler, self._output, self._follower)
+        labels = self._recognizer.labels
+        camera = Camera(
+            self._node, topic, self._transport, stream, self._scheduler, self._output, labels, self._follower
+        )
         undo.callback(camera.close)
         return camera
 

@@ -15,6 +15,7 @@ from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
 from har_ros.msg import PersonWindow
 from har_ros.nodes import conversions
+from har_ros.nodes.events import EventsOutput, StreamEvents
 from har_ros.nodes.humans import Bodies
 from har_ros.nodes.images import LOG_PERIOD
 from har_ros.nodes.network_thread import NetworkThread
@@ -35,7 +36,12 @@ class Follower(NetworkThread["Watch"]):
     """Gives the pose network the cameras' newest images, beside the worker's thread."""
 
     def __init__(
-        self, persons: Persons, scheduler: Scheduler[Subject], streams: StreamSettings, tracking: TrackSettings
+        self,
+        persons: Persons,
+        scheduler: Scheduler[Subject],
+        streams: StreamSettings,
+        tracking: TrackSettings,
+        events: EventsOutput,
     ) -> None:
         """scheduler: of the worker that runs the network for what people do. The settings may change while it runs."""
         self.waiting: Scheduler[Watch] = Scheduler()
@@ -45,6 +51,7 @@ class Follower(NetworkThread["Watch"]):
         self.scheduler = scheduler
         self.output = persons.output
         self.humans = persons.humans
+        self.events = events
         self.streams = streams
         self.tracking = tracking
         self._estimator = estimator
@@ -142,11 +149,13 @@ class Watch:
         for person in sighting.gone:
             if followed := self._followed.pop(person, None):
                 self._follower.scheduler.remove(followed)
+                followed.events.close()
         for person in sighting.ready:
-            followed = self._followed.setdefault(
-                person, Followed(self._node, self._topic, person, self, self._follower.output)
-            )
-            self._follower.scheduler.offer(followed)
+            if person not in self._followed:
+                labels = self._follower.recognizer.labels
+                events = StreamEvents(self._follower.events, self._topic, labels, person.track.id)
+                self._followed[person] = Followed(self._node, self._topic, person, self, self._follower.output, events)
+            self._follower.scheduler.offer(self._followed[person])
         self.frames += 1
         self.image_error = ""
         self._follower.output.publish(image, self.people)
@@ -174,20 +183,29 @@ class Watch:
             self._next_warning = now + LOG_PERIOD
             self._node.get_logger().warning(f"{self._topic}: {text}")
 
+    def end_events(self) -> None:
+        """End what the people do: no images come at present."""
+        for followed in list(self._followed.values()):
+            followed.events.pause()
+
     def close(self) -> None:
         """Forget the camera's people."""
         self._closed = True
         self._follower.waiting.remove(self)
-        for followed in self._followed.values():
+        for followed in list(self._followed.values()):
             self._follower.scheduler.remove(followed)
+            followed.events.close()
         if self._bodies is not None:
             self._bodies.close()
 
 
 class Followed:
-    """A person as the worker sees one."""
+    """A person as the worker sees one. events: of what the person does."""
 
-    def __init__(self, node: Node, topic: str, person: Person, watch: Watch, output: PersonsOutput) -> None:
+    def __init__(
+        self, node: Node, topic: str, person: Person, watch: Watch, output: PersonsOutput, events: StreamEvents
+    ) -> None:
+        self.events = events
         self._node = node
         self._topic = topic
         self._person = person
@@ -215,6 +233,7 @@ class Followed:
                 **conversions.evidence(header, result, age),
             )
         )
+        self.events.take(result)
 
     def fail(self, text: str) -> None:
         """Take note that a window of the person had no answer."""

@@ -11,6 +11,7 @@ from vision_msgs.msg import Classification, Detection2DArray, LabelInfo, VisionC
 from har_ros.frames.compressed import AnyImage
 from har_ros.msg import ActionWindow, PersonWindow
 from har_ros.nodes import conversions, topics
+from har_ros.nodes.events import EventsOutput
 from har_ros.pipeline.people import Person
 
 QUEUE = 10
@@ -20,13 +21,14 @@ MOST_CLASSES = 1 << 16
 
 
 class Output:
-    """The publishers of actions, of their evidence, and of the classes."""
+    """The publishers of actions, of their evidence, of events, and of the classes."""
 
     def __init__(self, node: Node) -> None:
         """Raises ConfigurationError when QoS overrides cannot work."""
         self._node = node
         self.actions: Publisher = topics.publisher(node, Classification, "actions", QUEUE)
         self.windows: Publisher = topics.publisher(node, ActionWindow, "actions/windows", QUEUE)
+        self.events = EventsOutput(node)
         self._labels: Publisher = topics.publisher(node, LabelInfo, "actions/label_info", topics.LATCHED)
         self._vision: Publisher = topics.publisher(node, VisionInfo, "actions/vision_info", topics.LATCHED)
 

@@ -21,6 +21,8 @@ from har_ros.pipeline.crossings import EvidenceWindow, fall, rise
 SECOND = 1_000_000_000
 HISTORY = 128
 """Windows in which starts and ends are looked for."""
+IDLE = ("none", "nothing")
+"""Labels that say that it is no action: they compete with the others for the lead, and have no events."""
 UNSEEN = 5.0
 """Seconds that no window shows after which nothing is known to go on."""
 
@@ -102,6 +104,7 @@ class Events:
     ) -> None:
         """labels: of the network. smoothing: see configure. person: see Event. Raises ConfigurationError."""
         self._labels = labels
+        self._is_action = np.array([label not in IDLE for label in labels])
         self._person = person
         self._history: deque[EvidenceWindow] = deque(maxlen=HISTORY)
         self._running: dict[int, _Running] = {}  # by class
@@ -158,9 +161,9 @@ class Events:
     def _rising(self, scores: NDArray[Any]) -> list[int]:
         """Return the classes of which an event may start."""
         if self._settings.event_overlap:
-            return [int(index) for index in np.flatnonzero(scores >= self._settings.event_start)]
+            return [int(i) for i in np.flatnonzero(self._is_action & (scores >= self._settings.event_start))]
         leader = int(np.argmax(scores))
-        return [leader] if scores[leader] >= self._settings.event_start else []
+        return [leader] if self._is_action[leader] and scores[leader] >= self._settings.event_start else []
 
     def _fall(self, scores: NDArray[Any], rising: list[int]) -> None:
         """Let the events fall of which there is too little evidence, or less than of one that may start."""

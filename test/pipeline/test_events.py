@@ -207,3 +207,14 @@ def test_whatever_comes_events_are_in_order(windows, chosen, smoothing, usual):
         last = end
     assert not running
     assert events.finish() == []
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize("idle", ["none", "nothing"])
+def test_that_it_is_no_action_is_no_event_and_leads(idle, overlap):
+    windows = list(sliding([(0, 10.0, 16.0), (1, 18.0, 30.0)], 40))
+    events = Events(("wave", idle, "run"), settings(overlap=overlap))
+    assert [label for label, *_ in spans(happened(events, windows))] == ["wave"]
+    both = [([0.6, 0.8, 0.0], end - 1, end) for end in range(1, 9)]
+    found = spans(happened(Events(("wave", idle, "run"), settings(overlap=overlap)), both))
+    assert bool(found) is overlap
