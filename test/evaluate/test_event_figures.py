@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from predictions import predictions
 
+from har_ros.evaluate import results
 from har_ros.evaluate.assess import Truth, assess
 from har_ros.files.results_folder import finite
 from har_ros.truth.segments import Segment
@@ -64,3 +65,18 @@ def test_windows_hold_until_the_next_answer(tmp_path):
     assert (row.said, row.segments, row.false_alarms) == (1, 1, 0)
     assert (row.start_error.median, row.end_error.median) == pytest.approx((1.5, 1.5))  # said from 6.5 to 11.5
     assert row.f1["0.5"] == 1
+
+
+def test_a_continual_networks_events_are_where_its_answers_speak_of(tmp_path):
+    """Windows whose answers are about their first half: the event is earlier by a quarter of a window."""
+    windows = list(stream(20, (RUN, 6.5, 11)))
+    path, header = predictions(tmp_path, [("/a", end, probabilities) for end, probabilities in windows])
+    [usual] = assess(path, header, [], Truth()).judged[0].events
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    for record in records[1:]:
+        assert "until" not in record
+        record["until"] = record["end"] - 500_000_000
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert {window.end - window.until for window in results.read(path)[1]} == {500_000_000}
+    [early] = assess(path, header, [], Truth()).judged[0].events
+    assert (usual.start - early.start, usual.end - early.end) == (250_000_000, 250_000_000)
