@@ -97,19 +97,30 @@ def whole(clips: Clips) -> Tensor:
     return torch.cat([found, torch.ones_like(found[..., :1])], dim=3)
 
 
-def worsened(clips: Clips, seed: int, lost: str) -> Tensor:
-    """Return the clips as MoveNet would see them ten times a second, with a quarter of the joints lost.
+@dataclass(frozen=True)
+class Worse:
+    """How clips are seen worse. step: images from one that is seen to the next. noise: times that of MoveNet.
 
-    lost: "readings", each by itself; or "joints", three for the whole clip.
+    readings: share of the joints' readings that are lost. joints: how many are lost in the whole clip, of any kind, or
+    which ones.
     """
+
+    step: int = 1
+    noise: float = 0.0
+    readings: float = 0.0
+    joints: int | tuple[int, ...] = 0
+
+
+def worsened(clips: Clips, how: Worse, seed: int) -> Tensor:
+    """Return the clips in the middle of a window, B×32×13×3, worse than they are, interpolated as the node does."""
     dice, windows = np.random.default_rng(seed), np.zeros((len(clips.labels), LENGTH, len(JOINTS), 3), np.float32)
     for window, positions, length in zip(windows, clips.positions.numpy(), clips.lengths.int().tolist(), strict=True):
-        images = np.arange(0, length, 3)
-        seen = positions[images] + dice.normal(0, OFFSET, (1, len(JOINTS), 2))
-        seen += dice.normal(0, JITTER, seen.shape)
-        there = dice.random(seen.shape[:2]) >= 0.25
-        if lost == "joints":
-            there[:] = dice.permutation(len(JOINTS)) >= 3
+        images = np.arange(0, length, how.step)
+        seen = positions[images] + dice.normal(0, 1, (1, len(JOINTS), 2)) * how.noise * OFFSET
+        seen += dice.normal(0, 1, seen.shape) * how.noise * JITTER
+        there = dice.random(seen.shape[:2]) >= how.readings
+        lost = dice.permutation(len(JOINTS))[: how.joints] if isinstance(how.joints, int) else how.joints
+        there[:, lost] = False
         times = np.linspace(0, SPAN, LENGTH) + (length - 1 - SPAN) / 2
         for joint in np.flatnonzero(there.any(axis=0)):
             sure = there[:, joint]

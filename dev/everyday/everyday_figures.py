@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import everyday_clips as data
+from everyday_clips import ANKLES, KNEES, Worse
 from everyday_network import Everyday, Member
 from everyday_training import NOTHING
 
@@ -19,8 +20,21 @@ QUIET = -1e4
 """A floor of nothing that no logit is below."""
 UNCLAIMED = 0.01
 """Share of clips, of those that a network was not trained with, which fall below the floor of nothing."""
-REPEATS = 3
+REPEATS = 10
 """How often clips are made worse by other dice."""
+AS_MOVENET = Worse(step=3, noise=1, readings=0.25)
+"""Ten skeletons a second, in which a quarter of the joints is lost."""
+WORSE = {
+    "fifteen a second": Worse(step=2),
+    "ten a second": Worse(step=3),
+    "six a second": Worse(step=5),
+    "MoveNet's noise": Worse(noise=1),
+    "a quarter of the readings lost": Worse(readings=0.25),
+    "ten a second, a quarter of the readings lost": Worse(step=3, readings=0.25),
+    "ten a second, a quarter of the readings lost, noise": AS_MOVENET,
+    "ten a second, three joints lost, noise": Worse(step=3, noise=1, joints=3),
+    "knees and ankles not in the picture": Worse(joints=(*KNEES, *ANKLES)),
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +69,7 @@ def right(members: list[Member], windows: Tensor, clips: data.Clips) -> NDArray[
 
 def floor_of(splits: list[Tested]) -> float:
     """Return the logit that the best action of nearly all clips exceeds, seen as by MoveNet and never trained with."""
-    best = [split.logits(data.worsened(split.clips, 0, "readings"))[:, :NOTHING].amax(dim=1) for split in splits]
+    best = [split.logits(data.worsened(split.clips, AS_MOVENET, 0))[:, :NOTHING].amax(dim=1) for split in splits]
     return float(torch.cat(best).quantile(UNCLAIMED))
 
 
@@ -68,7 +82,7 @@ def measure(splits: list[Tested], videos: NDArray[np.int64], floor: float) -> di
         "95 % interval": _interval(splits, videos, found),
         "each split, with Wilson's interval": [[float(one.mean()), *wilson(one)] for one in found],
         **_alone(splits, windows),
-        **{f"ten a second, noise, lost {lost}": _worsened(splits, lost) for lost in ("readings", "joints")},
+        **{name: _worsened(splits, how) for name, how in WORSE.items()},
     }
     opened = [split.logits(x, floor).argmax(dim=1) for split, x in zip(splits, windows, strict=True)]
     figures["accuracy with nothing as an answer"] = _mean(
@@ -93,8 +107,8 @@ def _alone(splits: list[Tested], windows: list[Tensor]) -> dict[str, float]:
     return {"one member": float(seeds.mean()), "its deviation over seeds": float(seeds.std(ddof=1))}
 
 
-def _worsened(splits: list[Tested], lost: str) -> float:
-    found = [split.right(data.worsened(split.clips, seed, lost)) for split in splits for seed in range(REPEATS)]
+def _worsened(splits: list[Tested], how: Worse) -> float:
+    found = [split.right(data.worsened(split.clips, how, seed)) for split in splits for seed in range(REPEATS)]
     return _mean(found)
 
 
