@@ -133,8 +133,8 @@ class Everyday(nn.Module):
         weight = torch.cat([half[side] for side in (0, 1) for half in halves], dim=1)
         bias = torch.stack([member.last.bias.detach() for member in members]).mean(dim=0)
         _set(self.last, weight / len(members), bias)
-        self.register_buffer("floor", torch.tensor([[-1e4] * (CLASSES - 1) + [floor]]))
-        self.register_buffer("nothing", torch.tensor([[0.0] * (CLASSES - 1) + [100.0]]))
+        self.register_buffer("floor", torch.tensor(floor))
+        self.register_buffer("nothing", torch.tensor([0.0] * (CLASSES - 1) + [1.0]))
 
     def forward(self, window: Tensor) -> Tensor:
         """N×32×13×3 → N×15 logits."""
@@ -147,7 +147,7 @@ class Everyday(nn.Module):
         x = x + torch.relu(fifth(x))
         logits = self.last(torch.cat([x.mean(dim=2), x.amax(dim=2)], dim=1))
         unknown = torch.relu(FEWEST - (window[..., 2].amax(dim=1) >= LEAST).float().sum(dim=1, keepdim=True))
-        return torch.maximum(logits, self.floor + unknown * self.nothing)
+        return logits + torch.relu(self.floor + 100 * unknown - logits) * self.nothing
 
 
 def _folded(layer: nn.Sequential) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,8 @@
 """The network for skeletons that comes with har_ros, through the node's pipeline."""
 
 import numpy as np
+import onnx
+import openvino
 import pytest
 
 from har_ros.backends.backend import BackendSettings
@@ -8,7 +10,9 @@ from har_ros.commands.main import main as actionnet
 from har_ros.errors import ModelError
 from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
-from har_ros.frames.skeletons import NAMES, SkeletonFrame
+from har_ros.frames.skeletons import NAMES, SkeletonFrame, arranged
+from har_ros.graphs.prepare import merged
+from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 from har_ros.persons.estimator import PoseEstimator
 from har_ros.persons.tracks import TrackSettings
@@ -93,6 +97,21 @@ def test_it_names_the_actions_that_it_was_trained_with(recognizer, clips):
         name.replace("pullup", "pull up") for name in actions
     ]
     assert right.mean() > 0.9
+
+
+def test_half_precision_says_the_same(recognizer, clips):
+    """As TensorRT gets the network."""
+    pytest.importorskip("onnxconverter_common")
+    [network] = prepared_networks(find_model("everyday-14"))
+    model, core = merged(network, half=True), openvino.Core()
+    onnx.shape_inference.infer_shapes(onnx.load_from_string(model), check_type=True, strict_mode=True)
+    halved = core.compile_model(core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    windows = []
+    for clip in [*clips[0][::10], np.zeros((40, 17, 3), np.float32)]:
+        with watched(recognizer, clip).window() as seen:
+            windows.append(arranged(seen, network.skeletons, 25)[0])
+    full = recognizer.network.backend.infer(windows)
+    np.testing.assert_allclose(halved(np.stack(windows))[0], full, atol=0.02)
 
 
 def test_a_slow_camera_sees_the_same(recognizer, clips):
