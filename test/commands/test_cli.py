@@ -99,9 +99,9 @@ def test_the_command_says_what_the_library_says(brightness_card, video):
 def test_events_are_written_for_the_image_and_for_people(brightness_card, tmp_path):
     """Of 24 frames at 25 per second; class "fourth" leads, and the person is seen once it is bright enough."""
     video, events = write_video(tmp_path / "in.avi", 24), tmp_path / "events.json"
-    options = ("--precision", "f32", "--persons", "--pose-model", one_person(tmp_path), "--model", brightness_card)
+    options = ("--precision", "f32", "--persons", "--pose-model", one_person(tmp_path), "--persons-model", "")
     limits = ("--event-start", 0.1, "--event-end", 0.1, "--event-min-duration", 0.1)
-    result = actionnet(video, *options, "--events", events, *limits)
+    result = actionnet(video, "--model", brightness_card, *options, "--events", events, *limits)
     assert result.returncode == 0, result.stderr
     whole, person = json.loads(events.read_text())["events"]
     assert (whole["label"], whole["person"]) == ("fourth", "")
