@@ -58,6 +58,12 @@ class PreparedNetwork:
     skeletons: SkeletonSpec | None = None
 
     @property
+    def files(self) -> list[Path]:
+        """The network's file, and that of its weights where they are in another (OpenVINO's IR)."""
+        weights = self.path.with_suffix(".bin")
+        return [self.path, weights] if self.path.suffix == ".xml" else [self.path]
+
+    @property
     def states(self) -> tuple[StateTensor, ...]:
         """What the network gives back for its next input."""
         return self.twin.states if self.twin else ()

@@ -65,6 +65,7 @@ class PeopleFinder:
         self.computed = 0  # recordings that were not in the cache
         self.kept: dict[Path, Path] = {}  # recording → file in the cache
         self._estimator = PoseEstimator.open(pose_model, backend, pose_size)
+        self._network = fingerprint(self._estimator.network.files)
 
     def close(self) -> None:
         """Free the network."""
@@ -79,8 +80,8 @@ class PeopleFinder:
 
     def _key(self, recording: Recording) -> str:
         estimator = self._estimator
-        settings = (estimator.card.input, estimator.card.decode, estimator.shape, estimator.backend.name)
-        parts = (VERSION, estimator.card.name, settings, fingerprint(recording.files()))
+        card = (estimator.card.input, estimator.card.decode, estimator.card.border)
+        parts = (VERSION, card, self._network, estimator.shape, estimator.backend.name, fingerprint(recording.files()))
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def _computed(self, recording: Recording) -> bytes:

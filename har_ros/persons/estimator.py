@@ -12,6 +12,7 @@ from har_ros.backends.load import load_backend
 from har_ros.errors import ModelError, one_line
 from har_ros.frames.compressed import AnyImage, decode_all
 from har_ros.frames.letterbox import write_letterboxed
+from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.models.card import PoseCard
 from har_ros.models.check import prepared_pose
 from har_ros.models.locate import find_pose_model
@@ -27,12 +28,17 @@ ROUNDING = 0.01
 class PoseEstimator:
     """Finds people in images. Use it from one thread at a time; close it with `with`."""
 
-    def __init__(self, card: PoseCard, backend: Backend, shape: tuple[int, ...]) -> None:
-        """shape: of the network's input, H×W×3."""
+    def __init__(self, card: PoseCard, network: PreparedNetwork, backend: Backend) -> None:
+        """backend: runs the network."""
         self.card = card
+        self.network = network
         self.backend = backend
-        self.shape = shape
-        self._slots = np.zeros((0, *shape), np.uint8)
+        self._slots = np.zeros((0, *self.shape), np.uint8)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the network's input, H×W×3."""
+        return self.network.shape
 
     @classmethod
     def open(cls, model: str, settings: BackendSettings = BackendSettings(), size: int = 0) -> PoseEstimator:
@@ -43,7 +49,7 @@ class PoseEstimator:
         """
         found = find_pose_model(model)
         network = prepared_pose(found, size)
-        estimator = cls(found.card, load_backend(network, settings), network.shape)
+        estimator = cls(found.card, network, load_backend(network, settings))
         try:
             [output] = estimator.backend.infer([np.zeros(network.shape, np.uint8)])
             estimator._people(output)

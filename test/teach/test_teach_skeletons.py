@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from clips import write_video
-from small_networks import linear_network, write_card
+from small_networks import linear_network, one_person, write_card
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.commands.main import main as actionnet
@@ -164,6 +164,25 @@ def test_people_are_looked_for_again_with_another_size(cache, dataset):
         assert people.keypoints.shape == (len(people.image), 17, 3)
         assert len(people.stamps) == 12
         finder.close()
+
+
+def test_people_are_looked_for_again_when_the_pose_network_or_its_card_has_changed(own_cache, tmp_path):
+    grey = np.random.default_rng(0).integers(100, 110, (12, 32, 64, 3), np.uint8)
+    video = write_video(tmp_path / "grey.avi", grey, RATE)
+    card = one_person(tmp_path)
+
+    def computed():
+        finder = PeopleFinder(str(card), 0, F32)
+        finder.look_at(video)
+        finder.close()
+        return finder.computed
+
+    assert (computed(), computed()) == (1, 0)
+    card.write_text(yaml.safe_dump({**yaml.safe_load(card.read_text()), "border": 50}))
+    assert (computed(), computed()) == (1, 0)
+    one_person(tmp_path, brightest=0.9)
+    card.write_text(yaml.safe_dump({**yaml.safe_load(card.read_text()), "border": 50}))
+    assert (computed(), computed()) == (1, 0)
 
 
 def test_options_for_people_need_a_network_of_skeletons(dataset, teachable_card, tmp_path, capsys):
