@@ -148,6 +148,19 @@ def test_people_have_lines_of_their_own_as_in_the_library(brightness_card, tmp_p
     assert np.ptp(last[30:].astype(int), axis=2).max() > 40  # a person's colour, below what is said of the grey picture
 
 
+@pytest.mark.parametrize(
+    ("persons_model", "options"), [("", "--frames and --pose-size"), ("everyday-14", "--pose-size")]
+)
+def test_where_nobody_fills_a_window_the_options_are_named_that_can_help(
+    brightness_card, tmp_path, persons_model, options
+):
+    video, pose_card = write_video(tmp_path / "dark.avi", 3), one_person(tmp_path)
+    given = ("--persons", "--pose-model", pose_card, "--persons-model", persons_model)
+    result = actionnet(video, "--model", brightness_card, *given, "--json")
+    assert result.returncode == 0, result.stderr
+    assert f"nobody was followed for long enough to fill a window; see {options}\n" in result.stderr
+
+
 def test_without_json_a_line_for_each_change(brightness_card, tmp_path):
     folder = write_pictures(tmp_path / "frames", [f"{i}.png" for i in range(8)])
     result = actionnet(folder, "--network", brightness_card)

@@ -57,7 +57,8 @@ def run(options: argparse.Namespace, messages: Console) -> int:
             if source.dropped:
                 say(messages, f"{source.dropped} frames were left out, because the network was too slow for them")
         if values["persons"] and not report.person_windows:
-            say(messages, "nobody was followed for long enough to fill a window; see --frames and --pose-size")
+            remedy = "--pose-size" if values["persons_model"] else "--frames and --pose-size"
+            say(messages, f"nobody was followed for long enough to fill a window; see {remedy}")
         if not report.windows:
             played = play_again(options.input, source, clip, recognition, messages)
             report.take_whole(frame, played)
