@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,17 @@ class CameraImage:
 
     @classmethod
     def of_array(cls, pixels: Pixels, stamp: int, encoding: str = "bgr8", frame_id: str = "") -> CameraImage:
-        """Return the image in an array, uint8 H×W×3, BGR as OpenCV reads it."""
+        """Return the image in an array, uint8 H×W×3, BGR as OpenCV reads it; for other encodings with their channels.
+
+        Raises ImageError for any other array.
+        """
+        known = ENCODINGS.get(encoding)  # what is unknown is refused when it is read
+        channels = known.channels * known.bits // 8 if known else math.prod(pixels.shape[2:])
+        if pixels.dtype != np.uint8 or pixels.ndim < 2 or math.prod(pixels.shape[2:]) != channels:
+            raise ImageError(
+                f"an array of type {pixels.dtype} and shape {pixels.shape} is no {encoding} image: that is uint8, "
+                f"height×width×{channels}; convert the array, or give its encoding"
+            )
         height, width = pixels.shape[:2]
         contiguous = np.ascontiguousarray(pixels)
         step = contiguous.strides[0]

@@ -236,6 +236,29 @@ def test_broken_images_are_refused_with_the_reason(changes, reason):
             use(CameraImage(**fields))
 
 
+@pytest.mark.parametrize(
+    ("array", "encoding"),
+    [
+        (np.zeros((12, 16, 4), np.uint8), "bgr8"),
+        (np.zeros((12, 16, 3), np.float32), "bgr8"),
+        (np.zeros((12, 16), np.uint8), "bgr8"),
+        (np.zeros((12, 16, 3), np.uint8), "mono8"),
+        (np.zeros((12, 16), np.uint16), "mono16"),
+        (np.zeros(12, np.uint8), "mono8"),
+    ],
+)
+def test_an_array_that_is_no_image_of_its_encoding_is_refused(array, encoding):
+    with pytest.raises(ImageError, match=rf"{array.dtype} and shape .* is no {encoding} image.*convert the array"):
+        CameraImage.of_array(array, 1, encoding)
+
+
+def test_an_array_has_the_channels_of_its_encoding():
+    grey = np.arange(192, dtype=np.uint8).reshape(12, 16)
+    np.testing.assert_array_equal(to_rgb(CameraImage.of_array(grey, 1, "mono8")), np.dstack([grey] * 3))
+    bgra = np.dstack([RGB[:, :, ::-1], grey])
+    np.testing.assert_array_equal(to_rgb(CameraImage.of_array(bgra, 1, "bgra8")), RGB)
+
+
 @given(
     encoding=st.sampled_from([*ENCODINGS, "", "32FC1", "rgb"]),
     height=st.integers(0, 40),
