@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,20 +40,27 @@ def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
     }
     model = named_model(plan.values)
     networks = [model.network_path(network) for network in model.card.networks]
-    weights = [path.with_suffix(".bin") for path in networks if path.suffix == ".xml"]  # of OpenVINO's IR
-    people = {"person_networks": fingerprint(person_networks(plan.values))} if plan.values["persons"] else {}
+    people: dict[str, Any] = {}
+    if plan.values["persons"]:
+        cards, of_people = person_networks(plan.values)
+        people = {"person_cards": list(map(repr, cards)), "person_networks": _fingerprint(of_people)}
     return {
         "format": results.FORMAT,
         "versions": versions,
         "backend": recognizer.network.backend.name,
         "card": dataclasses.asdict(recognizer.card),
-        "network": fingerprint([*networks, *weights]),
+        "network": _fingerprint(networks),
         "labels": list(recognizer.labels),
         "parameters": plan.values,
         "inference_time": plan.inference_time,
         "realtime_factor": plan.realtime_factor,
         **people,
     }
+
+
+def _fingerprint(networks: list[Path]) -> str:
+    weights = [path.with_suffix(".bin") for path in networks if path.suffix == ".xml"]  # of OpenVINO's IR
+    return fingerprint([*networks, *weights])
 
 
 def run(

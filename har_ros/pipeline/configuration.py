@@ -13,7 +13,7 @@ from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.schema import shown
 from har_ros.frames.sampling import StreamSettings
-from har_ros.models.card import ModelCard
+from har_ros.models.card import Card, ModelCard
 from har_ros.models.locate import Model, find_model, find_pose_model
 from har_ros.parameter import Parameter
 from har_ros.persons.estimator import PoseEstimator
@@ -119,15 +119,17 @@ def open_person_recognizer(values: dict[str, Any]) -> Recognizer:
         return Recognizer.open(values["persons_model"], backend_settings(values), skeletons=True)
 
 
-def person_networks(values: dict[str, Any]) -> list[Path]:
-    """Return the files of the networks that people have beside the cameras'. Raises HarError."""
+def person_networks(values: dict[str, Any]) -> tuple[list[Card], list[Path]]:
+    """Return the cards and the files of the networks that people have beside the cameras'. Raises HarError."""
     pose = find_pose_model(values["pose_model"])
+    cards: list[Card] = [pose.card]
     networks = [pose.network_path(pose.card.network)]
     if values["persons_model"]:
         with _named("persons_model"):
             own = find_model(values["persons_model"])
+        cards.append(own.card)
         networks += [own.network_path(network) for network in own.card.networks]
-    return networks
+    return cards, networks
 
 
 @contextmanager

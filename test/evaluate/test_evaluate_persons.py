@@ -59,3 +59,16 @@ def test_allowed_labels_may_be_of_either_network(follow, tmp_path):
 
 def test_without_persons_there_is_no_such_file(evaluate):
     assert not (evaluate() / "persons.jsonl").exists()
+
+
+def test_another_card_for_people_is_another_evaluation(follow, tmp_path):
+    """An interrupted one must not go on with what an earlier card said of people."""
+
+    def header():
+        return json.loads((tmp_path / "same" / "predictions.jsonl").read_text().splitlines()[0])
+
+    follow("same")
+    before, card = header(), tmp_path / "person.yaml"
+    card.write_text(card.read_text() + "border: 114\n")
+    follow("same", "--overwrite")
+    assert {name for name, value in header().items() if value != before[name]} == {"person_cards"}

@@ -29,6 +29,8 @@ from har_ros.recordings.source import Source, SourceFrame, open_source
 from har_ros.recordings.video_file import VideoFile
 
 SECOND = 1_000_000_000
+MOST_SUBJECTS = 1000
+"""People whose last action is remembered; a camera may run for weeks."""
 
 
 def run(options: argparse.Namespace, messages: Console) -> int:
@@ -144,7 +146,10 @@ class Report:
             score = f" {actions[0]['score']:.2f}" if actions else ""
             seconds = (frame.stamp - self._start) / SECOND
             print(f"frame {frame.index:6}  {seconds:8.2f} s  {prefix}{best}{score}", flush=True)
+        self._best.pop(prefix, None)
         self._best[prefix] = best
+        if len(self._best) > MOST_SUBJECTS:  # who has not been heard of for longest
+            del self._best[next(iter(self._best))]
 
 
 def _shown(source: Source, messages: Console) -> Iterator[SourceFrame]:
