@@ -30,7 +30,15 @@ def i3d(folder):
 
 def taught_i3d(folder):
     """I3D with a last layer of three classes, as actionnet teach writes it."""
-    network = embedding_network(find_model("i3d-kinetics-400"), 16)
+    return taught(folder, embedding_network(find_model("i3d-kinetics-400"), 16))
+
+
+def taught_everyday(folder):
+    """The same on top of a network for skeletons."""
+    return taught(folder, embedding_network(find_model("everyday-14")))
+
+
+def taught(folder, network):
     rng = np.random.default_rng(0)
     path = folder / "taught.onnx"
     weights, bias = rng.normal(size=(1024, 3)).astype(np.float32), rng.normal(size=3).astype(np.float32)
@@ -48,5 +56,6 @@ def continual_i3d(folder):
     return prepared_networks(find_model("i3d-kinetics-400"), in_steps=True)
 
 
+SKELETONS = {"taught everyday-14": taught_everyday}
 CONTINUAL = {"continual": small_continual, "continual i3d": continual_i3d}
 NETWORKS = {"clip": small_clip, "encoder-decoder": small_pair, "i3d": i3d, "taught i3d": taught_i3d}

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from tensorrt_networks import CONTINUAL, NETWORKS, i3d, small_clip
+from tensorrt_networks import CONTINUAL, NETWORKS, SKELETONS, i3d, small_clip
 
 from har_ros.errors import ModelError
 
@@ -25,12 +25,12 @@ pytestmark = pytest.mark.usefixtures("module_cache")
 
 
 @elsewhere
-@pytest.mark.parametrize("kind", [*NETWORKS, *CONTINUAL])
+@pytest.mark.parametrize("kind", [*NETWORKS, *SKELETONS, *CONTINUAL])
 @pytest.mark.parametrize("capability", GPUS, ids=lambda one: one.name)
 def test_engines_are_built_cached_and_built_again_when_damaged(tmp_path, monkeypatch, kind, capability):
     builds, build = [], engine.build
     monkeypatch.setattr(engine, "build", lambda *arguments: builds.append(1) or build(*arguments))
-    for network in {**NETWORKS, **CONTINUAL}[kind](tmp_path):
+    for network in {**NETWORKS, **SKELETONS, **CONTINUAL}[kind](tmp_path):
         builds.clear()
         file = engine.engine_file(network, capability, half=True, max_batch=4)
         content = file.read_bytes()
