@@ -54,8 +54,17 @@ def test_a_signal_during_the_imports_ends_the_command_without_a_word(number):
     assert (process.returncode, said) == (-number, "")  # 130 or 143 in a shell
 
 
+@pytest.fixture
+def plain_handlers():
+    """Handlers that Python and the system agree on: a node that ran in this process may have left others."""
+    before = [signal.signal(number, signal.default_int_handler) for number in SIGNALS]
+    yield
+    for number, handler in zip(SIGNALS, before, strict=True):
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
-def test_what_becomes_of_an_interrupt_in_a_library_is_not_reported(number):
+def test_what_becomes_of_an_interrupt_in_a_library_is_not_reported(plain_handlers, number):
     def run():
         try:
             signal.raise_signal(number)
@@ -68,7 +77,11 @@ def test_what_becomes_of_an_interrupt_in_a_library_is_not_reported(number):
     assert [signal.getsignal(one) for one in SIGNALS] == before
 
 
-def test_without_a_signal_an_error_is_one():
+def test_an_interrupt_without_a_signal_is_one():
+    assert until_a_signal(lambda: (_ for _ in ()).throw(KeyboardInterrupt())) == 130
+
+
+def test_without_a_signal_an_error_is_one(plain_handlers):
     with pytest.raises(HarError, match="no such thing"):
         until_a_signal(lambda: (_ for _ in ()).throw(HarError("no such thing")))
     assert until_a_signal(lambda: 7) == 7

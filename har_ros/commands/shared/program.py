@@ -36,10 +36,10 @@ def until_a_signal(run: Callable[[], int]) -> int:
     before = {number: signal.signal(number, interrupt) for number in heeded}
     try:
         return run()
-    except BaseException:
-        if not came:
+    except BaseException as error:
+        if not came and not isinstance(error, KeyboardInterrupt):
             raise
-        return 128 + came[0]
+        return 128 + (came or [signal.SIGINT])[0]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
