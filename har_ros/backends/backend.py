@@ -18,7 +18,8 @@ class BackendSettings:
 
     backend: one of BACKENDS, or "auto". precision: of the arithmetic; "auto" is what is fastest on this machine.
     device: OpenVINO's. max_batch: how many windows TensorRT runs at once, at most.
-    cpu_while_building: let OpenVINO serve while TensorRT builds an engine.
+    cpu_while_building: let OpenVINO serve while TensorRT builds an engine. beside_others: other networks run at the same
+    time, so that OpenVINO's threads must not be tied to cores: two networks would have the same ones.
     """
 
     backend: str = "auto"
@@ -26,6 +27,7 @@ class BackendSettings:
     device: Device = "CPU"
     max_batch: int = 4
     cpu_while_building: bool = False
+    beside_others: bool = False
 
 
 class State(Protocol):

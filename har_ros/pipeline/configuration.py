@@ -54,7 +54,7 @@ def checked(row: Parameter, value: object) -> Any:
 
 def backend_settings(values: dict[str, Any]) -> BackendSettings:
     """Return what runs the network, and how."""
-    return BackendSettings(**_of("backend", values))
+    return BackendSettings(**_of("backend", values), beside_others=values["persons"])
 
 
 def stream_settings(values: dict[str, Any]) -> StreamSettings:

@@ -42,6 +42,14 @@ def test_precision_is_what_was_asked_for_or_it_is_said(network, precision, caplo
     np.testing.assert_allclose(backend.infer([clip(network)]), exact.infer([clip(network)]), atol=0.02)
 
 
+def test_networks_that_run_beside_each_other_are_not_tied_to_cores(network):
+    for beside_others in (False, True):
+        backend = load_backend(network, BackendSettings("openvino", beside_others=beside_others))
+        pinned = backend._compiled.get_property("ENABLE_CPU_PINNING")
+        assert not (beside_others and pinned)
+        backend.close()
+
+
 def test_a_device_that_is_not_there_is_named(network, caplog):
     caplog.set_level(logging.INFO)
     with pytest.raises(ConfigurationError, match=r"OpenVINO finds no NPU here, only CPU.*; set device to one of these"):

@@ -89,6 +89,8 @@ def load(network: PreparedNetwork, settings: BackendSettings) -> OpenVinoBackend
     """Read and compile the network for one input at a time. Raises HarError."""
     core = _core()
     device, config = settings.device, {"PERFORMANCE_HINT": "LATENCY"}
+    if settings.beside_others and device == "CPU":
+        config["ENABLE_CPU_PINNING"] = "NO"
     if settings.precision != "auto":
         config["INFERENCE_PRECISION_HINT"] = settings.precision
     if not any(name.partition(".")[0] == device for name in core.available_devices):
