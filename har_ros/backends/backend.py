@@ -18,8 +18,8 @@ class BackendSettings:
 
     backend: one of BACKENDS, or "auto". precision: of the arithmetic; "auto" is what is fastest on this machine.
     device: OpenVINO's. max_batch: how many windows TensorRT runs at once, at most.
-    cpu_while_building: let OpenVINO serve while TensorRT builds an engine. beside_others: other networks run at the same
-    time, so that OpenVINO's threads must not be tied to cores: two networks would have the same ones.
+    cpu_while_building: let OpenVINO serve while TensorRT builds an engine. beside_others: other networks run at the
+    same time, so that OpenVINO's threads must not be tied to cores: two networks would have the same ones.
     """
 
     backend: str = "auto"
