@@ -76,7 +76,9 @@ def _start_spin_stop(program: Callable[[], Program]) -> int:
 
 def _report(error: Exception, node: Program | None) -> int:
     """Report what ended the program. Returns the exit status."""
-    if not ok():  # a signal came during the start, which then failed for want of a context or in the midst of an import
+    if (
+        signals.came() or not ok()
+    ):  # a signal came during the start, which then failed for want of a context or in the midst of an import
         return 0
     if isinstance(error, HarError):
         (node.get_logger() if node else get_logger("har_ros")).fatal(str(error))

@@ -8,12 +8,20 @@ from contextlib import contextmanager
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _interruptible = False
+_came = False
 
 
 def handle() -> None:
     """Let the signals interrupt what is `interruptible`, and nothing else. Call it before rclpy.init."""
+    global _came
+    _came = False
     for number in _SIGNALS:
         signal.signal(number, _on_signal)
+
+
+def came() -> bool:
+    """Return whether a signal has come since `handle`: before rclpy's context knows it."""
+    return _came
 
 
 def ignore() -> None:
@@ -37,7 +45,8 @@ def interruptible() -> Iterator[None]:
 
 
 def _on_signal(*_: object) -> None:
-    global _interruptible
+    global _interruptible, _came
+    _came = True
     if _interruptible:
         _interruptible = False
         raise KeyboardInterrupt
