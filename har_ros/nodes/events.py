@@ -68,8 +68,9 @@ class StreamEvents:
 
     def close(self) -> None:
         """End all events, for good."""
-        self.pause()
-        self._closed = True
+        with self._lock:
+            self._closed = True
+            self._publish(self._events.finish())
 
     def _publish(self, events: Sequence[Event]) -> None:
         if not self._output.node.context.ok():
