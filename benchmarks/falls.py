@@ -19,15 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from har_ros.backends.backend import BackendSettings
-from har_ros.frames.sampling import StreamSettings
-from har_ros.frames.skeletons import SkeletonFrame
-from har_ros.frames.window import Clip
 from har_ros.learning.dataset import load_dataset
 from har_ros.learning.lesson import Settings
 from har_ros.learning.people import PeopleFinder
-from har_ros.learning.windows import Gatherer
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.teach.teach import teach
+from videos import answers, people_of
 
 NETWORK = "everyday-14"
 FALLING, OTHER = "falling", "none"
@@ -163,21 +160,13 @@ def _taught(folder: Path, segments: list[Segment], place: Path, network: str) ->
 
 def _windows(path: Path, recognizer: Recognizer, finder: PeopleFinder) -> tuple[list[Seen], float]:
     """Return what is said of everybody's windows, one for each skeleton, by their ends; and the video's length."""
-    [people] = finder.look_at(path)
-    place, first, seen = recognizer.labels.index(FALLING), int(people.stamps[0]), []
-    for skeletons in people.skeletons().values():
-        stream = recognizer.stream(StreamSettings(max_gap=2.0))
-
-        def see(clip: Clip, memory: object = stream.memory) -> Seen:
-            [answer] = recognizer.network.run([clip], [memory])
-            assert answer is not None  # clip networks always have one
-            return Seen((clip.start - first) / 1e9, (clip.end - first) / 1e9, float(answer.probabilities[place]))
-
-        gatherer = Gatherer[SkeletonFrame, Seen](stream, 1, see)
-        for skeleton in skeletons:
-            gatherer.take(skeleton)
-        seen += [window.seen for window in gatherer.found]
-    return sorted(seen, key=lambda window: window.end), (int(people.stamps[-1]) - first) / 1e9
+    people, place = people_of(path, finder), recognizer.labels.index(FALLING)
+    first, last = int(people.stamps[0]), int(people.stamps[-1])
+    seen = [
+        Seen((one.start - first) / 1e9, (one.end - first) / 1e9, float(one.prediction.evidence[place]))
+        for one in answers(people, recognizer)
+    ]
+    return seen, (last - first) / 1e9
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import argparse
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 
@@ -17,19 +18,15 @@ from openvino import Core
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from scipy.stats import binomtest
 
 from har_ros.backends.backend import BackendSettings
-from har_ros.errors import ModelError
-from har_ros.frames.pixels import CameraImage
-from har_ros.frames.sampling import StreamSettings
+from har_ros.learning.people import PeopleFinder
 from har_ros.models.locate import find_model
-from har_ros.persons.estimator import PoseEstimator
-from har_ros.persons.tracks import TrackSettings
-from har_ros.pipeline.people import People
 from har_ros.pipeline.recognizer import Recognizer, Result
-from har_ros.recordings.source import open_source
 from har_ros.truth.labelling import overlap
 from har_ros.truth.segments import Segment, load_truth
+from videos import answers, people_of
 
 POSE_MODEL, MODEL = "movenet-multipose", "everyday-14"
 ACTIONS = {"Walking": "walk", "Sitting": "sit", "Standing": "stand"}
@@ -46,36 +43,17 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--skip", type=int, default=0, help="images that are left out between two, for slow cameras")
     options = parser.parse_args()
-    with PoseEstimator.open(POSE_MODEL) as estimator, Recognizer.open(MODEL, skeletons=True) as recognizer:
+    finder = PeopleFinder(POSE_MODEL, 0, BackendSettings())
+    with closing(finder), Recognizer.open(MODEL, skeletons=True) as recognizer:
         falls = sorted((options.data / "falls").glob("*.mp4"))
         segments = load_truth(options.data / "falls" / "segments.csv")
         yoga = sorted((options.data / "yoga").glob("*/*/*.mp4"))
-        said = {path: answers(path, estimator, recognizer, options.skip) for path in track([*falls, *yoga])}
+        said = {path: answers(people_of(path, finder), recognizer, options.skip) for path in track([*falls, *yoga])}
         console = Console()
         rows = [row for path in falls for row in judged(path, segments, said[path])]
         rows += [("yoga", path.parts[-3], NOTHING, Counter(map(first, said[path]))) for path in yoga if said[path]]
         console.print(listed(rows), summary(rows))
     console.print(f"a window, OpenVINO, in ms: {costs()}")
-
-
-def answers(path: Path, estimator: PoseEstimator, recognizer: Recognizer, skip: int) -> list[Result]:
-    """Return what the network says of every window of everybody in a video."""
-    people, found = People(recognizer, StreamSettings(), TrackSettings()), []
-    for frame in open_source(str(path)):
-        if frame.index % (1 + skip):
-            continue
-        image = CameraImage.of_array(frame.pixels, frame.stamp, "bgr8")
-        [poses] = estimator.estimate([image])
-        if isinstance(poses, ModelError):
-            raise poses
-        sighting = people.update(image, poses)
-        for person in sighting.ready if sighting else ():
-            [result] = recognizer.recognize([person.stream])
-            if isinstance(result, ModelError):
-                raise result
-            if result is not None:
-                found.append(result)
-    return found
 
 
 def first(result: Result) -> str:
@@ -133,16 +111,10 @@ def summary(rows: Sequence[Row]) -> Table:
     for name, part in parts.items():
         right = [winner(votes) == expected for _, _, expected, votes in part]
         windows = list(chain.from_iterable((label == row[2] for label in row[3].elements()) for row in part))
-        low, high = wilson(sum(right), len(right))
-        table.add_row(name, f"{sum(right)} of {len(right)}", f"{low:.2f} to {high:.2f}", f"{np.mean(windows):.2f}")
+        interval = binomtest(sum(right), len(right)).proportion_ci(method="wilson")
+        share = f"{interval.low:.2f} to {interval.high:.2f}"
+        table.add_row(name, f"{sum(right)} of {len(right)}", share, f"{np.mean(windows):.2f}")
     return table
-
-
-def wilson(right: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share."""
-    z, share = 1.96, right / count
-    middle, half = share + z * z / 2 / count, z * np.sqrt(share * (1 - share) / count + z * z / 4 / count**2)
-    return (middle - half) / (1 + z * z / count), (middle + half) / (1 + z * z / count)
 
 
 def costs(seconds: float = 3.0) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 from torch import Tensor
 
 import everyday_clips as data
@@ -80,7 +80,7 @@ def measure(splits: list[Tested], videos: NDArray[np.int64], floor: float) -> di
     figures: dict[str, Any] = {
         "accuracy, mean of the splits": _mean(found),
         "95 % interval": _interval(splits, videos, found),
-        "each split, with Wilson's interval": [[float(one.mean()), *wilson(one)] for one in found],
+        "each split, with Wilson's interval": [[float(one.mean()), *_wilson(one)] for one in found],
         **_alone(splits, windows),
         **{name: _worsened(splits, how) for name, how in WORSE.items()},
     }
@@ -122,12 +122,10 @@ def _mean(found: list[Any]) -> float:
     return float(np.mean([one.mean() for one in found]))
 
 
-def wilson(found: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the 95 % interval of a share."""
-    z, count, share = 1.96, len(found), float(found.mean())
-    middle = (share + z * z / 2 / count) / (1 + z * z / count)
-    half = z * math.sqrt(share * (1 - share) / count + z * z / 4 / count**2) / (1 + z * z / count)
-    return middle - half, middle + half
+def _wilson(found: NDArray[np.float64]) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of the share that is right."""
+    interval = binomtest(round(found.sum()), len(found)).proportion_ci(method="wilson")
+    return interval.low, interval.high
 
 
 def _interval(splits: list[Tested], videos: NDArray[np.int64], found: list[NDArray[np.float64]]) -> list[float]:

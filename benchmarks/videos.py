@@ -1,0 +1,34 @@
+"""What a network for skeletons says of the people in a video, window by window as in the node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from har_ros.errors import ModelError
+from har_ros.frames.sampling import StreamSettings
+from har_ros.learning.people import People, PeopleFinder
+from har_ros.pipeline.recognizer import Recognizer, Result
+
+
+def people_of(path: Path, finder: PeopleFinder) -> People:
+    """Return who is in a video, which has one camera; the pose network runs once for all benchmarks."""
+    [people] = finder.look_at(path)
+    return people
+
+
+def answers(people: People, recognizer: Recognizer, skip: int = 0) -> list[Result]:
+    """Return what the network says of every window of everybody, by the windows' ends. skip: skeletons left out
+    between two, as a slower camera would.
+    """
+    found = []
+    for skeletons in people.skeletons().values():
+        stream = recognizer.stream(StreamSettings())
+        for skeleton in skeletons[:: 1 + skip]:
+            if not stream.push(skeleton):
+                continue
+            [result] = recognizer.recognize([stream])
+            if isinstance(result, ModelError):
+                raise result
+            if result is not None:
+                found.append(result)
+    return sorted(found, key=lambda result: result.end)
