@@ -43,11 +43,14 @@ def test_precision_is_what_was_asked_for_or_it_is_said(network, precision, caplo
 
 
 def test_networks_that_run_beside_each_other_are_not_tied_to_cores(network):
+    pinned = {}
     for beside_others in (False, True):
         backend = load_backend(network, BackendSettings("openvino", beside_others=beside_others))
-        pinned = backend._compiled.get_property("ENABLE_CPU_PINNING")
-        assert not (beside_others and pinned)
+        pinned[beside_others] = backend._compiled.get_property("ENABLE_CPU_PINNING")
         backend.close()
+    assert not pinned[True]
+    if not pinned[False]:
+        pytest.skip("OpenVINO ties no threads to cores on this machine")
 
 
 def test_a_device_that_is_not_there_is_named(network, caplog):

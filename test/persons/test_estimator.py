@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from onnx import TensorProto, helper
-from small_networks import one_person, rtmo_network, save_onnx
+from small_networks import INPUT, one_person, rtmo_network, save_onnx
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, ModelError
@@ -67,14 +67,7 @@ def test_a_larger_input_finds_people_in_the_same_place(movenet, estimator, share
     np.testing.assert_allclose(large.boxes[0], small.boxes[0], atol=30)
 
 
-SPEC = {
-    "layout": "NCHW",
-    "height": 64,
-    "width": 64,
-    "resize": {"interpolation": "linear"},
-    "colour": "rgb",
-    "range": [0, 1],
-}
+SPEC = {**INPUT, "layout": "NCHW", "height": 64, "width": 64, "range": [0, 1]}
 
 
 def pose_card(folder, decode, output, *, size=64, brightest=2.0):
