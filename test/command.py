@@ -1,5 +1,6 @@
 """The actionnet command, as it is installed."""
 
+import json
 import os
 import subprocess
 import sys
@@ -22,3 +23,16 @@ def actionnet(*arguments, **environment):
     return subprocess.run(
         command, env={"PATH": "/usr/bin:/bin", **kept, **environment}, capture_output=True, text=True, timeout=300
     )
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def failure(result):
+    """Return the one sentence that a failed command says."""
+    assert result.returncode == 1, (result.stdout, result.stderr)
+    said = [line for line in result.stderr.splitlines() if line.startswith("actionnet: ")]
+    assert len(said) == 1
+    assert "Traceback" not in result.stderr
+    return said[0]

@@ -1,35 +1,17 @@
-"""The command, in a process of its own as a user starts it, without ROS in its environment."""
+"""The command's help, its refusals and `actionnet models`, as a user starts it."""
 
-import json
 import re
 import subprocess
 
-import cv2
-import numpy as np
 import onnx
 import pytest
-from command import ACTIONNET, actionnet, skip_without_command
-from pictures import picture, write_pictures, write_video
-from small_networks import linear_network, one_person, write_card
+from command import ACTIONNET, actionnet, failure, skip_without_command
+from small_networks import linear_network, write_card
 from streamable_networks import ARCHITECTURES
 
 from har_ros.commands import evaluate as evaluate
 from har_ros.commands import teach as teach
 from har_ros.commands.shared.command_line import subcommands
-from har_ros.frames.pixels import CameraImage
-from har_ros.pipeline.recognition import Networks
-from har_ros.pipeline.recognizer import Recognizer
-from har_ros.pipeline.scores import ScoreSettings
-from har_ros.recordings.source import open_source
-
-
-def lines(result):
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
-@pytest.fixture
-def video(tmp_path):
-    return write_video(tmp_path / "in.avi", 12)
 
 
 def test_help_names_every_command():
@@ -47,212 +29,6 @@ def test_help_names_every_command():
     }
     for name in subcommands():
         assert re.search(rf"^  {name} +\w", said, re.MULTILINE), name
-
-
-def test_a_video_gives_a_line_for_each_window_and_an_annotated_video(brightness_card, video, tmp_path):
-    """Frame i has the brightness 10 i; class k of the network scores frame k of 4."""
-    output = tmp_path / "out.mp4"
-    result = actionnet(video, "--network", brightness_card, output, "--json", "--top-k", 2, "--backend", "openvino")
-    assert (result.returncode, len(lines(result))) == (0, 9), result.stderr
-    for i, line in enumerate(lines(result), start=3):
-        assert line["frame"] == i
-        assert (line["start"], line["end"]) == (pytest.approx((i - 3) / 25), pytest.approx(i / 25))
-        assert [action["label"] for action in line["actions"]] == ["fourth", "third"]
-        assert 0 < line["inference_time"] < 10
-    capture = cv2.VideoCapture(str(output))
-    frames = [capture.read()[1] for _ in range(12)]
-    assert capture.read()[1] is None
-    assert frames[11].shape == (48, 64, 3)
-    assert (frames[11] > 150).any()  # what is drawn into a frame of 110
-
-
-def test_a_clip_shorter_than_a_window_is_played_again(brightness_card, tmp_path):
-    """The window is frames 0, 1, 2, 0 of brightness 0, 10, 20, 0: the third place is the brightest."""
-    video, output = write_video(tmp_path / "in.avi", 3), tmp_path / "out.mp4"
-    result = actionnet(video, output, "--network", brightness_card, "--json", "--backend", "openvino")
-    assert result.returncode == 0, result.stderr
-    [line] = lines(result)
-    assert [action["label"] for action in line["actions"]][:2] == ["third", "second"]
-    assert (line["frame"], line["start"], line["end"]) == (2, 0, pytest.approx(2 / 25))
-    assert "in.avi is shorter than a window (4 frames), and played again to fill one" in result.stderr
-    capture = cv2.VideoCapture(str(output))
-    frames = [capture.read()[1] for _ in range(3)]
-    assert capture.read()[1] is None
-    assert all((frame > 150).any() for frame in frames)  # what is drawn into frames of 0 to 20
-
-
-def test_the_command_says_what_the_library_says(brightness_card, video):
-    result = actionnet(video, "--model", brightness_card, "--json", "--precision", "f32", "--threshold", 0)
-    capture, expected, stamp = cv2.VideoCapture(video), [], 0
-    with Recognizer.open(str(brightness_card)) as recognizer:
-        stream = recognizer.stream()
-        while (frame := capture.read()[1]) is not None:
-            stream.push(CameraImage.of_array(frame, stamp := stamp + 1))
-            if (found := recognizer.recognize([stream], ScoreSettings(threshold=0))[0]) is not None:
-                expected.append({h.label: h.score for h in found.prediction.hypotheses})
-    assert len(lines(result)) == len(expected) == 9
-    for line, scores in zip(lines(result), expected, strict=True):
-        for action in line["actions"]:
-            assert action["score"] == pytest.approx(scores[action["label"]], abs=0.01)  # bfloat16 on some CPUs
-
-
-def test_events_are_written_for_the_image_and_for_people(brightness_card, tmp_path):
-    """Of 24 frames at 25 per second; class "fourth" leads, and the person is seen once it is bright enough."""
-    video, events = write_video(tmp_path / "in.avi", 24), tmp_path / "events.json"
-    options = ("--precision", "f32", "--persons", "--pose-model", one_person(tmp_path), "--persons-model", "")
-    limits = ("--event-start", 0.1, "--event-end", 0.1, "--event-min-duration", 0.1)
-    result = actionnet(video, "--model", brightness_card, *options, "--events", events, *limits)
-    assert result.returncode == 0, result.stderr
-    whole, person = json.loads(events.read_text())["events"]
-    assert (whole["label"], whole["person"]) == ("fourth", "")
-    assert (whole["start"], whole["end"]) == (0, pytest.approx(23 / 25, abs=1e-3))
-    assert person["label"] == "fourth"
-    assert person["person"].endswith("_1")
-    assert 0 < person["start"] < person["end"] <= 0.92
-
-
-def test_events_of_what_was_read_are_written_and_wrong_options_are_refused(brightness_card, tmp_path):
-    video, model = write_video(tmp_path / "in.avi", 3), ("--model", brightness_card, "--precision", "f32")
-    few = ("--event-start", 0.1, "--event-end", 0.1, "--event-min-duration", 0)
-    assert actionnet(video, *model, "--events", tmp_path / "e.csv", *few).returncode == 0  # played again
-    assert (tmp_path / "e.csv").read_text().splitlines()[1].startswith("0.0,0.08,third,")
-    assert "--event-start needs --events; add it" in failure(actionnet(video, *model, "--event-start", 0.9))
-    limits = ("--events", tmp_path / "e.csv", "--event-end", 0.9)
-    assert "event_end is 0.9, above event_start (0.5)" in failure(actionnet(video, *model, *limits))
-    assert "e.txt is no file of events" in failure(actionnet(video, *model, "--events", tmp_path / "e.txt"))
-
-
-def test_people_have_lines_of_their_own_as_in_the_library(brightness_card, tmp_path):
-    video, output, pose_card = write_video(tmp_path / "in.avi", 24), tmp_path / "out.mp4", one_person(tmp_path)
-    options = ("--precision", "f32", "--persons", "--pose-model", pose_card, "--persons-model", "", "--json")
-    result = actionnet(video, output, "--model", brightness_card, *options)
-    assert result.returncode == 0, result.stderr
-    printed = [(line["frame"], line["box"], line["actions"]) for line in lines(result) if "person" in line]
-    parameters = {"precision": "f32", "persons": True, "pose_model": str(pose_card), "persons_model": ""}
-    with Networks.open(str(brightness_card), **parameters) as networks:
-        results = networks.results(frame.image for frame in open_source(video))
-        expected = [
-            (i, person.box, [{"label": one.label, "score": one.score} for one in person.result.prediction.accepted])
-            for i, found in enumerate(results)
-            for person in found.persons
-            if person.result is not None
-        ]
-    assert len(printed) == len(expected) > 5
-    for (frame, box, actions), (known, known_box, known_actions) in zip(printed, expected, strict=True):
-        assert (frame, box) == (known, pytest.approx(known_box, abs=0.06))
-        assert [one["label"] for one in actions] == [one["label"] for one in known_actions]
-        assert [one["score"] for one in actions] == pytest.approx([one["score"] for one in known_actions], abs=1e-3)
-    assert len(lines(result)) - len(printed) == 24 - 3  # of the whole image
-    capture = cv2.VideoCapture(str(output))
-    last = [capture.read()[1] for _ in range(24)][-1]
-    assert np.ptp(last[30:].astype(int), axis=2).max() > 40  # a person's colour, below what is said of the grey picture
-
-
-@pytest.mark.parametrize(
-    ("persons_model", "options"), [("", "--frames and --pose-size"), ("everyday-14", "--pose-size")]
-)
-def test_where_nobody_fills_a_window_the_options_are_named_that_can_help(
-    brightness_card, tmp_path, persons_model, options
-):
-    video, pose_card = write_video(tmp_path / "dark.avi", 3), one_person(tmp_path)
-    given = ("--persons", "--pose-model", pose_card, "--persons-model", persons_model)
-    result = actionnet(video, "--model", brightness_card, *given, "--json")
-    assert result.returncode == 0, result.stderr
-    assert f"nobody was followed for long enough to fill a window; see {options}\n" in result.stderr
-
-
-def test_without_json_a_line_for_each_change(brightness_card, tmp_path):
-    folder = write_pictures(tmp_path / "frames", [f"{i}.png" for i in range(8)])
-    result = actionnet(folder, "--network", brightness_card)
-    assert result.returncode == 0, result.stderr
-    assert result.stderr.count("nothing is shown, because there is no screen; give a file such as out.mp4") == 1
-    assert result.stdout == "frame      3      0.12 s  fourth 0.64\n"  # of logits 1 apart: 1 / (1 + e^-1 + e^-2 + e^-3)
-
-
-def test_skipped_frames(brightness_card, video):
-    result = actionnet(video, "--network", brightness_card, "--json", "--skip-frames", 1)
-    assert [line["frame"] for line in lines(result)] == [6, 8, 10]
-
-
-@pytest.mark.parametrize(("rate", "expected"), [("12.5", [5, 7, 9, 11]), ("50", [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])])
-def test_the_sample_rate_decides_which_frames_enter(brightness_card, video, rate, expected):
-    """The video has 25 frames per second: every other enters at 12.5, each takes two places at 50."""
-    result = actionnet(video, "--network", brightness_card, "--json", "--sample-rate", rate)
-    assert [line["frame"] for line in lines(result)] == expected[: len(lines(result))] != []
-
-
-def test_only_allowed_labels_are_reported(brightness_card, video):
-    result = actionnet(video, "--network", brightness_card, "--json", "--allowed-label", "third", "--threshold", 0)
-    assert [[a["label"] for a in line["actions"]] for line in lines(result)] == [["third"]] * 9
-
-
-def test_a_network_file_of_ones_own(video, tmp_path):
-    linear_network(tmp_path / "own.onnx", (3, 4, 8, 8), names=("0", "198"))
-    (tmp_path / "labels.txt").write_text("run\nrun\nwalk\nsit\nstand\n")
-    options = ("--labels", tmp_path / "labels.txt", "--input-blob", "0", "--output-blob", "198", "--json")
-    result = actionnet(video, "--model", tmp_path / "own.onnx", *options)
-    assert result.returncode == 0, result.stderr
-    assert [line["frame"] for line in lines(result)] == [6, 8, 10]  # actionNet leaves out every other frame
-    assert {action["label"] for action in lines(result)[0]["actions"]} == {"run", "run (2)", "walk", "sit", "stand"}
-
-
-def test_the_real_network_says_playing_cricket(shared_data):
-    result = actionnet(shared_data / "cricket.gif", "--frames", 16, "--skip-frames", 1, "--json")
-    best = [line["actions"][0]["label"] for line in lines(result)]
-    assert len(best) == 25
-    assert best.count("playing cricket") >= 20
-
-
-def failure(result):
-    """Return the one sentence that a failed command says."""
-    assert result.returncode == 1, (result.stdout, result.stderr)
-    said = [line for line in result.stderr.splitlines() if line.startswith("actionnet: ")]
-    assert len(said) == 1
-    assert "Traceback" not in result.stderr
-    return said[0]
-
-
-def test_videos_that_are_too_short_or_broken(brightness_card, tmp_path):
-    network = ("--network", brightness_card, "--backend", "openvino")
-    one = write_video(tmp_path / "one.avi", 1)
-    assert "is too short, with 1 image: a window spans 4 frames" in failure(actionnet(one, *network))
-    (tmp_path / "none.avi").write_bytes(b"")
-    assert "cannot be opened as a video" in failure(actionnet(tmp_path / "none.avi", *network))
-    folder = write_pictures(tmp_path / "frames", [f"{i}.png" for i in range(5)])
-    cv2.imwrite(f"{folder}/9.png", picture(1, 20, 30))
-    result = actionnet(folder, tmp_path / "out.mp4", *network, "--json")
-    assert "changes its size at frame 5" in failure(result)
-    assert len(lines(result)) == 2  # what came before stands
-    assert cv2.VideoCapture(str(tmp_path / "out.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 5
-
-
-def test_an_end_that_cannot_be_read(brightness_card, tmp_path):
-    """An .mp4 whose index comes first, cut off: FFmpeg knows 100 frames and reads fewer."""
-    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
-    write_video(whole, 100, codec="mp4v")
-    cut.write_bytes(index_first(whole.read_bytes())[:-800])
-    result = actionnet(cut, "--network", brightness_card, "--json")
-    assert "cannot be read after frame" in failure(result)
-    assert "of 100; the results up to there are valid" in failure(result)
-    assert len(lines(result)) > 4
-
-
-def index_first(content):
-    """Move the moov box of an .mp4 before its mdat, as `ffmpeg -movflags faststart` does."""
-    boxes, place = [], 0
-    while place < len(content):
-        size = int.from_bytes(content[place : place + 4], "big")
-        boxes.append(content[place : place + size])
-        place += size
-    moov = bytearray(next(box for box in boxes if box[4:8] == b"moov"))
-    others = [box for box in boxes if box[4:8] != b"moov"]
-    assert boxes[-1][4:8] == b"moov", "the index is first already"
-    table = moov.index(b"stco") + 4
-    for i in range(int.from_bytes(moov[table + 4 : table + 8], "big")):
-        entry = slice(table + 8 + 4 * i, table + 12 + 4 * i)
-        moov[entry] = (int.from_bytes(moov[entry], "big") + len(moov)).to_bytes(4, "big")
-    mdat = next(i for i, box in enumerate(others) if box[4:8] == b"mdat")
-    return b"".join([*others[:mdat], bytes(moov), *others[mdat:]])
 
 
 @pytest.mark.parametrize(
@@ -341,14 +117,6 @@ def test_models_continual_shows_every_layer_with_a_state(tmp_path):
     assert "small: frames in a step: 8 (0.80 s); frames of delay: 48 (4.80 s); answers averaged, as in" in total
     sizes = [float(row.split()[-1]) for row in rows[1:]]
     assert float(re.search(r"([\d.]+) MB in 25 tensors", total)[1]) == pytest.approx(sum(sizes) / 1e3, abs=0.1)
-
-
-def test_a_video_is_recognised_in_steps(tmp_path, video):
-    onnx.save(ARCHITECTURES["mc3_18"](), tmp_path / "small.onnx")
-    card = write_card(tmp_path, input={"layout": "NCTHW", "height": 16, "width": 16, "range": [0, 1]})
-    result = actionnet(video, "--network", card, "--continual", "--json")
-    frames = [line["frame"] for line in lines(result)]
-    assert frames == list(range(8, 12))  # it lags by five steps of one frame, and averages over four
 
 
 def test_a_misspelt_subcommand_is_recognised(tmp_path):

@@ -1,119 +1,15 @@
-"""Programs as processes: what they refuse at start, and what signals do."""
+"""Programs as processes: what signals do."""
 
 import itertools
 import select
 import signal
-import subprocess
 import sys
-from contextlib import contextmanager
 
 import pytest
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState
+from programs import line, program, running
 from sensor_msgs.msg import Image
-
-from har_ros.errors import HarError
-from har_ros.nodes.actionnet import ActionNet
-from har_ros.nodes.video_source import VideoSource
-
-
-def line(process):
-    """Return the next line of its output; empty when none comes."""
-    return process.stdout.readline() if select.select([process.stdout], [], [], 60)[0] else ""
-
-
-@contextmanager
-def running(command, cwd):
-    """Run a process, which does not outlive the block."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=cwd, **pipes) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def program(executable, *arguments):
-    command = [sys.executable, "-c", f"from har_ros.nodes.{executable} import main; raise SystemExit(main())"]
-    return [*command, "--ros-args", *arguments]
-
-
-SMALL = ("-p", "model:={small}")  # a network that loads fast
-
-
-@pytest.mark.parametrize(
-    ("program", "arguments", "reason"),
-    [
-        (ActionNet, ["-p", "model:=no_such"], "model 'no_such' is unknown; use one of action-recognition-0001"),
-        (ActionNet, ["-p", "backend:=abacus"], "parameter backend is 'abacus'; give one of auto, tensorrt, openvino"),
-        (ActionNet, ["-p", "image_topics:=[]"], "parameter image_topics is empty; name one camera topic"),
-        (ActionNet, ["-p", "image_topics:=['']"], "parameter image_topics is empty; name one camera topic"),
-        (ActionNet, ["-p", "threshhold:=0.5"], "parameter 'threshhold' is unknown; did you mean threshold?"),
-        (ActionNet, ["-p", "image_topics:=[/a, /a]"], "parameter image_topics names /a more than once"),
-        (ActionNet, ["-p", "image_topics:=['/a b']"], "parameter image_topics has '/a b'; a topic is made of"),
-        (ActionNet, ["-p", "image_topics:=/a"], "parameter image_topics is '/a'; give a list of strings"),
-        (ActionNet, ["-p", "threshold:=1.5"], "parameter threshold is 1.5; give a number with a decimal point from"),
-        (ActionNet, ["-p", "threshold:=1"], "parameter threshold is 1; give a number with a decimal point"),
-        (ActionNet, ["-p", "threshold:=.nan"], "parameter threshold is nan; give a number"),
-        (ActionNet, ["-p", "skip_frames:=-2"], "parameter skip_frames is -2; give a whole number from -1"),
-        (ActionNet, ["-p", "pose_size:=300"], "parameter pose_size is 300; give a multiple of 32 from 0 to 640"),
-        (ActionNet, ["-p", "precision:=f8"], "parameter precision is 'f8'; give one of auto, f32, bf16, f16"),
-        (ActionNet, ["-p", "device:=NPU", "-p", "backend:=openvino"], "OpenVINO finds no NPU here, only CPU"),
-        (ActionNet, ["-p", "labels:=/nowhere.txt"], "the labels /nowhere.txt of i3d-kinetics-400 are not there"),
-        (ActionNet, ["-p", "output_blob:=x"], "i3d-kinetics-400: network has no output 'x', it has 'logits'"),
-        (ActionNet, ["-p", "skip_frames:=1", "-p", "sample_rate:=9.0"], "skip_frames is 1 and sample_rate 9, but"),
-        (ActionNet, ["-p", "image_transport:=theora"], "image_transport is 'theora'; give one of raw, compressed"),
-        (
-            ActionNet,
-            ["-p", "allowed_labels:=[dancing]", *SMALL],
-            "allowed label 'dancing' is no class of this network; some",
-        ),
-        (
-            ActionNet,
-            ["-p", "qos_overrides./image_raw.subscription.reliability:=good", *SMALL],
-            "/image_raw cannot be used (Unexpected QoS override for policy `reliability`: `good`); check its name and",
-        ),
-        (ActionNet, ["-p", "max_batch:=0"], "parameter max_batch is 0; give a whole number from 1 to 64"),
-        (ActionNet, ["-p", "model:=resnet-18"], "are not there; run: actionnet models fetch resnet-18"),
-        (ActionNet, ["-p", "frames:=20"], "cannot take 20 frames; set frames to a multiple of 8"),
-        (VideoSource, [], "parameter videos is empty; name one video file"),
-        (VideoSource, ["-p", "videos:=[/nowhere.mp4]"], "video '/nowhere.mp4' does not exist; check the path"),
-        (VideoSource, ["-p", "videos:=[/dev/null]"], "video '/dev/null' does not exist; check the path"),
-    ],
-)
-def test_wrong_configurations_are_refused_at_start(domain, brightness_card, program, arguments, reason):
-    """As on the command line, but in this process."""
-    context = rclpy.Context()
-    rclpy.init(context=context)
-    given = [argument.format(small=brightness_card) for argument in arguments]
-    node = program(cli_args=["--ros-args", *given], context=context)
-    try:
-        with pytest.raises(HarError) as refusal:
-            node.start()
-    finally:
-        node.stop()
-        node.destroy_node()
-        context.try_shutdown()
-    assert reason in str(refusal.value)
-    assert "\n" not in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    ("executable", "arguments", "status", "reason"),
-    [
-        ("actionnet", ["-p", "model:=no_such"], 1, "[FATAL]"),
-        ("actionnet", ["--params-file", "/nowhere.yaml"], 2, "wrong ROS arguments"),
-        ("video_source", [], 1, "parameter videos is empty; name one video file"),
-        ("record_action", [], 1, "label is empty; name the action"),
-    ],
-)
-def test_a_refusal_is_the_programs_end_without_a_traceback(domain, tmp_path, executable, arguments, status, reason):
-    result = subprocess.run(program(executable, *arguments), capture_output=True, text=True, cwd=tmp_path, timeout=60)
-    assert result.returncode == status
-    assert reason in result.stderr
-    assert "Traceback" not in result.stderr
-
 
 SLOW = """
 import threading
