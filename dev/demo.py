@@ -225,7 +225,7 @@ def main() -> int:
     with ExitStack() as stack:
         logs = [output / "actionnet.log", output / "video_source.log"]
         parameters = {"image_topics": topics, "sample_rate": SAMPLE_RATE, "continual": options.continual}
-        if options.persons:  # short windows, since each person has them, too
+        if options.persons:  # short windows, which leave more of the processor for finding people
             subprocess.run(["actionnet", "models", "fetch", POSE_MODEL], check=True)
             parameters |= {"persons": True, "frames": 16}
         processes = [
