@@ -25,6 +25,25 @@ def card_names(folder: Path = CARDS) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
+POSE_MODEL = Parameter(
+    "pose_model",
+    "movenet-multipose",
+    f"The network that finds people: a pose card's name ({', '.join(card_names(POSE_CARDS))}), or the path of a "
+    "card or of its folder.",
+    needs="persons",
+    option=True,
+)
+POSE_SIZE = Parameter(
+    "pose_size",
+    0,
+    "Pixels of the square in which people are looked for, a multiple of 32; far people need more; 0: as in the "
+    "pose network's card.",
+    0,
+    640,
+    step=POSE_STEP,
+    needs="persons",
+    option=True,
+)
 IMAGE_TRANSPORT = Parameter(
     "image_transport",
     "raw",
@@ -226,25 +245,8 @@ ACTIONNET = (
         "Follow the people in each camera's images and say what each of them does, beside what the whole image shows.",
         option=True,
     ),
-    Parameter(
-        "pose_model",
-        "movenet-multipose",
-        f"The network that finds people: a pose card's name ({', '.join(card_names(POSE_CARDS))}), or the path of a "
-        "card or of its folder.",
-        needs="persons",
-        option=True,
-    ),
-    Parameter(
-        "pose_size",
-        0,
-        "Pixels of the square in which people are looked for, a multiple of 32; far people need more; 0: as in the "
-        "pose network's card.",
-        0,
-        640,
-        step=POSE_STEP,
-        needs="persons",
-        option=True,
-    ),
+    POSE_MODEL,
+    POSE_SIZE,
     Parameter(
         "persons_model",
         "everyday-14",
@@ -311,6 +313,9 @@ RECORD_ACTION = (
     Parameter("countdown", 3, "Seconds to count down before each take.", 0, 60),
     Parameter("group", "", "The person in the takes, such as alice; empty: each take is its own group."),
     Parameter("max_side", 640, "Scale down so that the longer side has this many pixels; 0: as they are.", 0, 8192),
+    Parameter("persons", False, "Cut clips to the person nearest to the camera; one that shows nobody is left out."),
+    POSE_MODEL,
+    POSE_SIZE,
 )
 
 

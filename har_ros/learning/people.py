@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,9 @@ class People:
         return found
 
 
+ARRAYS = [field.name for field in dataclasses.fields(People) if field.name != "camera"]
+
+
 class PeopleFinder:
     """A pose network, and a tracker for each camera. Close it."""
 
@@ -74,17 +78,12 @@ class PeopleFinder:
     def look_at(self, path: Path) -> list[People]:
         """Return the people of each camera of a recording. Raises HarError when no image can be read."""
         recording = open_recording(path)
-        kept = cached(f"people/{self._key(recording)}.npz", lambda: self._computed(recording), KEPT)
+        kept = cached(f"people/{self._key(recording)}.npz", lambda: _as_file(self.find(recording)), KEPT)
         self.kept[path] = kept
         return read_people(kept)
 
-    def _key(self, recording: Recording) -> str:
-        estimator = self._estimator
-        card = (estimator.card.input, estimator.card.decode, estimator.card.border)
-        parts = (VERSION, card, self._network, estimator.shape, estimator.backend.name, fingerprint(recording.files()))
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-    def _computed(self, recording: Recording) -> bytes:
+    def find(self, recording: Recording) -> list[People]:
+        """Return the people of each camera of a recording, which are not kept. Raises HarError as look_at does."""
         cameras = {name: _Camera() for name in recording.cameras}
         for name, image in images(recording):
             with suppress(ImageError):  # left out, as in the node
@@ -92,21 +91,31 @@ class PeopleFinder:
         seen = {name: camera for name, camera in cameras.items() if camera.stamps}
         if not seen:
             raise ConfigurationError(f"{recording.path} has no image that can be read; remove it or fix it")
-        arrays: dict[str, Any] = {"cameras": np.array(list(seen))}
-        for number, camera in enumerate(seen.values()):
-            arrays |= {f"{name}_{number}": array for name, array in camera.arrays().items()}
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
         self.computed += 1
-        return buffer.getvalue()
+        return [People(name, **camera.arrays()) for name, camera in seen.items()]
+
+    def _key(self, recording: Recording) -> str:
+        estimator = self._estimator
+        card = (estimator.card.input, estimator.card.decode, estimator.card.border)
+        parts = (VERSION, card, self._network, estimator.shape, estimator.backend.name, fingerprint(recording.files()))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def _as_file(cameras: Sequence[People]) -> bytes:
+    """Return the file from which read_people returns them."""
+    arrays: dict[str, Any] = {"cameras": np.array([camera.camera for camera in cameras])}
+    for number, camera in enumerate(cameras):
+        arrays |= {f"{name}_{number}": getattr(camera, name) for name in ARRAYS}
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
 
 
 def read_people(kept: Path) -> list[People]:
     """Return the people of each camera of a recording from the file in the cache."""
     with np.load(kept, allow_pickle=False) as arrays:
-        names = [field.name for field in dataclasses.fields(People) if field.name != "camera"]
         return [
-            People(str(camera), **{name: arrays[f"{name}_{number}"] for name in names})
+            People(str(camera), **{name: arrays[f"{name}_{number}"] for name in ARRAYS})
             for number, camera in enumerate(arrays["cameras"])
         ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from har_ros.errors import ConfigurationError, counted
 from har_ros.frames.compressed import AnyImage
 from har_ros.learning.dataset import VIDEOS
+from har_ros.learning.nearest import NearestPerson
 from har_ros.recordings.clip_file import ClipFile
 from har_ros.recordings.recording import SECOND
 from har_ros.recordings.source import DEFAULT_RATE, sensible_rate
@@ -42,16 +43,25 @@ class Pace:
 class Take:
     """A clip for each camera. Its cameras are one group: they show the same moments."""
 
-    def __init__(self, dataset: Path, label: str, group: str, max_side: int, seconds: float) -> None:
+    def __init__(
+        self,
+        dataset: Path,
+        label: str,
+        group: str,
+        max_side: int,
+        seconds: float,
+        nearest: NearestPerson | None = None,
+    ) -> None:
         """group: the person that it shows, empty: the take is a group of its own. max_side: longer side, pixels.
 
-        seconds: length of its clips, at most, also where its end is noticed late.
+        seconds: length of its clips, at most, also where its end is noticed late. nearest: what cuts the clips.
         """
         moment = time.strftime("%Y%m%d-%H%M%S") + f"-{time.time_ns() // 1_000_000 % 1000:03d}"
         self._folder = dataset / label / (group or moment)
         self._prefix = f"{moment}_" if group else ""
         self._max_side = max_side
         self._seconds = seconds
+        self._nearest = nearest
         self._clips: dict[str, ClipFile] = {}
 
     def push(self, camera: str, image: AnyImage, rate: float) -> None:
@@ -62,19 +72,32 @@ class Take:
         self._clips[camera].take(image)
 
     def close(self) -> list[Path]:
-        """Finish the clips, and return those that have images. Raises HarError."""
+        """Finish the clips, and return those that have images, and show a person if asked for. Raises HarError."""
         try:
             for clip in self._clips.values():
                 clip.close()
         except BaseException:
             self.discard()
             raise
-        return [clip.path for clip in self._clips.values() if clip.frames]
+        written = [clip.path for clip in self._clips.values() if clip.frames]
+        if self._nearest is None:
+            return written
+        shown: list[Path] = []
+        try:
+            shown.extend(path for path in written if self._nearest.cut(path))
+        finally:  # Ctrl-C, too
+            for path in set(written) - set(shown):
+                path.unlink()
+            self._remove_empty_folders()
+        return shown
 
     def discard(self) -> None:
         """Give the clips up that are not finished, and the folders that they leave empty."""
         for clip in self._clips.values():
             clip.discard()
+        self._remove_empty_folders()
+
+    def _remove_empty_folders(self) -> None:
         with suppress(OSError):
             self._folder.rmdir()
             self._folder.parent.rmdir()

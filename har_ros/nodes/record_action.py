@@ -15,7 +15,9 @@ from rclpy.time import Time
 from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import CompressedImage, Image
 
+from har_ros.backends.backend import BackendSettings
 from har_ros.errors import error_text
+from har_ros.learning.nearest import NearestPerson
 from har_ros.learning.takes import Pace, Take, check_names, verdict
 from har_ros.nodes.images import LOG_PERIOD, ImageSubscription
 from har_ros.nodes.parameters import declare, resolved_topics
@@ -37,12 +39,15 @@ class RecordAction(Program):
         self._paces: dict[str, Pace] = {}
         self._images: dict[str, ImageSubscription] = {}
         self._takes = 0
+        self._nearest: NearestPerson | None = None
 
     def start(self) -> None:
         """Subscribe to the cameras and wait for all of them."""
         values = self._values = declare(self, RECORD_ACTION)
         self._dataset = Path(values["dataset"]).expanduser()
         check_names(self._dataset, values["label"], values["group"])
+        if values["persons"]:
+            self._nearest = NearestPerson(values["pose_model"], values["pose_size"], BackendSettings())
         cameras = resolved_topics(self, values["image_topics"])
         names = _short_names(list(cameras))
         for topic, given in cameras.items():
@@ -61,6 +66,8 @@ class RecordAction(Program):
         """Give up a take that is not finished."""
         if self._take is not None:
             self._take.discard()
+        if self._nearest is not None:
+            self._nearest.close()
 
     def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
         try:
@@ -92,7 +99,7 @@ class RecordAction(Program):
             self._takes += 1
             self._logger.info(f"take {self._takes} of {self._values['takes']}: {self._values['label']}, NOW")
             label, group, side, seconds = (self._values[name] for name in ("label", "group", "max_side", "seconds"))
-            self._take = Take(self._dataset, label, group, side, seconds)
+            self._take = Take(self._dataset, label, group, side, seconds, self._nearest)
             self._next = self._after(now, self._values["seconds"])
         else:
             self._finish_take()
@@ -115,7 +122,8 @@ class RecordAction(Program):
         take, self._take = self._take, None
         written = take.close()
         if len(written) < len(self._paces):
-            self._logger.warning(f"only {len(written)} of {len(self._paces)} cameras had images during this take")
+            seen = "saw a person" if self._nearest else "had images"
+            self._logger.warning(f"only {len(written)} of {len(self._paces)} cameras {seen} during this take")
         if self._takes < self._values["takes"]:
             self._begin_countdown()
         else:
@@ -135,8 +143,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the node; returns the exit status. Its parameters are also options: --label waving."""
     parser = argparse.ArgumentParser(prog="record_action", description=__doc__)
     for row in RECORD_ACTION:
-        several = {"nargs": "+"} if isinstance(row.default, list) else {"type": type(row.default)}
-        parser.add_argument(f"--{row.name.replace('_', '-')}", default=None, help=row.description, **several)
+        kinds: dict[type, dict[str, Any]] = {list: {"nargs": "+"}, bool: {"action": "store_true"}}
+        kind = kinds.get(type(row.default), {"type": type(row.default)})
+        parser.add_argument(f"--{row.name.replace('_', '-')}", default=None, help=row.description, **kind)
     given = vars(parser.parse_args(other_arguments(arguments)))
     overrides = [rclpy.Parameter(name, value=value) for name, value in given.items() if value is not None]
     return run(lambda: RecordAction(parameter_overrides=overrides), arguments)

@@ -94,6 +94,15 @@ def test_each_take_has_a_clip_of_each_camera_and_is_a_group(ros, recorder, film,
             assert count / video.get(cv2.CAP_PROP_FPS) == pytest.approx(0.5, abs=0.2)
 
 
+def test_takes_of_people_that_show_nobody_are_left_out(ros, recorder, film, tmp_path, capfd, movenet):
+    film("/left/image_raw")
+    node = recorder("/left/image_raw", persons=True, pose_model=movenet, pose_size=64)
+    ros.until(lambda: node.over, "the end of the take")
+    assert "only 0 of 1 cameras saw a person" in capfd.readouterr().err
+    assert clips(tmp_path) == []
+    assert not (tmp_path / "actions" / "waving").exists()
+
+
 def test_takes_of_a_group_are_in_its_folder_and_large_images_become_smaller(ros, recorder, film, tmp_path):
     film("/left/image_raw")
     node = recorder("/left/image_raw", group="alice", max_side=32)
