@@ -232,6 +232,14 @@ ACTIONNET = (
         option=True,
     ),
     Parameter(
+        "event_limits",
+        "",
+        "YAML file with the start, end, min_duration and max_gap of single classes, in place of event_start and the "
+        "others; empty: none.",
+        at_run_time=True,
+        option=True,
+    ),
+    Parameter(
         "event_overlap",
         False,
         "Allow events of several classes at the same time; false: one at a time, of the class that leads.",

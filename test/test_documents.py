@@ -17,6 +17,7 @@ from har_ros.commands.shared.command_line import OPTIONAL, TRAINING
 from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.commands.teach import main as teach
 from har_ros.models.card_file import load_card, load_pose_card
+from har_ros.pipeline.event_settings import load_limits
 from har_ros.settings import ACTIONNET, RECORD_ACTION, VIDEO_SOURCE
 from har_ros.truth.segments import load_label_map, load_truth
 
@@ -156,7 +157,8 @@ def test_yaml_is_what_our_readers_take(block, tmp_path, caplog):
     elif isinstance(content, list):
         assert len(load_truth(path)) >= len(content)
     else:
-        kinds = {"pose": load_pose_card, None: load_label_map}
+        limits = all(isinstance(value, dict) for value in content.values())
+        kinds = {"pose": load_pose_card, None: load_limits if limits else load_label_map}
         assert kinds.get(content.get("kind"), load_card)(path)
 
 

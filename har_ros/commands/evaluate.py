@@ -27,7 +27,7 @@ from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.report import write_report
 from har_ros.files.console import say
 from har_ros.files.results_folder import METRICS, finite, read_json, reserved, write_json
-from har_ros.pipeline.configuration import event_settings, named_model
+from har_ros.pipeline.configuration import all_labels, event_settings, named_model
 from har_ros.truth.labelling import COVERAGE
 from har_ros.truth.segments import load_label_map, load_truth
 
@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> int:
     """`actionnet evaluate`. Returns the exit status: 1 also when a figure is beyond its limit. Raises HarError."""
     options = _evaluate_parser().parse_args(arguments)
     values = node_parameters(options.params_file, options.param)
-    event_settings(values)  # raises where the limits contradict
+    event_settings(values, all_labels(values))  # raises where the limits contradict
     jobs = jobs_of(options.recordings, values)
     label_map = load_label_map(options.label_map)
     segments = load_truth(options.truth) if options.truth else ()

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.evaluate.results import RANKED, PredictedWindow
-from har_ros.pipeline.events import Event, Events, EventSettings, EventState
+from har_ros.pipeline.event_settings import EventSettings
+from har_ros.pipeline.events import Event, Events, EventState
 from har_ros.stats.metrics import NOTHING, OTHER, Ints
 from har_ros.stats.segmental import Span
 from har_ros.truth.segments import Classes

@@ -35,7 +35,7 @@ from har_ros.pipeline.configuration import (
     stream_settings,
     track_settings,
 )
-from har_ros.pipeline.events import EventSettings
+from har_ros.pipeline.event_settings import EventSettings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import ScoreSettings
@@ -250,7 +250,7 @@ class ActionNet(ManagedProgram):
         if persons is not None:
             persons.networks.recognizer.check(person_stream)
         tracks = track_settings(values)
-        events = event_settings(values)
+        events = event_settings(values, None if recognizer is None else (*labels, *person_labels))
         return NodeSettings(topics, values["overlay"], stream, person_stream, scores, person_scores, tracks, events)
 
     def _apply(self, settings: NodeSettings) -> None:

@@ -11,7 +11,8 @@ from rclpy.publisher import Publisher
 
 from har_ros.msg import ActionEvent
 from har_ros.nodes import conversions, topics
-from har_ros.pipeline.events import Event, Events, EventSettings, EventState
+from har_ros.pipeline.event_settings import EventSettings
+from har_ros.pipeline.events import Event, Events, EventState
 from har_ros.pipeline.recognizer import Result
 
 QUEUE = 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from har_ros.models.locate import Model, find_model, find_pose_model
 from har_ros.parameter import Parameter
 from har_ros.persons.estimator import PoseEstimator
 from har_ros.persons.tracks import TrackSettings
-from har_ros.pipeline.events import EventSettings
+from har_ros.pipeline.event_settings import EventSettings, load_limits
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scores import ScoreSettings, check_allowed
 from har_ros.settings import ACTIONNET
@@ -82,10 +82,16 @@ def score_settings(values: dict[str, Any], labels: tuple[str, ...], others: tupl
     return replace(settings, allowed_labels=tuple(one for one in settings.allowed_labels if one in labels))
 
 
-def event_settings(values: Mapping[str, Any]) -> EventSettings:
-    """Return what makes an event. Raises ConfigurationError when the limits contradict each other."""
-    settings = EventSettings(**_of("events", values))
+def event_settings(values: Mapping[str, Any], labels: Collection[str] | None = None) -> EventSettings:
+    """Return what makes an event. labels: of all networks, None where they are not known yet.
+
+    Raises ConfigurationError when limits contradict each other, or their file cannot be used or names what is no label.
+    """
+    classes = load_limits(Path(values["event_limits"])) if values["event_limits"] else {}
+    settings = EventSettings(**_of("events", values), classes=classes)
     settings.check()
+    if labels is not None:
+        settings.check_labels(labels)
     return settings
 
 
@@ -117,6 +123,15 @@ def open_person_recognizer(values: dict[str, Any]) -> Recognizer:
     """
     with _named("persons_model"):
         return Recognizer.open(values["persons_model"], backend_settings(values), skeletons=True)
+
+
+def all_labels(values: dict[str, Any]) -> tuple[str, ...]:
+    """Return the labels of the networks that the parameters name, also of people's. Raises HarError."""
+    labels = named_model(values).labels()
+    if not (values["persons"] and values["persons_model"]):
+        return labels
+    with _named("persons_model"):
+        return (*labels, *find_model(values["persons_model"]).labels())
 
 
 def person_networks(values: dict[str, Any]) -> tuple[list[Card], list[Path]]:

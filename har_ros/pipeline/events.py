@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.errors import ConfigurationError
 from har_ros.pipeline.crossings import EvidenceWindow, fall, rise
+from har_ros.pipeline.event_settings import EventSettings
 
 SECOND = 1_000_000_000
 HISTORY = 128
@@ -50,29 +50,6 @@ class Event:
     score: float
     state: EventState
     person: str = ""
-
-
-@dataclass(frozen=True)
-class EventSettings:
-    """What makes an event.
-
-    event_start, event_end: evidence from which on one starts, and below which it ends. event_min_duration: seconds that
-    it lasts, at least. event_max_gap: seconds between two events of a class, at most, which are then one.
-    event_overlap: whether each class can have an event at a time, or only the one with the most evidence.
-    """
-
-    event_start: float = 0.5
-    event_end: float = 0.3
-    event_min_duration: float = 1.0
-    event_max_gap: float = 1.0
-    event_overlap: bool = False
-
-    def check(self) -> None:
-        """Raise ConfigurationError when the limits contradict each other."""
-        if self.event_end > self.event_start:
-            raise ConfigurationError(
-                f"event_end is {self.event_end:g}, above event_start ({self.event_start:g}); set it to that or less"
-            )
 
 
 @dataclass
@@ -111,6 +88,7 @@ class Events:
         self._ends: dict[int, int] = {}  # of each class's last event
         self._restarts = 0
         self._count = 0
+        self._settings: EventSettings | None = None
         self.configure(settings, smoothing)
 
     def configure(self, settings: EventSettings, smoothing: float = 0.0) -> None:
@@ -118,11 +96,15 @@ class Events:
 
         smoothing: time constant, in seconds, of the average that the evidence is; it is late by as much.
         """
-        settings.check()
-        self._settings = settings
+        if settings is not self._settings:
+            settings.check()
+            self._settings, self._overlap = settings, settings.event_overlap
+            limits = [settings.of(label) for label in self._labels]
+            self._start = np.array([one.start for one in limits])
+            self._end = [one.end for one in limits]
+            self._min_duration = [round(one.min_duration * SECOND) for one in limits]
+            self._max_gap = [round(one.max_gap * SECOND) for one in limits]
         self._late = round(smoothing * SECOND)
-        self._min_duration = round(settings.event_min_duration * SECOND)
-        self._max_gap = round(settings.event_max_gap * SECOND)
 
     def take(self, scores: NDArray[Any], start: int, until: int, restarts: int = 0) -> list[Event]:
         """Take the next window. Returns what happened.
@@ -160,16 +142,19 @@ class Events:
 
     def _rising(self, scores: NDArray[Any]) -> list[int]:
         """Return the classes of which an event may start."""
-        if self._settings.event_overlap:
-            return [int(i) for i in np.flatnonzero(self._is_action & (scores >= self._settings.event_start))]
-        leader = int(np.argmax(scores))
-        return [leader] if self._is_action[leader] and scores[leader] >= self._settings.event_start else []
+        reached = np.flatnonzero(scores >= self._start.astype(scores.dtype, copy=False))
+        if self._overlap:
+            return [int(i) for i in reached if self._is_action[i]]
+        if not len(reached):
+            return []
+        leader = int(reached[np.argmax(scores[reached] / self._start[reached])])
+        return [leader] if self._is_action[leader] else []
 
     def _fall(self, scores: NDArray[Any], rising: list[int]) -> None:
         """Let the events fall of which there is too little evidence, or less than of one that may start."""
         for one in self._running.values():
-            replaced = not self._settings.event_overlap and rising and one.index not in rising
-            if one.end is None and (replaced or scores[one.index] < self._settings.event_end):
+            replaced = not self._overlap and rising and one.index not in rising
+            if one.end is None and (replaced or scores[one.index] < self._end[one.index]):
                 one.end = fall(self._history, one.index)
 
     def _is_over(self, one: _Running, rising: list[int]) -> bool:
@@ -178,7 +163,7 @@ class Events:
             return False
         newest = self._history[-1].middle
         back = rise(self._history, one.index, newest) if one.index in rising else newest
-        return back - one.end > self._max_gap
+        return back - one.end > self._max_gap[one.index]
 
     def _rise(self, rising: list[int]) -> None:
         """Let events begin, or go on after a gap."""
@@ -187,7 +172,7 @@ class Events:
                 self._running[index] = _Running(index, self._history[-1].middle, self._history[-1].middle)
             elif self._running[index].end is not None:
                 self._running[index].end = None
-                if not self._settings.event_overlap:  # what began in the gap
+                if not self._overlap:  # what began in the gap
                     self._running = {i: one for i, one in self._running.items() if i == index or one.announced}
 
     def _report(self, scores: NDArray[Any]) -> list[Event]:
@@ -200,7 +185,7 @@ class Events:
             self._estimate(one)
             if one.announced is not None:
                 said.append(self._event(one, newest, EventState.GOING_ON))
-            elif newest - max(one.start, self._floor(one)) >= self._min_duration:
+            elif newest - max(one.start, self._floor(one)) >= self._min_duration[one.index]:
                 said += self._announce(one)
         return said
 
@@ -214,12 +199,12 @@ class Events:
 
     def _announce(self, one: _Running) -> list[Event]:
         """Let an event start. Returns what happened: others may end by it."""
-        exclusive = not self._settings.event_overlap
+        exclusive = not self._overlap
         said = self._close([other for other in self._running.values() if exclusive and other is not one])
         newest = self._history[-1].middle
         one.floor = self._floor(one)
         one.start = max(one.start, one.floor)
-        if newest - one.start >= self._min_duration:
+        if newest - one.start >= self._min_duration[one.index]:
             one.announced, one.id = newest, self._next_id()
             said.append(self._event(one, newest, EventState.STARTED))
         return said
@@ -231,20 +216,20 @@ class Events:
             del self._running[one.index]
             if one.announced is None:
                 one.start = max(one.start, self._floor(one))
-                if end - one.start < self._min_duration:
+                if end - one.start < self._min_duration[one.index]:
                     continue
                 one.id = self._next_id()
                 said.append(self._event(one, end, EventState.STARTED))
             else:
                 end = max(end, one.announced)
-                one.start = max(min(one.start, end - self._min_duration), one.floor)
+                one.start = max(min(one.start, end - self._min_duration[one.index]), one.floor)
             self._ends[one.index] = end
             said.append(self._event(one, end, EventState.ENDED))
         return said
 
     def _floor(self, one: _Running) -> int:
         """Return the stamp before which the event cannot have started: another ended there."""
-        if not self._settings.event_overlap:
+        if not self._overlap:
             return max(self._ends.values(), default=0)
         return self._ends.get(one.index, 0)
 

@@ -23,11 +23,12 @@ class SourceEvents:
 
     def __init__(self, networks: Networks) -> None:
         """Raises ConfigurationError when the parameters of the networks contradict each other."""
-        self._settings = event_settings(networks.values)
+        labels = networks.recognizer.labels
+        self._labels = networks.persons.recognizer.labels if networks.persons else ()
+        self._settings = event_settings(networks.values, (*labels, *self._labels))
         self._smoothing: float = networks.values["smoothing"]
         self._timeout = round(networks.values["track_timeout"] * SECOND)
-        self._whole = Events(networks.recognizer.labels, self._settings, self._smoothing)
-        self._labels = networks.persons.recognizer.labels if networks.persons else ()
+        self._whole = Events(labels, self._settings, self._smoothing)
         self._persons: dict[str, _Person] = {}
 
     def take(self, result: ImageResult) -> list[Event]:

@@ -88,6 +88,14 @@ def test_events_of_what_was_read_are_written_and_wrong_options_are_refused(brigh
     assert "--event-start needs --events; add it" in failure(actionnet(video, *model, "--event-start", 0.9))
     limits = ("--events", tmp_path / "e.csv", "--event-end", 0.9)
     assert "event_end is 0.9, above event_start (0.5)" in failure(actionnet(video, *model, *limits))
+    own = tmp_path / "limits.yaml"
+    own.write_text("third: {start: 1.0}\n")
+    high = ("--events", tmp_path / "e.csv", *few, "--event-limits", own)
+    assert actionnet(video, *model, *high).returncode == 0
+    assert "third" not in (tmp_path / "e.csv").read_text()
+    own.write_text("last: {start: 1.0}\n")
+    assert "event_limits: 'last' is no class of the network; some are" in failure(actionnet(video, *model, *high))
+    assert "--event-limits needs --events; add it" in failure(actionnet(video, *model, "--event-limits", own))
     assert "e.txt is no file of events" in failure(actionnet(video, *model, "--events", tmp_path / "e.txt"))
 
 

@@ -100,6 +100,19 @@ def test_limits_can_change_and_must_not_contradict(listener):
         listener(event_start=0.2)
 
 
+def test_a_class_has_the_limits_of_a_file(listener, tmp_path):
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("fourth: {start: 0.995}\n")
+    robot, events = listener(event_limits=str(limits))
+    (camera,) = robot.cameras
+    robot.show(camera, *RISING, *FALLING)
+    assert "fourth" not in {one.class_id for one in heard(robot.ros, events, STARTED, "first")}
+    limits.write_text("fith: {start: 0.9}\n")
+    assert "event_limits: 'fith' is no class of the network; some are 'first', 'fourth'" in robot.set(event_limits=str(limits))
+    with pytest.raises(Exception, match="event_limits: 'fith' is no class of the network"):
+        listener(event_limits=str(limits))
+
+
 def test_a_person_has_events_which_end_when_they_are_gone(listener, tmp_path):
     persons = {"persons": True, "pose_model": str(one_person(tmp_path)), "persons_model": "", "track_timeout": 2.5}
     robot, events = listener(**persons)

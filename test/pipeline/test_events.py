@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -5,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from har_ros.errors import ConfigurationError
-from har_ros.pipeline.events import UNSEEN, Events, EventSettings, EventState
+from har_ros.pipeline.event_settings import ClassLimits, EventSettings
+from har_ros.pipeline.events import UNSEEN, Events, EventState
 
 SECOND = 1_000_000_000
 LABELS = ("wave", "fall", "run")
@@ -74,6 +77,46 @@ def test_an_event_is_announced_once_goes_on_and_ends_once():
     assert {e.id for e in said} == {1}
     assert said[0].end <= said[-1].end
     assert 0.5 < said[0].score < said[-1].score < 1
+
+
+def test_a_class_has_its_own_limits():
+    """Evidence of 0.4 for two actions, each by itself; only one of them may start there, and it needs not last."""
+    windows = [*sliding([(0, 10.0, 16.0), (1, 20.0, 26.0)], 40, level=0.4)]
+    common = settings(shortest=1.0, gap=0.5)
+    assert spans(happened(Events(LABELS, common), windows)) == []
+    for own, found in (
+        (ClassLimits(start=0.3, end=0.2), ["fall"]),
+        (ClassLimits(start=0.3, end=0.2, min_duration=9), []),
+        (ClassLimits(start=0.45, end=0.2), []),
+    ):
+        limited = dataclasses.replace(common, classes={"fall": own})
+        assert [label for label, _, _ in spans(happened(Events(LABELS, limited), windows))] == found
+    twice = [*sliding([(1, 10.0, 14.0), (1, 18.0, 22.0)], 30)]
+    bridged = dataclasses.replace(common, classes={"fall": ClassLimits(max_gap=5.0)})
+    assert (
+        len(spans(happened(Events(LABELS, common), twice))),
+        len(spans(happened(Events(LABELS, bridged), twice))),
+    ) == (2, 1)
+    fading = [
+        ([0.0, 1.0 if end < 10 else 0.25 if end < 20 else 0.0, 0.0], end - 1, end) for end in np.arange(1, 30, 0.5)
+    ]
+    longer = dataclasses.replace(common, classes={"fall": ClassLimits(end=0.2)})
+    ends = [spans(happened(Events(LABELS, one), fading))[0][2] for one in (common, longer)]
+    assert ends == [pytest.approx(9.5, abs=0.5), pytest.approx(19.5, abs=0.5)]
+
+
+def test_the_class_leads_that_is_furthest_above_its_own_limit():
+    """One event at a time: 0.4 of a class that starts at 0.2 counts more than 0.6 of one that starts at 0.5."""
+    windows = [([0.6, 0.4, 0.0], end - LENGTH, end) for end in np.arange(LENGTH, 10, STRIDE)]
+    alone = settings(overlap=False)
+    assert {label for label, _, _ in spans(happened(Events(LABELS, alone), windows))} == {"wave"}
+    sensitive = dataclasses.replace(alone, classes={"fall": ClassLimits(start=0.2, end=0.1)})
+    assert {label for label, _, _ in spans(happened(Events(LABELS, sensitive), windows))} == {"fall"}
+    idle = ("none", "fall", "run")
+    assert spans(happened(Events(idle, alone), windows)) == []
+    assert {label for label, _, _ in spans(happened(Events(idle, sensitive), windows))} == {"fall"}
+    insensitive = dataclasses.replace(alone, classes={"fall": ClassLimits(start=0.35, end=0.1)})
+    assert spans(happened(Events(idle, insensitive), windows)) == []
 
 
 def test_short_ones_are_suppressed_and_gaps_bridged():

@@ -29,7 +29,7 @@ def check_file(path: str, values: Mapping[str, Any]) -> None:
         check_suffix(Path(path))
         return
     for row in ACTIONNET:
-        if row.fills == "events" and values[row.name] != row.default:
+        if row.name.startswith("event_") and values[row.name] != row.default:
             raise ConfigurationError(f"--{row.name.replace('_', '-')} needs --events; add it")
 
 
