@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from har_ros.finetune.augment_skeletons import at
+
 JOINTS = (
     *("head", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
     *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
@@ -17,7 +19,6 @@ JOINTS = (
 """In the network's order, named as in har_ros.frames.skeletons."""
 OF_JHMDB = (2, 4, 3, 8, 7, 12, 11, 6, 5, 10, 9, 14, 13)
 """Number of each in JHMDB: its face lies where the middle of the ears does, 0.39 trunks above the shoulders."""
-MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11)
 SHOULDERS, HIPS, KNEES, ANKLES = (1, 2), (7, 8), (9, 10), (11, 12)
 LENGTH, RATE = 32, 25.0
 """Skeletons of a window, and how many there are in a second."""
@@ -82,14 +83,6 @@ def groups(clips: Clips) -> NDArray[np.int64]:
     return found
 
 
-def at(positions: Tensor, times: Tensor) -> Tensor:
-    """Interpolate B×40×13×2 at B×K images, counted from the first; before and after there is no motion."""
-    before = times.floor().clamp(0, LONGEST - 2).long()
-    share = (times - before).clamp(0, 1)[..., None, None]
-    row = torch.arange(len(positions))[:, None]
-    return positions[row, before] * (1 - share) + positions[row, before + 1] * share
-
-
 def whole(clips: Clips) -> Tensor:
     """Return the clips in the middle of a window, at their speed: B×32×13×3."""
     times = torch.linspace(0, SPAN, LENGTH)[None] + (clips.lengths[:, None] - 1 - SPAN) / 2
@@ -128,10 +121,3 @@ def worsened(clips: Clips, how: Worse, seed: int) -> Tensor:
                 window[:, joint, axis] = np.interp(times, images[sure], seen[sure, joint, axis])
             window[:, joint, 2] = 1
     return torch.from_numpy(windows)
-
-
-def mirrored(windows: Tensor) -> Tensor:
-    """Return windows (…×13×2 or ×3) in a mirror: left and right are exchanged."""
-    sign = torch.ones(windows.shape[-1])
-    sign[0] = -1
-    return windows[..., list(MIRRORED), :] * sign

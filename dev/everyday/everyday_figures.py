@@ -12,9 +12,10 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 import everyday_clips as data
-from everyday_clips import ANKLES, KNEES, Worse
+from everyday_clips import ANKLES, JOINTS, KNEES, Worse
 from everyday_network import Everyday, Member
 from everyday_training import NOTHING
+from har_ros.finetune.augment_skeletons import mirrored
 
 QUIET = -1e4
 """A floor of nothing that no logit is below."""
@@ -90,7 +91,7 @@ def measure(splits: list[Tested], videos: NDArray[np.int64], floor: float) -> di
     )
     figures["clips that are said to be nothing"] = _mean([np.asarray(said == NOTHING) for said in opened])
     figures["same answer in a mirror"] = _mean(
-        [_same(split, x, data.mirrored(x)) for split, x in zip(splits, windows, strict=True)]
+        [_same(split, x, mirrored(x, JOINTS)) for split, x in zip(splits, windows, strict=True)]
     )
     return figures
 

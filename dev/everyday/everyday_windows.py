@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from everyday_clips import (
-    ANKLES,
-    HIPS,
-    JOINTS,
-    KNEES,
-    LENGTH,
-    LONGEST,
-    SHOULDERS,
-    SPAN,
-    Clips,
-    at,
-    mirrored,
-)
+from everyday_clips import ANKLES, HIPS, JOINTS, KNEES, LENGTH, LONGEST, SHOULDERS, SPAN, Clips
+from har_ros.finetune.augment_skeletons import SkeletonAugmenter, at
 
 DRIFT = 0.02
 """How far joints of people who keep still go in a window: standard deviation in the same unit."""
@@ -27,47 +14,16 @@ CALM = ("catch", "clap", "pick", "pour", "sit", "stand", "throw", "walk", "wave"
 """Actions in the course of which people may be seen who stand or sit as they do without."""
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """What is varied; shares are of the windows.
-
-    rate: the logarithm of the speed, at most. part: share that begin or end far from the clip's middle.
-    slow: share of cameras with 5 to 25 images a second. noisy, noise: share with noise, and its deviation, at most.
-    offset: deviation of what is constant. turn: deviation of the tilt in radians. stretch: of the logarithm of the
-    proportions. lost: share with lost joints. legs: share without legs or knees.
-    """
-
-    rate: float = 0.2
-    part: float = 0.2
-    slow: float = 0.25
-    noisy: float = 0.6
-    noise: float = 0.008
-    offset: float = 0.006
-    turn: float = 0.1
-    stretch: float = 0.08
-    lost: float = 0.15
-    legs: float = 0.06
-
-
-class Maker:
+class Maker(SkeletonAugmenter):
     """Makes windows, B×32×13×3, of clips, the same ones for the same seed."""
 
-    def __init__(self, seed: int, how: Augmentation = Augmentation()) -> None:
-        self.dice = torch.Generator().manual_seed(seed)
-        self._how = how
-
-    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """Return numbers between low and high."""
-        return torch.rand(*shape, generator=self.dice) * (high - low) + low
-
-    def normal(self, *shape: int) -> Tensor:
-        """Return numbers with a deviation of 1."""
-        return torch.randn(*shape, generator=self.dice)
+    def __init__(self, seed: int) -> None:
+        super().__init__(JOINTS, LENGTH, SPAN, seed)
 
     def actions(self, positions: Tensor, lengths: Tensor) -> Tensor:
         """Return windows of the clips, varied."""
-        seen = self._moved(self._sampled(positions, *self._times(lengths)))
-        return torch.cat([seen, torch.ones_like(seen[..., :1])], dim=3) * self._kept(len(seen))
+        seen = self.flipped(self.tilted(self.sampled(positions, *self.times(lengths))))
+        return torch.cat([seen, torch.ones_like(seen[..., :1])], dim=3) * self.kept(len(seen))
 
     def falling(self, positions: Tensor, lengths: Tensor) -> Tensor:
         """Return windows of people who fall or lie, made of the clips by turning and foreshortening."""
@@ -136,51 +92,6 @@ class Maker:
         share = torch.linspace(0, 1, LONGEST)[None, :, None, None]
         moves = (last - first) * self.uniform(count, 1, 1, 1) + DRIFT * self.normal(count, 1, *first.shape[2:])
         return self.actions(first + moves * share, torch.full((count,), float(LONGEST))), label
-
-    def _times(self, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the images at which windows begin, and over how many they last."""
-        count = len(lengths)
-        lasts = SPAN * torch.exp(self.uniform(count, low=-self._how.rate, high=self._how.rate))
-        begin = self.uniform(count) * (lengths - 1 - lasts)
-        far = (self.uniform(count) - 0.5) * 0.6 * (lengths - 1)
-        return torch.where(self.uniform(count) < self._how.part, begin + far, begin), lasts
-
-    def _sampled(self, positions: Tensor, begin: Tensor, lasts: Tensor) -> Tensor:
-        """Return B×32×13×2 as a camera of some rate sees it, with noise, interpolated."""
-        how, count = self._how, len(begin)
-        images = torch.where(
-            self.uniform(count) < how.slow, self.uniform(count, low=5, high=LENGTH), torch.full((count,), float(LENGTH))
-        )
-        period = ((LENGTH - 1) / (images - 1))[:, None]
-        phase = self.uniform(count, 1) * period * (images < LENGTH)[:, None]
-        place = (torch.arange(LENGTH)[None] + phase) / period
-        before, share = place.floor(), (place - place.floor())[..., None, None]
-        noise = torch.where(self.uniform(count) < how.noisy, self.uniform(count) * how.noise, torch.zeros(count))
-        noises = self.normal(count, LENGTH + 2, *positions.shape[2:]) * noise[:, None, None, None]
-        row, sides = torch.arange(count)[:, None], []
-        for image in (before, before + 1):
-            when = (image * period - phase).clamp(0, LENGTH - 1) / (LENGTH - 1)
-            sides.append(at(positions, begin[:, None] + lasts[:, None] * when) + noises[row, image.long()])
-        return sides[0] * (1 - share) + sides[1] * share
-
-    def _moved(self, seen: Tensor) -> Tensor:
-        """Return the windows tilted, stretched, mirrored, and with joints out of place."""
-        how, count = self._how, len(seen)
-        seen = seen + self.normal(count, 1, *seen.shape[2:]) * how.offset
-        angle = self.normal(count).clamp(-2.5, 2.5) * how.turn
-        wide, shear = torch.exp(self.normal(count) * how.stretch), self.normal(count) * how.stretch
-        rows = ([angle.cos() * wide, -angle.sin()], [angle.sin() * wide + shear, angle.cos()])
-        turn = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
-        seen = torch.einsum("btvc,bdc->btvd", seen, turn)
-        return torch.where((self.uniform(count) < 0.5)[:, None, None, None], mirrored(seen), seen)
-
-    def _kept(self, count: int) -> Tensor:
-        """Return B×1×13×1: 1 for joints that are seen, 0 for those that are not in the whole window."""
-        kept, which, share = torch.ones(count, len(JOINTS)), self.uniform(count), self.uniform(count, 1) * 0.5
-        kept[(self.uniform(count) < self._how.lost)[:, None] & (self.uniform(*kept.shape) < share)] = 0
-        kept[which < self._how.legs, KNEES[0] :] = 0
-        kept[which < self._how.legs / 2, HIPS[0] :] = 0
-        return kept[:, None, :, None]
 
 
 def _turned(offsets: Tensor, angle: Tensor) -> Tensor:

@@ -2,49 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
-from torch.nn import functional
 
 from har_ros.errors import ModelError
-
-Attributes = dict[str, Any]
+from har_ros.finetune.torch_operators import LAYERS, OPERATORS, Attributes
 
 
 class OnnxModule(nn.Module):
     """Computes an ONNX graph with one input and one output, operator by operator.
 
-    Its float constants become parameters, except for the statistics of normalisations; other constants stay buffers.
+    Its float constants become parameters, except for the statistics of normalisations, and for those of the features
+    that are computed before the first of LAYERS; other constants stay buffers.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
         """Raises ModelError when the graph has an operator that is not in OPERATORS."""
         super().__init__()
         graph = model.graph
-        for node in graph.node:
+        self._nodes = [(node, _attributes(node)) for node in graph.node if node.op_type != "Constant"]
+        for node, _ in self._nodes:
             if node.op_type not in OPERATORS:
                 raise ModelError(
                     f"finetune cannot train the operator {node.op_type} of {node.output[0]}, only "
                     f"{', '.join(OPERATORS)}; use actionnet teach, which leaves the network as it is"
                 )
-        self._nodes = [(node, _attributes(node)) for node in graph.node]
+        self._model = model
         self._input, self._output = graph.input[0].name, graph.output[0].name
-        statistics = {name for node in graph.node if node.op_type == "BatchNormalization" for name in node.input[3:]}
+        weights = _weights(graph)
         self.weights = nn.ParameterDict()
         self._names: dict[str, str] = {}
         self._kept: dict[str, str] = {}
-        for number, constant in enumerate(graph.initializer):
-            value = torch.from_numpy(numpy_helper.to_array(constant).copy())
-            if value.is_floating_point() and constant.name not in statistics:
-                self._names[constant.name] = f"w{number}"
+        for number, (name, array) in enumerate(_constants(graph)):
+            value = torch.from_numpy(array.copy())
+            if value.is_floating_point() and name in weights:
+                self._names[name] = f"w{number}"
                 self.weights[f"w{number}"] = nn.Parameter(value)
             else:
-                self._kept[constant.name] = f"kept{number}"
+                self._kept[name] = f"kept{number}"
                 self.register_buffer(f"kept{number}", value)
 
     def forward(self, clips: Tensor) -> Tensor:
@@ -67,94 +68,39 @@ class OnnxModule(nn.Module):
                 self.weights[key].requires_grad_(number >= frozen)
         return len(layers) - frozen
 
-    def write_to(self, model: onnx.ModelProto) -> None:
-        """Put the weights into a graph that has constants of the same names."""
+    def to_onnx(self) -> onnx.ModelProto:
+        """Return the graph with the weights as they are now."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self._model)
         for constant in model.graph.initializer:
             if constant.name in self._names:
                 value = self.weights[self._names[constant.name]].detach().cpu().float().numpy()
                 constant.CopyFrom(numpy_helper.from_array(value, constant.name))
+        return model
 
 
 def _attributes(node: onnx.NodeProto) -> Attributes:
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
-def _spatial(given: Sequence[int] | None, axes: int, default: int = 1) -> list[int]:
-    return list(given) if given is not None else [default] * axes
+def _constants(graph: onnx.GraphProto) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the names and values of the initializers, and of what nodes say. Raises ModelError."""
+    for constant in graph.initializer:
+        yield constant.name, numpy_helper.to_array(constant)
+    for node in graph.node:
+        if node.op_type == "Constant":
+            [(kind, value)] = _attributes(node).items()
+            if kind != "value":
+                raise ModelError(f"the constant {node.output[0]} is given as {kind}, not as a tensor; export it again")
+            yield node.output[0], numpy_helper.to_array(value)
 
 
-def _padded(x: Tensor, attributes: Attributes, value: float) -> Tensor:
-    """Pad as ONNX has it: begins, then ends. Raises ModelError for pads that are not written out."""
-    if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
-        raise ModelError("finetune needs pads that are written out (auto_pad NOTSET); export the network again")
-    axes = x.ndim - 2
-    pads = _spatial(attributes.get("pads"), 2 * axes, 0)
-    if not any(pads):
-        return x
-    ends_first = [pads[axis + side * axes] for axis in reversed(range(axes)) for side in (0, 1)]
-    return functional.pad(x, ends_first, value=value)
-
-
-def _conv(inputs: list[Any], attributes: Attributes) -> Tensor:
-    x, weight, bias = (*inputs, None)[:3]
-    axes = x.ndim - 2
-    convolve = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}[axes]
-    strides, dilations = (_spatial(attributes.get(name), axes) for name in ("strides", "dilations"))
-    groups = attributes.get("group", 1)
-    return convolve(
-        _padded(x, attributes, 0.0),
-        weight,
-        bias,
-        stride=strides,
-        dilation=dilations,
-        groups=groups,
-    )
-
-
-def _max_pool(inputs: list[Any], attributes: Attributes) -> Tensor:
-    x = inputs[0]
-    pool: Callable[..., Tensor] = {2: functional.max_pool2d, 3: functional.max_pool3d}[x.ndim - 2]
-    strides = _spatial(attributes.get("strides"), x.ndim - 2)
-    return pool(_padded(x, attributes, -torch.inf), attributes["kernel_shape"], strides)
-
-
-def _average_pool(inputs: list[Any], attributes: Attributes) -> Tensor:
-    x = inputs[0]
-    if any(attributes.get("pads", ())):
-        raise ModelError("finetune cannot train an AveragePool with pads; use actionnet teach")
-    pool: Callable[..., Tensor] = {2: functional.avg_pool2d, 3: functional.avg_pool3d}[x.ndim - 2]
-    return pool(x, attributes["kernel_shape"], _spatial(attributes.get("strides"), x.ndim - 2))
-
-
-def _gemm(inputs: list[Any], attributes: Attributes) -> Tensor:
-    a, b, c = (*inputs, None)[:3]
-    a = a.T if attributes.get("transA") else a
-    b = b.T if attributes.get("transB") else b
-    product = attributes.get("alpha", 1.0) * (a @ b)
-    return torch.as_tensor(product if c is None else product + attributes.get("beta", 1.0) * c)
-
-
-def _batch_norm(inputs: list[Any], attributes: Attributes) -> Tensor:
-    """With the statistics as they are: batches of clips are too small for new ones."""
-    x, scale, bias, mean, variance = inputs
-    return functional.batch_norm(x, mean, variance, scale, bias, False, 0.0, attributes.get("epsilon", 1e-5))
-
-
-OPERATORS: dict[str, Callable[[list[Any], Attributes], Tensor]] = {
-    "Conv": _conv,
-    "Relu": lambda inputs, _: torch.relu(inputs[0]),
-    "MaxPool": _max_pool,
-    "AveragePool": _average_pool,
-    "GlobalAveragePool": lambda inputs, _: inputs[0].mean(dim=tuple(range(2, inputs[0].ndim)), keepdim=True),
-    "BatchNormalization": _batch_norm,
-    "Concat": lambda inputs, attributes: torch.cat(inputs, dim=attributes["axis"]),
-    "Add": lambda inputs, _: inputs[0] + inputs[1],
-    "Mul": lambda inputs, _: inputs[0] * inputs[1],
-    "Sigmoid": lambda inputs, _: torch.sigmoid(inputs[0]),
-    "Flatten": lambda inputs, attributes: inputs[0].flatten(attributes.get("axis", 1)),
-    "Gemm": _gemm,
-    "MatMul": lambda inputs, _: inputs[0] @ inputs[1],
-    "Transpose": lambda inputs, attributes: inputs[0].permute(attributes["perm"]),
-    "Identity": lambda inputs, _: inputs[0],
-}
-"""ONNX operators that can be trained: those of I3D, S3D, and torchvision's R3D, MC3 and R(2+1)D."""
+def _weights(graph: onnx.GraphProto) -> set[str]:
+    """Return what layers take, and what is computed from their outputs, but no statistics."""
+    learned: set[str] = set()
+    weights: set[str] = set()
+    for node in graph.node:
+        if node.op_type in LAYERS or learned.intersection(node.input):
+            learned.update(node.output)
+            weights.update(node.input[:3] if node.op_type == "BatchNormalization" else node.input)
+    return weights.intersection(constant.name for constant in graph.initializer)

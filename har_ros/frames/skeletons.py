@@ -56,13 +56,14 @@ class SkeletonFrame:
 
 def mirrored(skeletons: Floats) -> Floats:
     """Return skeletons (…×18×3, as in a window) as in the mirror images, where left and right are exchanged."""
-    swapped = [NAMES.index(_other_side(name)) for name in NAMES]
+    swapped = [NAMES.index(other_side(name)) for name in NAMES]
     result = skeletons[..., [*swapped, -1], :]
     result[..., :-1, 0] = skeletons[..., -1:, 0] - result[..., :-1, 0]
     return result
 
 
-def _other_side(name: str) -> str:
+def other_side(name: str) -> str:
+    """Return the joint that this one is in the mirror image."""
     side, _, joint = name.partition("_")
     return {"left": f"right_{joint}", "right": f"left_{joint}"}.get(side, name)
 
