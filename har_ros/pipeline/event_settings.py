@@ -100,7 +100,7 @@ def _within(name: str, low: float, high: float) -> Check:
     return rule(name, lambda value: value is None or low <= value <= high, f"give a number from {low:g} to {high:g}")
 
 
-_CHECKS = {
+_CHECKS: dict[type, list[Check]] = {
     ClassLimits: [
         *(_within(name, 0.01, 1) for name in ("start", "end")),
         *(_within(name, 0, 3600) for name in ("min_duration", "max_gap")),
