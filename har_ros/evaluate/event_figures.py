@@ -15,7 +15,7 @@ from har_ros.evaluate.measured import EventFigures, Spread
 from har_ros.evaluate.track import SaidSpan, predicted
 from har_ros.recordings.recording import SECOND
 from har_ros.stats.intervals import rate
-from har_ros.stats.segmental import Span, f1, matches, shared_part
+from har_ros.stats.segmental import Span, edit_score, f1, matches, shared_part
 from har_ros.truth.segments import Classes
 
 OVERLAPS = (0.1, 0.25, 0.5)
@@ -27,6 +27,7 @@ def event_figures(tracks: Sequence[Judged], classes: Classes, said: Callable[[Ju
     """Return the figures of what was said of some tracks. said: events_of or windows_of."""
     right, count, true, alarms, changes, hours = dict.fromkeys(OVERLAPS, 0), 0, 0, 0, 0, 0.0
     pairs: list[tuple[SaidSpan, Span]] = []
+    edits: list[float] = []
     for track in tracks:
         spans = said(track)
         changes += _changes(spans, track)
@@ -35,6 +36,8 @@ def event_figures(tracks: Sequence[Judged], classes: Classes, said: Callable[[Ju
         segments = _segments(track, classes)
         counted = _joined([span for span in spans if span.label >= 0])
         count, true = count + len(counted), true + len(segments)
+        if counted or segments:
+            edits.append(edit_score([span.label for span in counted], [segment.label for segment in segments]))
         hours += float(track.windows["duration"].sum()) / HOUR
         alarms += sum(not any(shared_part(span.span, other) for other in segments) for span in counted)
         for overlap in OVERLAPS:
@@ -47,6 +50,7 @@ def event_figures(tracks: Sequence[Judged], classes: Classes, said: Callable[[Ju
         said=count,
         segments=true,
         f1={f"{overlap:g}": f1(right[overlap], count, true) for overlap in OVERLAPS},
+        edit=float(np.mean(edits)) if edits else float("nan"),
         start_error=_spread([abs(said.start - true.start) for said, true in pairs]),
         end_error=_spread([abs(said.end - true.end) for said, true in pairs]),
         start_delay=_spread([said.began - true.start for said, true in pairs]),

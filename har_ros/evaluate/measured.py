@@ -168,14 +168,16 @@ class Spread:
 class EventFigures:
     """How well it is said when actions happen: by events, or by the windows' first answers.
 
-    said, segments: how many, of classes of the truth. f1: segmental F1 by overlap. start_error, end_error: of those
-    that share 0.1 with their segment, how far their start and end are from its; start_delay, end_delay: until it was
-    said that they began and ended. false_alarms: those that share nothing with a segment of their class.
+    said, segments: how many, of classes of the truth. f1: segmental F1 by overlap. edit: edit score, mean of cameras.
+    start_error, end_error: of those that share 0.1 with their segment, how far their start and end are from its;
+    start_delay, end_delay: until it was said that they began and ended. false_alarms: those that share nothing with a
+    segment of their class.
     """
 
     said: int
     segments: int
     f1: Mapping[str, float]
+    edit: float
     start_error: Spread
     end_error: Spread
     start_delay: Spread

@@ -1,4 +1,4 @@
-"""Segments of time against segments of time: which said one is which true one, and the segmental F1 of it.
+"""Segments of time against segments of time: which said one is which true one, the segmental F1 of it, the edit score.
 
 As Lea et al., Temporal Convolutional Networks for Action Segmentation and Detection (CVPR 2017): of the said segments,
 in their order, each is right when the true one of its class that it overlaps most shares at least so much with it, as a
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 
 class Span(NamedTuple):
@@ -41,3 +43,19 @@ def shared_part(one: Span, other: Span) -> float:
 def f1(right: int, said: int, true: int) -> float:
     """Return the F1 of so many right ones; NaN where there are none at all."""
     return 2 * right / (said + true) if said + true else float("nan")
+
+
+def edit_score(said: Sequence[int], true: Sequence[int]) -> float:
+    """Return how alike two orders of classes are, from 0 to 1; NaN where both are empty.
+
+    That is 1 less the edit (Levenshtein) distance, as a part of the longer one (Lea et al., Segmental Spatiotemporal
+    CNNs, ECCV 2016; in percent in the literature). said, true: the classes of segments, in the order of their starts.
+    """
+    if not (said or true):
+        return float("nan")
+    places = np.arange(len(true) + 1)
+    distance = places  # from what was said so far to the first 0, 1, … true ones
+    for count, label in enumerate(said, 1):
+        shorter = np.minimum(distance[1:] + 1, distance[:-1] + (np.asarray(true) != label))
+        distance = np.minimum.accumulate(np.append(count, shorter) - places) + places  # with insertions
+    return 1 - int(distance[-1]) / max(len(said), len(true))

@@ -35,6 +35,7 @@ def test_events_are_compared_with_segments(tmp_path):
     events = found.metrics.events
     assert (events.said, events.segments, events.false_alarms) == (2, 3, 1)
     assert events.f1 == {"0.1": pytest.approx(2 / 5), "0.25": pytest.approx(2 / 5), "0.5": pytest.approx(2 / 5)}
+    assert events.edit == pytest.approx(1 - 1 / 3)  # fall is missing in run, fall, walk
     assert events.start_error.median == pytest.approx(0.75)
     assert events.end_error.median == pytest.approx(0.75)
     assert events.start_delay.median == pytest.approx(
