@@ -1,6 +1,8 @@
 """What everyday-14 says of people in real videos, window by window as in the node, and what it costs.
 
-python benchmarks/skeletons.py DATA, with falls/*.mp4, falls/segments.csv and yoga/*/*/*.mp4 in the folder
+python benchmarks/skeletons.py DATA [--model NETWORK]
+
+DATA: a folder with falls/*.mp4, falls/segments.csv and yoga/*/*/*.mp4
 """
 
 from __future__ import annotations
@@ -42,9 +44,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--skip", type=int, default=0, help="images that are left out between two, for slow cameras")
+    parser.add_argument("--model", default=MODEL, help="another network with the same classes")
     options = parser.parse_args()
     finder = PeopleFinder(POSE_MODEL, 0, BackendSettings())
-    with closing(finder), Recognizer.open(MODEL, skeletons=True) as recognizer:
+    with closing(finder), Recognizer.open(options.model, skeletons=True) as recognizer:
         falls = sorted((options.data / "falls").glob("*.mp4"))
         segments = load_truth(options.data / "falls" / "segments.csv")
         yoga = sorted((options.data / "yoga").glob("*/*/*.mp4"))
