@@ -6,7 +6,7 @@ DURATION ?= 30
 MINUTES ?= 30
 # Tests that run at a time: one more than there are cores, since those of the nodes wait for each other.
 JOBS ?= $(shell expr $$(nproc) + 1)
-SOURCES := $(shell find har_ros msg scripts launch config dev/vision_msgs dev/hri_msgs -type f -not -name '*.pyc') CMakeLists.txt package.xml
+SOURCES := $(shell find har_ros action msg scripts launch config dev/vision_msgs dev/hri_msgs -type f -not -name '*.pyc') CMakeLists.txt package.xml
 ROS := source $(VENV)/bin/activate && source install/local_setup.bash
 
 # Another ROS that the shell has sourced would be mixed with the one in .venv.
@@ -58,7 +58,7 @@ soak: install/.built
 
 # The package is built through links: CMake refuses include folders (numpy's, in .venv) below its own source folder.
 install/.built: $(VENV)/.ready $(SOURCES)
-	@mkdir -p build/src/har_ros && ln -sfn $(CURDIR)/{har_ros,msg,scripts,launch,config,CMakeLists.txt,package.xml} build/src/har_ros
+	@mkdir -p build/src/har_ros && ln -sfn $(CURDIR)/{har_ros,action,msg,scripts,launch,config,CMakeLists.txt,package.xml} build/src/har_ros
 	@mkdir -p install && find install -xtype l -delete  # of modules that went or moved
 	@source $(VENV)/bin/activate && AMENT_PREFIX_PATH=$$VIRTUAL_ENV CMAKE_PREFIX_PATH=$$VIRTUAL_ENV \
 	    colcon --log-level error build --event-handlers console_direct- --symlink-install --base-paths build/src/har_ros dev/vision_msgs dev/hri_msgs

@@ -25,6 +25,8 @@ from har_ros.nodes.persons import Persons
 from har_ros.nodes.run import run
 from har_ros.nodes.signals import interruptible
 from har_ros.nodes.usage import check_arguments
+from har_ros.nodes.wait_for import WaitFor
+from har_ros.nodes.wait_goal import Watched
 from har_ros.nodes.worker import Subject, Worker
 from har_ros.persons.tracks import TrackSettings
 from har_ros.pipeline.configuration import (
@@ -109,6 +111,7 @@ class ActionNet(ManagedProgram):
         self.recognizer: Recognizer | None = None
         self.persons: Persons | None = None
         self.active: Active | None = None
+        self._wait_for: WaitFor | None = None
 
     def start(self) -> None:
         """Declare the parameters; configure and activate the node when it is to do so by itself."""
@@ -116,6 +119,7 @@ class ActionNet(ManagedProgram):
         self._check(self._values, None, None)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._output = Output(self)
+        self._wait_for = WaitFor(self, self._output.events, self._watched)
         self._health: Publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._diagnostics = diagnostics.Diagnostics(self)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
@@ -129,6 +133,8 @@ class ActionNet(ManagedProgram):
         """Stop the work and free the network; one that hangs is abandoned."""
         with suppress(ModelError):
             self.shutdown()
+        if self._wait_for is not None:
+            self._wait_for.close()
 
     def configure(self) -> None:
         """Load the network."""
@@ -261,6 +267,18 @@ class ActionNet(ManagedProgram):
         if self.active is not None:
             self.active.apply(settings)
         self._output.events.use(settings.events, settings.scores.smoothing)
+
+    def _watched(self) -> Watched | None:
+        """Return which events there can be; None while the node is not active."""
+        if self.active is None or self.recognizer is None:
+            return None
+        labels = self.recognizer.labels
+        person_labels = self.persons.networks.recognizer.labels if self.persons else ()
+        return Watched(
+            tuple(camera.topic for camera in self.active.cameras),
+            score_settings(self._values, labels, person_labels).allowed_labels or labels,
+            score_settings(self._values, person_labels, labels).allowed_labels or person_labels,
+        )
 
     def _publish_diagnostics(self) -> None:
         recognizer, active = self.recognizer, self.active

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from documents import blocks
+from rclpy.action import ActionServer
 from std_msgs.msg import Header
 from vision_msgs.msg import (
     Classification,
@@ -12,6 +13,9 @@ from vision_msgs.msg import (
     ObjectHypothesis,
     ObjectHypothesisWithPose,
 )
+
+from har_ros.action import WaitForAction
+from har_ros.msg import ActionEvent
 
 
 def test_the_node_runs_as_printed(ros):
@@ -29,6 +33,26 @@ def test_the_node_for_people_runs_as_printed(ros):
     people = [Detection2D(id="p1_1"), Detection2D(id="p1_2", results=results)]
     messages = [Detection2DArray(header=header), Detection2DArray(header=header, detections=people)]
     assert printed_after(ros, Detection2DArray, "actions/persons", messages) == "cam01 p1_2 waving 0.5\n"
+
+
+def test_the_client_that_waits_runs_as_printed(ros, tmp_path):
+    """The server succeeds at once, with an event of a camera."""
+
+    def serve(handle):
+        assert (handle.request.class_ids, handle.request.timeout.sec) == (["waving"], 30)
+        handle.succeed()
+        return WaitForAction.Result(seen=True, event=ActionEvent(image_topic="/cam01/image_raw"))
+
+    server = ActionServer(ros.node, WaitForAction, "/actions/wait_for", serve)
+    [printed] = [block.text for block in blocks("python") if "ActionClient" in block.text]
+    command = [sys.executable, "-c", printed]  # elsewhere: beside the sources there is no generated har_ros.action
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            ros.until(lambda: process.poll() is not None, "the end of the printed client")
+            assert process.stdout.read() == "/cam01/image_raw\n"
+        finally:
+            process.kill()
+            server.destroy()
 
 
 def printed_after(ros, kind, topic, messages):

@@ -11,12 +11,23 @@ POLICY = Path(__file__).parents[2] / "config" / "policies" / "actionnet.xml"
 ON_REQUEST = {"/clock"}  # with use_sim_time
 
 
+ACTION = {
+    "publish": ("feedback", "status"),
+    "reply": ("cancel_goal", "get_result", "send_goal"),
+}
+"""What an action server has."""
+
+
 def allowed(kind, access):
-    """Return the full names that the policy allows."""
+    """Return the full names that the policy allows; those of actions are made of theirs."""
     profile = ElementTree.parse(POLICY).getroot().find("enclaves/enclave/profiles/profile")
+    actions = [one.text for one in profile.findall("actions[@execute='ALLOW']/action")]
+    of_actions = {f"/{action}/_action/{part}" for action in actions for part in ACTION.get(access, ())}
     names = [name.text for group in profile.findall(f"{kind}s[@{access}='ALLOW']") for name in group.findall(kind)]
     node = f"/{profile.get('node')}"
-    return {node + name[1:] if name.startswith("~") else name if name[0] == "/" else f"/{name}" for name in names}
+    return of_actions | {
+        node + name[1:] if name.startswith("~") else name if name[0] == "/" else f"/{name}" for name in names
+    }
 
 
 def names(found):
