@@ -16,6 +16,7 @@ from har_ros.commands.shared.teaching_options import (
     add_dataset_options,
     add_people_options,
     dataset_of,
+    model_of,
     people_settings,
 )
 from har_ros.errors import HarError, counted
@@ -64,7 +65,7 @@ def run(arguments: list[str]) -> int:
 def _check(dataset: Dataset, options: argparse.Namespace) -> int:
     console = Console()
     found = [f"{path} is no video and is left out ({', '.join(VIDEOS)})" for path in _strangers(dataset)]
-    settings = Settings(options.model, options.frames, people=people_settings(options))
+    settings = Settings(model_of(options), options.frames, people=people_settings(options))
     with open_embedder(settings, backend_settings(values_of(options, max_batch=1))) as embedder:
         seen, left_out = read(embedder, dataset, Console(stderr=True))
         rate = embedder.card.window.sample_rate or 0.0

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from rich.console import Console
 
 from har_ros.commands.shared.options import BACKEND, add_parameters, at_least, between, values_of
 from har_ros.commands.shared.summary import show
-from har_ros.commands.shared.teaching_options import add_dataset_options, add_teaching_options, dataset_of
+from har_ros.commands.shared.teaching_options import (
+    add_dataset_options,
+    add_people_options,
+    add_teaching_options,
+    dataset_of,
+    model_of,
+    people_settings,
+)
+from har_ros.errors import ConfigurationError
+from har_ros.finetune.architectures import ARCHITECTURES
 from har_ros.finetune.finetune import finetune
-from har_ros.finetune.training import TrainSettings
+from har_ros.finetune.training import FOR_SKELETONS, TrainSettings
 from har_ros.learning.lesson import Settings
+from har_ros.models.locate import find_model
 from har_ros.pipeline.configuration import backend_settings
 
 
@@ -20,23 +30,20 @@ def run(arguments: list[str]) -> int:
     """`actionnet finetune`. Returns the exit status. Raises HarError."""
     parser = argparse.ArgumentParser(prog="actionnet finetune", description=__doc__)
     add_dataset_options(parser)
+    add_people_options(parser)
     add_teaching_options(parser)
     _add_training_options(parser)
     add_parameters(parser, BACKEND)
     options = parser.parse_args(arguments)
-    names = {field.name for field in fields(TrainSettings)} - {"unmirrored", "training_precision"}
-    training = TrainSettings(
-        unmirrored=tuple(options.unmirrored),
-        training_precision=options.mixed_precision,
-        **{name: getattr(options, name) for name in names},
-    )
+    settings = _settings(options)
+    training = _training(options, settings.model)
     console = Console(stderr=True)
     folder = options.output.expanduser().absolute()
     try:
         metrics = finetune(
             dataset_of(options, options.dataset),
             folder,
-            Settings(options.model, options.frames, options.mirror, options.background),
+            settings,
             training,
             backend_settings(values_of(options, max_batch=1)),
             console,
@@ -51,29 +58,57 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
+def _settings(options: argparse.Namespace) -> Settings:
+    """Return the settings that `teach` has, too. Raises HarError."""
+    if options.architecture and options.model:
+        raise ConfigurationError(
+            f"--architecture {options.architecture} is trained from the beginning, not on top of {options.model}; "
+            "leave out one of the two"
+        )
+    if options.architecture and options.frozen:
+        raise ConfigurationError("--frozen keeps layers as they are, and an --architecture is untrained; leave out one")
+    model = options.architecture or model_of(options)
+    return Settings(model, options.frames, options.mirror, options.background, people_settings(options))
+
+
+def _training(options: argparse.Namespace, model: str) -> TrainSettings:
+    """Return what is given, and for the rest what is usual for images or for skeletons. Raises HarError."""
+    skeletons = options.architecture or find_model(model).card.kind == "sequence"
+    given = {field.name: getattr(options, field.name, None) for field in fields(TrainSettings)}
+    given |= {"unmirrored": tuple(options.unmirrored), "training_precision": options.mixed_precision}
+    usual = FOR_SKELETONS if skeletons else TrainSettings()
+    return replace(usual, **{name: value for name, value in given.items() if value is not None})
+
+
 def _add_training_options(parser: argparse.ArgumentParser) -> None:
     usual = TrainSettings()
+
+    def either(name: str) -> str:
+        """Return what is usual for images and for skeletons."""
+        return f"{getattr(usual, name):g}; with skeletons {getattr(FOR_SKELETONS, name):g}"
+
     parser.add_argument(
-        "--epochs", type=at_least(1), default=usual.epochs, help=f"passes over the clips ({usual.epochs})"
+        "--architecture",
+        choices=ARCHITECTURES,
+        default="",
+        help="with skeletons, the network to train from the beginning, in place of --model",
     )
-    parser.add_argument(
-        "--batch-size", type=at_least(1), default=usual.batch_size, help=f"clips in a batch ({usual.batch_size})"
-    )
+    parser.add_argument("--epochs", type=at_least(1), help=f"passes over the clips ({either('epochs')})")
+    parser.add_argument("--batch-size", type=at_least(1), help=f"clips in a batch ({either('batch_size')})")
     parser.add_argument(
         "--accumulate",
         type=at_least(1),
         default=usual.accumulate,
         help="batches whose gradients are added up for a step (1)",
     )
-    parser.add_argument("--rate", type=between(0, 1), default=usual.rate, help=f"largest learning rate ({usual.rate})")
+    parser.add_argument("--rate", type=between(0, 1), help=f"largest learning rate ({either('rate')})")
     parser.add_argument(
         "--weight-decay", type=between(0, 1), default=usual.weight_decay, help="AdamW's weight decay (1e-4)"
     )
     parser.add_argument(
         "--frozen",
         type=between(0, 1),
-        default=usual.frozen,
-        help="fraction of the layers, from the input on, to freeze (0.5)",
+        help=f"fraction of the layers, from the input on, to freeze ({either('frozen')})",
     )
     parser.add_argument(
         "--label-smoothing",
@@ -81,7 +116,7 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         default=usual.label_smoothing,
         help="smoothing of the labels in the loss (0.1)",
     )
-    parser.add_argument("--workers", type=at_least(0), default=usual.workers, help="processes that read clips (2)")
+    parser.add_argument("--workers", type=at_least(0), help=f"processes that read clips ({either('workers')})")
     parser.add_argument(
         "--unmirrored", action="append", default=[], metavar="CLASS", help="a class in which left and right matter"
     )

@@ -15,6 +15,7 @@ from har_ros.commands.shared.teaching_options import (
     add_people_options,
     add_teaching_options,
     dataset_of,
+    model_of,
     people_settings,
 )
 from har_ros.learning.lesson import Settings
@@ -34,7 +35,7 @@ def run(arguments: list[str]) -> int:
     add_parameters(parser, BACKEND)
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
-    settings = Settings(options.model, options.frames, options.mirror, options.background, people_settings(options))
+    settings = Settings(model_of(options), options.frames, options.mirror, options.background, people_settings(options))
     try:
         dataset = dataset_of(options, options.dataset)
         test = dataset_of(options, options.test) if options.test else None

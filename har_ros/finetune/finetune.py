@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 
 from har_ros.backends.backend import BackendSettings
@@ -18,23 +18,20 @@ from har_ros.backends.load import load_backend
 from har_ros.errors import ConfigurationError, HarError, ModelError
 from har_ros.files.console import say
 from har_ros.files.results_folder import read_json, write_json
-from har_ros.finetune.torch_graph import OnnxModule
+from har_ros.finetune.image_task import ImageTask, image_lesson
+from har_ros.finetune.skeleton_task import SkeletonTask, skeleton_lesson
+from har_ros.finetune.task import Task
 from har_ros.finetune.training import Finetuning, TrainableNetwork, TrainSettings, is_first, rank, train
-from har_ros.finetune.training_clips import ClipSource
 from har_ros.graphs.cut import LOGITS, taught_network
-from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
 from har_ros.learning.dataset import Dataset, labels_of
-from har_ros.learning.embed import ImageEmbedder, hop_of
 from har_ros.learning.head import Floats, Fold, Head, Ints
-from har_ros.learning.lesson import Lesson, Settings, learn_from, write
+from har_ros.learning.lesson import Lesson, Settings, write
 from har_ros.learning.model import CLIPS, check_output
 from har_ros.learning.samples import only
-from har_ros.learning.windows import windows
 from har_ros.models.locate import find_model
-from har_ros.recordings.bag import open_recording
 
 AGREEMENT = 1e-3
 """By which probabilities of the exported network and of PyTorch's may differ."""
@@ -60,27 +57,17 @@ def finetune(
     """
     if is_first():  # of the processes that train together, one writes
         check_output(folder, overwrite)
-    if not dataset.path.is_dir():
-        raise ConfigurationError(f"finetune takes a folder of clips; cut {dataset.path} first: actionnet clips")
-    unknown = set(training.unmirrored) - set(labels_of(dataset.materials))
-    if unknown:
-        raise ConfigurationError(f"there is no class {min(unknown)!r}; fix --unmirrored")
-    model = find_model(settings.model)
-    if model.card.kind != "clip":
-        raise ConfigurationError(
-            f"finetune trains networks of kind clip, and {model.card.name} is of {model.card.kind}; see teach"
-        )
-    with ImageEmbedder(model, backend, settings.frames, settings.mirror) as embedder:
-        lesson = learn_from(embedder, dataset, settings, console)
+    task = _task(dataset, settings, training, backend, console)
+    lesson = task.lesson
     most = heads.FOLDS if cross_validate else heads.INNER_FOLDS  # a fifth is held out of one training
     workshop = _workshop(folder, dataset, settings=asdict(settings), training=asdict(training), folds=most)
     divided = heads.folds(lesson.samples.classes, lesson.samples.groups, most)
     tested = divided if cross_validate else divided[:1]
-    trained, logits = _train_folds(lesson, tested, workshop, training, backend, console)
+    trained, logits = _train_folds(task, tested, workshop, training, backend, console)
     if cross_validate:
         everything = np.arange(len(lesson.samples.examples))
         say(console, f"training with all {len(everything)} clips")
-        trained = _train(lesson, everything, None, workshop / "all", training)
+        trained = _train(task, everything, None, workshop / "all", training)
     if not is_first():
         return None
     how = f"{len(divided)}-fold cross-validation" if cross_validate else f"1 of {len(divided)} folds held out"
@@ -90,6 +77,29 @@ def finetune(
     )
     say(console, f"training: tensorboard --logdir {workshop}")
     return metrics
+
+
+def _task(
+    dataset: Dataset, settings: Settings, training: TrainSettings, backend: BackendSettings, console: Console
+) -> Task:
+    """Look at the data set as the network takes it. Raises HarError."""
+    unknown = set(training.unmirrored) - set(labels_of(dataset.materials))
+    if unknown:
+        raise ConfigurationError(f"there is no class {min(unknown)!r}; fix --unmirrored")
+    kind = "sequence" if training.architecture else find_model(settings.model).card.kind
+    if kind == "sequence":
+        lesson = skeleton_lesson(training.architecture, dataset, settings, backend, console)
+        return SkeletonTask(lesson, training.architecture, _numbers(lesson, training.unmirrored))
+    if kind != "clip":
+        raise ConfigurationError(
+            f"finetune trains networks of kind clip or sequence, and {settings.model} is of {kind}; see teach"
+        )
+    lesson = image_lesson(dataset, settings, backend, console)
+    return ImageTask(lesson, _numbers(lesson, training.unmirrored))
+
+
+def _numbers(lesson: Lesson, labels: Iterable[str]) -> frozenset[int]:
+    return frozenset(lesson.samples.labels.index(label) for label in labels)
 
 
 def _finish(
@@ -148,7 +158,7 @@ def _workshop(folder: Path, dataset: Dataset, **given: Any) -> Path:
 
 
 def _train_folds(
-    lesson: Lesson,
+    task: Task,
     divided: list[Fold],
     workshop: Path,
     training: TrainSettings,
@@ -156,43 +166,29 @@ def _train_folds(
     console: Console,
 ) -> tuple[Trained, Floats]:
     """Train without each fold. Returns the last network, and the logits of all windows that were held out."""
-    samples = lesson.samples
+    samples = task.lesson.samples
     logits = np.full((len(samples.example), len(samples.labels)), np.nan)
     for number, (taught, test) in enumerate(divided, 1):
         say(console, f"training without fold {number}, with {len(taught)} clips")
         place = workshop / f"fold{number}"
-        trained = _train(lesson, taught, test, place, training)
-        logits[np.isin(samples.example, test)] = _logits(trained, lesson, test, place, settings)
+        trained = _train(task, taught, test, place, training)
+        logits[np.isin(samples.example, test)] = _logits(trained, task, test, place, settings)
     return trained, logits
 
 
-def _train(lesson: Lesson, taught: Ints, test: Ints | None, folder: Path, training: TrainSettings) -> Trained:
-    """Train with some of the examples, from a head that was fitted to these."""
-    samples, prepared = lesson.samples, lesson.prepared
-    assert prepared.spec is not None  # it takes frames
+def _train(task: Task, taught: Ints, test: Ints | None, folder: Path, training: TrainSettings) -> Trained:
+    """Train with some of the examples."""
+    samples = task.lesson.samples
     torch.manual_seed(0)
-    choice = heads.choose(samples, taught)
-    start = heads.fits(samples, taught, [choice.strength])[0].cooled(choice.temperature)
-    model = load_onnx(prepared.path)
-    backbone = OnnxModule(model)
-    backbone.freeze(training.frozen)
     counts = np.bincount(samples.classes[taught], minlength=len(samples.labels))
     weights = torch.tensor(len(taught) / len(counts) / counts, dtype=torch.float32)
-    module = Finetuning(TrainableNetwork(backbone, prepared.spec, start), training, weights)
-    unmirrored = frozenset(samples.labels.index(name) for name in training.unmirrored)
-
-    def clips(numbers: Ints) -> ClipSource:
-        chosen = [samples.examples[number] for number in numbers]
-        paths, classes = [example.path for example in chosen], [example.label for example in chosen]
-        return ClipSource(paths, classes, lesson.base, prepared.shape[0], unmirrored, lesson.settings.mirror)
-
-    train(module, clips(taught), None if test is None else clips(test), folder, training)
+    module = Finetuning(task.start(taught, training.frozen), training, weights)
+    train(module, task.drawn(taught), None if test is None else task.fixed(test), folder, training)
     module.eval().cpu()
-    backbone.write_to(model)
     linear = module.network.head
     head = Head(linear.weight.detach().double().numpy().T, linear.bias.detach().double().numpy())
-    trained = Trained(model, head, module.losses)
-    _compare(module.network, trained, prepared, folder)
+    trained = Trained(module.network.backbone.to_onnx(), head, module.losses)
+    _compare(module.network, trained, task, folder)
     return trained
 
 
@@ -203,13 +199,13 @@ def _runnable(trained: Trained, prepared: PreparedNetwork, folder: Path) -> Prep
     return replace(prepared, name=f"{prepared.name}-trained", path=path, output_blob=LOGITS, output="logits")
 
 
-def _compare(network: TrainableNetwork, trained: Trained, prepared: PreparedNetwork, folder: Path) -> None:
+def _compare(network: TrainableNetwork, trained: Trained, task: Task, folder: Path) -> None:
     """Raise ModelError when the exported network does not say what PyTorch's does."""
-    frames = np.random.default_rng(0).integers(0, 256, prepared.shape, np.uint8)
+    inputs = task.noise()
     with torch.no_grad():
-        expected = torch.softmax(network(torch.from_numpy(frames[None])), dim=1).numpy()
-    backend = load_backend(_runnable(trained, prepared, folder), BackendSettings("openvino", "f32"))
-    difference = float(np.abs(backend.infer([frames]) - expected).max())
+        expected = torch.softmax(network(torch.from_numpy(inputs[None])), dim=1).numpy()
+    backend = load_backend(_runnable(trained, task.lesson.prepared, folder), BackendSettings("openvino", "f32"))
+    difference = float(np.abs(backend.infer([task.as_backends_take(inputs)]) - expected).max())
     backend.close()
     if difference > AGREEMENT:
         raise ModelError(
@@ -218,17 +214,9 @@ def _compare(network: TrainableNetwork, trained: Trained, prepared: PreparedNetw
         )
 
 
-def _logits(trained: Trained, lesson: Lesson, test: Ints, folder: Path, settings: BackendSettings) -> Floats:
+def _logits(trained: Trained, task: Task, test: Ints, folder: Path, settings: BackendSettings) -> Floats:
     """Return the logits (up to a summand) of these examples' windows, as the network runs them on the robot."""
-    network, samples = _runnable(trained, lesson.prepared, folder), lesson.samples
-    backend = load_backend(network, settings)
-    length = network.shape[0]
-    rows: list[NDArray[np.float32]] = []
-    for number in test:
-        recording = open_recording(samples.examples[number].path)
-        _, cameras = windows(
-            recording, lesson.base, length, hop_of(length), lambda clip: backend.infer([clip.frames])[0]
-        )
-        rows += [window.seen for window in cameras[samples.examples[number].camera]]
+    backend = load_backend(_runnable(trained, task.lesson.prepared, folder), settings)
+    rows = [answer for number in test.tolist() for answer in task.answers(number, backend)]
     backend.close()
     return np.asarray(np.log(np.maximum(np.array(rows, np.float64), 1e-12)))

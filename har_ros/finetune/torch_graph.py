@@ -96,11 +96,15 @@ def _constants(graph: onnx.GraphProto) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def _weights(graph: onnx.GraphProto) -> set[str]:
-    """Return what layers take, and what is computed from their outputs, but no statistics."""
+    """Return what layers take, and what is computed from their outputs, but no statistics of normalisations."""
     learned: set[str] = set()
     weights: set[str] = set()
     for node in graph.node:
         if node.op_type in LAYERS or learned.intersection(node.input):
             learned.update(node.output)
-            weights.update(node.input[:3] if node.op_type == "BatchNormalization" else node.input)
-    return weights.intersection(constant.name for constant in graph.initializer)
+            weights.update(node.input)
+    statistics = {name for node in graph.node if node.op_type == "BatchNormalization" for name in node.input[3:]}
+    for node in reversed(graph.node):
+        if node.op_type == "Identity" and node.output[0] in statistics:  # as PyTorch exports what two have in common
+            statistics.update(node.input)
+    return weights - statistics

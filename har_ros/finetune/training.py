@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import lightning
+import onnx
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from har_ros.finetune.torch_graph import OnnxModule
-from har_ros.finetune.training_clips import ClipSource, EpochSampler, FixedClips, RandomClips
-from har_ros.frames.spec import InputSpec
+from har_ros.finetune.sampler import EpochSampler
 from har_ros.learning.head import Head
 
 
@@ -30,6 +30,7 @@ class TrainSettings:
 
     accumulate: batches whose gradients are added before a step. workers: processes that read videos.
     unmirrored: classes in which left and right matter.
+    architecture: which of finetune.architectures is trained from the beginning, in place of a network that there is.
     accelerator, strategy, devices, nodes, training_precision: Lightning's.
     """
 
@@ -42,6 +43,7 @@ class TrainSettings:
     label_smoothing: float = 0.1
     workers: int = 2
     unmirrored: tuple[str, ...] = ()
+    architecture: str = ""
     accelerator: str = "auto"
     strategy: str = "auto"
     devices: str = "auto"
@@ -49,30 +51,36 @@ class TrainSettings:
     training_precision: str = "auto"
 
 
-class TrainableNetwork(nn.Module):
-    """From uint8 frames to logits: scaling as the card says, the ONNX graph, and the last layer."""
+FOR_SKELETONS = TrainSettings(epochs=60, batch_size=32, rate=1e-3, frozen=0.0, workers=0)
+"""Small networks, whose windows are in memory."""
 
-    def __init__(self, backbone: OnnxModule, spec: InputSpec, head: Head) -> None:
+
+class Backbone(Protocol):
+    """What gives embeddings, N×D, of what the network takes: a torch.nn.Module that can be written as ONNX."""
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Return the embeddings."""
+
+    def to_onnx(self) -> onnx.ModelProto:
+        """Return the network that gives graphs.cut.EMBEDDING."""
+
+
+class TrainableNetwork(nn.Module):
+    """From what is drawn of the clips to logits: as the network takes it, the backbone, and the last layer."""
+
+    def __init__(self, backbone: Any, prepare: Callable[[Tensor], Tensor], head: Head) -> None:
+        """backbone: a Backbone. prepare: makes its input of what is drawn, without anything to learn."""
         super().__init__()
         self.backbone = backbone
         self.head = nn.Linear(*head.weights.shape)
         with torch.no_grad():
             self.head.weight.copy_(torch.from_numpy(head.weights.T))
             self.head.bias.copy_(torch.from_numpy(head.bias))
-        self._spec = spec
+        self._prepare = prepare
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """Return N×classes logits of uint8 N×T×H×W×3 RGB frames."""
-        return torch.as_tensor(self.head(self.backbone(scaled(frames, self._spec))))
-
-
-def scaled(frames: Tensor, spec: InputSpec) -> Tensor:
-    """Return frames as the network takes them: see InputSpec. frames: uint8 N×T×H×W×3 RGB."""
-    low, high = spec.range
-    x = frames.flip(-1) if spec.colour == "bgr" else frames
-    x = x.float() * ((high - low) / 255) + low
-    x = (x - x.new_tensor(spec.mean)) / x.new_tensor(spec.std)
-    return x.permute(*("NTHWC".index(axis) for axis in spec.layout))
+    def forward(self, drawn: Tensor) -> Tensor:
+        """Return N×classes logits."""
+        return torch.as_tensor(self.head(self.backbone(self._prepare(drawn))))
 
 
 class Finetuning(lightning.LightningModule):
@@ -96,8 +104,8 @@ class Finetuning(lightning.LightningModule):
         self._loss(batch, "held out")
 
     def _loss(self, batch: tuple[Tensor, Tensor], stage: str) -> Tensor:
-        frames, classes = batch
-        logits = self.network(frames)
+        inputs, classes = batch
+        logits = self.network(inputs)
         loss = functional.cross_entropy(
             logits,
             classes,
@@ -130,7 +138,7 @@ class Finetuning(lightning.LightningModule):
 
 
 def train(
-    module: Finetuning, taught: ClipSource, held_out: ClipSource | None, folder: Path, settings: TrainSettings
+    module: Finetuning, taught: Dataset[Any], held_out: Dataset[Any] | None, folder: Path, settings: TrainSettings
 ) -> None:
     """Train, or resume from the folder's last checkpoint. TensorBoard's logs and the checkpoints are in the folder.
 
@@ -160,9 +168,8 @@ def train(
         enable_model_summary=False,
     )
     loading: dict[str, Any] = {"num_workers": settings.workers, "worker_init_fn": _begin_worker}
-    sampler = EpochSampler(len(taught.paths))
-    batches = DataLoader(RandomClips(taught), settings.batch_size, sampler=sampler, drop_last=False, **loading)
-    checks = DataLoader(FixedClips(held_out), settings.batch_size, **loading) if held_out else None
+    batches = DataLoader(taught, settings.batch_size, sampler=EpochSampler(len(taught)), drop_last=False, **loading)
+    checks = DataLoader(held_out, settings.batch_size, **loading) if held_out else None
     last = folder / "last.ckpt"
     try:
         trainer.fit(module, batches, checks, ckpt_path=last if last.is_file() else None, weights_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,15 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from har_ros.finetune.augment import Augmentation
+from har_ros.finetune.sampler import SEED
 from har_ros.learning.embed import hop_of
 from har_ros.learning.windows import windows
 from har_ros.models.card import ModelCard
 from har_ros.recordings.bag import open_recording
-
-SEED = 1
 
 
 @dataclass(frozen=True)
@@ -72,39 +71,3 @@ class FixedClips(Dataset[tuple[Tensor, int]]):
 def _windows(path: Path, card: ModelCard, length: int) -> list[NDArray[np.uint8]]:
     _, cameras = windows(open_recording(path), card, length, hop_of(length), lambda clip: clip.frames.copy())
     return [window.seen for found in cameras.values() for window in found]
-
-
-class EpochSampler(Sampler[tuple[int, int]]):
-    """All clips in an order of the epoch's own, divided among the processes that train together.
-
-    Each process gets as many, some of them twice where they do not divide evenly: it takes as many steps as the
-    others, which wait for its gradients.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning at the beginning of each epoch, also of one that is resumed."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return -(-self._count // self._world)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = np.random.default_rng([SEED, self._epoch]).permutation(self._count)
-        own = np.resize(order, len(self) * self._world)[self._rank :: self._world]
-        return iter([(self._epoch, int(number)) for number in own])
-
-    @property
-    def _rank(self) -> int:
-        return torch.distributed.get_rank() if self._together else 0
-
-    @property
-    def _world(self) -> int:
-        return torch.distributed.get_world_size() if self._together else 1
-
-    @property
-    def _together(self) -> bool:
-        return bool(torch.distributed.is_available() and torch.distributed.is_initialized())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +12,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.backends.backend import BackendSettings
+from har_ros.backends.backend import Backend, BackendSettings
 from har_ros.backends.load import load_backend
 from har_ros.errors import ConfigurationError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.frames.skeletons import SkeletonFrame, mirrored
 from har_ros.frames.window import Clip
+from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.learning.embed import Embedder, Windows, embedding_network, hop_of
 from har_ros.learning.people import People, PeopleFinder
 from har_ros.learning.windows import Gatherer, SeenWindow
@@ -67,15 +68,17 @@ class PeopleEmbedder(Embedder):
         frames: int = 0,
         mirror: bool = True,
         settings: PeopleSettings = PeopleSettings(),
+        prepare: Callable[[Model[ModelCard], int], PreparedNetwork] = embedding_network,
+        load: Callable[[PreparedNetwork, BackendSettings], Backend] = load_backend,
     ) -> None:
-        """Arguments as for ImageEmbedder. Raises HarError."""
+        """Arguments as for ImageEmbedder. prepare, load: what makes the embedding of windows. Raises HarError."""
         self.card = model.card
-        self.prepared = embedding_network(model, frames)
+        self.prepared = prepare(model, frames)
         self._mirror = mirror
         self._person = settings.person
         self._finder = PeopleFinder(settings.pose_model, settings.pose_size, backend)
         try:
-            self.network = SequenceNetwork((self.prepared,), lambda network: load_backend(network, backend))
+            self.network = SequenceNetwork((self.prepared,), lambda network: load(network, backend))
         except BaseException:  # Ctrl-C, too
             self._finder.close()
             raise

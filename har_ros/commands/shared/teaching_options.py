@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import get_args
 
 from har_ros.commands.shared.options import add_parameters, at_least
+from har_ros.errors import ConfigurationError
 from har_ros.learning.dataset import Dataset, load_dataset
 from har_ros.learning.embed_people import PeopleSettings, Person
+from har_ros.models.locate import find_model
 from har_ros.truth.segments import load_label_map
 
 MODEL, SKELETONS = "i3d-kinetics-400", "everyday-14"
@@ -35,10 +37,8 @@ def add_people_options(parser: argparse.ArgumentParser) -> None:
     """Add what a network of skeletons is taught with. See people_settings."""
     parser.add_argument(
         "--skeletons",
-        dest="model",
-        action="store_const",
-        const=SKELETONS,
-        help=f"teach with the skeletons of the people, not with the images: short for --model {SKELETONS}",
+        action="store_true",
+        help=f"teach with the skeletons of the people, not with the images, by default on top of {SKELETONS}",
     )
     parser.add_argument(
         "--person",
@@ -48,6 +48,16 @@ def add_people_options(parser: argparse.ArgumentParser) -> None:
         f"largest in the image, or all ({PeopleSettings.person})",
     )
     add_parameters(parser, ("pose_model", "pose_size"))
+    parser.set_defaults(model="")  # see model_of
+
+
+def model_of(options: argparse.Namespace) -> str:
+    """Return the network to build on. Raises HarError when it does not take what --skeletons says."""
+    if options.skeletons and options.model and find_model(options.model).card.kind != "sequence":
+        raise ConfigurationError(
+            f"{options.model} takes images; leave out --skeletons, or give --model a network that takes skeletons"
+        )
+    return str(options.model) or (SKELETONS if options.skeletons else MODEL)
 
 
 def people_settings(options: argparse.Namespace) -> PeopleSettings:
