@@ -23,7 +23,7 @@ pytestmark = pytest.mark.finetune
 if importlib.util.find_spec("torch") and importlib.util.find_spec("lightning"):
     import torch
 
-    from har_ros.finetune import finetune, training
+    from har_ros.finetune import finetune, image_task, training
     from har_ros.finetune.torch_graph import OnnxModule
     from har_ros.graphs.cut import cut_before_the_end
     from har_ros.learning.embed import embedding_network
@@ -71,16 +71,16 @@ def test_torch_computes_i3d_and_scales_frames_as_the_card_says(module_cache):
     expected = onnxruntime.InferenceSession(network.path).run(None, {"clips": clips})[0]
     module = OnnxModule(onnx.load(network.path))
     with torch.no_grad():
-        found = module(training.scaled(torch.from_numpy(frames), network.spec)).numpy()
+        found = module(image_task.scaled(torch.from_numpy(frames), network.spec)).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
-def alone(node, shapes):
-    """Return a network of one operator; its further inputs are constants with random numbers."""
+def alone(node, shapes, constants=()):
+    """Return a network of one operator; its further inputs are constants, with random numbers or these."""
     rng = np.random.default_rng(0)
     first, *others = shapes
     value = onnx.helper.make_tensor_value_info
-    node.input[:] = [f"x{i}" for i in range(len(shapes))]
+    node.input[:] = [f"x{i}" for i in range(len(shapes) + len(constants))]
     graph = onnx.helper.make_graph(
         [node],
         "one",
@@ -89,9 +89,10 @@ def alone(node, shapes):
         [
             onnx.numpy_helper.from_array(rng.uniform(0.5, 2, s).astype(np.float32), f"x{i}")
             for i, s in enumerate(others, 1)
-        ],
+        ]
+        + list(constants),
     )
-    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,13 @@ def alone(node, shapes):
         ("Mul", {}, [(2, 3, 4), (3, 1)]),
         ("Add", {}, [(2, 3, 4), (4,)]),
         ("Sigmoid", {}, [(2, 3)]),
+        ("Sub", {}, [(2, 3, 4), (4,)]),
+        ("Div", {}, [(2, 3, 4), (4,)]),
+        ("LeakyRelu", {"alpha": 0.2}, [(2, 3)]),
+        ("MaxPool", {"kernel_shape": [2], "strides": [2]}, [(2, 3, 6)]),
+        ("ReduceMax", {"axes": [1]}, [(2, 3, 4)]),
+        ("ReduceMean", {"axes": [0, 2], "keepdims": 0}, [(2, 3, 4)]),
+        ("ReduceMean", {"keepdims": 0}, [(2, 3, 4)]),
     ],
 )
 def test_each_operator_is_onnx_runtimes(operator, attributes, shapes):
@@ -119,6 +127,59 @@ def test_each_operator_is_onnx_runtimes(operator, attributes, shapes):
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x0": given})[0]
     found = OnnxModule(model)(torch.from_numpy(given)).detach().numpy()
     np.testing.assert_allclose(found, expected.reshape(found.shape) if operator == "Flatten" else expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("operator", "attributes", "shape", "others"),
+    [
+        ("Clip", {}, (2, 3), [np.float32(-1), np.float32(-0.5)]),
+        ("Clip", {}, (2, 3), [np.float32(-1)]),
+        ("Gather", {"axis": 2}, (2, 3, 4), [np.array(-1)]),
+        ("Gather", {"axis": 1}, (2, 3, 4), [np.array([[2, 0], [1, -1]])]),
+        ("GreaterOrEqual", {}, (2, 3), [np.float32(-1)]),
+        ("ReduceSum", {"keepdims": 0}, (2, 3, 4), [np.array([-1])]),
+        ("Reshape", {}, (2, 3, 4), [np.array([0, -1, 2])]),
+        ("Slice", {}, (2, 7, 4), [np.array([1, -3]), np.array([2**63 - 1, -1]), np.array([1, 2]), np.array([2, 1])]),
+        ("Slice", {}, (2, 7), [np.array([5]), np.array([-(2**63)]), np.array([1]), np.array([-2])]),
+        ("Squeeze", {}, (2, 1, 4, 1), [np.array([1, -1])]),
+        ("Unsqueeze", {}, (2, 3), [np.array([0, -1])]),
+    ],
+)
+def test_each_operator_with_constants_that_are_no_weights_is_onnx_runtimes(operator, attributes, shape, others):
+    node = onnx.helper.make_node(operator, ["x0"], ["y"], **attributes)
+    model = alone(
+        node, [shape], [onnx.numpy_helper.from_array(np.asarray(o), f"x{i}") for i, o in enumerate(others, 1)]
+    )
+    if operator == "GreaterOrEqual":
+        model.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.BOOL
+    check(model, np.random.default_rng(1).normal(size=shape).astype(np.float32))
+
+
+def test_shapes_become_constants_and_casts_change_types():
+    steps = [
+        onnx.helper.make_node("Shape", ["x0"], ["shape"]),
+        onnx.helper.make_node(
+            "ConstantOfShape", ["shape"], ["half"], value=onnx.numpy_helper.from_array(np.float32([0.5]))
+        ),
+        onnx.helper.make_node("Cast", ["x0"], ["whole"], to=onnx.TensorProto.INT32),
+        onnx.helper.make_node("Cast", ["whole"], ["back"], to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("Constant", [], ["two"], value=onnx.numpy_helper.from_array(np.float32(2))),
+        onnx.helper.make_node("Mul", ["back", "two"], ["twice"]),
+        onnx.helper.make_node("Sub", ["twice", "half"], ["y"]),
+    ]
+    model = alone(steps[-1], [(2, 3)])
+    del model.graph.node[:]
+    steps[-1].input[:] = ["twice", "half"]
+    model.graph.node.extend(steps)
+    check(model, np.random.default_rng(1).normal(size=(2, 3)).astype(np.float32) * 3)
+
+
+def check(model, given):
+    expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x0": given})[0]
+    module = OnnxModule(model)
+    found = module(torch.from_numpy(given)).detach().numpy()
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("layout", ["NCTHW", "NTCHW", "NTHWC"])
@@ -132,7 +193,7 @@ def test_frames_are_scaled_as_by_every_backend(tmp_path, layout, colour):
     frames = np.random.default_rng(0).integers(0, 256, (3, 2, 6, 5, 3), np.uint8)
     session = onnxruntime.InferenceSession(prepared.before().SerializeToString())
     expected = session.run(None, {"frames": frames})[0]
-    np.testing.assert_allclose(training.scaled(torch.from_numpy(frames), prepared.spec).numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(image_task.scaled(torch.from_numpy(frames), prepared.spec).numpy(), expected, atol=1e-5)
 
 
 def test_operators_that_cannot_be_trained_are_refused():
@@ -262,15 +323,16 @@ def test_frozen_layers_are_written_as_they_were(run, teachable_card):
 
 
 def test_an_export_that_differs_is_refused(run, monkeypatch, capfd):
-    write = OnnxModule.write_to
+    right = OnnxModule.to_onnx
 
-    def wrong(self, model):
-        write(self, model)
+    def wrong(self):
+        model = right(self)
         constant = model.graph.initializer[0]
         zeros = np.zeros(tuple(constant.dims), np.float32)
         constant.CopyFrom(onnx.numpy_helper.from_array(zeros, constant.name))
+        return model
 
-    monkeypatch.setattr(OnnxModule, "write_to", wrong)
+    monkeypatch.setattr(OnnxModule, "to_onnx", wrong)
     folder = run("--epochs", "1", status=1)
     assert "differ from PyTorch's" in capfd.readouterr().err
     assert not folder.exists()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.finetune
 if importlib.util.find_spec("torch") and importlib.util.find_spec("lightning"):
     import torch
 
-    from har_ros.finetune import training_clips
+    from har_ros.finetune import sampler, training_clips
     from har_ros.models.card_file import load_card
 
 
@@ -42,15 +42,15 @@ def test_clips_are_the_same_for_the_same_epoch_and_others_for_another(tmp_path, 
 
 
 def test_the_order_is_the_epochs():
-    sampler = training_clips.EpochSampler(10)
-    first = list(sampler)
-    sampler.set_epoch(1)
-    second = list(sampler)
+    order = sampler.EpochSampler(10)
+    first = list(order)
+    order.set_epoch(1)
+    second = list(order)
     assert sorted(number for _, number in second) == list(range(10))
     assert {epoch for epoch, _ in second} == {1}
     assert [number for _, number in first] != [number for _, number in second]
-    sampler.set_epoch(0)
-    assert list(sampler) == first
+    order.set_epoch(0)
+    assert list(order) == first
 
 
 @pytest.mark.parametrize(("clips", "batch_size"), [(9, 4), (1, 4)])

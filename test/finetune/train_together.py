@@ -10,7 +10,7 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from har_ros.finetune.training_clips import EpochSampler
+from har_ros.finetune.sampler import EpochSampler
 
 
 class Keys(torch.utils.data.Dataset):
