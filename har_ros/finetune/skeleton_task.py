@@ -91,7 +91,7 @@ class SkeletonTask(Task):
 
     def noise(self) -> NDArray[Any]:
         """Return a window of random numbers, float32 T×V×3."""
-        return np.random.default_rng(0).uniform(0, 1, self._views.shape[2:]).astype(np.float32)
+        return np.asarray(np.random.default_rng(0).random(self._views.shape[2:], np.float32))
 
     def as_backends_take(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """Return a window in the network's layout."""

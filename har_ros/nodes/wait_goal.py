@@ -89,7 +89,7 @@ class Wanted:
 
     def of_subject(self, person: str) -> bool:
         """Whether events of this person are wanted; empty: of whole images."""
-        return self.source == ANY or (self.source == PERSON) == bool(person)
+        return self.source in (ANY, PERSON if person else WHOLE_IMAGE)
 
     def matches(self, event: ActionEvent) -> bool:
         """Whether this event is one of those wanted, and goes on."""
