@@ -33,8 +33,8 @@ def event_figures(tracks: Sequence[Judged], classes: Classes, said: Callable[[Ju
         changes += _changes(spans, track)
         if not track.spans:
             continue
-        segments = _segments(track, classes)
-        counted = _joined([span for span in spans if span.label >= 0])
+        segments = segments_of(track, classes)
+        counted = joined([span for span in spans if span.label >= 0])
         count, true = count + len(counted), true + len(segments)
         if counted or segments:
             edits.append(edit_score([span.label for span in counted], [segment.label for segment in segments]))
@@ -83,23 +83,23 @@ def windows_of(track: Judged) -> list[SaidSpan]:
     return spans
 
 
-def _segments(track: Judged, classes: Classes) -> list[Span]:
+def segments_of(track: Judged, classes: Classes) -> list[Span]:
     """Return the truth, without what is no class."""
     labels = [(classes.of_label[name], start, end) for start, end, name in track.spans]
     return [Span(label, start, end) for label, start, end in labels if label is not None]
 
 
-def _joined(spans: Sequence[SaidSpan]) -> list[SaidSpan]:
+def joined(spans: Sequence[SaidSpan]) -> list[SaidSpan]:
     """Return the spans in their order, those of a class (several outputs can be one) that overlap or touch as one."""
-    joined: list[SaidSpan] = []
+    made: list[SaidSpan] = []
     for span in sorted(spans, key=lambda one: (one.label, one.start, one.end)):
-        last = joined[-1] if joined else None
+        last = made[-1] if made else None
         if last and last.label == span.label and span.start <= last.end:
             if span.end > last.end:
-                joined[-1] = last._replace(end=span.end, ended=span.ended)
+                made[-1] = last._replace(end=span.end, ended=span.ended)
         else:
-            joined.append(span)
-    return sorted(joined, key=lambda one: (one.start, one.end))
+            made.append(span)
+    return sorted(made, key=lambda one: (one.start, one.end))
 
 
 def _changes(spans: Sequence[SaidSpan], track: Judged) -> int:

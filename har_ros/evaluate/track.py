@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,55 @@ class SaidSpan(NamedTuple):
         return Span(self.label, self.start, self.end)
 
 
+class Moment(NamedTuple):
+    """When a window was: stamps of the first and last frame of which it speaks, and of when it was published.
+
+    restarts: how often the camera's window had started again.
+    """
+
+    start: int
+    until: int
+    said: int
+    restarts: int
+
+    @classmethod
+    def of(cls, window: PredictedWindow) -> Moment:
+        """Return that of a predicted window."""
+        until = window.end if window.until is None else window.until
+        return cls(window.start, until, window.end + window.published - window.started, window.restarts)
+
+
+class EventSpans:
+    """Gathers the events of one camera's windows."""
+
+    def __init__(self, events: Events, class_of: Mapping[str, int]) -> None:
+        """events: which has taken no window yet. class_of: label → class of the truth; the others are OTHER."""
+        self._events = events
+        self._class_of = class_of
+        self._began: dict[int, int] = {}  # id of an event → when it was said that it did
+        self._ended: list[SaidSpan] = []
+        self._said = 0
+
+    def take(self, moment: Moment, evidence: NDArray[Any]) -> None:
+        """Take the next window. evidence: of each label of the events."""
+        self._said = moment.said
+        self._note(self._events.take(evidence, moment.start, moment.until, moment.restarts))
+
+    def finish(self) -> tuple[SaidSpan, ...]:
+        """Return the events of all windows; there is no other window after that."""
+        self._note(self._events.finish())
+        return tuple(self._ended)
+
+    def _note(self, said: Sequence[Event]) -> None:
+        for event in said:
+            if event.state is EventState.STARTED:
+                self._began[event.id] = self._said
+            elif event.state is EventState.ENDED:
+                label = self._class_of.get(event.label, OTHER)
+                began = self._began.pop(event.id)
+                self._ended.append(SaidSpan(event.label, label, event.start, event.end, began, self._said))
+
+
 class Track:
     """Gathers the windows of one camera in one recording, in the order in which they ran, and the events they give."""
 
@@ -86,10 +135,7 @@ class Track:
 
         settings, smoothing: see Events.
         """
-        self._events = Events(labels, settings, smoothing)
-        self._began: dict[int, int] = {}  # id of an event → when it was said that it did
-        self._ended: list[SaidSpan] = []
-        self._said = 0  # when the newest window was published, as a stamp of images
+        self._events = EventSpans(Events(labels, settings, smoothing), classes.of_output)
         self.bag, self.camera, self.first = bag, camera, first
         self._class_of = classes.of_output
         self._outputs: list[list[int]] = [[] for _ in classes.names]
@@ -105,14 +151,11 @@ class Track:
 
     def events(self) -> tuple[SaidSpan, ...]:
         """Return the events of all windows; there is no other window after that."""
-        self._note(self._events.finish())
-        return tuple(self._ended)
+        return self._events.finish()
 
     def append(self, window: PredictedWindow) -> None:
         """Take the next window."""
-        self._said = window.end + window.published - window.started
-        until = window.end if window.until is None else window.until
-        self._note(self._events.take(window.probabilities, window.start, until, window.restarts))
+        self._events.take(Moment.of(window), window.probabilities)
         if self._count == len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
         row = self._rows[self._count]
@@ -124,12 +167,3 @@ class Track:
         ranked = [self._class_of.get(hypothesis.label, OTHER) for hypothesis in window.hypotheses[:RANKED]]
         row["ranked"] = ranked + [NOTHING] * (RANKED - len(ranked))
         row["scores"] = [window.probabilities[outputs].sum(dtype=np.float64) for outputs in self._outputs]
-
-    def _note(self, said: Sequence[Event]) -> None:
-        for event in said:
-            if event.state is EventState.STARTED:
-                self._began[event.id] = self._said
-            elif event.state is EventState.ENDED:
-                label = self._class_of.get(event.label, OTHER)
-                began = self._began.pop(event.id)
-                self._ended.append(SaidSpan(event.label, label, event.start, event.end, began, self._said))

@@ -69,7 +69,7 @@ def load_dataset(
             f"({', '.join(SEGMENT_FILES)}) beside its recordings"
         )
     if pattern:
-        found = [replace(material, group=_matched(pattern, material.name)) for material in found]
+        found = [replace(material, group=group_of(pattern, material.name)) for material in found]
         grouping = f"the pattern {pattern}"
     mapped = [_mapped(material, label_map or {}) for material in found]
     _refuse_names(mapped)
@@ -165,7 +165,11 @@ def _column(path: Path, column: str) -> dict[str, str]:
     return groups
 
 
-def _matched(pattern: str, name: str) -> str:
+def group_of(pattern: str, name: str) -> str:
+    """Return the part of a recording's name that a pattern's first group matches, or all of it.
+
+    Raises ConfigurationError.
+    """
     try:
         match = re.search(pattern, name)
     except re.error as error:

@@ -1,0 +1,54 @@
+"""`actionnet events tune` on bags of a small real network."""
+
+import pytest
+import yaml
+
+from har_ros.commands.main import main as actionnet
+from har_ros.evaluate import results, tune
+from har_ros.pipeline.event_settings import load_limits
+
+
+@pytest.fixture(autouse=True)
+def few_candidates(monkeypatch):
+    for name, values in (("STARTS", (0.2, 0.4)), ("END_PARTS", (0.7,)), ("MAX_GAPS", (1.0,)), ("SMOOTHINGS", (0.0,))):
+        monkeypatch.setattr(tune, name, values)
+
+
+def test_limits_are_written_from_what_an_evaluation_left(evaluate, bags, brightness_card, truth, tmp_path, capsys):
+    folder = evaluate()
+    predictions = (folder / results.PREDICTIONS).read_bytes()
+    given = ["-p", f"model:={brightness_card}", "-p", "backend:=openvino", "-p", "max_gap:=0.0", "-o", str(folder)]
+    command = ["events", "tune", *map(str, bags), *given, *truth, "--recall", "0.5"]
+    capsys.readouterr()
+    assert actionnet(command) == 0
+    said = capsys.readouterr()
+    assert "has the predictions already; the network need not run" in said.err
+    assert "third keeps its limits: the truth has it in 1 group, and 3 are needed" in said.out
+    path = folder / "limits.yaml"
+    assert f"{path}: use it with event_limits:={path} smoothing:=0.0" in said.out
+    text = path.read_text()
+    assert load_limits(path).keys() == {"first"}
+    assert yaml.safe_load(text)["first"].keys() == {"start", "end", "min_duration", "max_gap"}
+    assert "of 6 segments" in text
+    assert actionnet(command) == 0
+    assert path.read_text() == text
+    assert (folder / results.PREDICTIONS).read_bytes() == predictions
+    assert (
+        actionnet(["evaluate", *map(str, bags), *given[:-1], str(tmp_path / "with"), "-p", f"event_limits:={path}"])
+        == 0
+    )
+
+
+def test_what_gives_no_limits_is_an_error_in_a_sentence(bags, brightness_card, truth, tmp_path, capsys):
+    given = ["-p", f"model:={brightness_card}", "-p", "backend:=openvino", "-o", str(tmp_path / "results")]
+    assert actionnet(["events", "tune", str(bags[2]), *given]) == 1
+    assert (
+        "actionnet: there is no truth to choose limits with; give --truth or --truth-topic" in capsys.readouterr().err
+    )
+    assert actionnet(["events", "tune", str(bags[2]), *given, *truth]) == 1
+    assert "actionnet: no class's limits can be chosen; give more recordings" in capsys.readouterr().err
+    assert not (tmp_path / "results" / "limits.yaml").exists()
+    with pytest.raises(SystemExit):
+        actionnet(["events", "tune", str(bags[2]), *truth, "--recall", "0.9", "--false-alarms", "1"])
+    assert actionnet(["events", "tune", str(bags[2]), *given, *truth, "--group-pattern", "("]) == 1
+    assert "is no regular expression" in capsys.readouterr().err
