@@ -32,10 +32,10 @@ def action(label, second, frame_id="cam01"):
     return messages.classification(labels, T0 + round(second * SECOND), frame_id)
 
 
-def series(values, topic=TOPIC, period=1.0, late=0.0, frame_id="cam01"):
+def series(values, topic=TOPIC, period=1.0, late=0.0, frame_id="cam01", size=8):
     """Return topic, type, arrival and message of images from T0 on, which arrive `late` seconds later."""
     return [
-        (topic, RAW, T0 + round((i * period + late) * SECOND), image(value, i * period, frame_id))
+        (topic, RAW, T0 + round((i * period + late) * SECOND), image(value, i * period, frame_id, size))
         for i, value in enumerate(values)
     ]
 

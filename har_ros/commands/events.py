@@ -1,15 +1,22 @@
-"""Choose the limits of events, with which they start and end."""
+"""Index the events of a bag, or choose the limits with which events start and end."""
 
 from __future__ import annotations
 
 import argparse
 
-from har_ros.commands.shared import events_tune
+from har_ros.commands.shared import events_index, events_tune
+
+COMMANDS = {
+    "index": (events_index, "write a bag of the events in another, which plays beside it"),
+    "tune": (events_tune, "choose limits that serve a wish, and say what they cost"),
+}
 
 
 def run(arguments: list[str]) -> int:
     """`actionnet events`. Returns the exit status. Raises HarError."""
     parser = argparse.ArgumentParser(prog="actionnet events", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    events_tune.add_options(commands.add_parser("tune", help="choose limits that serve a wish, and say what they cost"))
-    return events_tune.run(parser.parse_args(arguments))
+    for name, (module, text) in COMMANDS.items():
+        module.add_options(commands.add_parser(name, help=text))
+    options = parser.parse_args(arguments)
+    return COMMANDS[options.command][0].run(options)

@@ -16,7 +16,9 @@ def run(arguments: list[str]) -> int:
     """`actionnet record`. Returns the exit status. Raises HarError."""
     parser = argparse.ArgumentParser(prog="actionnet record", description="Make a rosbag2 bag (mcap) of videos.")
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="a video file; each becomes a camera")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="BAG", help="the bag's folder")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="BAG", help="the bag's folder, or a file (.mcap)"
+    )
     parser.add_argument(
         "--topic", action="append", default=[], help="topic of each video in turn (/cam01/image_raw, …)"
     )

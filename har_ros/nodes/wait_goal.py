@@ -22,7 +22,9 @@ from har_ros.msg import ActionEvent
 from har_ros.nodes import conversions
 from har_ros.pipeline.events import IDLE
 
-ANY, WHOLE_IMAGE, PERSON = WaitForAction.Goal.ANY, WaitForAction.Goal.WHOLE_IMAGE, WaitForAction.Goal.PERSON
+ANY: int = WaitForAction.Goal.ANY
+WHOLE_IMAGE: int = WaitForAction.Goal.WHOLE_IMAGE
+PERSON: int = WaitForAction.Goal.PERSON
 
 
 @dataclass(frozen=True)

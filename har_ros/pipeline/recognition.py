@@ -57,9 +57,12 @@ class Networks:
         """Yield a result for each image of one source. Raises ImageError, and ModelError when a network fails."""
         yield from map(self.recognition().take, images)
 
-    def recognition(self) -> Recognition:
-        """Return what takes the images of another source. Raises ConfigurationError when the parameters do not fit."""
-        return Recognition(self)
+    def recognition(self, prefix: str = "") -> Recognition:
+        """Return what takes the images of another source. Raises ConfigurationError when the parameters do not fit.
+
+        prefix: of the ids of its people; empty: a random one.
+        """
+        return Recognition(self, prefix)
 
     def close(self) -> None:
         """Free the networks."""
@@ -77,14 +80,14 @@ class Networks:
 class Recognition:
     """One source of images. stream: the window of its whole images."""
 
-    def __init__(self, networks: Networks) -> None:
+    def __init__(self, networks: Networks, prefix: str) -> None:
         """Use Networks.recognition. Raises ConfigurationError when the parameters do not fit the networks."""
         values, self._recognizer, persons = networks.values, networks.recognizer, networks.persons
         self.settings = stream_settings(values)
         self.stream = self._recognizer.stream(self.settings)
         labels = self._recognizer.labels
         self._scores = score_settings(values, labels, persons.recognizer.labels if persons else ())
-        self._following = Following(persons, values, labels) if persons else None
+        self._following = Following(persons, values, labels, prefix) if persons else None
 
     def take(self, image: AnyImage, newest: bool = True) -> ImageResult:
         """Take the next image.

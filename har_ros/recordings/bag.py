@@ -23,6 +23,7 @@ from har_ros.recordings.source import PICTURES, check_name
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CLASSIFICATION = "vision_msgs/msg/Classification"
+ACTION_EVENT = "har_ros/msg/ActionEvent"
 DEFAULT_TOPICS = ["image_raw"]
 """As the node has them: when a bag has no such topic, all its cameras are meant."""
 ZSTD = b"\x28\xb5\x2f\xfd"

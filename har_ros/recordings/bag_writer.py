@@ -1,4 +1,4 @@
-"""Writes rosbag2 bags (mcap): what `actionnet record` makes of videos, and the annotated bags of an evaluation."""
+"""Writes rosbag2 bags (mcap): those of `actionnet record` and `actionnet events`, and annotated ones of evaluations."""
 
 from __future__ import annotations
 
@@ -15,22 +15,29 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.results_folder import reserved
+from har_ros.pipeline.events import Event
 from har_ros.pipeline.scores import Hypothesis
 from har_ros.recordings import messages
-from har_ros.recordings.bag import CLASSIFICATION, COMPRESSED, RAW
+from har_ros.recordings.bag import ACTION_EVENT, CLASSIFICATION, COMPRESSED, RAW
 
 METADATA_VERSION: Literal[8] = 8
 """Of rosbag2's metadata.yaml: what Humble reads, too."""
 JPEG_QUALITY = 90
+MCAP = ".mcap"
 
 
 class BagWriter:
     """A bag that is there only when it is complete: it is written beside its place and renamed at the end."""
 
     def __init__(self, path: Path) -> None:
-        """Raises HarError when something is there, the folder cannot be written, or another process writes the bag."""
+        """path: of the bag's folder, or of a file alone, which ends in .mcap.
+
+        Raises HarError when something is there, the folder cannot be written, or another process writes the bag.
+        """
         self._path = path
-        self._part = path.parent / f".{path.name}.part" / path.name  # rosbag2 names its file after the folder
+        self._is_file = path.suffix == MCAP
+        # rosbag2 names its file after the folder
+        self._part = path.parent / f".{path.name}.part" / (path.stem if self._is_file else path.name)
         self._connections: dict[str, Connection] = {}
         with ExitStack() as stack:
             stack.enter_context(reserved(self._part.parent))
@@ -63,6 +70,10 @@ class BagWriter:
         """Write vision_msgs/Classification."""
         self._write(topic, CLASSIFICATION, time, messages.classification(hypotheses, stamp, frame_id))
 
+    def event(self, topic: str, time: int, event: Event, name: str, camera: str, frame_id: str) -> None:
+        """Write har_ros/ActionEvent. name: the event's id. camera: the topic of the images."""
+        self._write(topic, ACTION_EVENT, time, messages.action_event(event, name, camera, frame_id))
+
     def _write(self, topic: str, kind: str, time: int, message: Any) -> None:
         try:
             if topic not in self._connections:
@@ -82,7 +93,8 @@ class BagWriter:
         try:
             if kind is None:
                 self._writer.close()
-                self._part.rename(self._path)
+                whole = self._part / f"{self._part.name}{MCAP}" if self._is_file else self._part
+                whole.rename(self._path)
             else:
                 with suppress(OSError):  # of a full disk, which has been reported
                     self._writer.abort()

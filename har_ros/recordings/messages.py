@@ -8,8 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from har_ros.pipeline.events import Event, EventState
 from har_ros.pipeline.scores import Hypothesis
 from har_ros.recordings.recording import SECOND
+
+EVENT_DEFINITION = """\
+uint8 STARTED=0
+uint8 GOING_ON=1
+uint8 ENDED=2
+std_msgs/Header header
+string id
+string image_topic
+string track_id
+string class_id
+uint8 state
+builtin_interfaces/Time start
+builtin_interfaces/Time end
+float64 score
+"""
+"""msg/ActionEvent.msg without its comments; where har_ros is installed without ROS, there is no such file."""
+STATES = {EventState.STARTED: 0, EventState.GOING_ON: 1, EventState.ENDED: 2}
 
 ROS1 = get_typestore(Stores.ROS1_NOETIC)
 ROS2 = get_typestore(Stores.ROS2_HUMBLE)
@@ -19,9 +37,10 @@ ROS2.register(
         **get_types_from_msg(
             "std_msgs/Header header\nvision_msgs/ObjectHypothesis[] results\n", "vision_msgs/msg/Classification"
         ),
+        **get_types_from_msg(EVENT_DEFINITION, "har_ros/msg/ActionEvent"),
     }
 )
-"""Those of Humble, which have not changed since, and what of vision_msgs 4 is on /actions."""
+"""Those of Humble, which have not changed since, what of vision_msgs 4 is on /actions, and our own."""
 
 _TYPES: Any = ROS2.types
 
@@ -45,6 +64,24 @@ def classification(hypotheses: tuple[Hypothesis, ...], stamp: int, frame_id: str
     return _TYPES["vision_msgs/msg/Classification"](_header(stamp, frame_id), results)
 
 
+def action_event(event: Event, name: str, topic: str, frame_id: str) -> Any:
+    """Make har_ros/ActionEvent, as on /actions/events. name: its id. topic: the camera's."""
+    return _TYPES["har_ros/msg/ActionEvent"](
+        _header(event.end, frame_id),
+        name,
+        topic,
+        event.person,
+        event.label,
+        STATES[event.state],
+        _time(event.start),
+        _time(event.end),
+        event.score,
+    )
+
+
 def _header(stamp: int, frame_id: str) -> Any:
-    time = _TYPES["builtin_interfaces/msg/Time"](stamp // SECOND, stamp % SECOND)
-    return _TYPES["std_msgs/msg/Header"](time, frame_id)
+    return _TYPES["std_msgs/msg/Header"](_time(stamp), frame_id)
+
+
+def _time(stamp: int) -> Any:
+    return _TYPES["builtin_interfaces/msg/Time"](stamp // SECOND, stamp % SECOND)
