@@ -35,9 +35,7 @@ class BagWriter:
         Raises HarError when something is there, the folder cannot be written, or another process writes the bag.
         """
         self._path = path
-        self._is_file = path.suffix == MCAP
-        # rosbag2 names its file after the folder
-        self._part = path.parent / f".{path.name}.part" / (path.stem if self._is_file else path.name)
+        self._part = path.parent / f".{path.name}.part" / path.name  # rosbag2 names its file after the folder
         self._connections: dict[str, Connection] = {}
         with ExitStack() as stack:
             stack.enter_context(reserved(self._part.parent))
@@ -93,7 +91,7 @@ class BagWriter:
         try:
             if kind is None:
                 self._writer.close()
-                whole = self._part / f"{self._part.name}{MCAP}" if self._is_file else self._part
+                whole = self._part / f"{self._part.name}{MCAP}" if self._path.suffix == MCAP else self._part
                 whole.rename(self._path)
             else:
                 with suppress(OSError):  # of a full disk, which has been reported

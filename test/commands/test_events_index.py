@@ -58,6 +58,7 @@ def test_events_stand_at_the_arrival_of_the_images_that_show_them(index, tmp_pat
     status, out, _ = index(write_bag(tmp_path / "bag", items), "-o", tmp_path / "events")
     found = said(tmp_path / "events")
     assert (status, out) == (0, f"{len({one.id for _, one in found})} events: {tmp_path / 'events'}\n")
+    assert len({one.id for _, one in found}) == len({(one.id, one.image_topic, one.class_id) for _, one in found})
     arrivals = [time for time, _ in found]
     assert arrivals == sorted(arrivals)
     assert set(arrivals) <= {time for _, _, time, _ in items}
