@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import torch
 from rich.console import Console
+from threadpoolctl import threadpool_limits
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
@@ -63,11 +64,12 @@ def finetune(
     workshop = _workshop(folder, dataset, settings=asdict(settings), training=asdict(training), folds=most)
     divided = heads.folds(lesson.samples.classes, lesson.samples.groups, most)
     tested = divided if cross_validate else divided[:1]
-    trained, logits = _train_folds(task, tested, workshop, training, backend, console)
-    if cross_validate:
-        everything = np.arange(len(lesson.samples.examples))
-        say(console, f"training with all {len(everything)} clips")
-        trained = _train(task, everything, None, workshop / "all", training)
+    with threadpool_limits(task.threads):
+        trained, logits = _train_folds(task, tested, workshop, training, backend, console)
+        if cross_validate:
+            everything = np.arange(len(lesson.samples.examples))
+            say(console, f"training with all {len(everything)} clips")
+            trained = _train(task, everything, None, workshop / "all", training)
     if not is_first():
         return None
     how = f"{len(divided)}-fold cross-validation" if cross_validate else f"1 of {len(divided)} folds held out"

@@ -41,6 +41,8 @@ TOGETHER = 256
 class SkeletonTask(Task):
     """A lesson whose samples have windows as skeleton_lesson leaves them in place of embeddings."""
 
+    threads = 1  # for small layers, more are slower
+
     def __init__(self, lesson: Lesson, architecture: str, unmirrored: frozenset[int]) -> None:
         """architecture: to be trained from the beginning; "": the lesson's network. unmirrored: see ImageTask."""
         super().__init__(lesson)

@@ -19,7 +19,12 @@ from har_ros.learning.samples import Samples
 
 
 class Task(ABC):
-    """A lesson whose network is to be trained. Examples are given by their numbers in its samples."""
+    """A lesson whose network is to be trained. Examples are given by their numbers in its samples.
+
+    threads: on how many the CPU computes; None: on all that there are.
+    """
+
+    threads: int | None = None
 
     def __init__(self, lesson: Lesson) -> None:
         self.lesson = lesson
