@@ -37,11 +37,11 @@ def write_events(path: Path, events: Sequence[Event], origin: int = 0) -> None:
 def _csv(file: IO[str], events: Sequence[Event], origin: int) -> None:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([_row(event)[name] for name in COLUMNS] for event in events)
+    writer.writerows([event_row(event)[name] for name in COLUMNS] for event in events)
 
 
 def _json(file: IO[str], events: Sequence[Event], origin: int) -> None:
-    json.dump({"format": FORMAT, "events": [_row(event) for event in events]}, file, indent=1, ensure_ascii=False)
+    json.dump({"format": FORMAT, "events": [event_row(event) for event in events]}, file, indent=1, ensure_ascii=False)
     file.write("\n")
 
 
@@ -64,8 +64,8 @@ _WRITERS: dict[str, Callable[[IO[str], Sequence[Event], int], None]] = {
 }
 
 
-def _row(event: Event) -> dict[str, float | str]:
-    """Return what stands in CSV and JSON; times in seconds."""
+def event_row(event: Event) -> dict[str, float | str]:
+    """Return what stands in CSV and JSON of an event; times in seconds."""
     start, end = (round(stamp / SECOND, 3) for stamp in (event.start, event.end))
     return dict(zip(COLUMNS, (start, end, event.label, round(event.score, 4), event.person), strict=True))
 

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har_ros.commands.shared.event_log import EventLog, check_file
 from har_ros.commands.shared.options import values_of
-from har_ros.errors import ConfigurationError, VideoError
+from har_ros.errors import ConfigurationError
 from har_ros.files.console import say
-from har_ros.pipeline.annotate import annotate
-from har_ros.pipeline.recognition import ImageResult, Networks, Recognition
+from har_ros.pipeline.people import PersonResult
+from har_ros.pipeline.recognition import ImageResult, Networks
 from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.repeat import ShortClip
 from har_ros.pipeline.scores import Prediction
-from har_ros.recordings.sink import Pixels, Screen, has_screen
+from har_ros.recordings.sink import Screen, has_screen
 from har_ros.recordings.source import Source, SourceFrame, open_source
 from har_ros.recordings.video_file import VideoFile
+from har_ros.recordings.watching import annotated, draw_all, play_again, window_row
 
 SECOND = 1_000_000_000
 MOST_SUBJECTS = 1000
@@ -62,45 +61,16 @@ def run(options: argparse.Namespace, messages: Console) -> int:
             remedy = "--pose-size" if values["persons_model"] else "--frames and --pose-size"
             say(messages, f"nobody was followed for long enough to fill a window; see {remedy}")
         if not report.windows:
-            played = play_again(options.input, source, clip, recognition, messages)
+            if not source.live:
+                extent = recognition.stream.extent
+                say(messages, f"{source.name} is shorter than a window ({extent}), and played again to fill one")
+            played = play_again(options.input, source, clip, recognition)
             report.take_whole(frame, played)
             events.take(ImageResult(frame.stamp, played, ()))
             if isinstance(sink, VideoFile):
                 sink.discard()  # its frames say "warming up"
                 draw_all(options.input, VideoFile(sink.path, source.rate), report.prediction)
     return 0
-
-
-def play_again(uri: str, source: Source, clip: ShortClip, recognition: Recognition, messages: Console) -> Result | None:
-    """Run a clip that is shorter than a window as in teaching. Raises HarError."""
-    extent = recognition.stream.extent
-    if source.live:
-        raise VideoError(
-            f"{source.name} ended before its first window, which spans {extent}; set --frames, --sample-rate or "
-            "--skip-frames"
-        )
-    say(messages, f"{source.name} is shorter than a window ({extent}), and played again to fill one")
-    images = clip.again(lambda: (frame.image for frame in open_source(uri)), recognition.stream, source.name)
-    result = next(filter(None, map(recognition.take_whole, images)), None)
-    return result and dataclasses.replace(result, start=clip.start, end=clip.end, until=clip.end)
-
-
-def annotated(frame: SourceFrame, recognition: Recognition, said: Prediction | None, result: ImageResult) -> Pixels:
-    """Draw into the frame what was said last of the whole image, and who is there."""
-    filling = f"warming up {recognition.stream.fill}/{recognition.stream.length}"
-    annotate(frame.pixels, filling if said is None else said, result.persons)
-    return frame.pixels
-
-
-def draw_all(uri: str, sink: VideoFile, prediction: Prediction | None) -> None:
-    """Write all frames with the same answer. Raises HarError."""
-    try:
-        for frame in open_source(uri):
-            if prediction is not None:
-                annotate(frame.pixels, prediction)
-            sink.show(frame.pixels)
-    finally:
-        sink.close()
 
 
 class Report:
@@ -121,9 +91,7 @@ class Report:
         for person in result.persons:
             if person.result is not None:
                 self.person_windows += 1
-                box = [round(side, 1) for side in person.box]
-                who = {"person": person.id, "box": box}
-                self._say(frame, person.result, who, f"person {person.track.number}: ")
+                self._say(frame, person.result, person)
 
     def take_whole(self, frame: SourceFrame, result: Result | None) -> None:
         """Take what the whole image shows; None while the window is filling."""
@@ -131,19 +99,17 @@ class Report:
             return
         self.windows += 1
         self.prediction = result.prediction
-        self._say(frame, result, {}, "")
+        self._say(frame, result)
 
-    def _say(self, frame: SourceFrame, result: Result, who: dict[str, Any], prefix: str) -> None:
-        """Print the line of a result. who: what it says of a person. prefix: of the line, the same for one subject."""
-        actions = [{"label": h.label, "score": round(h.score, 4)} for h in result.prediction.accepted]
-        best = str(actions[0]["label"]) if actions else "nothing recognised"
+    def _say(self, frame: SourceFrame, result: Result, person: PersonResult | None = None) -> None:
+        """Print the line of a result, of the whole image or of a person."""
+        accepted = result.prediction.accepted
+        best = accepted[0].label if accepted else "nothing recognised"
+        prefix = f"person {person.track.number}: " if person else ""
         if self._as_json:
-            start, end = result.start / SECOND, result.end / SECOND
-            took = round(result.inference_time, 4)
-            line = {"frame": frame.index, **who, "start": start, "end": end, "actions": actions, "inference_time": took}
-            print(json.dumps(line), flush=True)
+            print(json.dumps(window_row(frame, result, person)), flush=True)
         elif best != self._best.get(prefix):
-            score = f" {actions[0]['score']:.2f}" if actions else ""
+            score = f" {accepted[0].score:.2f}" if accepted else ""
             seconds = (frame.stamp - self._start) / SECOND
             print(f"frame {frame.index:6}  {seconds:8.2f} s  {prefix}{best}{score}", flush=True)
         self._best.pop(prefix, None)
