@@ -29,6 +29,7 @@ setup(
         "tensorrt": requirements("requirements-tensorrt.txt"),
         "evaluate": evaluate,
         "teach": teach,
+        "serve": requirements("requirements-serve.txt"),
         "finetune": [*teach, *requirements("requirements-finetune.txt")],
     },
     entry_points={"console_scripts": ["actionnet = har_ros.commands.main:main"]},

@@ -13,7 +13,7 @@ from documents import PAGES, REPOSITORY, blocks, inline_commands, languages, pro
 
 from har_ros.commands.evaluate import main as evaluate
 from har_ros.commands.main import main as actionnet
-from har_ros.commands.shared.command_line import OPTIONAL, TRAINING
+from har_ros.commands.shared.command_line import OPTIONAL, SERVING, TRAINING
 from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.commands.teach import main as teach
 from har_ros.models.card_file import load_card, load_pose_card
@@ -179,10 +179,16 @@ def test_every_block_is_of_a_known_language():
         assert not re.search(r"\n\n    \S", prose(page)), f"{page} has an indented block, which nothing would check"
 
 
+EXTRAS = {*OPTIONAL.values(), *TRAINING.values(), *SERVING.values()}
+
+
 def needs_a_robot(words):
     return not (
         words[0] in RUN_HERE
-        or (words[:2] == ["pip", "install"] and set(words[2:]) <= {*OPTIONAL.values(), *TRAINING.values()})
+        or (
+            words[:2] == ["pip", "install"]
+            and set(words[2:]) <= {*OPTIONAL.values(), *TRAINING.values(), *SERVING.values()}
+        )
         or (
             words[0] == "python3"
             and words[1].startswith("examples/")

@@ -22,6 +22,7 @@ from har_ros.files.console import say
 
 OPTIONAL = {**{name: name for name in ("rosbags", "matplotlib", "scipy", "jinja2")}, "sklearn": "scikit-learn"}
 TRAINING = {name: name for name in ("torch", "lightning", "tensorboard")}
+SERVING = {**{name: name for name in ("fastapi", "uvicorn")}, "multipart": "python-multipart"}
 """Modules that some subcommands need more than the others → how pip calls them."""
 
 
@@ -60,7 +61,8 @@ def _imported(name: str, command: str) -> ModuleType:
     try:
         return importlib.import_module(f"har_ros.commands.{name}")
     except ImportError as error:
-        needed = {**OPTIONAL, **(TRAINING if error.name in TRAINING else {})}
+        special = next((group for group in (TRAINING, SERVING) if error.name in group), {})
+        needed = special if special is SERVING else {**OPTIONAL, **special}
         missing = [package for module, package in needed.items() if importlib.util.find_spec(module) is None]
         remedy = f"pip install {' '.join(missing or [error.name or 'it'])}"
         raise HarError(f"{command} needs {error.name}; run: {remedy}") from None

@@ -1,0 +1,76 @@
+"""Serve an HTTP API: send a video, get what people do in it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from pathlib import Path
+
+import uvicorn
+from rich.console import Console
+
+from har_ros.commands.shared.options import at_least, between, whole_number
+from har_ros.errors import ConfigurationError
+from har_ros.files.console import say
+from har_ros.files.results_folder import reserved
+from har_ros.files.text import read_text
+from har_ros.service.api import application
+from har_ros.service.guard import Guard
+from har_ros.service.workers import WorkerSettings
+
+LEAST_TOKEN = 16
+FOLDER = "har_ros-service"
+GIB = 1 << 30
+
+
+def run(arguments: list[str]) -> int:
+    """`actionnet serve`. Returns the exit status. Raises HarError."""
+    options = _parser().parse_args(arguments)
+    folder = options.folder.expanduser().absolute()
+    settings = WorkerSettings(
+        options.models, options.workers, 60 * options.minutes, int(options.memory * GIB), options.days
+    )
+    guard = Guard(options.host, _token(options.token))
+    with reserved(folder):  # by one server
+        folder.chmod(0o700)  # what people send is theirs
+        app = application(folder, settings, guard, options.megabytes * 1_000_000)
+        _Server(uvicorn.Config(app, options.host, options.port, log_level="warning", server_header=False)).run()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    usual = WorkerSettings()
+    parser = argparse.ArgumentParser(prog="actionnet serve", description=__doc__)
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="the address to listen to (127.0.0.1: this machine only)")
+    add("--port", type=whole_number(0, 65535), default=8765, help="the port to listen to; 0: any that is free (8765)")
+    add("--folder", type=Path, default=Path(FOLDER), help=f"the folder for videos and results ({FOLDER})")
+    add("--models", type=Path, help="a folder with taught networks, which clients may name")
+    add("--token", type=Path, metavar="FILE", help="a file with the token that clients must send")
+    add("--workers", type=at_least(1), default=usual.workers, help=f"jobs at the same time ({usual.workers})")
+    add("--minutes", type=between(0.01, 1e5), default=usual.seconds / 60, help="of a video, at most (60)")
+    add("--megabytes", type=at_least(1), default=4000, help="of a video, at most (4000)")
+    add("--memory", type=between(0.5, 1e4), default=usual.memory / GIB, help="GiB of a worker, at most (8)")
+    add("--days", type=between(0.001, 1e4), default=usual.days, help="that results are kept (7)")
+    return parser
+
+
+def _token(path: Path | None) -> str:
+    """Return the token in a file, empty for none; or that of the environment's ACTIONNET_TOKEN."""
+    token = read_text(path.expanduser()).strip() if path else os.environ.get("ACTIONNET_TOKEN", "")
+    if (path or token) and len(token) < LEAST_TOKEN:
+        raise ConfigurationError(f"the token has {len(token)} characters; give {LEAST_TOKEN} at least")
+    return token
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens as soon as it does."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        for server in self.servers:
+            for one in server.sockets:
+                host, port = one.getsockname()[:2]
+                say(Console(stderr=True), f"serving http://{host}:{port}/docs; Ctrl-C ends it")

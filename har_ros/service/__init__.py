@@ -1,0 +1,1 @@
+"""The clip service: videos come in over HTTP, worker processes recognise, results stay for some days."""

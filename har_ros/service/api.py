@@ -1,0 +1,290 @@
+"""The service's HTTP API. OpenAPI describes it at /docs; errors are problem details (RFC 9457)."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path, PurePath
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, FastAPI, File, Form, Header, HTTPException, Query, Request, Response, UploadFile
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from har_ros.errors import ConfigurationError, HarError
+from har_ros.files.versions import version_of
+from har_ros.recordings.video_file import CONTAINERS
+from har_ros.service.folder import RESULT, VIDEO, ServiceFolder
+from har_ros.service.guard import Guard
+from har_ros.service.jobs import Job, JobStore
+from har_ros.service.options import Models, read_options
+from har_ros.service.workers import Workers, WorkerSettings
+
+BLOCK = 1 << 20
+WATCH = 0.25
+"""Seconds between two looks at a job whose progress somebody follows."""
+MOST_WAITING = 1000
+"""Jobs that are not over, at most."""
+ANSWER = 120.0
+"""Seconds that /v1/classify waits for its answer."""
+SUFFIXES = (*CONTAINERS, ".webm", ".mpg", ".mpeg", ".ts", ".gif")
+MEDIA = {"csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt"}
+
+
+class JobView(BaseModel):
+    """A job as the API shows it. Times are seconds since 1970; frames is 0 where it is not known."""
+
+    id: str
+    video: str
+    options: dict[str, Any]
+    state: str
+    created: float
+    started: float | None
+    ended: float | None
+    frames_done: int
+    frames: int
+    seconds_left: float | None
+    error: str
+
+    @classmethod
+    def of(cls, job: Job, now: float | None = None) -> JobView:
+        """Return what is shown of a job."""
+        left = None
+        if job.state == "running" and job.started and job.done and job.total and now:
+            left = round((now - job.started) / job.done * max(0, job.total - job.done), 1)
+        return cls(
+            id=job.id,
+            video=job.name,
+            options=dict(job.options),
+            state=job.state,
+            created=job.created,
+            started=job.started,
+            ended=job.ended,
+            frames_done=job.done,
+            frames=job.total,
+            seconds_left=left,
+            error=job.error,
+        )
+
+
+class Service:
+    """What the routes work on. Close it."""
+
+    def __init__(self, folder: ServiceFolder, settings: WorkerSettings) -> None:
+        (folder.path / "jobs").mkdir(parents=True, exist_ok=True)
+        self.folder, self.models = folder, Models(settings.models)
+        self.store = JobStore(folder.jobs)
+        self.workers = Workers(folder, settings)
+
+    def close(self) -> None:
+        """End the workers."""
+        self.workers.close()
+
+    def job(self, number: str) -> Job:
+        """Return a job. Raises HTTPException."""
+        job = self.store.get(number)
+        if job is None:
+            raise HTTPException(404, f"there is no job {number}; it was erased, or never was")
+        return job
+
+    def add(self, video: UploadFile, options: str, key: str | None) -> Job:
+        """Take a video in. Raises HTTPException, HarError, OSError."""
+        name = PurePath((video.filename or "").replace("\\", "/")).name
+        suffix = PurePath(name).suffix.lower()
+        if suffix not in SUFFIXES:
+            raise HTTPException(415, f"{name or 'the file'} is no video; send one of {', '.join(SUFFIXES)}")
+        if self.store.count() >= MOST_WAITING:
+            raise HTTPException(503, f"{MOST_WAITING} jobs wait already; try again later", {"Retry-After": "60"})
+        given = read_options(options)
+        self.models.check(given)
+        job, new = self.store.add(name, given, key)
+        if new:
+            place = self.folder.of(job.id)
+            try:
+                place.mkdir()
+                with (place / f"input{suffix}").open("wb") as file:
+                    shutil.copyfileobj(video.file, file, BLOCK)
+            except BaseException:
+                self.erase(job.id)
+                raise
+            self.store.enqueue(job.id)
+        return job
+
+    def erase(self, number: str) -> None:
+        """Cancel a job if it is not over, and remove all of it."""
+        self.store.remove(number)
+        self.folder.erase(number)
+
+    def found(self, number: str, name: str) -> Path:
+        """Return a file of a job that is done. Raises HTTPException."""
+        job = self.job(number)
+        if job.state != "done":
+            raise HTTPException(409, f"the job is {job.state}{': ' if job.error else ''}{job.error}; it has no results")
+        return self.folder.of(number) / name
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that the application runs."""
+    service: Service = request.app.state.service
+    return service
+
+
+Running = Annotated[Service, Depends(service_of)]
+Video = Annotated[UploadFile, File(description="the video")]
+Options = Annotated[str, Form(description='the node\'s parameters as a JSON object, such as {"threshold": 0.3}')]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+routes = APIRouter(prefix="/v1")
+
+
+@routes.post("/jobs", status_code=202)
+def add_job(service: Running, response: Response, video: Video, options: Options = "{}", key: Key = None) -> JobView:
+    """Send a video. The job goes on whatever becomes of this connection; Location says where it is."""
+    job = service.add(video, options, key)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return JobView.of(service.job(job.id))
+
+
+@routes.get("/jobs")
+def list_jobs(
+    service: Running, count: Annotated[int, Query(ge=1, le=1000)] = 100, before: float = float("inf")
+) -> list[JobView]:
+    """List jobs, newest first; before: those that were created before this time."""
+    return [JobView.of(job) for job in service.store.newest(count, before)]
+
+
+@routes.get("/jobs/{number}")
+def show_job(service: Running, number: str) -> JobView:
+    """Say how a job stands."""
+    return JobView.of(service.job(number), time.time())
+
+
+@routes.get("/jobs/{number}/events", response_class=EventSourceResponse)
+async def follow_job(service: Running, job: Annotated[JobView, Depends(show_job)]) -> AsyncIterator[ServerSentEvent]:
+    """Follow a job's progress: an event whenever it changes, the last one when the job is over.
+
+    Each says all, so whoever comes back after an interruption has missed nothing.
+    """
+    said = None
+    while True:
+        view = JobView.of(await asyncio.to_thread(service.job, job.id), time.time())
+        if (view.state, view.frames_done) != said:
+            said = view.state, view.frames_done
+            yield ServerSentEvent(data=view, event="progress", id=str(view.frames_done))
+        if view.ended is not None:
+            return
+        await asyncio.sleep(WATCH)
+
+
+@routes.get("/jobs/{number}/result", response_class=FileResponse)
+def show_result(service: Running, number: str) -> FileResponse:
+    """Return spans, people and windows as JSON."""
+    return FileResponse(service.found(number, RESULT), media_type="application/json")
+
+
+@routes.get("/jobs/{number}/video", response_class=FileResponse)
+def show_video(service: Running, number: str) -> FileResponse:
+    """Return the annotated video, H.264; players may ask for parts of it."""
+    return FileResponse(service.found(number, VIDEO), media_type="video/mp4")
+
+
+@routes.get("/jobs/{number}/actions.{kind}", response_class=FileResponse)
+def show_actions(service: Running, number: str, kind: Literal["csv", "srt", "vtt"]) -> FileResponse:
+    """Return the spans as a table or as subtitles."""
+    return FileResponse(service.found(number, f"actions.{kind}"), media_type=MEDIA[kind])
+
+
+@routes.delete("/jobs/{number}", status_code=204)
+def erase_job(service: Running, number: str) -> None:
+    """Cancel a job if it is not over, and erase the video and all results."""
+    service.job(number)
+    service.erase(number)
+
+
+@routes.post("/classify")
+async def classify(service: Running, video: Video, options: Options = "{}") -> Any:
+    """Send a short clip and get its result in the answer; nothing of it is kept."""
+    job = await asyncio.to_thread(service.add, video, options, None)
+    try:
+        for _ in range(round(ANSWER / WATCH)):
+            job = await asyncio.to_thread(service.job, job.id)
+            if job.state == "failed":
+                raise HTTPException(422, job.error)
+            if job.over:
+                content = await asyncio.to_thread((service.folder.of(job.id) / RESULT).read_bytes)
+                return Response(content, media_type="application/json")
+            await asyncio.sleep(WATCH)
+        raise HTTPException(504, f"no result within {ANSWER:g} s; send the video to /v1/jobs")
+    finally:
+        await asyncio.to_thread(service.erase, job.id)
+
+
+@routes.get("/models")
+def list_models(service: Running) -> list[dict[str, Any]]:
+    """List the networks that options may name as model and persons_model."""
+    cards = service.models.cards()
+    return [{"name": name, "kind": card.kind, "description": card.description} for name, card in cards.items()]
+
+
+def application(folder: Path, settings: WorkerSettings, guard: Guard, most_bytes: int) -> FastAPI:
+    """Return the application, whose workers run while it does. most_bytes: of a video."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.service = service = await asyncio.to_thread(Service, ServiceFolder(folder), settings)
+        yield
+        await asyncio.to_thread(service.close)
+
+    app = FastAPI(title="har_ros", version=version_of("har_ros") or "", lifespan=lifespan)
+    app.include_router(routes)
+    app.add_exception_handler(StarletteHTTPException, _of_http)
+    app.add_exception_handler(RequestValidationError, _of_request)
+    app.add_exception_handler(HarError, _of_har)
+
+    @app.middleware("http")
+    async def check(request: Request, go_on: Any) -> Response:
+        try:
+            guard.check(request)
+            _check_length(request, most_bytes)
+        except HTTPException as error:
+            return await _of_http(request, error)
+        answer: Response = await go_on(request)
+        return answer
+
+    return app
+
+
+def _check_length(request: Request, most: int) -> None:
+    """Raise HTTPException when a request is larger than allowed, or does not say how large it is."""
+    length = request.headers.get("content-length", "")
+    if request.method == "POST" and not length.isdecimal():
+        raise HTTPException(411, "the request does not say how long it is; send Content-Length")
+    if length.isdecimal() and int(length) > most:
+        raise HTTPException(413, f"{int(length) / 1e6:.0f} MB are more than {most / 1e6:.0f} MB; send a smaller video")
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Return problem details (RFC 9457)."""
+    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+
+async def _of_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, StarletteHTTPException)
+    return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+
+
+async def _of_request(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return problem(422, wrong)
+
+
+async def _of_har(_: Request, error: Exception) -> Response:
+    return problem(422 if isinstance(error, ConfigurationError) else 500, str(error))

@@ -1,0 +1,65 @@
+"""Who may ask for what: tokens, hosts and origins."""
+
+from __future__ import annotations
+
+import secrets
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException, Request
+
+from har_ros.errors import ConfigurationError
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class Guard:
+    """Lets changes through from whoever has the token, or, without one, from this machine.
+
+    A page elsewhere on the web could make a browser on this machine send requests: they are known by their Origin, and,
+    where its name was made to mean this machine (DNS rebinding), by their Host.
+    """
+
+    def __init__(self, host: str, token: str) -> None:
+        """host: that the server listens to. token: empty for none. Raises ConfigurationError."""
+        if not (token or is_loopback(host)):
+            raise ConfigurationError(
+                f"{host} can be reached by others, who could then use this machine; give a --token, or leave out --host"
+            )
+        self._hosts = {"localhost", "127.0.0.1", "[::1]"} if is_loopback(host) else set()
+        self._token = token
+
+    def check(self, request: Request) -> None:
+        """Raise HTTPException when the request is not let through."""
+        host = request.headers.get("host", "")
+        if self._hosts and _name(host) not in self._hosts:
+            raise HTTPException(403, f"this server is not called {host}; use the address that it printed")
+        if request.method in SAFE and not self._token:
+            return
+        if self._token and not secrets.compare_digest(_bearer(request).encode(), self._token.encode()):
+            raise HTTPException(
+                401,
+                "the token is missing or wrong; send the header Authorization: Bearer TOKEN",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        origin = request.headers.get("origin")
+        if request.method not in SAFE and origin is not None and urlsplit(origin).netloc != host:
+            raise HTTPException(403, f"a page of {origin} may change nothing here")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches an address."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _name(host: str) -> str:
+    """Return the name of a Host header, without its port."""
+    return host if host.endswith("]") else host.rpartition(":")[0] or host
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -1,0 +1,185 @@
+"""The jobs of the service, in a file of SQLite: they outlive connections, workers and the server."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+ATTEMPTS = 3
+"""How often a job is begun: one that ends its worker each time is given up."""
+BUSY = 30.0
+"""Seconds that a transaction waits for another one's end."""
+SCHEMA = """
+create table if not exists jobs (
+    id text primary key, key text unique, name text not null, options text not null, state text not null,
+    created real not null, started real, ended real, done integer not null default 0, total integer not null default 0,
+    error text not null default '', attempts integer not null default 0, worker integer, alive real
+);
+create index if not exists jobs_by_state on jobs (state, created);
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A video and what is to be done with it.
+
+    name: of the video, as the client gave it. options: parameters of the node. created, started, ended: seconds since
+    1970, None where that has not happened. done, total: frames; total is 0 where it is not known. error: why it failed.
+    attempts: how often it was begun.
+    """
+
+    id: str
+    name: str
+    options: Mapping[str, Any]
+    state: State
+    created: float
+    started: float | None
+    ended: float | None
+    done: int
+    total: int
+    error: str
+    attempts: int
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ENDED
+
+
+_COLUMNS = "id, name, options, state, created, started, ended, done, total, error, attempts"
+
+
+class JobStore:
+    """The jobs in one file. Processes and threads may use it at the same time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._transaction() as db:
+            db.executescript(SCHEMA)
+
+    def add(self, name: str, options: Mapping[str, Any], key: str | None = None) -> tuple[Job, bool]:
+        """Add a job that waits for `enqueue`. Returns it, and whether it is new: a key that was used names its job."""
+        with self._transaction() as db:
+            there = db.execute(f"select {_COLUMNS} from jobs where key = ?", (key,)).fetchone() if key else None
+            if there:
+                return _job(there), False
+            row = (uuid.uuid4().hex, key, name, json.dumps(dict(options)), time.time())
+            db.execute("insert into jobs (id, key, name, options, state, created) values (?,?,?,?,'receiving',?)", row)
+            return _job(db.execute(f"select {_COLUMNS} from jobs where id = ?", row[:1]).fetchone()), True
+
+    def enqueue(self, number: str) -> None:
+        """Let a worker take the job: its video is there."""
+        self._change("state = 'queued' where id = ? and state = 'receiving'", number)
+
+    def get(self, number: str) -> Job | None:
+        """Return a job, None when there is none of this id."""
+        with self._transaction() as db:
+            row = db.execute(f"select {_COLUMNS} from jobs where id = ?", (number,)).fetchone()
+        return _job(row) if row else None
+
+    def newest(self, count: int, before: float = float("inf")) -> list[Job]:
+        """Return so many jobs that were created before a time, newest first."""
+        query = f"select {_COLUMNS} from jobs where created < ? order by created desc limit ?"
+        with self._transaction() as db:
+            return [_job(row) for row in db.execute(query, (before, count))]
+
+    def count(self) -> int:
+        """Return the number of jobs that are not over."""
+        with self._transaction() as db:
+            waiting = "select count(*) from jobs where state in ('receiving', 'queued', 'running')"
+            return int(db.execute(waiting).fetchone()[0])
+
+    def claim(self, worker: int) -> Job | None:
+        """Give a worker the job that has waited longest, None when none waits. worker: its process."""
+        now = time.time()
+        with self._transaction() as db:
+            row = db.execute(
+                f"update jobs set state = 'running', worker = ?, started = ?, alive = ?, attempts = attempts + 1, "
+                f"done = 0 where id = (select id from jobs where state = 'queued' order by created limit 1) "
+                f"returning {_COLUMNS}",
+                (worker, now, now),
+            ).fetchone()
+        return _job(row) if row else None
+
+    def progress(self, number: str, worker: int, done: int, total: int) -> bool:
+        """Note how far a worker is. Returns whether the job is still wanted, and this worker's."""
+        return self._own("done = ?, total = ?, alive = ?", number, worker, done, total, time.time())
+
+    def finish(self, number: str, worker: int) -> bool:
+        """Note that a worker's job is done. Returns whether it was still wanted."""
+        return self._own("state = 'done', ended = ?", number, worker, time.time())
+
+    def fail(self, number: str, worker: int, error: str) -> bool:
+        """Note why a worker's job cannot be done. Returns whether it was still wanted."""
+        return self._own("state = 'failed', ended = ?, error = ?", number, worker, time.time(), error)
+
+    def cancel(self, number: str) -> bool:
+        """End a job that is not over. Returns whether it was not."""
+        states = "('receiving', 'queued', 'running')"
+        return self._change(f"state = 'cancelled', ended = ? where state in {states} and id = ?", time.time(), number)
+
+    def remove(self, number: str) -> None:
+        """Forget a job."""
+        with self._transaction() as db:
+            db.execute("delete from jobs where id = ?", (number,))
+
+    def lost(self, worker: int) -> None:
+        """Let others have the jobs of a worker that ended; those that were begun too often fail."""
+        where = "where worker = ? and state = 'running'"
+        error = f"the worker ended {ATTEMPTS} times at this video; it may need more memory than there is, or be damaged"
+        self._change(
+            f"state = 'failed', ended = ?, error = ? {where} and attempts >= ?", time.time(), error, worker, ATTEMPTS
+        )
+        self._change(f"state = 'queued', worker = null {where}", worker)
+
+    def hanging(self, seconds: float) -> list[int]:
+        """Return the workers that have noted nothing for so long."""
+        with self._transaction() as db:
+            query = "select distinct worker from jobs where state = 'running' and alive < ?"
+            return [int(row[0]) for row in db.execute(query, (time.time() - seconds,))]
+
+    def recover(self) -> None:
+        """Let all jobs begin again that were running when the server ended, and drop what was being received."""
+        with self._transaction() as db:
+            workers = [int(row[0]) for row in db.execute("select distinct worker from jobs where state = 'running'")]
+        for worker in workers:
+            self.lost(worker)
+        self._change(
+            "state = 'failed', ended = ?, error = 'the upload was interrupted; send it again' "
+            "where state = 'receiving'",
+            time.time(),
+        )
+
+    def ended_before(self, moment: float) -> list[str]:
+        """Return the jobs that were over before a time."""
+        with self._transaction() as db:
+            return [str(row[0]) for row in db.execute("select id from jobs where ended < ?", (moment,))]
+
+    def _own(self, change: str, number: str, worker: int, *values: Any) -> bool:
+        return self._change(f"{change} where id = ? and worker = ? and state = 'running'", *values, number, worker)
+
+    def _change(self, change: str, *values: Any) -> bool:
+        """Returns whether a job was changed."""
+        with self._transaction() as db:
+            return db.execute(f"update jobs set {change}", values).rowcount > 0
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=BUSY)) as db:
+            db.execute("pragma journal_mode = wal")
+            with db:
+                yield db
+
+
+def _job(row: tuple[Any, ...]) -> Job:
+    number, name, options, *rest = row
+    return Job(number, name, json.loads(options), *rest)

@@ -1,0 +1,81 @@
+"""What a client may ask for: those of the node's parameters that name no file of the server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from har_ros.errors import ConfigurationError
+from har_ros.models.card import ModelCard
+from har_ros.models.locate import CARD, find_model
+from har_ros.parameter import Parameter, unknown_names
+from har_ros.pipeline.configuration import all_labels, event_settings, parameter_values, score_settings
+from har_ros.settings import ACTIONNET, POSE_CARDS, card_names
+
+SERVERS = ("labels", "event_limits", "input_blob", "output_blob", "backend", "device", "precision")
+"""Options of the command that are the server's business."""
+ALLOWED: tuple[Parameter, ...] = tuple(row for row in ACTIONNET if row.option and row.name not in SERVERS)
+EXAMPLE = '{"threshold": 0.3}'
+
+
+class Models:
+    """The networks that clients may name: those that come with har_ros, and those in a folder."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """folder: with a folder for each network, as `teach` writes it. Raises ConfigurationError."""
+        if folder is not None and not folder.is_dir():
+            raise ConfigurationError(f"{folder} is no folder; give one that holds the folders of networks (--models)")
+        self._folder = folder
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The names of all networks, and what the parameter model has to be for each."""
+        own = sorted(self._folder.glob(f"*/{CARD}")) if self._folder else []
+        return {**{name: name for name in card_names()}, **{path.parent.name: str(path.parent) for path in own}}
+
+    def cards(self) -> dict[str, ModelCard]:
+        """Return the card of each network. Raises HarError."""
+        return {name: find_model(place).card for name, place in self.places.items()}
+
+    def values(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the node's parameters that a client's options stand for. Raises ConfigurationError."""
+        if unknown := unknown_names(options, ALLOWED):
+            names = ", ".join(row.name for row in ALLOWED)
+            raise ConfigurationError(f"no option is called {unknown[0]}; the options are {names}")
+        places = self.places
+        known = {
+            "model": places,
+            "persons_model": {**places, "": ""},
+            "pose_model": {n: n for n in card_names(POSE_CARDS)},
+        }
+        given = dict(options)
+        for name, found in known.items():
+            if name in given:
+                if given[name] not in found:
+                    names = ", ".join(filter(None, found))
+                    raise ConfigurationError(f"there is no {name} {given[name]!r} here; there are {names}")
+                given[name] = found[given[name]]
+        for row in ALLOWED:  # JSON's 1 is a number like 1.0
+            if isinstance(row.default, float) and type(given.get(row.name)) is int:
+                given[row.name] = float(given[row.name])
+        return parameter_values({"max_batch": 1, "max_gap": 0.0, **given})
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Raise HarError for options that a job could not be done with."""
+        values = self.values(options)
+        labels = all_labels(values)
+        event_settings(values, labels)
+        score_settings(values, labels)
+
+
+def read_options(text: str) -> dict[str, Any]:
+    """Read a client's options, a JSON object. Raises ConfigurationError."""
+    try:
+        given = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        raise ConfigurationError(f"options is no JSON; give an object such as {EXAMPLE}") from None
+    if not isinstance(given, dict):
+        raise ConfigurationError(f"options is no JSON object; give one such as {EXAMPLE}")
+    return given

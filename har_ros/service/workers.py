@@ -1,0 +1,119 @@
+"""The worker processes: started, watched, and replaced when they end or hang."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+from har_ros.service.folder import ServiceFolder
+from har_ros.service.jobs import JobStore
+
+logger = logging.getLogger(__name__)
+
+PERIOD = 0.5
+"""Seconds between two looks at the workers."""
+HANGS = 120.0
+"""Seconds without any progress after which a worker is ended; networks are loaded, and fetched, in less."""
+TIDY = 600.0
+"""Seconds between two looks for jobs whose time is over."""
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What workers do, and what jobs may take.
+
+    models: a folder of networks beside those that come with har_ros. workers: how many run at the same time. seconds:
+    of a video. memory: of a worker, bytes. days: that results stay.
+    """
+
+    models: Path | None = None
+    workers: int = 1
+    seconds: float = 3600.0
+    memory: int = 8 << 30
+    days: float = 7.0
+
+
+class Workers:
+    """Close it: the workers end, and their jobs wait for the next start."""
+
+    def __init__(self, folder: ServiceFolder, settings: WorkerSettings) -> None:
+        self._folder, self._settings = folder, settings
+        self._store = JobStore(folder.jobs)
+        self._store.recover()
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._closing = Event()
+        self._tidied = 0.0
+        self._watcher = Thread(target=self._watch, name="workers", daemon=True)
+        self._watcher.start()
+
+    @property
+    def processes(self) -> list[int]:
+        """The workers' process numbers."""
+        return [process.pid for process in self._running]
+
+    def close(self) -> None:
+        """End the workers."""
+        self._closing.set()
+        self._watcher.join()
+        for process in self._running:
+            _end(process)
+            self._store.lost(process.pid)
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                self._look()
+            except Exception:  # such as a full disk; the next look may do better
+                logger.exception("watching the workers")
+            if self._closing.wait(PERIOD):
+                return
+
+    def _look(self) -> None:
+        for process in [one for one in self._running if one.poll() is not None]:
+            logger.warning("worker %d ended with status %s; another one takes its place", process.pid, process.poll())
+            self._running.remove(process)
+            self._store.lost(process.pid)
+        for number in self._store.hanging(HANGS):
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        while len(self._running) < self._settings.workers:
+            self._running.append(self._start())
+        if time.monotonic() - self._tidied > TIDY:
+            self._tidied = time.monotonic()
+            self._tidy()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        options = ["--longest", str(self._settings.seconds), "--memory", str(self._settings.memory)]
+        if self._settings.models:
+            options += ["--models", str(self._settings.models)]
+        command = [sys.executable, "-m", "har_ros.service.worker", str(self._folder.path), *options]
+        # its own session: Ctrl-C in a terminal reaches the server, which ends the workers
+        return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+
+    def _tidy(self) -> None:
+        """Erase what is kept no longer, and folders of jobs that are not there any more."""
+        for number in self._store.ended_before(time.time() - self._settings.days * 86_400):
+            self._store.remove(number)
+            self._folder.erase(number)
+        for place in (self._folder.path / "jobs").glob("*"):
+            if self._store.get(place.name) is None:
+                shutil.rmtree(place, ignore_errors=True)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()  # which ends it
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,107 @@
+"""The file of jobs."""
+
+import threading
+
+import pytest
+
+from har_ros.service.jobs import ATTEMPTS, JobStore
+
+
+@pytest.fixture
+def store(tmp_path):
+    return JobStore(tmp_path / "jobs.sqlite")
+
+
+def queued(store, name="a.mp4", **options):
+    job, _ = store.add(name, options)
+    store.enqueue(job.id)
+    return job.id
+
+
+def test_jobs_are_claimed_once_in_the_order_of_their_arrival(store):
+    ids = [queued(store, f"{n}.mp4") for n in range(40)]
+    claimed, lock = [], threading.Lock()
+
+    def claim(worker):
+        while (job := store.claim(worker)) is not None:
+            with lock:
+                claimed.append(job.id)
+
+    threads = [threading.Thread(target=claim, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == sorted(ids)
+    assert claimed[0] == ids[0]
+
+
+def test_a_video_that_is_still_received_is_not_claimed(store):
+    store.add("a.mp4", {})
+    assert store.claim(1) is None
+
+
+def test_a_key_names_the_job_that_it_was_used_for(store):
+    first, new = store.add("a.mp4", {"top_k": 2}, "k")
+    again, newer = store.add("b.mp4", {}, "k")
+    assert (new, newer) == (True, False)
+    assert again == first
+
+
+def test_a_job_that_ends_its_worker_each_time_fails(store):
+    number = queued(store)
+    for attempt in range(ATTEMPTS):
+        assert store.claim(7).attempts == attempt + 1
+        store.lost(7)
+    job = store.get(number)
+    assert job.state == "failed"
+    assert f"ended {ATTEMPTS} times" in job.error
+
+
+def test_a_worker_that_lost_its_job_changes_nothing(store):
+    number = queued(store)
+    store.claim(1)
+    store.lost(1)
+    assert not store.progress(number, 1, 10, 20)
+    assert store.claim(2).id == number
+    assert not store.finish(number, 1)
+    assert store.progress(number, 2, 5, 20)
+    assert store.finish(number, 2)
+    assert not store.fail(number, 2, "late")
+    assert (store.get(number).state, store.get(number).done) == ("done", 5)
+
+
+@pytest.mark.parametrize("claimed", [False, True])
+def test_a_cancelled_job_stays_cancelled(store, claimed):
+    number = queued(store)
+    if claimed:
+        store.claim(1)
+    assert store.cancel(number)
+    assert not store.finish(number, 1)
+    assert store.claim(2) is None
+    assert store.get(number).state == "cancelled"
+    assert not store.cancel(number)
+
+
+def test_what_ran_when_the_server_ended_begins_again_and_half_an_upload_fails(tmp_path):
+    store = JobStore(tmp_path / "jobs.sqlite")
+    running, half = queued(store), store.add("half.mp4", {})[0].id
+    store.claim(1)
+    again = JobStore(tmp_path / "jobs.sqlite")
+    again.recover()
+    assert again.claim(2).id == running
+    assert "send it again" in again.get(half).error
+
+
+def test_pages_of_jobs_go_from_the_newest_to_the_oldest(store):
+    ids = [queued(store, f"{n}.mp4") for n in range(5)]
+    page = store.newest(2)
+    assert [job.id for job in page] == ids[:-3:-1]
+    assert [job.id for job in store.newest(10, page[-1].created)] == ids[2::-1]
+
+
+def test_workers_that_note_nothing_are_known(store):
+    queued(store)
+    store.claim(9)
+    assert store.hanging(60) == []
+    assert store.hanging(-1) == [9]

@@ -1,0 +1,207 @@
+"""The service as a client meets it: a real application with a real worker and a small network."""
+
+import json
+import os
+import signal
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import pytest
+from clips import moving, teachable, write_video
+
+pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from fastapi.testclient import TestClient
+
+from har_ros.commands.main import main
+from har_ros.service.api import application
+from har_ros.service.guard import Guard
+from har_ros.service.workers import WorkerSettings
+
+WAIT = 90
+"""Seconds for what takes a few on a machine that is not busy."""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "tiny").mkdir()
+    teachable(folder / "tiny").rename(folder / "tiny" / "card.yaml")
+    return folder
+
+
+@contextmanager
+def running(folder, models, token="", **settings):
+    app = application(folder, WorkerSettings(models, **settings), Guard("127.0.0.1", token), 50_000_000)
+    with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory, models):
+    with running(tmp_path_factory.mktemp("service"), models) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("videos") / "disc.mp4", moving(frames=60))
+
+
+@pytest.fixture(scope="module")
+def long_video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("videos") / "long.mp4", moving(frames=3000))
+
+
+def send(client, path, address="/v1/jobs", status=202, headers=None, **options):
+    with path.open("rb") as file:
+        data = {"options": json.dumps({"model": "tiny", **options})}
+        answer = client.post(address, files={"video": (path.name, file)}, data=data, headers=headers)
+    assert answer.status_code == status, answer.text
+    return answer
+
+
+def until(client, number, *states):
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end:
+        job = client.get(f"/v1/jobs/{number}").json()
+        if job["state"] in states:
+            return job
+        assert job["state"] in ("queued", "running"), job
+        time.sleep(0.05)
+    raise AssertionError(f"the job is not {states}: {job}")
+
+
+def test_a_job_says_what_the_command_says(client, video, models, capsys, tmp_path):
+    answer = send(client, video, threshold=0.1)
+    number = answer.json()["id"]
+    assert answer.headers["location"] == f"/v1/jobs/{number}"
+    assert until(client, number, "done")["frames_done"] == 60
+    result = client.get(f"/v1/jobs/{number}/result").json()
+    given = ["--model", str(models / "tiny"), "--threshold", "0.1", "--json"]
+    assert main([str(video), str(tmp_path / "out.mp4"), *given, "--events", str(tmp_path / "e.csv")]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    untimed = [{**one, "inference_time": 0} for one in result["windows"]]
+    assert untimed == [{**line, "inference_time": 0} for line in lines]
+    assert client.get(f"/v1/jobs/{number}/actions.csv").text == (tmp_path / "e.csv").read_text()
+    assert client.get(f"/v1/jobs/{number}/actions.vtt").text.startswith("WEBVTT")
+    part = client.get(f"/v1/jobs/{number}/video", headers={"Range": "bytes=0-99"})
+    assert (part.status_code, len(part.content)) == (206, 100)
+    (tmp_path / "back.mp4").write_bytes(client.get(f"/v1/jobs/{number}/video").content)
+    capture = cv2.VideoCapture(str(tmp_path / "back.mp4"))
+    assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == 60
+
+
+def test_progress_is_followed_to_the_end(client, video):
+    number = send(client, video).json()["id"]
+    with client.stream("GET", f"/v1/jobs/{number}/events") as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        said = [json.loads(line[5:]) for line in answer.iter_lines() if line.startswith("data:")]
+    assert said[-1]["state"] == "done"
+    assert [one["frames_done"] for one in said] == sorted(one["frames_done"] for one in said)
+
+
+def test_a_short_clip_is_answered_at_once_and_not_kept(client, video, tmp_path):
+    short = write_video(tmp_path / "short.mp4", moving(frames=6))
+    before = client.get("/v1/jobs").json()
+    result = send(client, short, "/v1/classify", 200).json()
+    assert len(result["windows"]) == 1
+    assert client.get("/v1/jobs").json() == before
+
+
+def test_the_same_key_does_not_make_another_job(client, video):
+    ids = {send(client, video, headers={"Idempotency-Key": "abc"}).json()["id"] for _ in range(2)}
+    assert len(ids) == 1
+
+
+def test_a_worker_that_is_killed_costs_nothing_but_time(client, long_video):
+    number = send(client, long_video).json()["id"]
+    until(client, number, "running")
+    workers = client.app.state.service.workers
+    os.kill(workers.processes[0], signal.SIGKILL)
+    until(client, number, "done")
+    windows = client.get(f"/v1/jobs/{number}/result").json()["windows"]
+    assert len({one["frame"] for one in windows}) == len(windows)
+    assert windows[-1]["frame"] == 2999
+    assert client.app.state.service.store.get(number).attempts == 2
+
+
+def test_an_erased_job_leaves_nothing_and_the_next_one_runs(client, long_video, video):
+    number = send(client, long_video).json()["id"]
+    after = send(client, video).json()["id"]
+    until(client, number, "running")
+    assert client.delete(f"/v1/jobs/{number}").status_code == 204
+    assert client.get(f"/v1/jobs/{number}").status_code == 404
+    until(client, after, "done")
+    assert not client.app.state.service.folder.of(number).exists()
+
+
+def test_jobs_outlive_the_server(tmp_path, models, long_video):
+    with running(tmp_path, models) as client:
+        number = send(client, long_video).json()["id"]
+        until(client, number, "running")
+    with running(tmp_path, models) as client:
+        assert until(client, number, "done")["frames_done"] == 3000
+
+
+def test_a_video_that_cannot_be_read_fails_with_its_name_only(client, tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    number = send(client, tmp_path / "bad.mp4").json()["id"]
+    job = until(client, number, "failed")
+    assert job["error"].startswith("bad.mp4 cannot be opened as a video")
+    answer = client.get(f"/v1/jobs/{number}/result")
+    assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
+    assert "bad.mp4" in answer.json()["detail"]
+
+
+def test_a_video_that_is_too_long_is_refused(tmp_path, models, video):
+    with running(tmp_path, models, seconds=2.0) as client:
+        number = send(client, video).json()["id"]
+        assert "longer than" in until(client, number, "failed")["error"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("{", "options is no JSON"),
+        ("[1]", "options is no JSON object"),
+        ('{"treshold": 1}', "did you mean threshold"),
+        ('{"labels": "/etc/passwd"}', "parameter 'labels' is unknown"),
+        ('{"model": "/etc"}', "there is no model '/etc' here"),
+        ('{"threshold": 7}', "parameter threshold is 7.0; give a number"),
+        ('{"event_start": 0.2, "event_end": 0.5}', "event_end is 0.5, above event_start"),
+        ('{"allowed_labels": ["nonsense"]}', "nonsense"),
+    ],
+)
+def test_wrong_options_are_refused_in_a_sentence(client, video, options, said):
+    with video.open("rb") as file:
+        answer = client.post("/v1/jobs", files={"video": ("a.mp4", file)}, data={"options": options})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert said in answer.json()["detail"]
+
+
+def test_wrong_requests_are_refused_in_a_sentence(client, video):
+    assert send(client, Path(__file__), status=415).json()["detail"].startswith("test_service.py is no video")
+    large = client.post("/v1/jobs", headers={"Content-Length": "60000000"}, content=b"")
+    assert (large.status_code, large.json()["title"]) == (413, "Request Entity Too Large")
+    assert client.post("/v1/jobs", content=iter([b"x"])).status_code == 411
+    assert client.get("/v1/jobs/nothing/events").status_code == 404
+
+
+def test_only_those_who_may_change_something(tmp_path, models):
+    with running(tmp_path, models, token="0123456789abcdef") as client:
+        assert client.get("/v1/jobs").status_code == 401
+        assert client.get("/v1/jobs", headers={"Authorization": "Bearer wrong"}).status_code == 401
+        assert client.get("/v1/jobs", headers={"Authorization": "Bearer 0123456789abcdef"}).status_code == 200
+    with running(tmp_path, models) as client:
+        assert client.get("/v1/jobs", headers={"Host": "evil.example:8765"}).status_code == 403
+        assert client.delete("/v1/jobs/x", headers={"Origin": "http://evil.example"}).status_code == 403
+        assert client.delete("/v1/jobs/x", headers={"Origin": "http://127.0.0.1:8765"}).status_code == 404
+
+
+def test_a_server_for_others_needs_a_token():
+    with pytest.raises(Exception, match="give a --token"):
+        Guard("0.0.0.0", "")
+    Guard("0.0.0.0", "0123456789abcdef")
+    Guard("::1", "")
