@@ -19,4 +19,4 @@ def run(arguments: list[str]) -> int:
     for name, (module, text) in COMMANDS.items():
         module.add_options(commands.add_parser(name, help=text))
     options = parser.parse_args(arguments)
-    return COMMANDS[options.command][0].run(options)
+    return int(COMMANDS[options.command][0].run(options))

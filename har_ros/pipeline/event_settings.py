@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from har_ros.errors import ConfigurationError
-from har_ros.files.schema import Check, build, load_yaml, rule, shown
+from har_ros.files.schema import Check, Checks, build, load_yaml, rule, shown
 from har_ros.files.text import read_text
 
 
@@ -100,7 +100,7 @@ def _within(name: str, low: float, high: float) -> Check:
     return rule(name, lambda value: value is None or low <= value <= high, f"give a number from {low:g} to {high:g}")
 
 
-_CHECKS: dict[type, list[Check]] = {
+_CHECKS: Checks = {
     ClassLimits: [
         *(_within(name, 0.01, 1) for name in ("start", "end")),
         *(_within(name, 0, 3600) for name in ("min_duration", "max_gap")),
