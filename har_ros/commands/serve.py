@@ -22,6 +22,8 @@ from har_ros.service.workers import WorkerSettings
 LEAST_TOKEN = 16
 FOLDER = "har_ros-service"
 GIB = 1 << 30
+GRACE = 2
+"""Seconds that clients have to go at the end: who follows a job would stay for as long as it takes."""
 
 
 def run(arguments: list[str]) -> int:
@@ -32,11 +34,26 @@ def run(arguments: list[str]) -> int:
         options.models, options.workers, 60 * options.minutes, int(options.memory * GIB), options.days
     )
     guard = Guard(options.host, _token(options.token))
-    with reserved(folder):  # by one server
+    with reserved(folder), _listening(options.host, options.port) as place:  # one server has the folder
         folder.chmod(0o700)  # what people send is theirs
         app = application(folder, settings, guard, options.megabytes * 1_000_000)
-        _Server(uvicorn.Config(app, options.host, options.port, log_level="warning", server_header=False)).run()
+        config = uvicorn.Config(app, log_level="critical", server_header=False, timeout_graceful_shutdown=GRACE)
+        host, port = place.getsockname()[:2]
+        say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/docs; Ctrl-C ends it")
+        uvicorn.Server(config).run([place])
     return 0
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens. Raises ConfigurationError."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise ConfigurationError(
+            f"cannot listen to {host}, port {port} ({reason}); give another --port, or an address of this machine (--host)"
+        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,15 +79,3 @@ def _token(path: Path | None) -> str:
     if (path or token) and len(token) < LEAST_TOKEN:
         raise ConfigurationError(f"the token has {len(token)} characters; give {LEAST_TOKEN} at least")
     return token
-
-
-class _Server(uvicorn.Server):
-    """Says where it listens as soon as it does."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen."""
-        await super().startup(sockets)
-        for server in self.servers:
-            for one in server.sockets:
-                host, port = one.getsockname()[:2]
-                say(Console(stderr=True), f"serving http://{host}:{port}/docs; Ctrl-C ends it")

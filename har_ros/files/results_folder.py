@@ -51,7 +51,7 @@ def reserved(folder: Path) -> Iterator[None]:
     except BlockingIOError:
         os.close(place)
         raise ConfigurationError(
-            f"another process is at work in {folder}; wait for it, or give another folder (-o)"
+            f"another process is at work in {folder}; wait for it, or give another folder"
         ) from None
     except OSError:  # a file system that has no locks
         pass

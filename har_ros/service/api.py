@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -18,7 +19,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from har_ros.errors import ConfigurationError, HarError
+from har_ros.errors import ConfigurationError, HarError, one_line
 from har_ros.files.versions import version_of
 from har_ros.recordings.video_file import CONTAINERS
 from har_ros.service.folder import RESULT, VIDEO, ServiceFolder
@@ -26,6 +27,8 @@ from har_ros.service.guard import Guard
 from har_ros.service.jobs import Job, JobStore
 from har_ros.service.options import Models, read_options
 from har_ros.service.workers import Workers, WorkerSettings
+
+logger = logging.getLogger(__name__)
 
 BLOCK = 1 << 20
 WATCH = 0.25
@@ -246,6 +249,7 @@ def application(folder: Path, settings: WorkerSettings, guard: Guard, most_bytes
     app.add_exception_handler(StarletteHTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_request)
     app.add_exception_handler(HarError, _of_har)
+    app.add_exception_handler(Exception, _of_any)
 
     @app.middleware("http")
     async def check(request: Request, go_on: Any) -> Response:
@@ -284,6 +288,11 @@ async def _of_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
     return problem(422, wrong)
+
+
+async def _of_any(request: Request, error: Exception) -> Response:
+    logger.error("%s %s", request.method, request.url.path, exc_info=error)
+    return problem(500, f"unexpected error ({one_line(error)}); the server's log has more")
 
 
 async def _of_har(_: Request, error: Exception) -> Response:

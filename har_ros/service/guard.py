@@ -26,7 +26,7 @@ class Guard:
             raise ConfigurationError(
                 f"{host} can be reached by others, who could then use this machine; give a --token, or leave out --host"
             )
-        self._hosts = {"localhost", "127.0.0.1", "[::1]"} if is_loopback(host) else set()
+        self._hosts = {"localhost", "127.0.0.1", "[::1]", host} if is_loopback(host) else set()
         self._token = token
 
     def check(self, request: Request) -> None:

@@ -23,6 +23,8 @@ PERIOD = 0.5
 """Seconds between two looks at the workers."""
 HANGS = 120.0
 """Seconds without any progress after which a worker is ended; networks are loaded, and fetched, in less."""
+PAUSE = 2.0
+"""Seconds from the end of a worker to the start of the next one, which may end at once, too."""
 TIDY = 600.0
 """Seconds between two looks for jobs whose time is over."""
 
@@ -82,6 +84,7 @@ class Workers:
             logger.warning("worker %d ended with status %s; another one takes its place", process.pid, process.poll())
             self._running.remove(process)
             self._store.lost(process.pid)
+            self._closing.wait(PAUSE)
         for number in self._store.hanging(HANGS):
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
