@@ -52,7 +52,7 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise ConfigurationError(
-            f"cannot listen to {host}, port {port} ({reason}); give another --port, or an address of this machine (--host)"
+            f"cannot listen to {host}, port {port} ({reason}); see --port and --host"
         ) from None
 
 
