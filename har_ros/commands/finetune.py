@@ -68,7 +68,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     if options.architecture and options.frozen:
         raise ConfigurationError("--frozen keeps layers as they are, and an --architecture is untrained; leave out one")
     model = options.architecture or model_of(options)
-    return Settings(model, options.frames, options.mirror, options.background, people_settings(options))
+    return Settings(model, options.frames, options.mirror, options.between, people_settings(options))
 
 
 def _training(options: argparse.Namespace, model: str) -> TrainSettings:

@@ -18,6 +18,7 @@ from har_ros.commands.shared.teaching_options import (
     model_of,
     people_settings,
 )
+from har_ros.learning.background import WORLD
 from har_ros.learning.lesson import Settings
 from har_ros.pipeline.configuration import backend_settings
 from har_ros.teach.teach import teach
@@ -32,10 +33,32 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--test", type=Path, metavar="DATASET", help="clips to test the network on, which are not used for fitting"
     )
+    parser.add_argument(
+        "--background",
+        default=WORLD,
+        metavar="world|FILE|off",
+        help="further windows of none: world, those that come with har_ros, where it has some for the network; those "
+        f"of a background.npz; or off ({WORLD})",
+    )
+    parser.add_argument(
+        "--nothing",
+        type=Path,
+        metavar="FOLDER",
+        help="a folder of videos or bags in which there is none of the classes; the windows that would be taken for "
+        "one are taught as none",
+    )
     add_parameters(parser, BACKEND)
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
-    settings = Settings(model_of(options), options.frames, options.mirror, options.background, people_settings(options))
+    settings = Settings(
+        model_of(options),
+        options.frames,
+        options.mirror,
+        options.between,
+        people_settings(options),
+        options.background,
+        options.nothing,
+    )
     try:
         dataset = dataset_of(options, options.dataset)
         test = dataset_of(options, options.test) if options.test else None

@@ -9,23 +9,33 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.utils import Extractor
 
 from har_ros.errors import ModelError, one_line
+from har_ros.graphs.rejection import Rejection
 
 EMBEDDING, LOGITS = "embedding", "taught_logits"
 
 
-def taught_network(embedding: onnx.ModelProto, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
+def taught_network(
+    embedding: onnx.ModelProto,
+    weights: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    rejection: Rejection | None = None,
+) -> bytes:
     """Return the network of an embedding followed by a linear layer: LOGITS, N×classes.
 
-    weights: D×classes. bias: one for each class.
+    weights: D×classes. bias: one for each class. rejection: of what is unlike all that was taught.
     """
     model = onnx.ModelProto()
     model.CopyFrom(embedding)
-    head = helper.make_node("Gemm", [EMBEDDING, "taught/weights", "taught/bias"], [LOGITS], name="taught/head")
+    linear = LOGITS if rejection is None else f"{LOGITS}/linear"
+    head = helper.make_node("Gemm", [EMBEDDING, "taught/weights", "taught/bias"], [linear], name="taught/head")
     model.graph.node.append(head)
     constants = {"taught/weights": weights, "taught/bias": bias}
     model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     del model.graph.output[:]
     model.graph.output.append(helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["batch", len(bias)]))
+    if rejection is not None:
+        opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+        rejection.add_to(model.graph, EMBEDDING, linear, LOGITS, opset)
     _check(model)
     return bytes(model.SerializeToString())
 

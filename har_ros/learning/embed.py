@@ -76,8 +76,11 @@ class Embedder(ABC):
         return {}
 
     @abstractmethod
-    def look_at(self, path: Path) -> list[Windows]:
-        """Return the windows of each camera of a recording. Raises HarError when it has none."""
+    def look_at(self, path: Path, everybody: bool = False) -> list[Windows]:
+        """Return the windows of each camera of a recording. Raises HarError when it has none.
+
+        everybody: where it sees people, those of all of them.
+        """
 
     def close(self) -> None:
         """Free the network."""
@@ -106,8 +109,11 @@ class ImageEmbedder(Embedder):
         """Recordings that were not in the cache."""
         return self._computed_now
 
-    def look_at(self, path: Path) -> list[Windows]:
-        """Return the windows of each camera of a recording. Raises HarError when it has none."""
+    def look_at(self, path: Path, everybody: bool = False) -> list[Windows]:
+        """Return the windows of each camera of a recording. Raises HarError when it has none.
+
+        everybody: where it sees people, those of all of them.
+        """
         recording = open_recording(path)
         kept = cached(f"embeddings/{self._key(recording)}.npz", lambda: self._computed(recording), KEPT)
         with np.load(kept, allow_pickle=False) as arrays:
@@ -160,11 +166,13 @@ def looks(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(small, np.uint8)
 
 
-def embed(embedder: Embedder, paths: Iterable[Path]) -> Iterator[tuple[Path, list[Windows] | HarError]]:
-    """Yield each recording with its windows, or with what is wrong with it."""
+def embed(
+    embedder: Embedder, paths: Iterable[Path], everybody: bool = False
+) -> Iterator[tuple[Path, list[Windows] | HarError]]:
+    """Yield each recording with its windows, or with what is wrong with it. everybody: see Embedder.look_at."""
     for path in paths:
         try:
-            yield path, embedder.look_at(path)
+            yield path, embedder.look_at(path, everybody)
         except HarError as error:
             yield path, error
 

@@ -98,14 +98,15 @@ class PeopleEmbedder(Embedder):
         self._finder.close()
         super().close()
 
-    def look_at(self, path: Path) -> list[Windows]:
+    def look_at(self, path: Path, everybody: bool = False) -> list[Windows]:
         """Return the windows of the people of each camera of a recording. Raises HarError when there are none."""
         cameras = self._finder.look_at(path)
         first = min(int(camera.stamps[0]) for camera in cameras)
         found = [(camera, self._windows(camera)) for camera in cameras]
         if not any(windows for _, windows in found):
             raise ConfigurationError(f"nobody is seen long enough in {path}; remove it, or try a larger --pose-size")
-        return [_joined(camera, first, windows, self._person) for camera, windows in found if windows]
+        who: Person = "all" if everybody else self._person
+        return [_joined(camera, first, windows, who) for camera, windows in found if windows]
 
     def _windows(self, people: People) -> list[SeenWindow[_Seen]]:
         """Return the windows of everybody, in the order of their ends."""

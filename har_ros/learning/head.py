@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 
+from har_ros.graphs.rejection import Rejection
 from har_ros.learning.samples import Samples
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -25,6 +26,8 @@ SPREAD = 0.25
 FOLDS, INNER_FOLDS = 10, 5
 """Of the figures, and of the choice within each; fewer where a class has fewer groups."""
 ITERATIONS = 1000
+ABSENT = -100.0
+"""The logit of a class that nothing was taught of."""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Fold = tuple[Ints, Ints]
@@ -33,18 +36,20 @@ Fold = tuple[Ints, Ints]
 
 @dataclass(frozen=True)
 class Head:
-    """logits = embedding @ weights + bias. weights: D×C, bias: C; float64."""
+    """logits = embedding @ weights + bias. weights: D×C, bias: C; float64. rejection: what is applied to them then."""
 
     weights: Floats
     bias: Floats
+    rejection: Rejection | None = None
 
     def logits(self, embeddings: NDArray[np.float32]) -> Floats:
         """Return n×C logits of n×D embeddings."""
-        return np.asarray(embeddings @ self.weights + self.bias, np.float64)
+        linear = np.asarray(embeddings @ self.weights + self.bias, np.float64)
+        return linear if self.rejection is None else self.rejection.applied(linear, embeddings)
 
     def cooled(self, temperature: float) -> Head:
-        """Return the head whose logits are divided by the temperature."""
-        return Head(self.weights / temperature, self.bias / temperature)
+        """Return the head whose linear layer's logits are divided by the temperature."""
+        return replace(self, weights=self.weights / temperature, bias=self.bias / temperature)
 
     def rounded(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return weights and bias as a network has them."""
@@ -72,7 +77,8 @@ def fits(samples: Samples, examples: Ints, strengths: Sequence[float]) -> list[H
     """Return scikit-learn's standardisation and logistic regression of each strength, fitted to these examples.
 
     All classes weigh the same, within a class all examples, within an example all windows and views. Each fit begins
-    where the one before ended, so the strengths should ascend.
+    where the one before ended, so the strengths should ascend. The background weighs as much as the other examples of
+    none, or as a class where there are none; a class without any is never said.
     """
     taken, weight = _weights(samples, examples)
     views = samples.embeddings.shape[1]
@@ -80,12 +86,23 @@ def fits(samples: Samples, examples: Ints, strengths: Sequence[float]) -> list[H
     classes = np.repeat(samples.classes[samples.example[taken]], views)
     weight = np.repeat(weight / views, views)
     scaler = StandardScaler().fit(rows, sample_weight=weight)
+    if len(samples.background):
+        rows = np.concatenate([rows, samples.background])
+        classes, weight = _with_background(classes, weight, len(samples.labels) - 1, len(samples.background))
     basis, coordinates = _row_space(scaler.transform(rows))
     regression = LogisticRegression(max_iter=ITERATIONS, solver="newton-cg", warm_start=True)
     return [
-        _head(scaler, basis, regression.set_params(C=strength).fit(coordinates, classes, weight))
+        _head(scaler, basis, regression.set_params(C=strength).fit(coordinates, classes, weight), len(samples.labels))
         for strength in strengths
     ]
+
+
+def _with_background(classes: Ints, weight: Floats, none: int, count: int) -> tuple[Ints, Floats]:
+    """Return class and weight of rows and of so many of the background, which halve what the class none weighs."""
+    own = classes == none
+    share = weight[own].sum() / 2 if own.any() else weight.sum() / len(np.unique(classes))
+    halved = np.where(own, weight / 2, weight)
+    return np.append(classes, np.full(count, none)), np.append(halved, np.full(count, share / count))
 
 
 def _row_space(rows: Floats) -> tuple[Floats, Floats]:
@@ -113,13 +130,15 @@ def _weights(samples: Samples, examples: Ints) -> tuple[Ints, Floats]:
     return taken, share / windows[samples.example[taken]]
 
 
-def _head(scaler: StandardScaler, basis: Floats, regression: LogisticRegression) -> Head:
-    """Return the one linear layer that does what the two do; two classes have a column each."""
+def _head(scaler: StandardScaler, basis: Floats, regression: LogisticRegression, count: int) -> Head:
+    """Return the one linear layer that does what the two do; each of `count` classes has a column."""
     weights = basis @ regression.coef_.T / scaler.scale_[:, None]
     bias = regression.intercept_ - scaler.mean_ @ weights
     if weights.shape[1] == 1:  # scikit-learn's logit of the second class against the first
         weights, bias = np.concatenate([-weights, weights], axis=1) / 2, np.concatenate([-bias, bias]) / 2
-    return Head(weights, bias)
+    every = Head(np.zeros((len(weights), count)), np.full(count, ABSENT))
+    every.weights[:, regression.classes_], every.bias[regression.classes_] = weights, bias
+    return every
 
 
 def held_out_logits(samples: Samples, divided: list[Fold], strengths: Sequence[float]) -> Floats:

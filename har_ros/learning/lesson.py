@@ -21,6 +21,7 @@ from har_ros.graphs.cut import LOGITS
 from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.learning import head as heads
 from har_ros.learning.advice import doubt, pair_in_words, pair_to_dict
+from har_ros.learning.background import OFF
 from har_ros.learning.dataset import Dataset
 from har_ros.learning.duplicates import joined, near_duplicates
 from har_ros.learning.embed import Embedder, ImageEmbedder, Windows, embed
@@ -40,14 +41,18 @@ logger = logging.getLogger(__name__)
 class Settings:
     """model: whose embeddings. frames: of a window, 0 as its card says. mirror: teach with mirror images, too.
 
-    background: let what lies between segments be the class "none". people: for a network of skeletons.
+    between: let what lies between segments be the class "none". people: for a network of skeletons.
+    background: windows of none that are taught, too: world, off or a file. nothing: a folder of recordings in which
+    there is none of the classes.
     """
 
     model: str
     frames: int = 0
     mirror: bool = True
-    background: bool = True
+    between: bool = True
     people: PeopleSettings = field(default_factory=PeopleSettings)
+    background: str = OFF
+    nothing: Path | None = None
 
 
 def open_embedder(settings: Settings, backend: BackendSettings) -> Embedder:
@@ -88,7 +93,7 @@ class Lesson:
 def learn_from(embedder: Embedder, dataset: Dataset, settings: Settings, console: Console) -> Lesson:
     """Look at the recordings, give their windows labels, find near-duplicates. Raises HarError."""
     windows, left_out = read(embedder, dataset, console)
-    given = gather(dataset.materials, windows, settings.background)
+    given = gather(dataset.materials, windows, settings.between)
     pairs = near_duplicates(given)
     samples = joined(given, pairs)
     if not heads.folds(samples.classes, samples.groups):
@@ -152,6 +157,7 @@ def _metrics(name: str, lesson: Lesson, measured: Mapping[str, Any], tested: Sam
     """Return what is in metrics.json."""
     samples, settings = lesson.samples, asdict(lesson.settings)
     people = settings.pop("people")
+    settings["nothing"] = str(settings["nothing"] or "")
     return {
         "name": name,
         "base": lesson.base.name,

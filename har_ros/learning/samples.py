@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +44,7 @@ class Samples:
     """n windows of m examples of C classes.
 
     labels: C names. example: of each window, int64 n. embeddings: float32 n×views×D. looks: uint8 n×frames×side×side.
+    background: float32 b×D, further windows of none, the last class, that are taught in every fold and never tested.
     """
 
     labels: tuple[str, ...]
@@ -51,6 +52,7 @@ class Samples:
     example: NDArray[np.int64]
     embeddings: NDArray[np.float32]
     looks: NDArray[np.uint8]
+    background: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     @property
     def classes(self) -> NDArray[np.int64]:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from har_ros.learning import head as heads
 from har_ros.learning.head import Choice, Floats, Fold, Ints
+from har_ros.learning.likeness import fit_rejection
 from har_ros.learning.samples import Samples
 from har_ros.stats import metrics
 from har_ros.stats.intervals import Bootstrap, interval
+from har_ros.truth.segments import NONE
 
 SIZES = (5, 10, 20, 50, 100, 200, 500)
 """Clips per class of the learning curve."""
@@ -30,7 +32,8 @@ class Validation:
     """What cross-validation said of each of m examples.
 
     folds: as examples were divided. choices: made in each, without its test clips. logits: of all windows, before
-    calibration. probabilities: m×C, calibrated without the example's own fold. raw: before calibration.
+    calibration. probabilities: m×C, calibrated without the example's own fold, and with what is unlike the rest
+    rejected. raw: before both.
     """
 
     folds: list[Fold]
@@ -53,6 +56,8 @@ def validate(samples: Samples, notify: Notify = lambda what: None) -> Validation
         [found] = heads.held_out_logits(samples, [(train, test)], [choices[-1].strength])
         logits[windows] = found[windows]
         cooled[windows] = found[windows] / choices[-1].temperature
+        if NONE in samples.labels:
+            cooled[windows] = fit_rejection(samples, train).applied(cooled[windows], samples.embeddings[windows, 0])
     return Validation(divided, choices, logits, heads.by_example(samples, cooled), heads.by_example(samples, logits))
 
 

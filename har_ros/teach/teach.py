@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from har_ros.learning import validate as validation
 from har_ros.learning.advice import advice
 from har_ros.learning.dataset import Dataset
 from har_ros.learning.lesson import Settings, learn_from, open_embedder, read, write
+from har_ros.learning.likeness import fit_rejection
 from har_ros.learning.model import CLIPS, TESTS, check_output
 from har_ros.learning.test_set import measure, test_set
+from har_ros.teach.nothing import with_background
 
 
 def teach(
@@ -41,8 +44,9 @@ def teach(
     check_output(folder, overwrite)
     with open_embedder(settings, backend) as embedder:
         lesson = learn_from(embedder, dataset, settings, console)
-        tests = test_set(test, *read(embedder, test, console), lesson.samples) if test else None
-    samples, everything = lesson.samples, np.arange(len(lesson.samples.examples))
+        samples, others = with_background(embedder, lesson, console)
+        tests = test_set(test, *read(embedder, test, console), samples) if test else None
+    lesson, everything = replace(lesson, samples=samples), np.arange(len(samples.examples))
     with progress_line(console) as notify, threadpool_limits(1):  # for small matrices, more threads are slower
         checked = validation.validate(samples, notify)
         measured: dict[str, Any] = {
@@ -57,9 +61,10 @@ def teach(
         notify("the network")
         choice = heads.choose(samples, everything)
         [fitted] = heads.fits(samples, everything, [choice.strength])
-        head = fitted.cooled(choice.temperature)
-    network = taught_network(load_onnx(lesson.prepared.path), *head.rounded())
+        head = replace(fitted.cooled(choice.temperature), rejection=fit_rejection(samples, everything))
+    network = taught_network(load_onnx(lesson.prepared.path), *head.rounded(), head.rejection)
     measured["advice"] = advice(measured)
+    measured["background"] = others
     measured["temperature"] = choice.temperature
     measured["chosen"] = {
         "regularisation (C)": choice.strength,

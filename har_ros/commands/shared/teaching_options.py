@@ -78,8 +78,8 @@ def add_teaching_options(parser: argparse.ArgumentParser) -> None:
         help="do not teach with mirror images, because left and right matter",
     )
     parser.add_argument(
-        "--no-background",
-        dest="background",
+        "--only-segments",
+        dest="between",
         action="store_false",
         help="leave out what lies between segments, instead of teaching it as the class none",
     )

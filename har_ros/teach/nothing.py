@@ -1,0 +1,121 @@
+"""What is taught as none beside the dataset: the background, and what is mined from recordings of nothing."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from scipy.special import softmax
+
+from har_ros.errors import ConfigurationError, HarError, counted
+from har_ros.files.console import say
+from har_ros.learning import head as heads
+from har_ros.learning.background import Background, find_background, joined
+from har_ros.learning.dataset import VIDEOS
+from har_ros.learning.embed import Embedder, Windows, embed
+from har_ros.learning.lesson import Lesson
+from har_ros.learning.samples import Samples
+from har_ros.models.locate import find_model
+from har_ros.truth.segments import NONE
+
+MOST = 2000
+"""Windows that are mined, at most."""
+ROUNDS = 2
+"""Times that the recordings are gone through, each time with a head that was taught what the one before got wrong."""
+WRONG = 0.2
+"""Probability of the actions together from which on a window of nothing is worth teaching."""
+BAGS = (".mcap", ".bag", ".db3")
+METADATA = "metadata.yaml"
+KIND = "nothing"
+
+
+def with_background(embedder: Embedder, lesson: Lesson, console: Console) -> tuple[Samples, dict[str, Any]]:
+    """Return the samples with none as the last class, and what is taught as none beside them; and that in words.
+
+    Raises HarError.
+    """
+    settings, samples = lesson.settings, lesson.samples
+    labels = samples.labels if NONE in samples.labels else (*samples.labels, NONE)
+    actions = [label for label in labels if label != NONE]
+    width = samples.embeddings.shape[-1]
+    given = find_background(settings.background, find_model(settings.model), lesson.frames, width)
+    known = given.without(actions)
+    left_out = sorted(set(given.kinds.tolist()) - set(known.kinds.tolist()))
+    samples = replace(samples, labels=labels, background=known.embeddings)
+    if settings.nothing is not None:
+        recordings = recordings_in(settings.nothing)
+        mined = _mined(embedder, recordings, samples, console)
+        known = joined([known, Background(mined, np.full(len(mined), KIND))])
+        samples = replace(samples, background=known.embeddings)
+    kinds = dict(sorted(Counter(known.kinds.tolist()).items()))
+    if kinds:
+        say(console, f"background: {counted(len(known.kinds), 'window')} of {', '.join(kinds)}")
+    if left_out:
+        say(console, f"left out of the background, since classes are called like it: {', '.join(left_out)}")
+    return samples, {"windows": kinds, "left_out": left_out}
+
+
+def recordings_in(folder: Path) -> list[Path]:
+    """Return the videos and bags below a folder. Raises ConfigurationError when there are none."""
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        raise ConfigurationError(f"--nothing {folder} is no folder; give one of videos or bags")
+    bags = sorted(path.parent for path in folder.rglob(METADATA))
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (*VIDEOS, *BAGS))
+    files = [path for path in files if not path.name.startswith(".") and not any(b in path.parents for b in bags)]
+    if not bags and not files:
+        raise ConfigurationError(f"--nothing {folder} has no videos ({', '.join(VIDEOS)}) and no bags; add some")
+    return [*bags, *files]
+
+
+def _mined(embedder: Embedder, recordings: Sequence[Path], samples: Samples, console: Console) -> NDArray[np.float32]:
+    """Return the embeddings of the windows that are taken for an action, the worst of all recordings. Raises HarError.
+
+    In the second round only windows are added that the first one's do not cure.
+    """
+    found = samples.background[:0]
+    everything = np.arange(len(samples.examples))
+    choice = heads.choose(samples, everything)
+    for number in range(ROUNDS):
+        taught = replace(samples, background=np.concatenate([samples.background, found]))
+        head = heads.fits(taught, everything, [choice.strength])[0].cooled(choice.temperature)
+        worst: list[tuple[float, float, NDArray[np.float32]]] = []
+        wrong = total = 0
+        dice = np.random.default_rng(number)
+        described = f"mining recordings of nothing, round {number + 1} of {ROUNDS}"
+        shown = track(recordings, described, console=console, disable=not console.is_terminal)
+        for windows in _windows(embedder, shown, console if number == 0 else None):
+            rows = windows.embeddings[:, 0]
+            actions = 1 - softmax(head.logits(rows), axis=1)[:, -1]
+            wrong, total = wrong + int((actions > 0.5).sum()), total + len(rows)
+            for place in np.flatnonzero(actions > WRONG).tolist():
+                entry = (float(actions[place]), dice.random(), windows.embeddings[place])
+                if len(worst) < MOST // ROUNDS:
+                    heapq.heappush(worst, entry)
+                else:
+                    heapq.heappushpop(worst, entry)
+        if not total:
+            raise ConfigurationError("no recording of --nothing can be used; see above")
+        say(console, f"{counted(wrong, 'window')} of {total} of nothing would be an action; {len(worst)} are taught")
+        if not worst:
+            break
+        rows = np.concatenate([entry[2] for entry in worst])
+        found = np.concatenate([found, rows])
+    return found
+
+
+def _windows(embedder: Embedder, recordings: Any, console: Console | None) -> Iterator[Windows]:
+    for _, seen in embed(embedder, recordings, everybody=True):
+        if isinstance(seen, HarError):
+            if console is not None:
+                say(console, f"left out: {seen}")
+        else:
+            yield from seen
