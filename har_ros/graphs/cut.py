@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.utils import Extractor
 
 from har_ros.errors import ModelError, one_line
-from har_ros.graphs.rejection import Rejection
+from har_ros.graphs.rejection import LINEAR, Rejection
 
 EMBEDDING, LOGITS = "embedding", "taught_logits"
 
@@ -26,7 +26,7 @@ def taught_network(
     """
     model = onnx.ModelProto()
     model.CopyFrom(embedding)
-    linear = LOGITS if rejection is None else f"{LOGITS}/linear"
+    linear = LOGITS if rejection is None else LOGITS + LINEAR
     head = helper.make_node("Gemm", [EMBEDDING, "taught/weights", "taught/bias"], [linear], name="taught/head")
     model.graph.node.append(head)
     constants = {"taught/weights": weights, "taught/bias": bias}

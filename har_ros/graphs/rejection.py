@@ -6,38 +6,48 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import GraphProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, helper, numpy_helper
 
-PREFIX = "taught/likeness"
-TINY = 1e-6
+PREFIX, LINEAR = "taught/likeness", "/linear"
+"""What the names of its tensors begin with, and those of the logits before it end with."""
 AXES_AS_INPUT = 18
 """Operator set from which on ReduceMax takes its axes as an input."""
 
 
+def before_rejection(model: ModelProto, logits: str) -> str:
+    """Return the name of the logits to which a rejection is applied, the same name where there is none.
+
+    A continual network needs it: its embeddings are of a few frames, which are less alike than those of windows.
+    """
+    linear = logits + LINEAR
+    return linear if any(linear in node.output for node in model.graph.node) else logits
+
+
 @dataclass(frozen=True)
 class Rejection:
-    """Likeness is the cosine to the nearest taught window; below the limit, the last class, none, leads all others.
+    """Beyond a distance from the nearest taught window, the last class, none, leads all others.
 
-    mean, factor: D, which standardise an embedding. taught: N×D, standardised, of unit length.
-    steepness: by how much the logit of none rises above the highest for each 1 of likeness below the limit.
+    mean, factor: of D numbers and of all of them, which shift and scale an embedding to a length of about 1, so that
+    float16 is enough. taught: N×D, shifted and scaled. limit: distance. steepness: by how much the logit of none is
+    above the highest for each 1 of distance beyond the limit.
     """
 
     mean: NDArray[np.float32]
-    factor: NDArray[np.float32]
+    factor: float
     taught: NDArray[np.float32]
     limit: float
     steepness: float
 
-    def likeness(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how like what was taught n×D embeddings are, -1 to 1."""
-        rows = (embeddings - self.mean) * self.factor
-        unit = rows / np.sqrt(np.square(rows).sum(axis=1, keepdims=True) + TINY)
-        return np.asarray((unit @ self.taught.T).max(axis=1))
+    def distance(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the distance of n×D embeddings from the nearest taught window."""
+        rows = (embeddings - self.mean) * np.float32(self.factor)
+        nearest = (rows @ (-2 * self.taught.T) + np.square(self.taught).sum(axis=1)).min(axis=1)
+        return np.asarray(np.sqrt(np.maximum(np.square(rows).sum(axis=1) + nearest, 0)))
 
     def applied(self, logits: NDArray[np.float64], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return n×C logits with that of none raised where the embeddings (n×D) are unlike what was taught."""
         result = np.array(logits)
-        least = logits.max(axis=1) + self.steepness * (self.limit - self.likeness(embeddings))
+        least = logits.max(axis=1) + self.steepness * (self.distance(embeddings) - self.limit)
         result[:, -1] = np.maximum(result[:, -1], least)
         return result
 
@@ -51,24 +61,24 @@ class Rejection:
             "mean": self.mean,
             "factor": self.factor,
             "ones": np.ones((len(self.mean), 1)),
-            "tiny": np.array(TINY),
-            "taught": self.taught.T,
-            "limit": np.array(self.limit),
-            "steepness": np.array(self.steepness),
+            "taught": -2 * self.taught.T,
+            "lengths": np.square(self.taught).sum(axis=1),
+            "limit": self.limit,
+            "steepness": self.steepness,
             "none": np.eye(classes)[-1],
         }
         steps = [
             ("Sub", [embedding, "mean"], "centred"),
             ("Mul", ["centred", "factor"], "rows"),
             ("Mul", ["rows", "rows"], "squares"),
-            ("MatMul", ["squares", "ones"], "sum"),
-            ("Add", ["sum", "tiny"], "square"),
-            ("Sqrt", ["square"], "length"),
-            ("MatMul", ["rows", "taught"], "products"),
-            ("Div", ["products", "length"], "cosines"),
-            ("ReduceMax", ["cosines"], "likeness"),
-            ("Sub", ["limit", "likeness"], "below"),
-            ("Mul", ["below", "steepness"], "lead"),
+            ("MatMul", ["squares", "ones"], "length"),
+            ("Gemm", ["rows", "taught", "lengths"], "products"),
+            ("ReduceMin", ["products"], "nearest"),
+            ("Add", ["length", "nearest"], "difference"),
+            ("Relu", ["difference"], "square"),
+            ("Sqrt", ["square"], "distance"),
+            ("Sub", ["distance", "limit"], "beyond"),
+            ("Mul", ["beyond", "steepness"], "lead"),
             ("ReduceMax", [logits], "highest"),
             ("Add", ["highest", "lead"], "least"),
             ("Sub", ["least", logits], "missing"),
@@ -80,9 +90,9 @@ class Rejection:
         for operator, inputs, result in steps:
             names = [name if name in others else f"{PREFIX}/{name}" for name in inputs]
             attributes: dict[str, list[int]] = {}
-            if operator == "ReduceMax" and opset >= AXES_AS_INPUT:
+            if operator.startswith("Reduce") and opset >= AXES_AS_INPUT:
                 names.append(f"{PREFIX}/axes")
-            elif operator == "ReduceMax":
+            elif operator.startswith("Reduce"):
                 attributes["axes"] = [1]
             given = result if result in others else f"{PREFIX}/{result}"
             graph.node.append(helper.make_node(operator, names, [given], name=given, **attributes))

@@ -1,4 +1,10 @@
-"""How like what was taught a window has to be: below the limit it is none of the classes."""
+"""How like what was taught a window has to be: beyond a distance it is none of the classes.
+
+The distance is Euclidean, in the embedding as it is, from the nearest taught window of an action. Measured with
+everyday-14 and GMDCSA24's falls: at a loss of 5 % it rejects 0.9 of other actions' windows (JHMDB) and 0.7 of those of
+people in streets. The cosine to the nearest window rejects 0.6 and 0.3; standardised, 0.3 and 0.1; Mahalanobis'
+distance 0.7 and 0.3; the energy 0.1 and 0.1.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +19,7 @@ from har_ros.learning.samples import Samples
 from har_ros.truth.segments import NONE
 
 LOSS = 0.05
-"""Share of the windows of the actions, of groups that were held out, that are below the limit."""
+"""Share of the windows of the actions, of groups that were held out, that are beyond the limit."""
 USUAL = 0.05
 """What none has of the probability at the median of these windows, where nothing else speaks for it: it is half at the
 limit."""
@@ -21,8 +27,8 @@ LEAST_SPREAD = 0.01
 """From the limit to the median, at least."""
 MOST = 512
 """Windows that others are compared with."""
-NEVER = -2.0
-"""A limit below every likeness, where there are too few groups to choose one."""
+NEVER = 1e6
+"""A limit beyond every distance, where there are too few groups to choose one."""
 
 
 def fit_rejection(samples: Samples, examples: Ints) -> Rejection:
@@ -34,24 +40,23 @@ def fit_rejection(samples: Samples, examples: Ints) -> Rejection:
     found, weights = [np.zeros(0)], [np.zeros(0)]
     for train, test in divided:
         held_out = _action_windows(samples, examples[test])
-        found.append(_of(samples, examples[train], NEVER, 0).likeness(samples.embeddings[held_out, 0]))
+        found.append(_of(samples, examples[train], NEVER, 0.0).distance(samples.embeddings[held_out, 0]))
         weights.append(1 / np.bincount(samples.example)[samples.example[held_out]])
-    likeness, weight = np.concatenate(found), np.concatenate(weights)
-    if not len(likeness):
-        return _of(samples, examples, NEVER, 0)
-    limit, median = (_quantile(likeness, weight, share) for share in (LOSS, 0.5))
-    return _of(samples, examples, limit, math.log(1 / USUAL - 1) / max(median - limit, LEAST_SPREAD))
+    distance, weight = np.concatenate(found), np.concatenate(weights)
+    if not len(distance):
+        return _of(samples, examples, NEVER, 0.0)
+    limit, median = (_quantile(distance, weight, share) for share in (1 - LOSS, 0.5))
+    return _of(samples, examples, limit, math.log(1 / USUAL - 1) / max(limit - median, LEAST_SPREAD))
 
 
 def _of(samples: Samples, examples: Ints, limit: float, steepness: float) -> Rejection:
     taken = _action_windows(samples, examples)
     rows = samples.embeddings[taken].reshape(-1, samples.embeddings.shape[-1])
-    mean, scale = rows.mean(axis=0), rows.std(axis=0)
-    factor = 1 / np.where(scale > 0, scale, 1) / math.sqrt(rows.shape[1])  # rows of about unit length, for float16
-    standard = (rows - mean) * factor
-    kept = standard[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).round().astype(int)]
-    unit = kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-6)
-    return Rejection(*(np.float32(one) for one in (mean, factor, unit)), limit, steepness)
+    mean = rows.mean(axis=0)
+    length = float(np.sqrt(np.square(rows - mean).sum(axis=1).mean()))
+    factor = 1 / length if length > 0 else 1.0
+    kept = rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).round().astype(int)]
+    return Rejection(mean, factor, (kept - mean) * np.float32(factor), limit, steepness)
 
 
 def _action_windows(samples: Samples, examples: Ints) -> Ints:

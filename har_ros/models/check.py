@@ -14,6 +14,7 @@ from har_ros.graphs import rtmo
 from har_ros.graphs.movenet import HEADS
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.prepare import Output, PreparedNetwork
+from har_ros.graphs.rejection import before_rejection
 from har_ros.graphs.twin import continual
 from har_ros.models.card import Card, ModelCard, NetworkFile, PoseCard
 from har_ros.models.locate import Model
@@ -45,9 +46,9 @@ def _stepwise(network: PreparedNetwork, card: ModelCard) -> PreparedNetwork:
     sizes = {"N": 1, "C": COLOURS, "T": network.shape[0], "H": spec.height, "W": spec.width}
     shape = [sizes[axis] for axis in spec.layout]
     try:
-        twin = continual(
-            load_onnx(network.path), network.input_blob, network.output_blob, shape, spec.layout.index("T")
-        )
+        loaded = load_onnx(network.path)
+        logits = before_rejection(loaded, network.output_blob)
+        twin = continual(loaded, network.input_blob, logits, shape, spec.layout.index("T"))
     except ModelError as error:
         raise ModelError(f"{card.name} cannot be streamed: {error}; {remedy}") from None
     return replace(

@@ -1,0 +1,79 @@
+"""What is unlike all that was taught is none of the classes, in NumPy and in the network."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+from test_head import made
+
+from har_ros.graphs.cut import EMBEDDING, LOGITS, taught_network
+from har_ros.graphs.rejection import before_rejection
+from har_ros.learning import head as heads
+from har_ros.learning.likeness import LOSS, NEVER, fit_rejection
+
+
+def two_actions(groups=20, each=5, seed=0):
+    """Two actions, each around its own centre; the third label, none, has no clip."""
+    pairs = [(c, g) for c in range(2) for g in range(groups) for _ in range(each)]
+    samples = made(*zip(*pairs, strict=True), seed=seed, width=32)
+    return replace(samples, labels=("clap", "wave", "none"))
+
+
+def test_of_groups_that_were_held_out_so_many_windows_are_lost_as_was_said():
+    samples = two_actions(60)
+    groups = samples.groups.astype(int)
+    taught, held_out = np.flatnonzero(groups < 40), np.flatnonzero(groups >= 40)
+    rejection = fit_rejection(samples, taught)
+    distance = rejection.distance(samples.embeddings[np.isin(samples.example, held_out), 0])
+    assert np.mean(distance > rejection.limit) == pytest.approx(LOSS, abs=0.04)
+
+
+def test_what_is_unlike_them_is_none_and_what_is_like_them_keeps_its_class():
+    samples = two_actions()
+    everything = np.arange(len(samples.examples))
+    [head] = heads.fits(samples, everything, [0.1])
+    open_head = replace(head, rejection=fit_rejection(samples, everything))
+    seen = samples.embeddings[:, 0]
+    assert np.mean(open_head.logits(seen).argmax(axis=1) == samples.classes) > 0.9
+    elsewhere = np.random.default_rng(5).normal(size=(200, 32)).astype(np.float32) * 3
+    assert set(head.logits(elsewhere).argmax(axis=1).tolist()) == {0, 1}  # as if it knew
+    assert np.mean(open_head.logits(elsewhere).argmax(axis=1) == 2) > 0.9
+
+
+@pytest.mark.parametrize("opset", [13, 18])
+def test_the_network_says_the_same(opset):
+    samples = two_actions()
+    everything = np.arange(len(samples.examples))
+    [head] = heads.fits(samples, everything, [0.1])
+    head = replace(head.cooled(1.5), rejection=fit_rejection(samples, everything))
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 32]) for name in ("x", EMBEDDING)]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], [EMBEDDING])], "g", values[:1], values[1:])
+    base = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    content = taught_network(base, *head.rounded(), head.rejection)
+    rows = np.concatenate([samples.embeddings[:50, 0], np.random.default_rng(0).normal(size=(50, 32)) * 3])
+    rows = np.concatenate([rows, np.zeros((1, 32)), np.full((1, 32), 1e4)]).astype(np.float32)
+    [said] = onnxruntime.InferenceSession(content).run([LOGITS], {"x": rows})
+    np.testing.assert_allclose(said, head.logits(rows), rtol=1e-3, atol=1e-3)
+    assert (said.argmax(axis=1) == 2).any()
+    assert before_rejection(onnx.load_from_string(content), LOGITS) != LOGITS
+    assert before_rejection(onnx.load_from_string(taught_network(base, *head.rounded())), LOGITS) == LOGITS
+
+
+def test_too_few_groups_reject_nothing():
+    samples = two_actions(groups=1)
+    assert fit_rejection(samples, np.arange(len(samples.examples))).limit == NEVER
+
+
+def test_the_background_is_none_and_weighs_no_more_than_a_class():
+    samples = two_actions()
+    far = np.random.default_rng(3).normal(size=(300, 32)).astype(np.float32) + 4
+    everything = np.arange(len(samples.examples))
+    [head] = heads.fits(replace(samples, background=far[:150]), everything, [0.1])
+    assert np.mean(head.logits(far[150:]).argmax(axis=1) == 2) > 0.95
+    assert np.mean(head.logits(samples.embeddings[:, 0]).argmax(axis=1) == samples.classes) > 0.9
+    twice = np.concatenate([far[:150], far[:150]])
+    [other] = heads.fits(replace(samples, background=twice), everything, [0.1])
+    np.testing.assert_allclose(head.weights, other.weights, atol=1e-3)
