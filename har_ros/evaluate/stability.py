@@ -187,7 +187,8 @@ def _minutes(track: Judged) -> float:
 
 def _figure(of_times: Callable[[Floats], Floats], times: Sequence[Floats]) -> Figure:
     """Return a figure of the times of recordings, added up. times: of each, a matrix."""
-    return interval(of_times(np.asarray(np.tensordot(Bootstrap(len(times)).weights, np.stack(times), 1), np.float64)))
+    drawn = np.tensordot(Bootstrap(len(times)).weights, np.stack(times), 1)
+    return interval(of_times(np.asarray(drawn, np.float64)))
 
 
 def _window(name: str, seen: Seen) -> PredictedWindow:
