@@ -20,7 +20,7 @@ from har_ros.commands.shared.teaching_options import (
 from har_ros.errors import ConfigurationError
 from har_ros.finetune.architectures import ARCHITECTURES
 from har_ros.finetune.finetune import finetune
-from har_ros.finetune.training import FOR_SKELETONS, TrainSettings
+from har_ros.finetune.training import FOR_SKELETONS, FROM_THE_BEGINNING, TrainSettings
 from har_ros.learning.lesson import Settings
 from har_ros.models.locate import find_model
 from har_ros.pipeline.configuration import backend_settings
@@ -73,19 +73,23 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _training(options: argparse.Namespace, model: str) -> TrainSettings:
     """Return what is given, and for the rest what is usual for images or for skeletons. Raises HarError."""
-    skeletons = options.architecture or find_model(model).card.kind == "sequence"
+    if options.architecture:
+        usual = FROM_THE_BEGINNING
+    else:
+        usual = FOR_SKELETONS if find_model(model).card.kind == "sequence" else TrainSettings()
     given = {field.name: getattr(options, field.name, None) for field in fields(TrainSettings)}
     given |= {"unmirrored": tuple(options.unmirrored), "training_precision": options.mixed_precision}
-    usual = FOR_SKELETONS if skeletons else TrainSettings()
     return replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 
 def _add_training_options(parser: argparse.ArgumentParser) -> None:
     usual = TrainSettings()
 
-    def either(name: str) -> str:
-        """Return what is usual for images and for skeletons."""
-        return f"{getattr(usual, name):g}; with skeletons {getattr(FOR_SKELETONS, name):g}"
+    def each(name: str) -> str:
+        """Return what is usual for images, for skeletons, and for an architecture where that differs."""
+        images, skeletons, architecture = (getattr(one, name) for one in (usual, FOR_SKELETONS, FROM_THE_BEGINNING))
+        more = f", with --architecture {architecture:g}" if architecture != skeletons else ""
+        return f"{images:g}; with skeletons {skeletons:g}{more}"
 
     parser.add_argument(
         "--architecture",
@@ -93,22 +97,22 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         default="",
         help="with skeletons, the network to train from the beginning, in place of --model",
     )
-    parser.add_argument("--epochs", type=at_least(1), help=f"passes over the clips ({either('epochs')})")
-    parser.add_argument("--batch-size", type=at_least(1), help=f"clips in a batch ({either('batch_size')})")
+    parser.add_argument("--epochs", type=at_least(1), help=f"passes over the clips ({each('epochs')})")
+    parser.add_argument("--batch-size", type=at_least(1), help=f"clips in a batch ({each('batch_size')})")
     parser.add_argument(
         "--accumulate",
         type=at_least(1),
         default=usual.accumulate,
         help="batches whose gradients are added up for a step (1)",
     )
-    parser.add_argument("--rate", type=between(0, 1), help=f"largest learning rate ({either('rate')})")
+    parser.add_argument("--rate", type=between(0, 1), help=f"largest learning rate ({each('rate')})")
     parser.add_argument(
         "--weight-decay", type=between(0, 1), default=usual.weight_decay, help="AdamW's weight decay (1e-4)"
     )
     parser.add_argument(
         "--frozen",
         type=between(0, 1),
-        help=f"fraction of the layers, from the input on, to freeze ({either('frozen')})",
+        help=f"fraction of the layers, from the input on, to freeze ({each('frozen')})",
     )
     parser.add_argument(
         "--label-smoothing",
@@ -116,7 +120,7 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         default=usual.label_smoothing,
         help="smoothing of the labels in the loss (0.1)",
     )
-    parser.add_argument("--workers", type=at_least(0), help=f"processes that read clips ({either('workers')})")
+    parser.add_argument("--workers", type=at_least(0), help=f"processes that read clips ({each('workers')})")
     parser.add_argument(
         "--unmirrored", action="append", default=[], metavar="CLASS", help="a class in which left and right matter"
     )

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.utils.data import Dataset as Drawn
 
 from har_ros.backends.backend import Backend, BackendSettings, State
-from har_ros.finetune.architectures import ARCHITECTURES, INPUT, card_of, shape_of
+from har_ros.finetune.architecture import INPUT, shape_of
+from har_ros.finetune.architectures import ARCHITECTURES, card_of
 from har_ros.finetune.skeleton_windows import FixedWindows, RandomWindows, WindowSource, laid_out, plain
 from har_ros.finetune.task import Task, first_head
 from har_ros.finetune.torch_graph import OnnxModule

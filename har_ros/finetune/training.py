@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,8 +51,10 @@ class TrainSettings:
     training_precision: str = "auto"
 
 
-FOR_SKELETONS = TrainSettings(epochs=60, batch_size=32, rate=1e-3, frozen=0.0, workers=0)
+FOR_SKELETONS = TrainSettings(epochs=40, batch_size=32, rate=3e-4, frozen=0.0, workers=0)
 """Small networks, whose windows are in memory."""
+FROM_THE_BEGINNING = replace(FOR_SKELETONS, epochs=100, rate=3e-3)
+"""Of an architecture."""
 
 
 class Backbone(Protocol):

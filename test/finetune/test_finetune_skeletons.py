@@ -13,12 +13,14 @@ from clips import write_video
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.commands.main import main as actionnet
+from har_ros.errors import ModelError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.frames.skeletons import NAMES, SkeletonFrame, arranged, mirrored
 from har_ros.frames.spec import SkeletonSpec
 from har_ros.frames.window import Clip
 from har_ros.learning import embed_people
 from har_ros.learning.people import People
+from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scores import ScoreSettings
@@ -28,8 +30,10 @@ if importlib.util.find_spec("torch") and importlib.util.find_spec("lightning"):
     import torch
 
     from har_ros.finetune import finetune, training
-    from har_ros.finetune.architectures import ARCHITECTURES, card_of, partitions, shape_of
+    from har_ros.finetune.architecture import shape_of
+    from har_ros.finetune.architectures import ARCHITECTURES, card_of
     from har_ros.finetune.augment_skeletons import SkeletonAugmentation, SkeletonAugmenter
+    from har_ros.finetune.graph_network import partitions
     from har_ros.finetune.skeleton_windows import RandomWindows, WindowSource, laid_out, plain, varied
     from har_ros.finetune.torch_graph import OnnxModule
     from har_ros.learning.embed import embedding_network
@@ -141,14 +145,14 @@ def said(recognizer, keypoints):
 @pytest.mark.parametrize(
     ("what", "options"),
     [
-        (["--skeletons"], ["--epochs", "8"]),
-        (["--architecture", "dd-net"], ["--epochs", "25", "--rate", "0.01"]),
-        (["--architecture", "st-gcn"], ["--epochs", "10", "--rate", "0.01"]),
-        (["--architecture", "lstm"], ["--epochs", "60", "--rate", "0.02"]),
+        (["--skeletons"], ["--rate", "0.001"]),
+        (["--architecture", "dd-net"], ["--rate", "0.01"]),
+        (["--architecture", "st-gcn"], ["--rate", "0.01", "--epochs", "8"]),
+        (["--architecture", "lstm"], ["--rate", "0.03"]),
     ],
 )
 def test_it_learns_actions_and_runs_where_other_networks_of_skeletons_do(run, what, options):
-    folder = run(*options, what=what)
+    folder = run("--epochs", "16", "--batch-size", "4", *options, what=what)
     measured = json.loads((folder / "metrics.json").read_text())
     assert measured["losses"][-1] < measured["losses"][0]
     assert measured["validation"] == "1 of 3 folds held out"
@@ -161,6 +165,19 @@ def test_it_learns_actions_and_runs_where_other_networks_of_skeletons_do(run, wh
             scores = said(recognizer, moving(label, 1000 + number))
             assert max(scores, key=scores.get) == label
     assert actionnet(["models", "check", str(folder)]) == 0
+
+
+@pytest.mark.parametrize("name", ["lstm", "dd-net", "st-gcn"])
+def test_tensorrt_builds_an_engine(run, name):
+    engine = pytest.importorskip(
+        "har_ros.backends.tensorrt.engine", reason="TensorRT is not installed", exc_type=ModelError
+    )
+    if not engine.IS_RTX:
+        pytest.skip("only TensorRT for RTX builds for a GPU that is not there")
+    folder = run("--epochs", "1", what=["--architecture", name])
+    [network] = prepared_networks(find_model(str(folder)))
+    file = engine.engine_file(network, engine.Gpu("NVIDIA L4", (8, 9)), half=True, max_batch=4)
+    assert file.read_bytes()[:4] == b"vtrt"  # with which TensorRT's engines begin
 
 
 def test_all_of_the_network_is_trained_but_not_its_features(run):
