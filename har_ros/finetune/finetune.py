@@ -65,7 +65,7 @@ def finetune(
     divided = heads.folds(lesson.samples.classes, lesson.samples.groups, most)
     tested = divided if cross_validate else divided[:1]
     with threadpool_limits(task.threads):
-        trained, logits = _train_folds(task, tested, workshop, training, backend, console)
+        trained, logits, ran_on = _train_folds(task, tested, workshop, training, backend, console)
         if cross_validate:
             everything = np.arange(len(lesson.samples.examples))
             say(console, f"training with all {len(everything)} clips")
@@ -74,9 +74,8 @@ def finetune(
         return None
     how = f"{len(divided)}-fold cross-validation" if cross_validate else f"1 of {len(divided)} folds held out"
     shown = np.sort(np.concatenate([test for _, test in tested]))
-    metrics = _finish(
-        folder, overwrite, lesson, trained, shown, logits, {"validation": how, "chosen": asdict(training)}
-    )
+    chosen = {"validation": how, "chosen": asdict(training), "backend": ran_on}
+    metrics = _finish(folder, overwrite, lesson, trained, shown, logits, chosen)
     say(console, f"training: tensorboard --logdir {workshop}")
     return metrics
 
@@ -166,16 +165,19 @@ def _train_folds(
     training: TrainSettings,
     settings: BackendSettings,
     console: Console,
-) -> tuple[Trained, Floats]:
-    """Train without each fold. Returns the last network, and the logits of all windows that were held out."""
+) -> tuple[Trained, Floats, str]:
+    """Train without each fold.
+
+    Returns the last network, the logits of all windows that were held out, and what computed them, in words.
+    """
     samples = task.lesson.samples
     logits = np.full((len(samples.example), len(samples.labels)), np.nan)
     for number, (taught, test) in enumerate(divided, 1):
         say(console, f"training without fold {number}, with {len(taught)} clips")
         place = workshop / f"fold{number}"
         trained = _train(task, taught, test, place, training)
-        logits[np.isin(samples.example, test)] = _logits(trained, task, test, place, settings)
-    return trained, logits
+        logits[np.isin(samples.example, test)], ran_on = _logits(trained, task, test, place, settings)
+    return trained, logits, ran_on
 
 
 def _train(task: Task, taught: Ints, test: Ints | None, folder: Path, training: TrainSettings) -> Trained:
@@ -216,9 +218,9 @@ def _compare(network: TrainableNetwork, trained: Trained, task: Task, folder: Pa
         )
 
 
-def _logits(trained: Trained, task: Task, test: Ints, folder: Path, settings: BackendSettings) -> Floats:
-    """Return the logits (up to a summand) of these examples' windows, as the network runs them on the robot."""
+def _logits(trained: Trained, task: Task, test: Ints, folder: Path, settings: BackendSettings) -> tuple[Floats, str]:
+    """Return the logits (up to a summand) of these examples' windows, as the network runs on the robot, and on what."""
     backend = load_backend(_runnable(trained, task.lesson.prepared, folder), settings)
     rows = [answer for number in test.tolist() for answer in task.answers(number, backend)]
     backend.close()
-    return np.asarray(np.log(np.maximum(np.array(rows, np.float64), 1e-12)))
+    return np.log(np.maximum(np.array(rows, np.float64), 1e-12)), backend.name

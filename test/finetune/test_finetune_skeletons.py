@@ -157,6 +157,7 @@ def test_it_learns_actions_and_runs_where_other_networks_of_skeletons_do(run, wh
     assert measured["losses"][-1] < measured["losses"][0]
     assert measured["validation"] == "1 of 3 folds held out"
     assert measured["settings"]["person"] == "moving"
+    assert measured["backend"].startswith("OpenVINO")
     assert measured["settings"]["architecture"] == (what[1] if what[1:] else "")
     assert (folder / "report.html").read_text().count("<svg") == 2
     with Recognizer.open(str(folder), F32, skeletons=True) as recognizer:
