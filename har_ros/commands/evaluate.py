@@ -38,12 +38,13 @@ def run(arguments: list[str]) -> int:
     """`actionnet evaluate`. Returns the exit status: 1 also when a figure is beyond its limit. Raises HarError."""
     options = _evaluate_parser().parse_args(arguments)
     values = node_parameters(options.params_file, options.param)
-    event_settings(values, all_labels(values))  # raises where the limits contradict
+    labels = all_labels(values)
+    event_settings(values, labels)  # raises where the limits contradict
     jobs = jobs_of(options.recordings, values)
     label_map = load_label_map(options.label_map)
     segments = load_truth(options.truth) if options.truth else ()
     truth = Truth(segments, label_map, options.truth_topic, options.coverage)
-    truth.check(jobs, named_model(values).labels())
+    truth.check(jobs, labels)
     earlier = load_metrics(options.against) if options.against else None
     inference_time = options.inference_time
     if options.realtime_factor and not inference_time:

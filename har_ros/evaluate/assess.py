@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from har_ros.errors import ConfigurationError, counted
-from har_ros.evaluate import results
+from har_ros.evaluate import persons, results
 from har_ros.evaluate.event_figures import event_figures, events_of, windows_of
 from har_ros.evaluate.figures import figures, per_class, sweep
 from har_ros.evaluate.judge import Judged, judge
@@ -19,15 +19,18 @@ from har_ros.evaluate.measured import (
     Confusion,
     Figures,
     Metrics,
+    PersonEventFigures,
     RecordingState,
     SegmentFigures,
     Summary,
     TotalCounts,
 )
+from har_ros.evaluate.person_figures import Camera, events_of_people, person_event_figures
+from har_ros.evaluate.persons import PERSONS
 from har_ros.evaluate.plan import Job
 from har_ros.evaluate.pool import Pool
 from har_ros.evaluate.replay import Counts
-from har_ros.evaluate.track import Track
+from har_ros.evaluate.track import SaidSpan, Track
 from har_ros.pipeline.configuration import event_settings, parameter_values
 from har_ros.recordings.bag import Bag
 from har_ros.stats import metrics
@@ -50,7 +53,10 @@ class Truth:
     coverage: float = COVERAGE
 
     def check(self, jobs: Sequence[Job], labels: Sequence[str]) -> None:
-        """Raise HarError when a name is no class, or nothing is said of the recordings, before the work begins."""
+        """Raise HarError when a name is no class, or nothing is said of the recordings, before the work begins.
+
+        labels: of all networks.
+        """
         names = [segment.label for segment in self._concerning(jobs)]
         known = {segment.bag for segment in self._concerning(jobs)}
         if others := sorted({segment.bag for segment in self.segments} - known):
@@ -92,7 +98,8 @@ class Assessment:
 def assess(predictions: Path, header: dict[str, Any], segments: Sequence[Segment], truth: Truth) -> Assessment:
     """Compare predictions with segments. Raises ConfigurationError when they do not fit."""
     labels, threshold = header["labels"], header["parameters"]["threshold"]
-    classes = join([segment.label for segment in segments], labels, truth.label_map)
+    names, person_labels = [segment.label for segment in segments], header.get("person_labels", ())
+    classes = join(names, labels, truth.label_map, person_labels)
     tracks = _tracks(predictions, header, classes)
     judged: list[Judged] = []
     cluster = 0
@@ -101,7 +108,20 @@ def assess(predictions: Path, header: dict[str, Any], segments: Sequence[Segment
         judged.append(judge(track, concerned, classes, threshold, truth.coverage, cluster))
         taken = [*judged[-1].windows["cluster"].tolist(), *(segment.cluster for segment in judged[-1].segments)]
         cluster = 1 + max([cluster, *taken])
-    return Assessment(header, classes, tuple(judged), _metrics(header, classes, judged, truth))
+    people = None
+    if person_labels:
+        person_classes = join(names, person_labels, truth.label_map, labels)
+        said = _events_of_people(predictions.parent / PERSONS, header, person_classes)
+        people = person_event_figures(judged, person_classes, said)
+    return Assessment(header, classes, tuple(judged), _metrics(header, classes, judged, truth, people))
+
+
+def _events_of_people(path: Path, header: dict[str, Any], classes: Classes) -> dict[Camera, list[SaidSpan]]:
+    values = parameter_values(header["parameters"])
+    windows, settings = persons.read(path), event_settings(values)
+    return events_of_people(
+        windows, classes, header["person_labels"], settings, values["smoothing"], values["track_timeout"]
+    )
 
 
 def _tracks(predictions: Path, header: dict[str, Any], classes: Classes) -> list[Track]:
@@ -118,7 +138,13 @@ def _tracks(predictions: Path, header: dict[str, Any], classes: Classes) -> list
     return list(tracks.values())
 
 
-def _metrics(header: Mapping[str, Any], classes: Classes, judged: Sequence[Judged], truth: Truth) -> Metrics:
+def _metrics(
+    header: Mapping[str, Any],
+    classes: Classes,
+    judged: Sequence[Judged],
+    truth: Truth,
+    people: PersonEventFigures | None,
+) -> Metrics:
     pool = Pool(judged, len(classes.names))
     recordings = [RecordingState(one["name"], one["sha256"], one["error"]) for one in header["recordings"]]
     overall = _summary(header, judged, figures(pool))
@@ -146,6 +172,7 @@ def _metrics(header: Mapping[str, Any], classes: Classes, judged: Sequence[Judge
         segments=_segments(pool, classes, {one.name: one.sha256 for one in recordings}),
         events=event_figures(judged, classes, events_of),
         windows_as_events=event_figures(judged, classes, windows_of),
+        person_events=people,
     )
 
 

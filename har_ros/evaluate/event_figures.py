@@ -51,10 +51,10 @@ def event_figures(tracks: Sequence[Judged], classes: Classes, said: Callable[[Ju
         segments=true,
         f1={f"{overlap:g}": f1(right[overlap], count, true) for overlap in OVERLAPS},
         edit=float(np.mean(edits)) if edits else float("nan"),
-        start_error=_spread([abs(said.start - true.start) for said, true in pairs]),
-        end_error=_spread([abs(said.end - true.end) for said, true in pairs]),
-        start_delay=_spread([said.began - true.start for said, true in pairs]),
-        end_delay=_spread([said.ended - true.end for said, true in pairs]),
+        start_error=spread([abs(said.start - true.start) for said, true in pairs]),
+        end_error=spread([abs(said.end - true.end) for said, true in pairs]),
+        start_delay=spread([said.began - true.start for said, true in pairs]),
+        end_delay=spread([said.ended - true.end for said, true in pairs]),
         false_alarms=alarms,
         false_alarms_per_hour=rate(alarms, hours),
         label_changes_per_minute=changes / minutes if minutes else float("nan"),
@@ -110,7 +110,7 @@ def _changes(spans: Sequence[SaidSpan], track: Judged) -> int:
     return len({stamp for span in spans for stamp in (span.start, span.end) if first < stamp < last})
 
 
-def _spread(nanoseconds: Sequence[float]) -> Spread:
+def spread(nanoseconds: Sequence[float]) -> Spread:
     """Return the median and the 90th percentile in seconds, NaN of nothing."""
     if not nanoseconds:
         return Spread(float("nan"), float("nan"))

@@ -22,7 +22,7 @@ from har_ros.evaluate.replay import Replay, Seen
 from har_ros.files.cache import fingerprint
 from har_ros.files.results_folder import write_json
 from har_ros.files.versions import version_of
-from har_ros.pipeline.configuration import named_model, person_networks, stream_settings
+from har_ros.pipeline.configuration import named_model, person_labels, person_networks, stream_settings
 from har_ros.pipeline.following import PersonNetworks
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import open_recording
@@ -44,6 +44,7 @@ def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
     if plan.values["persons"]:
         cards, of_people = person_networks(plan.values)
         people = {"person_cards": list(map(repr, cards)), "person_networks": _fingerprint(of_people)}
+        people["person_labels"] = list(person_labels(plan.values))
     return {
         "format": results.FORMAT,
         "versions": versions,

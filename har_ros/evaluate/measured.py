@@ -188,6 +188,24 @@ class EventFigures:
 
 
 @dataclass(frozen=True)
+class PersonEventFigures:
+    """How well events of people say when actions happen; the truth does not say who acts.
+
+    said, segments: how many, of classes of the truth. found: segments that share 0.1 with an event of their class, of
+    anybody; recall: their part. start_delay: until the first of these was said to have started. false_alarms: events
+    that share nothing with a segment of their class; an hour of each camera, however many people there are.
+    """
+
+    said: int
+    segments: int
+    found: int
+    recall: Figure
+    start_delay: Spread
+    false_alarms: int
+    false_alarms_per_hour: Figure
+
+
+@dataclass(frozen=True)
 class Metrics:
     """All that is in metrics.json. The first seven say what was evaluated, and how."""
 
@@ -209,12 +227,16 @@ class Metrics:
     segments: list[SegmentFigures]
     events: EventFigures
     windows_as_events: EventFigures
+    person_events: PersonEventFigures | None  # None where people are not followed
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is written as JSON; figures may be NaN."""
+        content = asdict(self)
+        if self.person_events is None:
+            del content["person_events"]
         return {
             "format": FORMAT,
-            **asdict(self),
+            **content,
             "overall": self.overall.to_dict(),
             "per_bag": [summary.to_dict() for summary in self.per_bag],
             "per_camera": [summary.to_dict() for summary in self.per_camera],

@@ -5,10 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
-from har_ros.errors import ImageError, ModelError
+import numpy as np
+from numpy.typing import NDArray
+
+from har_ros.errors import ConfigurationError, ImageError, ModelError
+from har_ros.evaluate import results
 from har_ros.frames.compressed import decode_all
 from har_ros.persons.tracks import Track
 from har_ros.pipeline.following import Following, PersonNetworks
@@ -19,6 +25,41 @@ from har_ros.recordings.recording import Recorded
 logger = logging.getLogger(__name__)
 
 PERSONS = "persons.jsonl"
+
+
+@dataclass(frozen=True)
+class PersonWindow:
+    """What a line says of the events of a person. start, until, end: stamps of the first frame of which it speaks, the
+    last one, and the newest frame, in nanoseconds. evidence: of each label of the persons' network.
+    """
+
+    bag: str
+    camera: str
+    person: str
+    start: int
+    until: int
+    end: int
+    restarts: int
+    evidence: NDArray[np.float16]
+
+
+def read(path: Path) -> Iterator[PersonWindow]:
+    """Yield the windows of a file of people. Raises ConfigurationError."""
+    for number, text in enumerate(results.lines_of(path), 1):
+        try:
+            line = json.loads(text)
+            yield PersonWindow(
+                bag=line["bag"],
+                camera=line["camera"],
+                person=line["person"],
+                start=line["start"],
+                until=line.get("until", line["end"]),
+                end=line["end"],
+                restarts=line["restarts"],
+                evidence=results.decoded(line["probabilities"]),
+            )
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise ConfigurationError(f"{path} line {number} is damaged; evaluate again with --overwrite") from None
 
 
 class PersonLines:
@@ -78,5 +119,8 @@ class PersonLines:
             "box": [round(side, 1) for side in track.box],
             "seen": round(track.seen, 4),
             "hypotheses": [[one.label, one.score] for one in result.prediction.hypotheses],
+            "restarts": result.restarts,
+            "probabilities": results.encoded(result.prediction.evidence),
+            **({"until": result.until} if result.until != result.end else {}),
         }
         return json.dumps(record, ensure_ascii=False) + "\n"

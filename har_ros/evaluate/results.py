@@ -63,16 +63,26 @@ def line(bag: str, seen: Seen, numbers: Mapping[str, int], top_k: int) -> str:
         "restarts": seen.restarts,
         "frames": result.frames,
         "hypotheses": [[h.label, h.score] for h in ranked[: max(top_k, RANKED)]],
-        "probabilities": base64.b64encode(probabilities.tobytes()).decode(),
+        "probabilities": encoded(probabilities),
         **({"padded": True} if seen.padded else {}),
         **({"until": result.until} if result.until != result.end else {}),
     }
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
+def encoded(probabilities: NDArray[Any]) -> str:
+    """Return probabilities as they stand in a line: float16, little-endian, in base64."""
+    return base64.b64encode(probabilities.astype("<f2").tobytes()).decode()
+
+
+def decoded(text: str) -> NDArray[np.float16]:
+    """Return the probabilities of a line. Raises ValueError."""
+    return np.frombuffer(base64.b64decode(text, validate=True), "<f2")
+
+
 def read(path: Path) -> tuple[dict[str, Any], Iterator[PredictedWindow]]:
     """Return the header and an iterator of the windows. Raises ConfigurationError; the iterator, too."""
-    lines = _lines(path)
+    lines = lines_of(path)
     try:
         header = json.loads(next(lines))
         if header["format"] != FORMAT:
@@ -82,7 +92,8 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[PredictedWindow]]:
     return header, _windows(path, lines)
 
 
-def _lines(path: Path) -> Iterator[str]:
+def lines_of(path: Path) -> Iterator[str]:
+    """Yield the lines of a file of results. Raises ConfigurationError."""
     try:
         with path.open(encoding="utf-8") as file:
             yield from file
@@ -97,7 +108,7 @@ def _windows(path: Path, lines: Iterator[str]) -> Iterator[PredictedWindow]:
         try:
             record = json.loads(text)
             record["hypotheses"] = tuple(Hypothesis(str(label), float(score)) for label, score in record["hypotheses"])
-            record["probabilities"] = np.frombuffer(base64.b64decode(record["probabilities"], validate=True), "<f2")
+            record["probabilities"] = decoded(record["probabilities"])
             yield PredictedWindow(**record)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ConfigurationError(f"{path} line {number} is damaged; evaluate again with --overwrite") from None

@@ -127,11 +127,17 @@ def open_person_recognizer(values: dict[str, Any]) -> Recognizer:
 
 def all_labels(values: dict[str, Any]) -> tuple[str, ...]:
     """Return the labels of the networks that the parameters name, also of people's. Raises HarError."""
-    labels = named_model(values).labels()
-    if not (values["persons"] and values["persons_model"]):
-        return labels
+    return tuple(dict.fromkeys((*named_model(values).labels(), *person_labels(values))))
+
+
+def person_labels(values: dict[str, Any]) -> tuple[str, ...]:
+    """Return the labels of the network for people, none where nobody is followed. Raises HarError."""
+    if not values["persons"]:
+        return ()
+    if not values["persons_model"]:
+        return named_model(values).labels()
     with _named("persons_model"):
-        return (*labels, *find_model(values["persons_model"]).labels())
+        return find_model(values["persons_model"]).labels()
 
 
 def person_networks(values: dict[str, Any]) -> tuple[list[Card], list[Path]]:

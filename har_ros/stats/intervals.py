@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import gammaincinv
+from scipy.stats import binomtest
 
 from har_ros.stats.metrics import Floats, Ints
 
@@ -64,6 +65,14 @@ def interval(values: Floats) -> Figure:
             warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: then there is no interval
             low, high = np.nanpercentile(values[1:], ((100 - LEVEL) / 2, (100 + LEVEL) / 2))
     return Figure(float(values[0]), float(low), float(high))
+
+
+def proportion(successes: int, trials: int) -> Figure:
+    """Return a part of independent trials, with Wilson's interval. NaN without trials."""
+    if not trials:
+        return Figure(np.nan, np.nan, np.nan)
+    ends = binomtest(successes, trials).proportion_ci(LEVEL / 100, method="wilson")
+    return Figure(successes / trials, float(ends.low), float(ends.high))
 
 
 def rate(events: int, duration: float) -> Figure:

@@ -188,15 +188,23 @@ class Classes:
     of_output: Mapping[str, int]
 
 
-def join(truth: Iterable[str], labels: Sequence[str], label_map: Mapping[str, object] | None = None) -> Classes:
+def join(
+    truth: Iterable[str],
+    labels: Sequence[str],
+    label_map: Mapping[str, object] | None = None,
+    others: Sequence[str] = (),
+) -> Classes:
     """Join the truth's names with the network's classes.
+
+    others: classes of another network, which the names may mean, too; for this one they are none.
 
     label_map: truth name → a class of the network, a list of these, or "none"; a name that it lacks is a class itself.
     Names that are mapped to the same classes are one. Raises ConfigurationError for unknown and contradicting ones.
     """
     outputs_of: dict[str, tuple[str, ...]] = {}
     for name in dict.fromkeys([*truth, *(label_map or {})]):
-        outputs_of[name] = meant(name, labels, label_map or {})
+        known = meant(name, (*labels, *others), label_map or {})
+        outputs_of[name] = tuple(output for output in known if output in labels)
     groups: dict[tuple[str, ...], list[str]] = {}
     for name in dict.fromkeys(truth):
         if outputs_of[name]:

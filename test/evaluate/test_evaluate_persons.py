@@ -22,7 +22,7 @@ def recordings(tmp_path_factory):
 def follow(recordings, brightness_card, tmp_path):
     pose_card = one_person(tmp_path)
 
-    def run(output, *options):
+    def run(output, *options, bags=recordings):
         folder = tmp_path / output
         given = {
             "model": brightness_card,
@@ -32,7 +32,7 @@ def follow(recordings, brightness_card, tmp_path):
             "max_gap": "0.0",
         }
         parameters = [word for name, value in given.items() for word in ("-p", f"{name}:={value}")]
-        names = [str(path) for path in recordings]
+        names = [str(path) for path in bags]
         assert actionnet(["evaluate", *names, "-o", str(folder), *parameters, "-p", "backend:=openvino", *options]) == 0
         return (folder / "persons.jsonl").read_text()
 
@@ -48,6 +48,20 @@ def test_people_are_followed_the_same_each_time_and_in_processes(follow):
     assert {name.partition("_")[0] for _, camera, name in people if camera == "/cam02/image_raw"} == {"p2"}
     assert all(line["frames"] == 4 and line["hypotheses"][0][1] > 0 for line in lines)
     assert all(line["start"] < line["end"] for line in lines)
+
+
+def test_events_of_people_are_compared_with_the_truth(follow, tmp_path):
+    """Rising brightness is "fourth", of the one person, too; nothing is "first". The whole image has the same."""
+    bag, truth = write_bag(tmp_path / "rising", series(range(130, 240, 10))), tmp_path / "truth.csv"
+    truth.write_text("start,end,label\n0,10,fourth\n0,2,first\n")
+    follow("events", "--truth", str(truth), bags=[bag])
+    metrics = json.loads((tmp_path / "events" / "metrics.json").read_text())
+    people = metrics["person_events"]
+    assert (people["said"], people["segments"], people["found"], people["false_alarms"]) == (1, 2, 1, 0)
+    assert (metrics["events"]["said"], metrics["events"]["segments"]) == (1, 2)
+    report = (tmp_path / "events" / "report.html").read_text()
+    assert "<h2>Events of people</h2>" in report
+    assert "<tr><td>1</td><td>2</td><td>1</td><td>0.500" in report
 
 
 def test_allowed_labels_may_be_of_either_network(follow, tmp_path):
