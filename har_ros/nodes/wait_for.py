@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
@@ -86,7 +86,7 @@ class WaitFor:
         """Wait until a goal has its result, and return it."""
         goal = self._goal(handle.request)
         if not goal.result.done():
-            self._add(goal, _Client(handle, time.monotonic()))
+            self._add(goal, _Client(handle, monotonic()))
         result = await goal.result
         self._remove(goal)
         self._ended.append(self._now())
@@ -144,7 +144,7 @@ class WaitFor:
 
     def _tick(self) -> None:
         """Say how each goal stands, and end those that no longer wait."""
-        watched, now = self._watched(), time.monotonic()
+        watched, now = self._watched(), monotonic()
         for goal, client in list(self._waiting.items()):
             left = client.since + goal.wanted.timeout / conversions.SECOND - now
             if client.handle.is_cancel_requested:
