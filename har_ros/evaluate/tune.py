@@ -1,7 +1,8 @@
 """Limits of events that serve a wish, and what they cost: measured on recordings with which they were not chosen.
 
-Each class gets the limits that serve the wish best while it has events by itself. What all of them cost together is
-measured by the event layer as it is configured: on each group of recordings, with the limits that the others give.
+Each class gets the limits that serve the wish best while it has events by itself, of equals those nearest to the usual
+ones. What all of them cost together is measured by the event layer as it is configured: on each group of recordings,
+with the limits that the others give.
 """
 
 from __future__ import annotations
@@ -46,11 +47,10 @@ class Wish:
 
     def rank(self, outcome: Outcome, hours: float) -> tuple[float, ...]:
         """Return what is smaller, the better the outcome serves the wish."""
-        recall = outcome.found / outcome.segments
-        finer = (outcome.said - outcome.found, median(outcome.delays) if outcome.delays else 0.0)
+        recall, superfluous = outcome.found / outcome.segments, outcome.said - outcome.found
         if self.alarms is not None:
-            return (max(0.0, outcome.alarms - self.alarms * hours), -recall, outcome.alarms, *finer)
-        return (max(0.0, (self.recall or 0.0) - recall), outcome.alarms, *finer)
+            return (max(0.0, outcome.alarms - self.alarms * hours), -recall, outcome.alarms, superfluous)
+        return (max(0.0, (self.recall or 0.0) - recall), outcome.alarms, superfluous)
 
 
 @dataclass(frozen=True)
@@ -113,9 +113,7 @@ class Tuning:
             tuple(label for label in labels if classes.of_output.get(label) == index)
             for index in range(len(classes.names))
         ]
-        grid = product(STARTS, END_PARTS, MIN_DURATIONS, MAX_GAPS)
-        usual_limits = Limits(*dataclasses.astuple(usual)[:4])
-        self._grid = [usual_limits, *(Limits(s, max(0.01, round(s * part, 3)), d, g) for s, part, d, g in grid)]
+        self._grid = _grid(Limits(*dataclasses.astuple(usual)[:4]))
         groups = sorted({track.group for track in tracks})
         self._folds = [groups.index(track.group) % MOST_FOLDS for track in tracks]
         self._reasons = [self._reason(index) for index in range(len(classes.names))]
@@ -208,6 +206,13 @@ class Tuning:
         recall = _recall([one.found for one in sums], [one.segments for one in sums], group)
         alarms = rate(total.alarms, sum(track.hours for track in self._tracks))
         return Cost(total.segments, recall, alarms, median(total.delays) if total.delays else float("nan"))
+
+
+def _grid(usual: Limits) -> list[Limits]:
+    """Return limits to try: the usual ones, and then those nearest to them, since the first of equals is chosen."""
+    parts = product(STARTS, END_PARTS, MIN_DURATIONS, MAX_GAPS)
+    found = [Limits(start, max(0.01, round(start * part, 3)), *rest) for start, part, *rest in parts]
+    return [usual, *sorted(found, key=lambda one: [abs(a - b) for a, b in zip(one, usual, strict=True)])]
 
 
 def _recall(found: Sequence[int], segments: Sequence[int], group: Ints) -> Figure:

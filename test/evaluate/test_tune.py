@@ -75,6 +75,12 @@ def test_what_recall_costs_is_said_and_alarms_can_be_limited_instead(tmp_path):
     assert (run.cost.recall.value, run.cost.alarms.value) == (1, 0)  # they are shorter than what lasts long enough
 
 
+def test_limits_that_serve_the_wish_stay(tmp_path):
+    [run] = chosen(tmp_path, Wish(recall=0.95), level=lambda camera: 0.9).classes
+    assert run.limits == (0.5, 0.3, 1.0, 1.0)
+    assert run.cost == run.usual
+
+
 def test_the_cost_is_that_of_groups_that_did_not_choose(tmp_path):
     """One camera's actions are lower than all others' flares: limits that the others choose miss them."""
     [run] = chosen(tmp_path, Wish(recall=0.95), level=lambda camera: 0.2 if camera == CAMERAS[3] else 0.45).classes

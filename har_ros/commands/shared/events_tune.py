@@ -117,20 +117,19 @@ def _tuned(
 
 
 def _table(tuned: Tuned) -> Table:
-    """Return what the limits cost, and below it what the usual ones did."""
-    table = Table("class", "start", "end", "min_duration", "max_gap", *_COSTS, "recall so far", "alarms/h", box=None)
-    for one in tuned.classes:
-        limits = [f"{value:g}" for value in one.limits] if one.limits else [""] * 4
-        table.add_row(cell(one.name), *limits, *_cells(one.cost), *_cells(one.usual)[1:3])
-    table.add_row("all", *[""] * 4, *_cells(tuned.cost), *_cells(tuned.usual)[1:3])
+    """Return what the limits cost, and what the usual ones did."""
+    table = Table("class", "limits", "segments", "recall", "false alarms/h", "delay (s)", box=None)
+    rows = ((one.name, one.limits, one.cost, one.usual) for one in tuned.classes)
+    for name, limits, cost, usual in (*rows, ("all", None, tuned.cost, tuned.usual)):
+        shown = "{:g}, {:g}, {:g} s, {:g} s".format(*limits) if limits else ""
+        table.add_row(cell(name), shown, str(cost.segments), *_cells(cost))
+        table.add_row("", "[dim]so far[/]", "", *_cells(usual), style="dim")
+    table.caption = "limits: start, end, min_duration, max_gap; figures of recordings held out (95 % interval)"
     return table
 
 
-_COSTS = ("segments", "recall, held out (95 %)", "false alarms/h (95 %)", "delay of starts (s)")
-
-
 def _cells(cost: Cost) -> list[str]:
-    return [str(cost.segments), _figure(cost.recall), _figure(cost.alarms), _number(cost.delay)]
+    return [_figure(cost.recall), _figure(cost.alarms), _number(cost.delay)]
 
 
 def _figure(figure: Figure) -> str:
