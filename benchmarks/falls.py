@@ -1,24 +1,27 @@
 """Falls of people who were not taught with: `python benchmarks/falls.py FOLDER`, the folder of GMDCSA24's clips.
 
-Each of three people is held out in turn. A network of skeletons is taught with the others' falls and what else they do.
-It raises an alarm when it is surer of a fall than it was in any window of anything else that the others did, each of
-them seen by what was taught with the other one only.
+Each of three people is held out in turn. A network of skeletons is taught with the others' falls: their first two
+seconds are `falling`, the rest is `lying`, and what else these people do is `none`. `--elsewhere` gives recordings in
+which nobody falls: in them, alarms of the network that is taught with all three are counted. `--nothing` is that of
+`actionnet teach`: use other recordings than those.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy.stats import chi2
 
 from har_ros.backends.backend import BackendSettings
+from har_ros.learning.background import OFF, WORLD
 from har_ros.learning.dataset import load_dataset
 from har_ros.learning.lesson import Settings
 from har_ros.learning.people import PeopleFinder
@@ -27,9 +30,11 @@ from har_ros.teach.teach import teach
 from videos import answers, people_of
 
 NETWORK = "everyday-14"
-FALLING, OTHER = "falling", "none"
-LEAST = 0.5
-"""Probability of a fall below which nothing is one."""
+FALLING, LYING, OTHER = "falling", "lying", "none"
+LASTS = 2.0
+"""Seconds from the start of a fall that are falling."""
+LIMITS = (0.5, 0.6, 0.7, 0.8, 0.9)
+"""Probabilities of a fall above which there is an alarm."""
 
 
 @dataclass(frozen=True)
@@ -85,38 +90,50 @@ class Video:
 
 
 def main() -> None:
-    """Print what is found, and how late."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Print what is found, how late, and how often nobody fell, for each limit."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--network", default=NETWORK)
+    parser.add_argument("--background", default=WORLD, help=f"as for actionnet teach ({WORLD}; {OFF})")
+    parser.add_argument("--nothing", type=Path, help="as for actionnet teach")
+    parser.add_argument("--elsewhere", type=Path, nargs="+", default=[], help="videos, or folders of them")
     options = parser.parse_args()
+    settings = Settings(options.network, background=options.background, nothing=options.nothing)
     console, segments = Console(), list(read(options.folder / "segments.csv"))
-    table = Table("held out", "limit", "falls found", "delays (s)", "false alarms", "background (s)")
-    delays, alarms = [], 0
-    finder = PeopleFinder("movenet-multipose", 0, BackendSettings())
     subjects = sorted({segment.subject for segment in segments})
+    finder = PeopleFinder("movenet-multipose", 0, BackendSettings())
+    held_out: list[Video] = []
     for subject in subjects:
-        others = [other for other in subjects if other != subject]
-        limit = LEAST
-        for other in others:  # seen by what was taught with the third one
-            (third,) = set(others) - {other}
-            tried = _tried(options.folder, segments, other, [third], finder, options.network)
-            limit = max(limit, *(one.falling for video in tried for one in video.elsewhere))
-        found: list[float] = []
-        false, background = 0, 0.0
-        for video in _tried(options.folder, segments, subject, others, finder, options.network):
-            found += [delay for fall in video.falls if (delay := video.delay(fall, limit)) is not None]
-            false += video.alarms(limit)
-            background += video.background
-        falls = sum(segment.falls for segment in segments if segment.subject == subject)
-        delays += found
-        alarms += false
-        late = ", ".join(f"{delay:.1f}" for delay in found)
-        table.add_row(subject, f"{limit:.2f}", f"{len(found)} of {falls}", late, str(false), f"{background:.0f}")
+        own = sorted({one.video for one in segments if one.subject == subject})
+        others = [one for one in segments if one.subject != subject]
+        paths = [options.folder / video for video in own]
+        held_out += _tried(options.folder, settings, others, segments, paths, finder)
+    paths = [one for path in options.elsewhere for one in (sorted(path.rglob("*.mp4")) if path.is_dir() else [path])]
+    elsewhere = _tried(options.folder, settings, segments, segments, paths, finder) if paths else []
     finder.close()
-    falls = sum(segment.falls for segment in segments)
-    table.add_row("all", "", f"{len(delays)} of {falls}", f"median {np.median(delays):.2f}", str(alarms), "")
-    console.print(table)
+    console.print(listed(held_out, elsewhere))
+
+
+def listed(held_out: Sequence[Video], elsewhere: Sequence[Video]) -> Table:
+    """Return a row for each limit."""
+    seconds = sum(video.background for video in held_out)
+    table = Table("limit", "falls found", "delay, median (s)", f"alarms in {seconds:.0f} s", "an hour elsewhere (95 %)")
+    for limit in LIMITS:
+        falls = [(video, fall) for video in held_out for fall in video.falls]
+        delays = [delay for video, fall in falls if (delay := video.delay(fall, limit)) is not None]
+        alarms = sum(video.alarms(limit) for video in held_out)
+        late = f"{np.median(delays):.2f} ({min(delays):.1f} to {max(delays):.1f})" if delays else ""
+        false = sum(video.alarms(limit) for video in elsewhere)
+        row = (f"{limit}", f"{len(delays)} of {len(falls)}", late, str(alarms))
+        table.add_row(*row, an_hour(false, sum(video.seconds for video in elsewhere)) if elsewhere else "")
+    return table
+
+
+def an_hour(count: int, seconds: float) -> str:
+    """Return how many there are in an hour, with Poisson's exact interval."""
+    hours = seconds / 3600
+    low, high = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0, chi2.ppf(0.975, 2 * count + 2) / 2
+    return f"{count / hours:.0f} ({low / hours:.0f} to {high / hours:.0f}): {count} in {seconds:.0f} s"
 
 
 def read(path: Path) -> Iterator[Segment]:
@@ -128,34 +145,48 @@ def read(path: Path) -> Iterator[Segment]:
 
 
 def _tried(
-    folder: Path, segments: list[Segment], subject: str, others: list[str], finder: PeopleFinder, network: str
+    folder: Path,
+    settings: Settings,
+    taught: Sequence[Segment],
+    segments: Sequence[Segment],
+    videos: Sequence[Path],
+    finder: PeopleFinder,
 ) -> list[Video]:
-    """Return what a network that was taught with the others says of a subject's videos."""
+    """Return what a network that was taught with some segments says of videos."""
     with TemporaryDirectory() as name:
-        taught = _taught(folder, [one for one in segments if one.subject in others], Path(name), network)
-        with Recognizer.open(str(taught), skeletons=True) as recognizer:
-            videos = []
-            for video in sorted({one.video for one in segments if one.subject == subject}):
-                windows, seconds = _windows(folder / video, recognizer, finder)
-                falls = tuple(
-                    (one.start, min(one.end, seconds)) for one in segments if one.video == video and one.falls
-                )
-                videos.append(Video(windows, falls, seconds))
-    return videos
+        network = _taught(folder, taught, Path(name), settings)
+        with Recognizer.open(str(network), skeletons=True) as recognizer:
+            found = []
+            for video in videos:
+                windows, seconds = _windows(video, recognizer, finder)
+                own = [one for one in segments if one.video == video.name and one.falls]
+                falls = tuple((one.start, min(one.end, seconds)) for one in own)
+                found.append(Video(windows, falls, seconds))
+    return found
 
 
-def _taught(folder: Path, segments: list[Segment], place: Path, network: str) -> Path:
+def _taught(folder: Path, segments: Sequence[Segment], place: Path, settings: Settings) -> Path:
     """Teach with these segments; returns the network's folder."""
     for name in {segment.video for segment in segments}:
         (place / name).symlink_to(folder / name)
     with (place / "segments.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["bag", "subject", "start", "end", "label"])
-        rows.writerows((s.video, s.subject, s.start, s.end, FALLING if s.falls else OTHER) for s in segments)
-    several = len({segment.subject for segment in segments}) > 1
-    dataset = load_dataset(place / "segments.csv", "", "subject" if several else "")
-    teach(dataset, place / "falls", Settings(network), BackendSettings(), False, Console(stderr=True, quiet=True))
+        rows.writerows((s.video, s.subject, s.start, s.end, label) for one in segments for s, label in parts(one))
+    dataset = load_dataset(place / "segments.csv", "", "subject")
+    teach(dataset, place / "falls", settings, BackendSettings(), False, Console(stderr=True, quiet=True))
     return place / "falls"
+
+
+def parts(segment: Segment) -> Iterator[tuple[Segment, str]]:
+    """Yield what a segment teaches: of a fall, its beginning and the rest."""
+    if not segment.falls:
+        yield segment, OTHER
+        return
+    end = min(segment.end, segment.start + LASTS)
+    yield replace(segment, end=end), FALLING
+    if segment.end > end:
+        yield replace(segment, start=end), LYING
 
 
 def _windows(path: Path, recognizer: Recognizer, finder: PeopleFinder) -> tuple[list[Seen], float]:

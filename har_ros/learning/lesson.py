@@ -27,7 +27,7 @@ from har_ros.learning.duplicates import joined, near_duplicates
 from har_ros.learning.embed import Embedder, ImageEmbedder, Windows, embed
 from har_ros.learning.embed_people import PeopleEmbedder, PeopleSettings
 from har_ros.learning.head import Floats
-from har_ros.learning.model import METRICS, NETWORK, REPORT, taught_card, write_model, write_network
+from har_ros.learning.model import BACKGROUND, METRICS, NETWORK, REPORT, taught_card, write_model, write_network
 from har_ros.learning.report import write_report
 from har_ros.learning.samples import Samples, gather
 from har_ros.learning.table import write_clips
@@ -125,11 +125,13 @@ def write(
     network: bytes,
     measured: Mapping[str, Any],
     tested: Sequence[tuple[str, Samples, Floats]],
+    background: bytes = b"",
 ) -> dict[str, Any]:
     """Write the network's folder; returns what is in metrics.json. Raises HarError.
 
     measured: validation, figures, calibration, temperature, what was chosen, and what else there is. tested: the file
-    of a table, its clips, and their probabilities, m×C; the first is what the report is about.
+    of a table, its clips, and their probabilities, m×C; the first is what the report is about. background: its file,
+    empty for none.
     """
     samples, base, prepared = lesson.samples, lesson.base, lesson.prepared
     description = f"{', '.join(samples.labels)}: taught on top of {base.name} with {len(samples.examples)} clips"
@@ -142,6 +144,8 @@ def write(
     def fill(place: Path) -> None:
         write_network(place, card, network, samples.labels)
         write_json(place / METRICS, metrics)
+        if background:
+            (place / BACKGROUND).write_bytes(background)
         for name, clips, said in tested:
             write_clips(place / name, clips, said)
         try:

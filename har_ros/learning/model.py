@@ -16,10 +16,10 @@ from har_ros.models.card_file import card_text
 from har_ros.models.locate import CARD
 
 NETWORK, LABELS, METRICS, REPORT, CLIPS = "network.onnx", "labels.txt", "metrics.json", "report.html", "clips.csv"
-TESTS = "test.csv"
+TESTS, BACKGROUND = "test.csv", "background.npz"
 BEFORE = ".before"
 """What the network that is replaced is called meanwhile."""
-FILES = (CARD, NETWORK, LABELS, METRICS, REPORT, CLIPS, TESTS)
+FILES = (CARD, NETWORK, LABELS, METRICS, REPORT, CLIPS, TESTS, BACKGROUND)
 
 
 def check_output(folder: Path, overwrite: bool) -> None:

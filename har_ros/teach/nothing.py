@@ -18,7 +18,7 @@ from scipy.special import softmax
 from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.files.console import say
 from har_ros.learning import head as heads
-from har_ros.learning.background import Background, find_background, joined
+from har_ros.learning.background import Background, background_bytes, find_background, joined
 from har_ros.learning.dataset import VIDEOS
 from har_ros.learning.embed import Embedder, Windows, embed
 from har_ros.learning.lesson import Lesson
@@ -37,16 +37,17 @@ METADATA = "metadata.yaml"
 KIND = "nothing"
 
 
-def with_background(embedder: Embedder, lesson: Lesson, console: Console) -> tuple[Samples, dict[str, Any]]:
-    """Return the samples with none as the last class, and what is taught as none beside them; and that in words.
+def with_background(embedder: Embedder, lesson: Lesson, console: Console) -> tuple[Samples, dict[str, Any], bytes]:
+    """Return the samples with none as the last class, and what is taught as none beside them.
 
-    Raises HarError.
+    And what metrics.json has of that, and a file of it where something was mined. Raises HarError.
     """
     settings, samples = lesson.settings, lesson.samples
     labels = samples.labels if NONE in samples.labels else (*samples.labels, NONE)
     actions = [label for label in labels if label != NONE]
     width = samples.embeddings.shape[-1]
-    given = find_background(settings.background, find_model(settings.model), lesson.frames, width)
+    model = find_model(settings.model)
+    given = find_background(settings.background, model, lesson.frames, width)
     known = given.without(actions)
     left_out = sorted(set(given.kinds.tolist()) - set(known.kinds.tolist()))
     samples = replace(samples, labels=labels, background=known.embeddings)
@@ -55,12 +56,13 @@ def with_background(embedder: Embedder, lesson: Lesson, console: Console) -> tup
         mined = _mined(embedder, recordings, samples, console)
         known = joined([known, Background(mined, np.full(len(mined), KIND))])
         samples = replace(samples, background=known.embeddings)
+    file = background_bytes(known, model, lesson.frames) if settings.nothing is not None else b""
     kinds = dict(sorted(Counter(known.kinds.tolist()).items()))
     if kinds:
         say(console, f"background: {counted(len(known.kinds), 'window')} of {', '.join(kinds)}")
     if left_out:
         say(console, f"left out of the background, since classes are called like it: {', '.join(left_out)}")
-    return samples, {"windows": kinds, "left_out": left_out}
+    return samples, {"windows": kinds, "left_out": left_out}, file
 
 
 def recordings_in(folder: Path) -> list[Path]:

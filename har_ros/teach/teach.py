@@ -44,7 +44,7 @@ def teach(
     check_output(folder, overwrite)
     with open_embedder(settings, backend) as embedder:
         lesson = learn_from(embedder, dataset, settings, console)
-        samples, others = with_background(embedder, lesson, console)
+        samples, others, mined = with_background(embedder, lesson, console)
         tests = test_set(test, *read(embedder, test, console), samples) if test else None
     lesson, everything = replace(lesson, samples=samples), np.arange(len(samples.examples))
     with progress_line(console) as notify, threadpool_limits(1):  # for small matrices, more threads are slower
@@ -75,7 +75,7 @@ def teach(
     if tests:
         measured["test"], probabilities = measure(tests, head)
         tested.append((TESTS, tests.samples, probabilities))
-    return write(folder, overwrite, lesson, network, measured, tested)
+    return write(folder, overwrite, lesson, network, measured, tested, mined)
 
 
 @contextmanager

@@ -1,0 +1,84 @@
+"""What is none of the classes: unlike what was taught, in a background, or mined from recordings of nothing."""
+
+import json
+
+import numpy as np
+import pytest
+from clips import COLOURS, moving, write_video
+from onnx import numpy_helper
+
+from har_ros.backends.backend import BackendSettings
+from har_ros.frames.pixels import CameraImage
+from har_ros.graphs.onnx_file import load_onnx
+from har_ros.learning.background import read_background
+from har_ros.models.locate import find_model
+from har_ros.pipeline.recognizer import Recognizer
+
+CPU = BackendSettings("openvino", "f32")
+TWO = ("red", "blue")
+GREEN = (40, 220, 40)
+
+
+@pytest.fixture
+def two_classes(dataset, tmp_path):
+    """The clips of two classes without any of none."""
+    folder = tmp_path / "two"
+    folder.mkdir()
+    for label in TWO:
+        (folder / label).symlink_to(dataset / label)
+    return folder
+
+
+def said(folder, colour, seed=99):
+    with Recognizer.open(str(folder), CPU) as recognizer:
+        stream = recognizer.stream()
+        for number, pixels in enumerate(moving(colour, frames=8, seed=seed)):
+            stream.push(CameraImage.of_array(pixels, 1 + number * 125_000_000))
+        [result] = recognizer.recognize([stream])
+        return result.prediction.hypotheses[0].label
+
+
+def test_a_network_without_clips_of_none_says_none_of_what_it_does_not_know(teach, two_classes):
+    folder = teach(dataset=two_classes)
+    assert (folder / "labels.txt").read_text().split() == ["blue", "red", "none"]
+    assert [said(folder, colour) for colour in (COLOURS["red"], COLOURS["blue"])] == ["red", "blue"]
+    assert said(folder, GREEN) == "none"
+    measured = json.loads((folder / "metrics.json").read_text())
+    assert measured["background"] == {"windows": {}, "left_out": []}
+    assert measured["settings"]["background"] == "world"
+
+
+def test_windows_of_nothing_that_look_like_a_class_are_mined_and_can_be_given_again(
+    teach, two_classes, teachable_card, tmp_path, capfd
+):
+    purple = (60, 40, 180)
+    for number in range(4):
+        write_video(tmp_path / "quiet" / f"{number}.avi", moving(purple, frames=32, seed=number))
+    before = teach(dataset=two_classes)
+    assert said(before, purple) != "none"
+    after = teach("--overwrite", "--nothing", tmp_path / "quiet", dataset=two_classes)
+    assert said(after, purple) == "none"
+    assert said(after, COLOURS["red"]) == "red"
+    told = capfd.readouterr().err
+    assert "of nothing would be an action" in told
+    mined = read_background(after / "background.npz", find_model(str(teachable_card)), 8, 8)
+    assert set(mined.kinds) == {"nothing"}
+    weights = taught_weights(after)
+    again = teach("--overwrite", "--background", after / "background.npz", dataset=two_classes)
+    np.testing.assert_allclose(taught_weights(again), weights, atol=1e-2)
+
+
+def taught_weights(folder):
+    constants = {one.name: numpy_helper.to_array(one) for one in load_onnx(folder / "network.onnx").graph.initializer}
+    return constants["taught/weights"]
+
+
+@pytest.mark.parametrize("there", ["missing", "empty", "text"])
+def test_a_folder_without_recordings_is_refused(teach, two_classes, tmp_path, capfd, there):
+    place = tmp_path / "quiet"
+    if there != "missing":
+        place.mkdir()
+    if there == "text":
+        (place / "notes.txt").write_text("quiet")
+    teach("--nothing", place, dataset=two_classes, status=1)
+    assert f"--nothing {place}" in capfd.readouterr().err.replace("\n", " ")
