@@ -45,7 +45,9 @@ def fit_rejection(samples: Samples, examples: Ints) -> Rejection:
     distance, weight = np.concatenate(found), np.concatenate(weights)
     if not len(distance):
         return _of(samples, examples, NEVER, 0.0)
-    limit, median = (_quantile(distance, weight, share) for share in (1 - LOSS, 0.5))
+    held_out = round(weight.sum())  # clips: of few, the farthest is the limit, as in split conformal prediction
+    shares = min(1.0, (1 - LOSS) * (1 + 1 / held_out)), 0.5
+    limit, median = (_quantile(distance, weight, share) for share in shares)
     return _of(samples, examples, limit, math.log(1 / USUAL - 1) / max(limit - median, LEAST_SPREAD))
 
 
@@ -65,7 +67,7 @@ def _action_windows(samples: Samples, examples: Ints) -> Ints:
 
 
 def _quantile(values: Floats, weights: Floats, share: float) -> float:
-    """Return the value below which there is this share of the weights."""
+    """Return the least value up to which there is this share of the weights."""
     order = np.argsort(values)
-    passed = np.cumsum(weights[order]) - weights[order] / 2
-    return float(np.interp(share * weights.sum(), passed, values[order]))
+    passed = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(passed, share * passed[-1] * (1 - 1e-9))])

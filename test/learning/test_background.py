@@ -41,9 +41,7 @@ def test_a_file_is_read_as_it_was_written(model, tmp_path):
 
 def test_one_of_another_network_or_of_other_windows_is_refused(model, tmp_path):
     path = written(model, tmp_path / "mine.npz")
-    with pytest.raises(
-        ConfigurationError, match=r"small \(sha256 \w{12}…\), but taught is small with windows of 16"
-    ):
+    with pytest.raises(ConfigurationError, match=r"small \(sha256 \w{12}…\), but taught is small with windows of 16"):
         read_background(path, model, 16, 6)
     linear_network(tmp_path / "small.onnx", (8, 8, 8, 3), seed=1)
     with pytest.raises(ConfigurationError, match="give one of the same network"):

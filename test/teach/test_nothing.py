@@ -51,21 +51,21 @@ def test_a_network_without_clips_of_none_says_none_of_what_it_does_not_know(teac
 def test_windows_of_nothing_that_look_like_a_class_are_mined_and_can_be_given_again(
     teach, two_classes, teachable_card, tmp_path, capfd
 ):
-    purple = (60, 40, 180)
+    reddish = (45, 40, 195)
     for number in range(4):
-        write_video(tmp_path / "quiet" / f"{number}.avi", moving(purple, frames=32, seed=number))
+        write_video(tmp_path / "quiet" / f"{number}.avi", moving(reddish, frames=32, seed=number))
     before = teach(dataset=two_classes)
-    assert said(before, purple) != "none"
+    assert said(before, reddish) == "red"
     after = teach("--overwrite", "--nothing", tmp_path / "quiet", dataset=two_classes)
-    assert said(after, purple) == "none"
-    assert said(after, COLOURS["red"]) == "red"
+    assert said(after, reddish) == "none"
+    assert said(after, COLOURS["blue"]) == "blue"
     told = capfd.readouterr().err
     assert "of nothing would be an action" in told
     mined = read_background(after / "background.npz", find_model(str(teachable_card)), 8, 8)
     assert set(mined.kinds) == {"nothing"}
     weights = taught_weights(after)
     again = teach("--overwrite", "--background", after / "background.npz", dataset=two_classes)
-    np.testing.assert_allclose(taught_weights(again), weights, atol=1e-2)
+    np.testing.assert_allclose(taught_weights(again), weights, rtol=1e-2, atol=1e-2)
 
 
 def taught_weights(folder):
