@@ -1,34 +1,44 @@
 """Near-duplicates: clips that show the same moments, however they were encoded, cut or mirrored.
 
-The numbers are measured: of 20 clips of the Surveillance Camera Fight Dataset, the copies at half the size, mirrored
-and with half of the images were found, and 18 of the second halves; among all 200 clips one pair that is none, of the
-same camera eleven seconds later.
+Two clips show the same moments when one changes as the other does, for RUN looks in a row, and looks like it as well:
+another person who does the same in the same place changes alike, but looks different. A k-d tree over short
+descriptions finds the runs that are worth a comparison, so that not every clip is compared with every other.
+benchmarks/duplicates.py measures it; the limits lie in the gap between real twins and all other pairs.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from sklearn.decomposition import PCA
 
-from har_ros.learning.embed import LOOK, hop_of
+from har_ros.learning.embed import LOOK
 from har_ros.learning.samples import Samples
 
-MOTION_STEP = 8
-"""Looks from one to that from which it is subtracted: a third of a second with I3D's 25 Hz; less in short windows."""
-ALIKE, MOVE_ALIKE = 0.95, 0.8
-"""Correlation of two looks of the same moment, and of what moves in them; a camera's view at rest is no moment."""
-STILL = 1.0
-"""Standard deviation of a look's motion, in grey levels of 256, below which nothing moves."""
-MOMENTS = 3
-"""Looks that two clips share when they are duplicates, at least, of those that are half of a motion apart."""
-CHUNK = 1 << 25
-"""Pairs of looks that are compared at a time, at most."""
-Looks = NDArray[np.float32]
+RUN = 16
+"""Looks in a row that are compared: two thirds of a second with I3D's 25 Hz. Half of the window, where it is short."""
+ALIKE = 0.85
+"""Correlation, from which on two runs change alike."""
+DIFFERENT, NOISE = 0.4, 2.0
+"""How much two runs that look alike differ: by DIFFERENT of their variance in time, and by the noise of encoding, at
+most; grey levels of 256."""
+STILL = 0.5
+"""Standard deviation in time, in grey levels, below which nothing happens in a run: a view at rest is no moment."""
+PARTS = 4
+"""Of the time and of each side, whose averages describe a run."""
+DIMENSIONS = (10, 4)
+"""Numbers that are kept of how a run changes, and of what it looks like."""
+RADIUS = 0.2
+"""How far the descriptions of two runs are from each other, at most, when their windows are compared."""
+TOGETHER = 64
+"""Runs that are looked up, and pairs of windows that are compared, at a time."""
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -42,15 +52,25 @@ class Pair:
 
 def near_duplicates(samples: Samples) -> list[Pair]:
     """Return all pairs of examples of different recordings that show the same moments."""
-    plain = _described(samples.looks, samples.example)
-    mirrored = _described(samples.looks[..., ::-1], samples.example)
+    plain = _seen(samples.looks)
+    window, start = plain.eventful()
+    if not len(window):
+        return []
+    described = zip(DIMENSIONS, plain.described(window, start), strict=True)
+    bases = [PCA(min(count, *part.shape)).fit(part) for count, part in described]
+    recordings = np.unique([str(example.path) for example in samples.examples], return_inverse=True)[1]
     pairs: dict[tuple[int, int], bool] = {}
-    for described, flipped in ((plain, False), (mirrored, True)):
-        for pair in _matches(plain, described):
-            pairs.setdefault(pair, flipped)
-    found = [Pair(one, other, flipped) for (one, other), flipped in sorted(pairs.items())]
-    examples = samples.examples
-    return [pair for pair in found if examples[pair.one].path != examples[pair.other].path]
+    for seen, flipped in ((plain, False), (_seen(samples.looks[..., ::-1]), True)):
+        owner, begin = seen.spaced()
+        tree = cKDTree(_compressed(seen, owner, begin, bases))
+        for one, other in _candidates(tree, _compressed(plain, window, start, bases), window, owner):
+            first, second = samples.example[one], samples.example[other]
+            apart = np.flatnonzero(recordings[first] != recordings[second])
+            for part in np.array_split(apart, len(apart) // TOGETHER + 1):
+                same = part[_same(plain, one[part], seen, other[part])]
+                for pair in zip(first[same].tolist(), second[same].tolist(), strict=True):
+                    pairs.setdefault((min(pair), max(pair)), flipped)
+    return [Pair(one, other, flipped) for (one, other), flipped in sorted(pairs.items())]
 
 
 def joined(samples: Samples, pairs: Sequence[Pair]) -> Samples:
@@ -69,45 +89,94 @@ def joined(samples: Samples, pairs: Sequence[Pair]) -> Samples:
 
 
 @dataclass(frozen=True)
-class _Described:
-    """The looks in which something moves, and their motion, of unit length.
+class _Seen:
+    """The looks of n windows of T, and all of their S runs of `length`.
 
-    example: whose they are. step: looks from one to that from which it is subtracted.
+    looks: each less its mean and of unit length, n×T×LOOK². spread: variance in time of a run, n×S, as the looks are
+    here. contrast: variance of its pixels in grey levels, n×S. moves: whether something happens in it, n×S.
     """
 
-    look: Looks
-    motion: Looks
-    example: NDArray[np.int64]
-    step: int
+    looks: Floats
+    length: int
+    spread: Floats
+    contrast: Floats
+
+    @property
+    def moves(self) -> NDArray[np.bool_]:
+        """Whether something happens in a run, n×S."""
+        return np.asarray(self.spread * self.contrast > STILL**2)
+
+    def spaced(self) -> tuple[Ints, Ints]:
+        """Return window and first look of the runs in which something happens, of some in a row one."""
+        moves = self.moves
+        moves[:, np.arange(moves.shape[1]) % max(1, self.length // 8) > 0] = False
+        return np.nonzero(moves)
+
+    def eventful(self) -> tuple[Ints, Ints]:
+        """Return window and first look of those in which most happens: one of as many in a row as a run has looks."""
+        window, start = np.nonzero(self.moves)
+        order = np.lexsort((-(self.spread * self.contrast)[window, start], start // self.length, window))
+        window, start = window[order], start[order]
+        _, first = np.unique(window * self.looks.shape[1] + start // self.length, return_index=True)
+        return window[first], start[first]
+
+    def described(self, window: Ints, start: Ints) -> tuple[Floats, Floats]:
+        """Return short descriptions of runs: how they change, and what they look like; r×numbers each.
+
+        Averages are nearer to each other than what they are averages of, so runs that are alike are near each other.
+        """
+        side, length = LOOK // PARTS, self.length
+        small = self.looks.reshape(*self.looks.shape[:2], PARTS, side, PARTS, side).mean(axis=(3, 5)) * side
+        summed = np.cumsum(small.reshape(*small.shape[:2], PARTS**2), axis=1, dtype=np.float64)
+        summed = np.pad(summed, ((0, 0), (1, 0), (0, 0)))
+        edges = np.unique(np.linspace(0, length, PARTS + 1).astype(int))
+        parts = np.diff(summed[window[:, None], start[:, None] + edges], axis=1)
+        many = np.diff(edges)[:, None]
+        mean = parts.sum(axis=1) / length
+        change = (parts - many * mean[:, None]) / np.sqrt(many * length * self.spread[window, start][:, None, None])
+        return change.reshape(len(mean), -1), mean
 
 
-def _described(looks: NDArray[np.uint8], example: NDArray[np.int64]) -> _Described:
-    count, frames = looks.shape[:2]
-    step = max(1, min(MOTION_STEP, frames // 4))
-    motion = looks[:, step:].astype(np.int16) - looks[:, : frames - step]
-    moves = motion.reshape(count, frames - step, -1).std(axis=2) > STILL
-    goes_on = np.flatnonzero(example[1:] == example[:-1]) + 1  # begins with what the window before ends with
-    moves[goes_on, : max(0, frames - hop_of(frames) - step)] = False
-    look = looks[:, : frames - step][moves]
-    owner = np.broadcast_to(example[:, None], moves.shape)[moves]
-    return _Described(_unit(look), _unit(motion[moves]), owner, step)
+def _seen(looks: NDArray[np.uint8]) -> _Seen:
+    """Describe the windows' looks, n×T×LOOK×LOOK."""
+    length = max(2, min(RUN, looks.shape[1] // 2))
+    flat = looks.reshape(*looks.shape[:2], LOOK * LOOK).astype(np.float32)
+    flat -= flat.mean(axis=2, keepdims=True)
+    size = np.linalg.norm(flat, axis=2, keepdims=True)
+    flat /= np.maximum(size, 1e-3)
+    contrast = sliding_window_view(size[..., 0] ** 2 / LOOK**2, length, axis=1).mean(axis=2)
+    mean = sum(flat[:, t : t + contrast.shape[1]] for t in range(length)) / length
+    return _Seen(flat, length, np.maximum(1 - (mean**2).sum(axis=2), 0), contrast)
 
 
-def _unit(rows: NDArray[Any]) -> Looks:
-    flat = rows.reshape(len(rows), LOOK * LOOK).astype(np.float32)
-    flat -= flat.mean(axis=1, keepdims=True)
-    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-3))
+def _compressed(seen: _Seen, window: Ints, start: Ints, bases: Sequence[PCA]) -> Floats:
+    parts = seen.described(window, start)
+    return np.concatenate([basis.transform(part) for basis, part in zip(bases, parts, strict=True)], axis=1)
 
 
-def _matches(one: _Described, other: _Described) -> list[tuple[int, int]]:
-    """Return the pairs of examples that share MOMENTS looks. Some of `one` are enough, compared with all others."""
-    shared: Counter[tuple[int, int]] = Counter()
-    chosen = np.arange(0, len(one.look), max(1, one.step // 2))
-    for rows in np.array_split(chosen, max(1, len(chosen) * len(other.look) // CHUNK)):
-        i, j = np.nonzero(one.look[rows] @ other.look.T > ALIKE)
-        keep = one.example[rows[i]] < other.example[j]
-        look, j = rows[i[keep]], j[keep]
-        same = np.einsum("nd,nd->n", one.motion[look], other.motion[j]) > MOVE_ALIKE
-        pairs = zip(one.example[look[same]].tolist(), other.example[j[same]].tolist(), look[same].tolist(), strict=True)
-        shared.update((first, second) for first, second, _ in set(pairs))
-    return [pair for pair, moments in shared.items() if moments >= MOMENTS]
+def _candidates(tree: cKDTree, described: Floats, window: Ints, owner: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Yield pairs of windows that have runs which are described alike: `window` of these, and `owner` of the tree's."""
+    count = int(owner.max(initial=0)) + 1
+    for begin in range(0, len(described), TOGETHER):
+        near = tree.query_ball_point(described[begin : begin + TOGETHER], RADIUS)
+        one = np.repeat(window[begin : begin + len(near)], [len(others) for others in near])
+        other = owner[np.concatenate([np.asarray(others, np.int64) for others in near])]
+        yield np.divmod(np.unique(one * count + other), count)
+
+
+def _same(one: _Seen, first: Ints, other: _Seen, second: Ints) -> NDArray[np.bool_]:
+    """Say of pairs of windows whether two of their runs show the same moments."""
+    length = one.length
+    alike = one.looks[first] @ other.looks[second].transpose(0, 2, 1)
+    runs = alike.shape[1] - length + 1
+    similar = sum(alike[:, t : t + runs, t : t + runs] for t in range(length)) / length
+    summed = np.pad(alike.cumsum(axis=1).cumsum(axis=2), ((0, 0), (1, 0), (1, 0)))
+    rows = summed[:, length:] - summed[:, :-length]
+    means = (rows[:, :, length:] - rows[:, :, :-length]) / length**2
+    spread, contrast = (
+        np.sqrt(a[first][:, :, None] * b[second][:, None])
+        for a, b in ((one.spread, other.spread), (one.contrast, other.contrast))
+    )
+    moves = one.moves[first][:, :, None] & other.moves[second][:, None]
+    same = moves & (similar - means > ALIKE * spread) & (2 * (1 - similar) < DIFFERENT * spread + NOISE**2 / contrast)
+    return np.asarray(same.any(axis=(1, 2)))

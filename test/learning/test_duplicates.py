@@ -66,6 +66,40 @@ def test_other_moments_of_the_same_scene_are_none():
     assert pairs(*(acted(seed) for seed in (100, 200, 300, 400))) == []
 
 
+def in_a_room(seed, colour, frames=64):
+    """Return a clip of somebody in clothes of a colour who raises an arm in the same room, when the seed says."""
+    rng = np.random.default_rng(5)
+    room = cv2.resize(rng.integers(60, 220, (6, 6, 3), np.uint8), (96, 96), interpolation=cv2.INTER_CUBIC)
+    times = np.sort(np.random.default_rng(seed).uniform(0, frames, 2))
+    found = []
+    for t in range(frames):
+        height = 10 + 45 * np.clip((t - times[0]) / max(times[1] - times[0], 8), 0, 1)
+        picture = room.copy()
+        cv2.rectangle(picture, (30, 40), (66, 95), colour, -1)
+        cv2.rectangle(picture, (40, int(60 - height)), (56, 60), colour, -1)
+        found.append(picture)
+    return np.stack(found)
+
+
+def test_others_who_do_the_same_in_the_same_place_are_none():
+    people = [in_a_room(3, colour) for colour in ((0, 0, 0), (60, 60, 60), (110, 120, 130))]
+    assert pairs(*people) == []
+    assert pairs(*people, encoded(people[1])) == [(1, 3, False)]
+    assert pairs(*people, encoded(people[2][:, :, ::-1])) == [(2, 3, True)]
+
+
+def test_a_change_of_exposure_is_no_moment():
+    room = in_a_room(1, (20, 20, 20), frames=1)[0].astype(float)
+    one, other = ([np.clip(room * (0.7 + 0.3 * np.sin(t / k)), 0, 255) for t in range(64)] for k in (7, 9))
+    assert pairs(np.stack(one).astype(np.uint8), np.stack(other).astype(np.uint8)) == []
+
+
+def test_clips_that_overlap_by_a_second_are_found_among_others_of_the_same_place():
+    whole = in_a_room(4, (90, 60, 200), frames=100)
+    others = [in_a_room(seed, (90, 60, 200), frames=64) for seed in (11, 12)]
+    assert (0, 1, False) in pairs(whole[:64], encoded(whole[36:]), *others)
+
+
 def test_scenes_in_which_nothing_moves_are_none():
     assert pairs(*(moving(frames=64, seed=1, still=True) for _ in range(3))) == []
     assert pairs(*(np.zeros((64, 48, 48, 3), np.uint8) for _ in range(3))) == []

@@ -1,0 +1,106 @@
+"""How many near-duplicates are found, and how many of those found are none: among real clips and twins made of them.
+
+python benchmarks/duplicates.py FOLDER…, with videos anywhere in it
+
+Half of the videos (--seed) get a twin: a part of it, mirrored or not, at half the size, from coarse JPEG by MPEG-4.
+Whatever else is found counts as false, unless --also names the pair, because its pictures show the same moments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+from scipy.stats import binomtest
+
+from har_ros.frames.window import Clip
+from har_ros.learning.dataset import VIDEOS
+from har_ros.learning.duplicates import near_duplicates
+from har_ros.learning.embed import hop_of, looks
+from har_ros.learning.samples import Example, Samples
+from har_ros.learning.windows import windows
+from har_ros.models.locate import find_model
+from har_ros.recordings.bag import open_recording
+
+MODEL = "i3d-kinetics-400"
+
+
+def main() -> None:
+    """Print recall and precision with their 95 % intervals, and what is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--also", nargs=2, type=Path, action="append", default=[], metavar="VIDEO", help="a true pair")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    videos = [path for one in options.folders for path in sorted(one.rglob("*")) if path.suffix.lower() in VIDEOS]
+    rng = np.random.default_rng(options.seed)
+    with TemporaryDirectory() as place:
+        chosen = np.sort(rng.permutation(len(videos))[: (len(videos) + 1) // 2])
+        twins = [write_twin(videos[i], Path(place) / f"{i}.mp4", rng) for i in track(chosen, "writing twins")]
+        samples = looked_at([*videos, *twins])
+    true = {(int(i), len(videos) + number) for number, i in enumerate(chosen)}
+    known = {frozenset(path.resolve() for path in pair) for pair in options.also}
+    began = time.perf_counter()
+    found = {(pair.one, pair.other) for pair in near_duplicates(samples)}
+    took = time.perf_counter() - began
+    names = [str(path) for path in videos] + [f"the twin of {videos[i]}" for i in chosen]
+    sources = [path.resolve() for path in (*videos, *(videos[i] for i in chosen))]
+    false = {pair for pair in found - true if frozenset(sources[i] for i in pair) not in known}
+    for what, pairs in (("missed", true - found), ("false", false)):
+        for one, other in sorted(pairs):
+            print(f"{what}: {names[one]} and {names[other]}")
+    print(f"{len(videos)} videos, {len(twins)} twins, {len(samples.looks)} windows: {took:.1f} s")
+    print(f"recall {share(len(true & found), len(true))}, precision {share(len(found - false), len(found))}")
+
+
+def write_twin(video: Path, twin: Path, rng: np.random.Generator) -> Path:
+    """Write six to nine tenths of a video again: at half the size, mirrored or not."""
+    capture = cv2.VideoCapture(str(video))
+    rate, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    size = tuple(int(capture.get(what) // 4 * 2) for what in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    length = int(rng.uniform(0.6, 0.9) * count)
+    first, mirrored = int(rng.uniform(0, count - length)), rng.random() < 0.5
+    quality = int(rng.integers(30, 80))
+    writer = cv2.VideoWriter(str(twin), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
+    for number in range(first + length):
+        there, picture = capture.read()
+        if there and number >= first:
+            small = cv2.resize(picture[:, ::-1] if mirrored else picture, size, interpolation=cv2.INTER_AREA)
+            coarse = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+            writer.write(cv2.imdecode(coarse, cv2.IMREAD_COLOR))
+    writer.release()
+    return twin
+
+
+def looked_at(paths: Sequence[Path]) -> Samples:
+    """Return the looks of the videos' windows, as teaching takes them; the embeddings are not needed."""
+    card = find_model(MODEL).card
+    length = card.window_frames(0)
+
+    def see(clip: Clip) -> NDArray[np.uint8]:
+        return looks(clip.frames)
+
+    seen = []
+    for path in track(paths, "looking"):
+        [camera] = windows(open_recording(path), card, length, hop_of(length), see)[1].values()
+        seen.append(np.stack([window.seen for window in camera]))
+    examples = tuple(Example(str(path), path, "", 0, str(path), 0, 1) for path in paths)
+    owner = np.repeat(np.arange(len(paths)), [len(one) for one in seen])
+    return Samples(("any",), examples, owner, np.zeros((len(owner), 1, 1), np.float32), np.concatenate(seen))
+
+
+def share(hits: int, count: int) -> str:
+    """Return a share with its 95 % interval."""
+    interval = binomtest(hits, count).proportion_ci(method="wilson")
+    return f"{hits / count:.3f} ({hits} of {count}; {interval.low:.3f} to {interval.high:.3f})"
+
+
+if __name__ == "__main__":
+    main()
