@@ -51,7 +51,7 @@ def teachable(folder, frames=8, size=16):
     """Write a small clip network with random weights whose embedding has 8 numbers, and its card."""
     path = convolutional_network(folder / "small.onnx", frames, size, seed=3)
     model = onnx.load(path)
-    for node in model.graph.node:  # teaching needs no cast, and finetune refuses it
+    for node in model.graph.node:  # teaching needs no cast
         if node.op_type == "MaxPool":
             node.input[0] = "b"
     model.graph.node.remove(next(node for node in model.graph.node if node.op_type == "Cast"))
