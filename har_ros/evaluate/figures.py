@@ -1,4 +1,4 @@
-"""Figures of judged windows, with confidence intervals by bootstrap over segments.
+"""Figures of judged windows, with confidence intervals over segments.
 
 False alarms are few, often none, of which nothing can be drawn: their rate has its exact interval.
 """
@@ -13,7 +13,7 @@ from har_ros.evaluate.measured import ClassFigures, Figures, SweepRow, WindowCou
 from har_ros.evaluate.pool import Pool
 from har_ros.stats import metrics
 from har_ros.stats.intervals import interval, rate
-from har_ros.stats.metrics import NOTHING, THRESHOLDS
+from har_ros.stats.metrics import NOTHING, THRESHOLDS, Bools, Floats
 
 HOUR = 3600.0
 
@@ -21,10 +21,12 @@ HOUR = 3600.0
 def figures(pool: Pool) -> Figures:
     """Return the figures that sum up a pool."""
     windows, labelled, count = pool.windows, pool.labelled, pool.of_windows(pool.labelled)
+    seen, everything = pool.groups(labelled), pool.bootstrap.groups
     precision, recall, f1 = (
-        interval(metrics.macro(values, pool.class_sums[2])) for values in metrics.precision_recall_f1(*pool.class_sums)
+        interval(metrics.macro(values, pool.class_sums[2]), seen)
+        for values in metrics.precision_recall_f1(*pool.class_sums)
     )
-    segments = pool.of_segments([1] * len(pool.segments))
+    segments, own = pool.of_segments([1] * len(pool.segments)), len(np.unique(pool.segment_cluster))
     delays = np.array([segment.delay for segment in pool.segments])
     found = np.isfinite(delays)
     weights = pool.bootstrap.weights[:, pool.segment_cluster[found]]
@@ -34,18 +36,18 @@ def figures(pool: Pool) -> Figures:
     below = pool.of_windows(windows["duration"] * ~windows["accepted"])
     alarms, hours = int(pool.alarms(pool.predicted).sum()), float((windows["duration"] * pool.background).sum() / HOUR)
     return Figures(
-        top1=interval(metrics.ratio(pool.of_windows(labelled & pool.first_is_right), count)),
-        top5=interval(metrics.ratio(pool.of_windows(top5), count)),
+        top1=interval(metrics.ratio(pool.of_windows(labelled & pool.first_is_right), count), seen),
+        top5=interval(metrics.ratio(pool.of_windows(top5), count), seen),
         macro_precision=precision,
         macro_recall=recall,
         macro_f1=f1,
-        map=interval(metrics.ratio(np.nansum(aps, axis=1), np.isfinite(aps).sum(axis=1))),
-        segment_accuracy=interval(metrics.ratio(pool.of_segments([s.vote for s in pool.segments]), segments)),
-        delay=interval(metrics.weighted_median(delays[found], weights)),
-        never_right=interval(metrics.ratio(pool.of_segments(~found), segments)),
+        map=interval(metrics.ratio(np.nansum(aps, axis=1), np.isfinite(aps).sum(axis=1)), seen),
+        segment_accuracy=interval(metrics.ratio(pool.of_segments([s.vote for s in pool.segments]), segments), own),
+        delay=interval(metrics.weighted_median(delays[found], weights), own, share=False),
+        never_right=interval(metrics.ratio(pool.of_segments(~found), segments), own),
         false_alarms_per_hour=rate(alarms, hours),
-        time_below_threshold=interval(metrics.ratio(below, pool.of_windows(windows["duration"]))),
-        calibration_error=interval(np.array([error])),
+        time_below_threshold=interval(metrics.ratio(below, pool.of_windows(windows["duration"])), everything),
+        calibration_error=interval(np.array([error]), 0),
         windows=WindowCounts(
             run=len(windows),
             labelled=int(labelled.sum()),
@@ -81,15 +83,28 @@ LESS_IS_BETTER = ("delay", "never_right", "false_alarms_per_hour", "time_below_t
 def per_class(pool: Pool, names: Sequence[str]) -> list[ClassFigures]:
     """Return the figures of each class."""
     columns = (*metrics.precision_recall_f1(*pool.class_sums), pool.average_precisions)
+    drawn = pool.class_sums[2] > 0
     return [
         ClassFigures(
             name,
             float(pool.class_sums[2][0, index]),
             sum(segment.label == index for segment in pool.segments),
-            *(interval(values[:, index]) for values in columns),
+            *(
+                interval(
+                    _where(drawn[: len(values), index], values[:, index]), pool.groups(pool.windows["truth"][:, index])
+                )
+                for values in columns
+            ),
         )
         for index, name in enumerate(names)
     ]
+
+
+def _where(drawn: Bools, values: Floats) -> Floats:
+    """Return the values of the whole, and of the samples in which the class is drawn; NaN for the others."""
+    drawn = drawn.copy()
+    drawn[0] = True
+    return np.where(drawn, values, np.nan)
 
 
 def sweep(pool: Pool) -> list[SweepRow]:

@@ -56,6 +56,10 @@ class Pool:
         """Windows in which nothing that counts happens."""
         return np.asarray(self.windows["kind"] == BACKGROUND)
 
+    def groups(self, windows: Bools) -> int:
+        """Return in how many clusters there are some of these windows."""
+        return len(np.unique(self.cluster[windows]))
+
     def of_windows(self, values: Any) -> Floats:
         """Return the sum of a value of the windows (n or n×C): of all, then of each sample."""
         return self._summed(self.bootstrap.tally(values, self.cluster))

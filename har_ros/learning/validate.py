@@ -65,24 +65,29 @@ def figures(samples: Samples, probabilities: Floats) -> dict[str, Any]:
     """Return the figures, each with value, low and high: of all, and of each class."""
     classes, count = samples.classes, len(samples.labels)
     said = probabilities.argmax(axis=1)
+    groups = len(np.unique(samples.groups))
     right, predicted, true = (_sums(samples, one) for one in _one_hot(classes, said, count))
-    precision, recall, f1 = metrics.precision_recall_f1(right, predicted, true)
+    columns = metrics.precision_recall_f1(right, predicted, true)
+    absent = true == 0
+    absent[0] = False
+    precision, recall, f1 = (np.where(absent, np.nan, one) for one in columns)  # no samples without the class
+    own = [len(np.unique(samples.groups[classes == number])) for number in range(count)]
     per_class = [
         {
             "label": label,
             "clips": int((classes == number).sum()),
-            "groups": len(np.unique(samples.groups[classes == number])),
+            "groups": own[number],
             "windows": int((classes[samples.example] == number).sum()),
-            "precision": _figure(precision[:, number]),
-            "recall": _figure(recall[:, number]),
-            "f1": _figure(f1[:, number]),
+            "precision": _figure(precision[:, number], own[number]),
+            "recall": _figure(recall[:, number], own[number]),
+            "f1": _figure(f1[:, number], own[number]),
         }
         for number, label in enumerate(samples.labels)
     ]
     return {
-        "accuracy": _figure(metrics.ratio(right.sum(axis=1), true.sum(axis=1))),
-        "macro_f1": _figure(metrics.macro(f1, true)),
-        "macro_recall": _figure(metrics.macro(recall, true)),
+        "accuracy": _figure(metrics.ratio(right.sum(axis=1), true.sum(axis=1)), groups),
+        "macro_f1": _figure(metrics.macro(columns[2], true), groups),
+        "macro_recall": _figure(metrics.macro(columns[1], true), groups),
         "classes": per_class,
         "confusion": metrics.confusion(np.eye(count, dtype=bool)[classes], said)[:count, :count].astype(int).tolist(),
     }
@@ -104,7 +109,9 @@ def log_loss(samples: Samples, probabilities: Floats) -> dict[str, float]:
     classes, count = samples.classes, len(samples.labels)
     weights = 1 / np.bincount(classes, minlength=count)[classes]
     losses = -np.log(np.maximum(probabilities[np.arange(len(classes)), classes], np.finfo(np.float32).tiny))
-    figure = _figure(metrics.ratio(_sums(samples, weights * losses), _sums(samples, weights)))
+    figure = _figure(
+        metrics.ratio(_sums(samples, weights * losses), _sums(samples, weights)), len(np.unique(samples.groups)), False
+    )
     return {**figure, "guessing": float(np.log(count))}
 
 
@@ -122,7 +129,9 @@ def learning_curve(
         for _ in range(repeats):
             taught = [(_some(samples, train, size, chosen), test) for train, test in validation.folds]
             right += (_said(samples, validation, taught) == samples.classes) / repeats
-        accuracy = _figure(metrics.ratio(_sums(samples, right), _sums(samples, np.ones(len(right)))))
+        accuracy = _figure(
+            metrics.ratio(_sums(samples, right), _sums(samples, np.ones(len(right)))), len(np.unique(samples.groups))
+        )
         rows.append({"clips_per_class": size, "accuracy": accuracy})
     return rows
 
@@ -153,9 +162,9 @@ def _sums(samples: Samples, values: Any) -> Floats:
     return np.asarray(np.tensordot(bootstrap.weights, bootstrap.tally(values, group), 1))
 
 
-def _figure(values: Floats) -> dict[str, float]:
-    """Return value, low and high. values: of all, then of each bootstrap sample."""
-    return asdict(interval(values))
+def _figure(values: Floats, groups: int, share: bool = True) -> dict[str, float]:
+    """Return value, low and high. Arguments as for interval."""
+    return asdict(interval(values, groups, share))
 
 
 def _one_hot(classes: Ints, said: Ints, count: int) -> Iterator[NDArray[np.bool_]]:

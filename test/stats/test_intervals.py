@@ -1,4 +1,4 @@
-"""Intervals against scipy's: its bootstrap, and the Poisson distribution."""
+"""Intervals against scipy's: Student's, Wilson's, and the Poisson distribution."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import bootstrap, poisson
+from scipy.stats import binom, binomtest, poisson, sem, t
 
 from har_ros.stats.intervals import SAMPLES, Bootstrap, Figure, interval, rate
 
@@ -28,20 +28,52 @@ def test_as_many_groups_are_drawn_as_there_are_and_the_first_row_is_all_of_them(
     assert (weights == Bootstrap(7).weights).all()
 
 
-def test_an_interval_is_that_of_scipys_bootstrap():
-    values = np.random.default_rng(3).normal(size=60)
-    found = interval(Bootstrap(60).weights @ values / 60)
-    theirs = bootstrap((values,), np.mean, method="percentile", n_resamples=20_000, rng=1).confidence_interval
+def test_the_interval_of_a_mean_is_students():
+    values = np.random.default_rng(3).normal(5, size=60)
+    found = interval(Bootstrap(60).weights @ values / 60, 60, share=False)
+    low, high = t.interval(0.95, 59, values.mean(), sem(values))
     assert found.value == pytest.approx(values.mean())
-    assert found.low == pytest.approx(theirs.low, abs=0.03)
-    assert found.high == pytest.approx(theirs.high, abs=0.03)
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.03), pytest.approx(high, abs=0.03))
+
+
+def test_the_interval_of_a_share_of_many_independent_cases_is_wilsons():
+    right = np.arange(400) < 380
+    found = interval(Bootstrap(400).weights @ right / 400, 400)
+    theirs = binomtest(380, 400).proportion_ci(method="wilson")
+    assert (found.low, found.high) == (pytest.approx(theirs.low, abs=0.005), pytest.approx(theirs.high, abs=0.005))
+
+
+def test_three_groups_that_are_all_right_leave_room():
+    """Wilson's of three cases, with Student's t in place of the normal quantile."""
+    found = interval(np.ones(1 + SAMPLES), 3)
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(3 / (3 + t.ppf(0.975, 2) ** 2))
+    assert interval(np.zeros(1 + SAMPLES), 3) == Figure(0, 0, pytest.approx(1 - found.low))
+
+
+@pytest.mark.parametrize("groups", [3, 5, 16])
+def test_an_interval_over_few_groups_holds_what_it_says(groups):
+    """Of groups whose shares follow a beta distribution around 0.8, about 95 of 100 intervals hold 0.8."""
+    rng, weights, held = np.random.default_rng(groups), Bootstrap(groups).weights, 0
+    for _ in range(300):
+        sizes = rng.poisson(12, groups) + 1
+        right = rng.binomial(sizes, rng.beta(0.8 * 4, 0.2 * 4, groups))
+        found = interval((weights @ right) / (weights @ sizes), groups)
+        held += found.low <= 0.8 <= found.high
+    assert held >= binom.ppf(0.01, 300, 0.93)
+
+
+@given(st.floats(0, 1), st.lists(st.floats(0, 1), min_size=2, max_size=20), st.integers(2, 20))
+def test_an_interval_holds_its_own_value_and_no_impossible_one(value, samples, groups):
+    found = interval(np.array([value, *samples]), groups)
+    assert 0 <= found.low <= found.value <= found.high <= 1
 
 
 @pytest.mark.parametrize("groups", [0, 1])
 def test_a_single_group_has_no_interval(groups):
     weights = Bootstrap(groups).weights
     assert weights.shape == (1, groups)
-    found = interval(weights.sum(axis=1))
+    found = interval(weights.sum(axis=1), groups)
     assert found.value == groups
     assert math.isnan(found.low)
     assert math.isnan(found.high)
@@ -49,8 +81,8 @@ def test_a_single_group_has_no_interval(groups):
 
 @pytest.mark.filterwarnings("error")
 def test_samples_that_are_no_numbers_do_not_count():
-    assert interval(np.array([2.0, np.nan, 1.0, 1.0])) == Figure(2, 1, 1)
-    assert math.isnan(interval(np.array([2.0, np.nan])).low)
+    assert interval(np.array([0.5, np.nan, 0.4, 0.6]), 4) == interval(np.array([0.5, 0.4, 0.6]), 4)
+    assert math.isnan(interval(np.array([0.5, np.nan]), 4).low)
 
 
 @given(events=st.integers(0, 500), hours=st.floats(1e-3, 1e4))
