@@ -17,6 +17,8 @@ from har_ros.models.labels import wrong_labels
 from har_ros.recordings.source import natural
 from har_ros.truth.segments import ANY, NONE, Segment, load_truth
 
+SOURCES = "sources.csv"
+"""In a folder of class folders: columns clip (its path there) and source, which is its group."""
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".gif")
 SEGMENT_FILES = (".csv", ".yaml", ".yml", ".json")
 LARGEST_BLOCK = 10
@@ -91,6 +93,8 @@ def _of_folder(folder: Path) -> tuple[list[Material], str]:
             f"{folder} has {counted(len(classes), 'class folder')}; give at least two, such as waving and {NONE} "
             "(everything else)"
         )
+    if (folder / SOURCES).is_file():
+        return _by_source(folder / SOURCES, found), f"the sources in {SOURCES}"
     inner = [len(Path(material.name).parts) > 2 for material in found]
     if all(inner):
         return [replace(m, group=Path(m.name).parts[1]) for m in found], "the folders below those of the classes"
@@ -102,11 +106,20 @@ def _of_folder(folder: Path) -> tuple[list[Material], str]:
     stems = {m.name: _without_number(Path(m.name).stem) for m in found}
     if all(len({stems[m.name] for m in of_class}) > 1 and all(stems.values()) for of_class in by_class(found)):
         return [replace(m, group=stems[m.name]) for m in found], "the files' names without their last number"
-    grouped = [material for of_class in by_class(found) for material in _blocks(of_class)]
+    grouped = [material for of_class in by_class(found) for material in neighbours(of_class)]
     return grouped, f"neighbours by name, up to {LARGEST_BLOCK} at a time"
 
 
-def _blocks(materials: Sequence[Material]) -> list[Material]:
+def _by_source(path: Path, materials: Sequence[Material]) -> list[Material]:
+    """Give clips of the same source the same group. Raises ConfigurationError."""
+    sources = _column(path, "source")
+    for material in materials:
+        if material.name not in sources:
+            raise ConfigurationError(f"{path} has no source of {material.name}; add a row: its clip and its source")
+    return [replace(material, group=sources[material.name]) for material in materials]
+
+
+def neighbours(materials: Sequence[Material]) -> list[Material]:
     """Give neighbours the same group: blocks of the same number of all classes belong together."""
     size = max(1, min(LARGEST_BLOCK, len(materials) // FEWEST_GROUPS))
     return [replace(material, group=f"block {number // size + 1}") for number, material in enumerate(materials)]
@@ -157,7 +170,7 @@ def _column(path: Path, column: str) -> dict[str, str]:
         raise ConfigurationError(f"{path} has no column {column!r}; it has {', '.join(names) or 'none'}")
     groups: dict[str, str] = {}
     for row in rows:
-        bag, group = row.get("bag") or row.get("video") or "", row[column] or ""
+        bag, group = row.get("bag") or row.get("video") or row.get("clip") or "", row[column] or ""
         if group and groups.setdefault(bag, group) != group:
             raise ConfigurationError(
                 f"{path}: the column {column} gives {bag} to both {groups[bag]} and {group}; give it one group"

@@ -40,6 +40,25 @@ def test_folders_below_the_classes_are_groups(tmp_path):
     assert labels_of(dataset.materials) == ["wave", "none"]
 
 
+def test_sources_csv_names_the_groups_of_a_folder(tmp_path):
+    folder = touch(tmp_path, "wave/1.mp4", "wave/2.mp4", "none/1.mp4")
+    (folder / "sources.csv").write_text("clip,source\nwave/1.mp4,a\nwave/2.mp4,b\nnone/1.mp4,a\n")
+    dataset = load_dataset(folder)
+    assert groups(dataset) == {"none/1.mp4": "a", "wave/1.mp4": "a", "wave/2.mp4": "b"}
+    assert dataset.grouping == "the sources in sources.csv"
+    assert set(groups(load_dataset(folder, "(wave|none)")).values()) == {"wave", "none"}
+
+
+@pytest.mark.parametrize(
+    "text", ["clip,source\nwave/1.mp4,a\n", "clip,source\nwave/1.mp4,a\nwave/2.mp4,\nnone/1.mp4,b\n"]
+)
+def test_a_clip_without_a_source_is_named(tmp_path, text):
+    folder = touch(tmp_path, "wave/1.mp4", "wave/2.mp4", "none/1.mp4")
+    (folder / "sources.csv").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"sources\.csv has no source of (none/1|wave/2)\.mp4; add a row"):
+        load_dataset(folder)
+
+
 def test_the_last_number_of_a_name_is_not_part_of_its_group(tmp_path):
     names = [f"{label}/s{subject}_walk_{clip}.mp4" for label in "ab" for subject in (1, 2) for clip in (1, 2)]
     assert set(groups(load_dataset(touch(tmp_path, *names))).values()) == {"s1_walk", "s2_walk"}
