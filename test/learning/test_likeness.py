@@ -12,6 +12,7 @@ from test_head import made
 from har_ros.graphs.cut import EMBEDDING, LOGITS, taught_network
 from har_ros.graphs.rejection import before_rejection
 from har_ros.learning import head as heads
+from har_ros.learning import validate as validation
 from har_ros.learning.likeness import LOSS, NEVER, fit_rejection
 
 
@@ -77,3 +78,11 @@ def test_the_background_is_none_and_weighs_no_more_than_a_class():
     twice = np.concatenate([far[:150], far[:150]])
     [other] = heads.fits(replace(samples, background=twice), everything, [0.1])
     np.testing.assert_allclose(head.weights, other.weights, atol=1e-3)
+
+
+def test_what_is_lost_is_part_of_the_figures():
+    samples = two_actions()
+    checked = validation.validate(samples)
+    lost = np.mean(checked.probabilities.argmax(axis=1) == 2)
+    assert 0 < lost < 2 * LOSS
+    assert not (checked.raw.argmax(axis=1) == 2).any()
