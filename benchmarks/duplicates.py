@@ -70,11 +70,11 @@ def write_twin(video: Path, twin: Path, rng: np.random.Generator) -> Path:
     quality = int(rng.integers(30, 80))
     writer = cv2.VideoWriter(str(twin), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
     for number in range(first + length):
-        there, picture = capture.read()
-        if there and number >= first:
+        picture = capture.read()[1]
+        if picture is not None and number >= first:
             small = cv2.resize(picture[:, ::-1] if mirrored else picture, size, interpolation=cv2.INTER_AREA)
             coarse = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-            writer.write(cv2.imdecode(coarse, cv2.IMREAD_COLOR))
+            writer.write(np.asarray(cv2.imdecode(coarse, cv2.IMREAD_COLOR)))
     writer.release()
     return twin
 

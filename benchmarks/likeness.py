@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import HarError
 from har_ros.learning.background import SHIPPED, read_background
-from har_ros.learning.embed import Windows, embed
+from har_ros.learning.embed import Embedder, Windows, embed
 from har_ros.learning.embed_people import PeopleEmbedder
 from har_ros.learning.likeness import LOSS
 from har_ros.models.locate import find_model
@@ -52,7 +52,8 @@ def main() -> None:
             others[folder.name] = np.concatenate(found).astype(np.float64)
     table = Table("score", *others)
     for name, score in SCORES.items():
-        own, far = [], {other: [] for other in others}
+        own: list[Rows] = []
+        far: dict[str, list[Rows]] = {other: [] for other in others}
         for subject in taught:
             rows = np.concatenate([one.reshape(-1, one.shape[-1]) for s in taught if s != subject for one in taught[s]])
             measure = score(rows)
@@ -64,7 +65,7 @@ def main() -> None:
     Console().print(table)
 
 
-def _windows(embedder: PeopleEmbedder, paths: list[Path]) -> list[Windows]:
+def _windows(embedder: Embedder, paths: list[Path]) -> list[Windows]:
     found = [seen for _, seen in embed(embedder, paths, everybody=True)]
     return [windows for seen in found if not isinstance(seen, HarError) for windows in seen]
 

@@ -51,9 +51,7 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        raise ConfigurationError(
-            f"cannot listen to {host}, port {port} ({reason}); see --port and --host"
-        ) from None
+        raise ConfigurationError(f"cannot listen to {host}, port {port} ({reason}); see --port and --host") from None
 
 
 def _parser() -> argparse.ArgumentParser:

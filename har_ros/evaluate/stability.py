@@ -172,7 +172,8 @@ class Stable:
         """Return the changes a minute."""
         rates = [event_figures(tracks, NO_CLASSES, said).label_changes_per_minute for tracks in self._tracks]
         weights = Bootstrap(len(self._tracks)).weights
-        return interval(ratio(weights @ np.nan_to_num(np.array(rates) * minutes), weights @ minutes))
+        drawn = ratio(weights @ np.nan_to_num(np.array(rates) * minutes), weights @ minutes)
+        return interval(drawn, len(self._tracks), share=False)
 
 
 def _counted(images: Images, advance: Callable[[], None]) -> Iterator[Recorded]:
@@ -188,7 +189,7 @@ def _minutes(track: Judged) -> float:
 def _figure(of_times: Callable[[Floats], Floats], times: Sequence[Floats]) -> Figure:
     """Return a figure of the times of recordings, added up. times: of each, a matrix."""
     drawn = np.tensordot(Bootstrap(len(times)).weights, np.stack(times), 1)
-    return interval(of_times(np.asarray(drawn, np.float64)))
+    return interval(of_times(np.asarray(drawn, np.float64)), len(times))
 
 
 def _window(name: str, seen: Seen) -> PredictedWindow:

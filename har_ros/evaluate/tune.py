@@ -225,6 +225,6 @@ def _recall(found: Sequence[int], segments: Sequence[int], group: Ints) -> Figur
         return Figure(float("nan"), float("nan"), float("nan"))
     bootstrap = Bootstrap(int(group.max()) + 1)
     ours, all_of_them = (bootstrap.weights @ bootstrap.tally(values, group) for values in (found, segments))
-    drawn = interval(ratio(ours, all_of_them))
+    drawn = interval(ratio(ours, all_of_them), int(group.max()) + 1)
     wilson = binomtest(sum(found), sum(segments)).proportion_ci(LEVEL / 100, method="wilson")
     return Figure(drawn.value, float(np.fmin(drawn.low, wilson.low)), float(np.fmax(drawn.high, wilson.high)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,7 @@ class Rejection:
         others = {embedding, logits, output}
         for operator, inputs, result in steps:
             names = [name if name in others else f"{PREFIX}/{name}" for name in inputs]
-            attributes: dict[str, list[int]] = {}
+            attributes: dict[str, Any] = {}
             if operator.startswith("Reduce") and opset >= AXES_AS_INPUT:
                 names.append(f"{PREFIX}/axes")
             elif operator.startswith("Reduce"):
@@ -97,6 +98,6 @@ class Rejection:
             given = result if result in others else f"{PREFIX}/{result}"
             graph.node.append(helper.make_node(operator, names, [given], name=given, **attributes))
         for name, value in constants.items():
-            graph.initializer.append(numpy_helper.from_array(np.float32(value), f"{PREFIX}/{name}"))
+            graph.initializer.append(numpy_helper.from_array(np.asarray(value, np.float32), f"{PREFIX}/{name}"))
         if opset >= AXES_AS_INPUT:
             graph.initializer.append(numpy_helper.from_array(np.array([1]), f"{PREFIX}/axes"))

@@ -110,7 +110,8 @@ class _Seen:
         """Return window and first look of the runs in which something happens, of some in a row one."""
         moves = self.moves
         moves[:, np.arange(moves.shape[1]) % max(1, self.length // 8) > 0] = False
-        return np.nonzero(moves)
+        window, start = np.nonzero(moves)
+        return window, start
 
     def eventful(self) -> tuple[Ints, Ints]:
         """Return window and first look of those in which most happens: one of as many in a row as a run has looks."""
@@ -145,7 +146,7 @@ def _seen(looks: NDArray[np.uint8]) -> _Seen:
     size = np.linalg.norm(flat, axis=2, keepdims=True)
     flat /= np.maximum(size, 1e-3)
     contrast = sliding_window_view(size[..., 0] ** 2 / LOOK**2, length, axis=1).mean(axis=2)
-    mean = sum(flat[:, t : t + contrast.shape[1]] for t in range(length)) / length
+    mean = np.sum([flat[:, t : t + contrast.shape[1]] for t in range(length)], axis=0) / length
     return _Seen(flat, length, np.maximum(1 - (mean**2).sum(axis=2), 0), contrast)
 
 

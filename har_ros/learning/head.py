@@ -82,7 +82,7 @@ def fits(samples: Samples, examples: Ints, strengths: Sequence[float]) -> list[H
     """
     taken, weight = _weights(samples, examples)
     views = samples.embeddings.shape[1]
-    rows = samples.embeddings[taken].reshape(-1, samples.embeddings.shape[-1]).astype(np.float64)
+    rows: Floats = samples.embeddings[taken].reshape(-1, samples.embeddings.shape[-1]).astype(np.float64)
     classes = np.repeat(samples.classes[samples.example[taken]], views)
     weight = np.repeat(weight / views, views)
     scaler = StandardScaler().fit(rows, sample_weight=weight)

@@ -37,16 +37,17 @@ def fit_rejection(samples: Samples, examples: Ints) -> Rejection:
     Other windows of none do not count: they are none already. The last of the labels is none.
     """
     divided = heads.folds(samples.classes[examples], samples.groups[examples], heads.INNER_FOLDS)
-    found, weights = [np.zeros(0)], [np.zeros(0)]
+    found: list[Floats] = [np.zeros(0)]
+    weights: list[Floats] = [np.zeros(0)]
     for train, test in divided:
         held_out = _action_windows(samples, examples[test])
-        found.append(_of(samples, examples[train], NEVER, 0.0).distance(samples.embeddings[held_out, 0]))
+        found.append(_of(samples, examples[train], NEVER, 0.0).distance(samples.embeddings[held_out, 0]).astype(float))
         weights.append(1 / np.bincount(samples.example)[samples.example[held_out]])
     distance, weight = np.concatenate(found), np.concatenate(weights)
     if not len(distance):
         return _of(samples, examples, NEVER, 0.0)
-    held_out = round(weight.sum())  # clips: of few, the farthest is the limit, as in split conformal prediction
-    shares = min(1.0, (1 - LOSS) * (1 + 1 / held_out)), 0.5
+    clips = round(float(weight.sum()))  # of few, the farthest is the limit, as in split conformal prediction
+    shares = min(1.0, (1 - LOSS) * (1 + 1 / clips)), 0.5
     limit, median = (_quantile(distance, weight, share) for share in shares)
     return _of(samples, examples, limit, math.log(1 / USUAL - 1) / max(limit - median, LEAST_SPREAD))
 
