@@ -18,7 +18,6 @@ from har_ros.commands.shared.teaching_options import (
     model_of,
     people_settings,
 )
-from har_ros.learning.background import WORLD
 from har_ros.learning.lesson import Settings
 from har_ros.pipeline.configuration import backend_settings
 from har_ros.teach.teach import teach
@@ -35,10 +34,10 @@ def run(arguments: list[str]) -> int:
     )
     parser.add_argument(
         "--background",
-        default=WORLD,
+        default="",
         metavar="world|FILE|off",
         help="further windows of none: world, those that come with har_ros, where it has some for the network; those "
-        f"of a background.npz; or off ({WORLD})",
+        "of a background.npz; or off (world where the dataset has the class none, else off)",
     )
     parser.add_argument(
         "--nothing",

@@ -28,7 +28,7 @@ def advice(measured: Mapping[str, Any]) -> list[str]:
         sizes = f"from {curve[-2]['clips_per_class']} to {curve[-1]['clips_per_class']} clips per class"
         if gain > 0.01:
             texts.append(f"More clips of all classes: {sizes}, accuracy rose by {gain:.3f}, and may rise further.")
-    few = [row["label"] for row in measured["figures"]["classes"] if row["groups"] < ENOUGH_GROUPS]
+    few = [row["label"] for row in measured["figures"]["classes"] if 0 < row["groups"] < ENOUGH_GROUPS]
     if few:
         texts.append(f"Clips of other sources or people, for {', '.join(few)}: there are fewer than {ENOUGH_GROUPS}.")
     if NONE not in [row["label"] for row in measured["figures"]["classes"]]:

@@ -42,8 +42,8 @@ class Settings:
     """model: whose embeddings. frames: of a window, 0 as its card says. mirror: teach with mirror images, too.
 
     between: let what lies between segments be the class "none". people: for a network of skeletons.
-    background: windows of none that are taught, too: world, off or a file. nothing: a folder of recordings in which
-    there is none of the classes.
+    background: windows of none that are taught, too: world, off, a file, or empty for what is usual. nothing: a folder
+    of recordings in which there is none of the classes.
     """
 
     model: str

@@ -105,14 +105,18 @@ def calibration(samples: Samples, probabilities: Floats) -> dict[str, Any]:
 
 
 def log_loss(samples: Samples, probabilities: Floats) -> dict[str, float]:
-    """Return the mean log loss (nats), all classes alike, as a figure; `guessing`: that of saying each class alike."""
-    classes, count = samples.classes, len(samples.labels)
-    weights = 1 / np.bincount(classes, minlength=count)[classes]
+    """Return the mean log loss (nats), all classes alike, as a figure; `guessing`: that of saying each class alike.
+
+    Of the classes that there are clips of.
+    """
+    classes = samples.classes
+    counts = np.bincount(classes)
+    weights = 1 / counts[classes]
     losses = -np.log(np.maximum(probabilities[np.arange(len(classes)), classes], np.finfo(np.float32).tiny))
     figure = _figure(
         metrics.ratio(_sums(samples, weights * losses), _sums(samples, weights)), len(np.unique(samples.groups)), False
     )
-    return {**figure, "guessing": float(np.log(count))}
+    return {**figure, "guessing": float(np.log(np.count_nonzero(counts)))}
 
 
 def learning_curve(

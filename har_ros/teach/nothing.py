@@ -18,7 +18,7 @@ from scipy.special import softmax
 from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.files.console import say
 from har_ros.learning import head as heads
-from har_ros.learning.background import Background, background_bytes, find_background, joined
+from har_ros.learning.background import OFF, WORLD, Background, background_bytes, find_background, joined
 from har_ros.learning.dataset import VIDEOS
 from har_ros.learning.embed import Embedder, Windows, embed
 from har_ros.learning.lesson import Lesson
@@ -47,7 +47,9 @@ def with_background(embedder: Embedder, lesson: Lesson, console: Console) -> tup
     actions = [label for label in labels if label != NONE]
     width = samples.embeddings.shape[-1]
     model = find_model(settings.model)
-    given = find_background(settings.background, model, lesson.frames, width)
+    # where all clips have a class, those of everyday actions may be like the background
+    usual = WORLD if NONE in samples.labels else OFF
+    given = find_background(settings.background or usual, model, lesson.frames, width)
     known = given.without(actions)
     left_out = sorted(set(given.kinds.tolist()) - set(known.kinds.tolist()))
     samples = replace(samples, labels=labels, background=known.embeddings)

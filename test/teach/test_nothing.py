@@ -45,7 +45,6 @@ def test_a_network_without_clips_of_none_says_none_of_what_it_does_not_know(teac
     assert said(folder, GREEN) == "none"
     measured = json.loads((folder / "metrics.json").read_text())
     assert measured["background"] == {"windows": {}, "left_out": []}
-    assert measured["settings"]["background"] == "world"
 
 
 def test_windows_of_nothing_that_look_like_a_class_are_mined_and_can_be_given_again(

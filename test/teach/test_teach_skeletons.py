@@ -99,7 +99,7 @@ def test_a_network_learns_how_people_move_and_runs_where_its_base_did(cache, dat
     assert measured["frames"] == 8
     assert (folder / "report.html").read_text().count("<svg") == 2
     with Recognizer.open(str(folder), F32, skeletons=True) as recognizer:
-        assert recognizer.labels == ("to the left", "to the right")
+        assert recognizer.labels == ("to the left", "to the right", "none")
         assert recognizer.card.kind == "sequence"
     assert actionnet(["teach", str(dataset), "-o", str(folder), "--overwrite", *given]) == 0
     assert "8 recordings, 0 of which not in the cache" in capsys.readouterr().err
