@@ -51,9 +51,9 @@ class TrainSettings:
     training_precision: str = "auto"
 
 
-FOR_SKELETONS = TrainSettings(epochs=40, batch_size=32, rate=3e-4, frozen=0.0, workers=0)
+FOR_SKELETONS = TrainSettings(batch_size=16, frozen=0.0, workers=0)
 """Small networks, whose windows are in memory."""
-FROM_THE_BEGINNING = replace(FOR_SKELETONS, epochs=100, rate=3e-3)
+FROM_THE_BEGINNING = replace(FOR_SKELETONS, epochs=100, batch_size=32, rate=3e-3)
 """Of an architecture."""
 
 
