@@ -244,9 +244,13 @@ def test_results_are_kept_for_few_goals(watching, monkeypatch):
 
 def test_goals_end_when_the_node_is_deactivated_and_work_when_it_is_active_again(watching):
     robot, client = watching()
+    events = robot.ros.inbox(ActionEvent, "/actions/events")
+    robot.ros.until(lambda: robot.node.count_subscribers("/actions/events"), "the discovery of /actions/events")
     robot.show(robot.cameras[0], *RISING)
+    while robot.ros.receive(events, "the event of the last window").end.sec < 105:  # the middle of 104 to 107
+        pass
     sent = client.send()
-    assert robot.change("deactivate")[0]  # by which an event ends
+    assert robot.change("deactivate")[0]  # by which the event ends
     assert sent.refusal() == (
         Result.NODE_INACTIVE,
         "the node was deactivated; activate it (ros2 lifecycle set)",
