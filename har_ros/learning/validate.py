@@ -13,8 +13,9 @@ from har_ros.learning import head as heads
 from har_ros.learning.head import Choice, Floats, Fold, Ints
 from har_ros.learning.likeness import fit_rejection
 from har_ros.learning.samples import Samples
+from har_ros.recordings.recording import SECOND
 from har_ros.stats import metrics
-from har_ros.stats.intervals import Bootstrap, interval
+from har_ros.stats.intervals import Bootstrap, interval, rate
 from har_ros.truth.segments import NONE
 
 SIZES = (5, 10, 20, 50, 100, 200, 500)
@@ -88,6 +89,7 @@ def figures(samples: Samples, probabilities: Floats) -> dict[str, Any]:
         "accuracy": _figure(metrics.ratio(right.sum(axis=1), true.sum(axis=1)), groups),
         "macro_f1": _figure(metrics.macro(columns[2], true), groups),
         "macro_recall": _figure(metrics.macro(columns[1], true), groups),
+        "false_alarms_per_hour": _false_alarms(samples, said),
         "classes": per_class,
         "confusion": metrics.confusion(np.eye(count, dtype=bool)[classes], said)[:count, :count].astype(int).tolist(),
     }
@@ -157,6 +159,16 @@ def gains(samples: Samples, validation: Validation, notify: Notify = lambda what
             cost.append(whole - _macro_f1(samples, _said(samples, validation, taught)))
         rows.append({"label": samples.labels[label], "cost_of_half": float(np.mean(cost))})
     return sorted(rows, key=lambda row: -float(row["cost_of_half"]))
+
+
+def _false_alarms(samples: Samples, said: Ints) -> dict[str, float] | None:
+    """Return how many background clips an hour are said to be an action, as a figure; None without a background."""
+    if NONE not in samples.labels:
+        return None
+    background = samples.labels.index(NONE)
+    there = samples.classes == background
+    hours = sum(example.end - example.start for example in samples.of_class(background)) / (3600 * SECOND)
+    return asdict(rate(int((said[there] != background).sum()), hours))
 
 
 def _sums(samples: Samples, values: Any) -> Floats:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +205,22 @@ def test_intervals_are_of_groups():
     accuracy = validation.figures(samples, probabilities)["accuracy"]
     deviation = 0.5 / 16**0.5  # the binomial's
     assert accuracy["high"] - accuracy["low"] == pytest.approx(2 * 1.96 * deviation, rel=0.2)
+
+
+def test_false_alarms_are_counted_by_the_hour_of_background():
+    """Two of four clips of half an hour each; the limits of two events are in tables of the Poisson distribution."""
+    given = made([0, 0, 1, 1, 1, 1], list("abcdef"))
+    half = 1800 * 10**9
+    examples = tuple(replace(one, start=0, end=half) for one in given.examples)
+    samples = replace(given, labels=("falling", "none"), examples=examples)
+    said = np.eye(2)[[0, 1, 0, 0, 1, 1]]
+    found = validation.figures(samples, said)["false_alarms_per_hour"]
+    assert found == {
+        "value": 1.0,
+        "low": pytest.approx(0.2422 / 2, abs=1e-4),
+        "high": pytest.approx(7.2247 / 2, abs=1e-4),
+    }
+    assert validation.figures(given, said)["false_alarms_per_hour"] is None
 
 
 def test_more_clips_help_and_the_curve_tells():
