@@ -1,11 +1,10 @@
-"""Makes the backgrounds that come with har_ros: embeddings of footage whose licence allows it.
+"""Makes the background that comes with har_ros: embeddings of footage whose licence allows it.
 
 python dev/background.py ../shared/data
 
 For everyday-14: JHMDB's annotated poses (MIT, fandulu/DD-Net), which are its 14 actions, and the people in the clips
 without a fight of the Surveillance Camera Fight Dataset (MIT; Aktı, Tataroğlu, Ekenel, IPTA 2019), of every second
-source video. For i3d-kinetics-400: the same clips, and "playing cricket" of google-deepmind/kinetics-i3d (Apache-2.0).
-False alarms are measured on the other sources, and on none of these.
+source video. False alarms are measured on the other sources, and on none of these.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from har_ros.frames.sampling import SECOND, StreamSettings
 from har_ros.frames.skeletons import SkeletonFrame
 from har_ros.frames.window import Clip
 from har_ros.learning.background import SHIPPED, Background, background_bytes, joined
-from har_ros.learning.embed import Embedder, ImageEmbedder, embedding_network, hop_of
+from har_ros.learning.embed import Embedder, embedding_network, hop_of
 from har_ros.learning.embed_people import PeopleEmbedder, PeopleSettings
 from har_ros.learning.windows import Gatherer
 from har_ros.models.card import ModelCard
@@ -43,7 +42,7 @@ STREET = "people in streets and shops"
 
 
 def main() -> None:
-    """Write the files."""
+    """Write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     data = parser.parse_args().data
@@ -52,13 +51,6 @@ def main() -> None:
     with PeopleEmbedder(model, BackendSettings(), mirror=False, settings=PeopleSettings("all")) as embedder:
         street = of_videos(embedder, street_clips(data), STREET)
     write(model, [of_poses(model, data / "jhmdb" / "jhmdb.npz"), street])
-    model = find_model("i3d-kinetics-400")
-    with ImageEmbedder(model, BackendSettings()) as embedder:
-        parts = [
-            of_videos(embedder, street_clips(data), STREET),
-            of_videos(embedder, [data / "cricket.gif"], "cricket"),
-        ]
-    write(model, parts)
 
 
 def write(model: Model[ModelCard], parts: list[Background]) -> None:
