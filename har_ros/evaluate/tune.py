@@ -14,13 +14,12 @@ from itertools import product
 from statistics import median
 
 import numpy as np
-from scipy.stats import binomtest
 
 from har_ros.errors import counted
 from har_ros.evaluate.recorded_evidence import Outcome, RecordedEvidence
 from har_ros.pipeline.event_settings import ClassLimits, EventSettings, Limits
 from har_ros.pipeline.events import IDLE, Events
-from har_ros.stats.intervals import LEVEL, Bootstrap, Figure, interval, rate
+from har_ros.stats.intervals import Bootstrap, Figure, interval, rate
 from har_ros.stats.metrics import Ints, ratio
 from har_ros.truth.segments import Classes
 
@@ -216,15 +215,10 @@ def _grid(usual: Limits) -> list[Limits]:
 
 
 def _recall(found: Sequence[int], segments: Sequence[int], group: Ints) -> Figure:
-    """Return the share that was found, with the wider one, at each end, of two intervals.
-
-    They are Wilson's, for which all segments are independent and which knows that all or nothing need not last, and
-    the bootstrap over groups.
-    """
+    """Return the share that was found, over groups."""
     if not sum(segments):
         return Figure(float("nan"), float("nan"), float("nan"))
-    bootstrap = Bootstrap(int(group.max()) + 1)
+    groups = int(group.max()) + 1
+    bootstrap = Bootstrap(groups)
     ours, all_of_them = (bootstrap.weights @ bootstrap.tally(values, group) for values in (found, segments))
-    drawn = interval(ratio(ours, all_of_them), int(group.max()) + 1)
-    wilson = binomtest(sum(found), sum(segments)).proportion_ci(LEVEL / 100, method="wilson")
-    return Figure(drawn.value, float(np.fmin(drawn.low, wilson.low)), float(np.fmax(drawn.high, wilson.high)))
+    return interval(ratio(ours, all_of_them), groups)

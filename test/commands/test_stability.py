@@ -45,7 +45,7 @@ def test_cameras_that_see_the_same_say_the_same(stability, tmp_path, capsys):
     shares = {pair["bag"]: pair["agreement"] for pair in measured["pairs"]}
     assert shares == {"same": 1, "other": pytest.approx(0.5, abs=0.01)}
     assert measured["cameras"]["value"] == pytest.approx((1 + shares["other"]) / 2)
-    assert measured["cameras"]["low"] == pytest.approx(shares["other"])
+    assert 0 < measured["cameras"]["low"] < shares["other"]  # two recordings say little
     assert measured["kappa"]["value"] == pytest.approx(0, abs=0.01)  # one that always says the same agrees by chance
     assert "/cam02/image_raw" in capsys.readouterr().out
 

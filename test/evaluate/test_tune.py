@@ -58,7 +58,8 @@ def test_a_limit_between_actions_and_flares_finds_all_without_false_alarms(tmp_p
     assert run.usual.recall.value == 0  # nothing reaches 0.5
     assert 0.35 < run.limits.start <= 0.45
     assert (run.cost.segments, run.cost.recall.value, run.cost.alarms.value) == (12, 1, 0)
-    assert run.cost.recall.low == pytest.approx(1 / (1 + 1.96**2 / 12), abs=1e-3)  # Wilson's, of 12 of 12
+    # Wilson's, of six cameras of which all is found, with Student's t for five degrees of freedom
+    assert run.cost.recall.low == pytest.approx(1 / (1 + 2.571**2 / 6), abs=1e-3)
     hours = 6 * (LENGTH - 1) / 3600
     assert run.cost.alarms.high == pytest.approx(-math.log(0.025) / hours, rel=0.02)  # Poisson's, of none
     assert tuned.cost == run.cost
