@@ -147,7 +147,7 @@ def said(recognizer, keypoints):
     [
         (["--skeletons"], ["--rate", "0.001"]),
         (["--architecture", "dd-net"], ["--rate", "0.01"]),
-        (["--architecture", "st-gcn"], ["--rate", "0.01", "--epochs", "8"]),
+        (["--architecture", "st-gcn"], ["--rate", "0.01"]),
         (["--architecture", "lstm"], ["--rate", "0.03"]),
     ],
 )
