@@ -33,7 +33,7 @@ NETWORK = "everyday-14"
 FALLING, LYING, OTHER = "falling", "lying", "none"
 LASTS = 2.0
 """Seconds from the start of a fall that are falling."""
-LIMITS = (0.5, 0.6, 0.7, 0.8, 0.9)
+LIMITS = (0.5, 0.7, 0.75, 0.8, 0.9)
 """Probabilities of a fall above which there is an alarm."""
 
 

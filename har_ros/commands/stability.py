@@ -15,12 +15,12 @@ from rich.table import Table
 
 from har_ros.commands.shared.jobs import jobs_of
 from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
-from har_ros.errors import HarError
+from har_ros.errors import HarError, counted
 from har_ros.evaluate.plan import Job
 from har_ros.evaluate.stability import WAYS, Stability, Stable
 from har_ros.files.console import cell, say
 from har_ros.files.results_folder import write_json
-from har_ros.pipeline.configuration import open_recognizer
+from har_ros.pipeline.configuration import open_recognizer, stream_settings
 from har_ros.stats.intervals import Figure
 
 FORMAT = "har_ros stability 1"
@@ -61,6 +61,8 @@ def _measured(jobs: Sequence[Job], values: dict[str, Any]) -> Stability:
     console = Console(stderr=True)
     with open_recognizer(values) as recognizer:
         stable = Stable(recognizer, values)
+        how = recognizer.summary(stream_settings(values))
+        say(console, f"{counted(len(jobs), 'recording')}, played {len(WAYS)} times: {how}")
         with Progress(console=console, disable=not console.is_terminal) as progress:
             task = progress.add_task("images", total=sum(job.images for job in jobs) * len(WAYS))
             for job in jobs:

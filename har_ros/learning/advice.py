@@ -46,8 +46,8 @@ def doubt(log_loss: Mapping[str, float]) -> str:
         return ""
     interval = f" ({low:.2f} … {high:.2f})" if math.isfinite(high) else ""
     return (
-        f"The scores say nothing of clips that were not taught with: their log loss is {value:.2f}{interval}, and "
-        f"guessing has {guessing:.2f}. More clips, of more sources or people, are needed."
+        f"The scores of clips that were not taught with may be no better than guessing: their log loss is "
+        f"{value:.2f}{interval}, that of guessing {guessing:.2f}. More clips, of more sources or people, are needed."
     )
 
 

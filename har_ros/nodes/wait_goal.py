@@ -81,6 +81,8 @@ class Wanted:
             raise ConfigurationError(f"there is no camera {shown(camera)}; there is {', '.join(watched.cameras)}")
         known = {ANY: (*watched.labels, *watched.person_labels), WHOLE_IMAGE: watched.labels}
         labels = [one for one in known.get(self.source, watched.person_labels) if one not in IDLE]
+        for label in sorted(self.labels & set(IDLE)):
+            raise ConfigurationError(f"no event has the class {label!r}, which says that no action is going on")
         for label in sorted(self.labels - set(labels)):
             similar = ", ".join(map(repr, difflib.get_close_matches(label, labels, 3) or labels[:3]))
             raise ConfigurationError(f"no event can have the class {shown(label)}; some are {similar}")

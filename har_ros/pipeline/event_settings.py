@@ -78,7 +78,8 @@ class EventSettings:
         known = list(dict.fromkeys(labels))
         for label in self.classes:
             if label not in known:
-                similar = ", ".join(map(repr, difflib.get_close_matches(label, known, 3) or known[:3]))
+                close = difflib.get_close_matches(label, known, 3, cutoff=0.5) or known[:3]
+                similar = ", ".join(map(repr, close))
                 raise ConfigurationError(f"event_limits: {label!r} is no class of the network; some are {similar}")
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, File, Form, Header, HTTPException, Query, Request, Response, UploadFile
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -159,7 +159,7 @@ def list_jobs(
     service: Running, count: Annotated[int, Query(ge=1, le=1000)] = 100, before: float = float("inf")
 ) -> list[JobView]:
     """List jobs, newest first; before: those that were created before this time."""
-    return [JobView.of(job) for job in service.store.newest(count, before)]
+    return [JobView.of(job, time.time()) for job in service.store.newest(count, before)]
 
 
 @routes.get("/jobs/{number}")
@@ -246,6 +246,7 @@ def application(folder: Path, settings: WorkerSettings, guard: Guard, most_bytes
 
     app = FastAPI(title="har_ros", version=version_of("har_ros") or "", lifespan=lifespan)
     app.include_router(routes)
+    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     app.add_exception_handler(StarletteHTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_request)
     app.add_exception_handler(HarError, _of_har)
@@ -286,6 +287,8 @@ async def _of_http(_: Request, error: Exception) -> Response:
 
 async def _of_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if any(one["loc"][-1] == "video" for one in error.errors()):
+        return problem(422, "there is no video; send it as the form field video: curl -F video=@input.mp4 …")
     wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
     return problem(422, wrong)
 

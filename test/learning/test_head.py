@@ -278,10 +278,10 @@ def test_scores_that_say_nothing_are_named():
     noise = made(np.arange(40) % 2, np.arange(40) // 4, rng.normal(size=(40, 12)))
     loss = validation.log_loss(noise, validation.validate(noise).probabilities)
     assert loss["guessing"] == pytest.approx(np.log(2))
-    assert f"{loss['value']:.2f} ({loss['low']:.2f} … {loss['high']:.2f}), and guessing has 0.69" in doubt(loss)
+    assert f"{loss['value']:.2f} ({loss['low']:.2f} … {loss['high']:.2f}), that of guessing 0.69" in doubt(loss)
     telling = balanced(3, 6, 3)
     probabilities = validation.validate(telling).probabilities
     loss = validation.log_loss(telling, probabilities)
     assert loss["value"] == pytest.approx(log_loss(telling.classes, probabilities))
     assert doubt(loss) == ""
-    assert "0.80, and guessing" in doubt({"value": 0.8, "low": np.nan, "high": np.nan, "guessing": 0.69})
+    assert "0.80, that of guessing" in doubt({"value": 0.8, "low": np.nan, "high": np.nan, "guessing": 0.69})
