@@ -11,12 +11,14 @@ import uvicorn
 from rich.console import Console
 
 from har_ros.commands.shared.options import at_least, between, whole_number
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.console import say
 from har_ros.files.results_folder import reserved
 from har_ros.files.text import read_text
 from har_ros.service.api import application
+from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
+from har_ros.service.jobs import JobStore
 from har_ros.service.workers import WorkerSettings
 
 LEAST_TOKEN = 16
@@ -34,14 +36,26 @@ def run(arguments: list[str]) -> int:
         options.models, options.workers, 60 * options.minutes, int(options.memory * GIB), options.days
     )
     guard = Guard(options.host, _token(options.token))
+    _check_folder(folder)
     with reserved(folder), _listening(options.host, options.port) as place:  # one server has the folder
-        folder.chmod(0o700)  # what people send is theirs
+        JobStore(ServiceFolder(folder).jobs)  # raises where it cannot be used
         app = application(folder, settings, guard, options.megabytes * 1_000_000)
         config = uvicorn.Config(app, log_level="critical", server_header=False, timeout_graceful_shutdown=GRACE)
         host, port = place.getsockname()[:2]
         say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/docs; Ctrl-C ends it")
         uvicorn.Server(config).run([place])
     return 0
+
+
+def _check_folder(folder: Path) -> None:
+    """Make the folder, for this user alone. Raises HarError when it cannot be made, or holds something else."""
+    try:
+        folder.mkdir(0o700, parents=True, exist_ok=True)
+        others = any(folder.iterdir()) and not ServiceFolder(folder).jobs.is_file()
+    except OSError as error:
+        raise HarError(f"cannot use {folder} ({os.strerror(error.errno or 0)}); give another --folder") from None
+    if others:
+        raise ConfigurationError(f"{folder} holds other things than jobs; give an empty or a new --folder")
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -39,7 +39,7 @@ def load_yaml(text: str, where: str) -> Any:
                 much = f"is nested more than {DEEPEST} deep" if depth > DEEPEST else f"has over {MOST_EVENTS} values"
                 raise ConfigurationError(f"{where} {much} at line {line}; make it simpler, or several files")
         return yaml.load(text, Loader=_LOADER)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, KeyError) as error:  # of wrong tags, too
         raise ConfigurationError(f"{where} is not YAML ({one_line(error)}); fix it") from None
 
 
@@ -127,7 +127,7 @@ class _Builder:
                 return self.instance(kind, value, place)
             return self._wrong(_no_mapping(place, value, kind))
         if kind is float and type(value) is int:
-            return float(value)
+            return float(str(value))  # infinite where an integer is beyond floats
         if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
             return self._wrong(f"{place} is {shown(value)}; give a value of type {_type_name(hint)}")
         return value

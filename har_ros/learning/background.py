@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +80,8 @@ def read_background(path: Path, model: Model[ModelCard], frames: int, width: int
         with np.load(path, allow_pickle=False) as arrays:
             name, network, rows = str(arrays["name"]), str(arrays["network"]), arrays["embeddings"]
             kinds = arrays["kinds"].astype(np.str_)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+            rows = rows.astype(np.float32, casting="same_kind")
+    except (OSError, ValueError, KeyError, EOFError, TypeError, MemoryError, BadZipFile, zlib.error) as error:
         remedy = "give world, off, or a background.npz that actionnet teach --nothing wrote"
         raise ConfigurationError(f"--background {path} is no background ({error}); {remedy}") from None
     expected = identity(model, frames)

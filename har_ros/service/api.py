@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
@@ -31,6 +32,8 @@ from har_ros.service.workers import Workers, WorkerSettings
 logger = logging.getLogger(__name__)
 
 BLOCK = 1 << 20
+LONGEST = 1000
+"""Characters of a problem's detail; it may quote what was sent."""
 WATCH = 0.25
 """Seconds between two looks at a job whose progress somebody follows."""
 MOST_WAITING = 1000
@@ -108,22 +111,25 @@ class Service:
         given = read_options(options)
         self.models.check(given)
         job, new = self.store.add(name, given, key)
+        if not new and (job.name, dict(job.options)) != (name, given):
+            raise HTTPException(422, f"the key {key!r} was used for another video or other options; use a new one")
         if new:
             place = self.folder.of(job.id)
             try:
                 place.mkdir()
                 with (place / f"input{suffix}").open("wb") as file:
                     shutil.copyfileobj(video.file, file, BLOCK)
+                self.store.enqueue(job.id)
             except BaseException:
-                self.erase(job.id)
+                with suppress(sqlite3.Error):  # of a full disk
+                    self.erase(job.id)
                 raise
-            self.store.enqueue(job.id)
         return job
 
     def erase(self, number: str) -> None:
         """Cancel a job if it is not over, and remove all of it."""
+        self.folder.erase(number)  # first: a full disk may not let the store write
         self.store.remove(number)
-        self.folder.erase(number)
 
     def found(self, number: str, name: str) -> Path:
         """Return a file of a job that is done. Raises HTTPException."""
@@ -250,6 +256,8 @@ def application(folder: Path, settings: WorkerSettings, guard: Guard, most_bytes
     app.add_exception_handler(StarletteHTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_request)
     app.add_exception_handler(HarError, _of_har)
+    app.add_exception_handler(OSError, _of_disk)
+    app.add_exception_handler(sqlite3.Error, _of_disk)
     app.add_exception_handler(Exception, _of_any)
 
     @app.middleware("http")
@@ -268,7 +276,7 @@ def application(folder: Path, settings: WorkerSettings, guard: Guard, most_bytes
 def _check_length(request: Request, most: int) -> None:
     """Raise HTTPException when a request is larger than allowed, or does not say how large it is."""
     length = request.headers.get("content-length", "")
-    if request.method == "POST" and not length.isdecimal():
+    if (request.method == "POST" and not length.isdecimal()) or "transfer-encoding" in request.headers:
         raise HTTPException(411, "the request does not say how long it is; send Content-Length")
     if length.isdecimal() and int(length) > most:
         raise HTTPException(413, f"{int(length) / 1e6:.0f} MB are more than {most / 1e6:.0f} MB; send a smaller video")
@@ -276,6 +284,7 @@ def _check_length(request: Request, most: int) -> None:
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """Return problem details (RFC 9457)."""
+    detail = detail[:LONGEST].encode(errors="replace").decode()  # also of what is no text
     content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     return JSONResponse(content, status, headers, media_type="application/problem+json")
 
@@ -294,8 +303,13 @@ async def _of_request(_: Request, error: Exception) -> Response:
 
 
 async def _of_any(request: Request, error: Exception) -> Response:
-    logger.error("%s %s", request.method, request.url.path, exc_info=error)
-    return problem(500, f"unexpected error ({one_line(error)}); the server's log has more")
+    logger.error("%s %s: %s (%s)", request.method, request.url.path, type(error).__name__, one_line(error))
+    return problem(500, f"unexpected error ({type(error).__name__}); the server's log has more")
+
+
+async def _of_disk(request: Request, error: Exception) -> Response:
+    logger.error("%s %s: %s (%s)", request.method, request.url.path, type(error).__name__, one_line(error))
+    return problem(507, "the server cannot write; its disk may be full: erase jobs that are not needed, and try again")
 
 
 async def _of_har(_: Request, error: Exception) -> Response:

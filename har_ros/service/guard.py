@@ -31,7 +31,7 @@ class Guard:
 
     def check(self, request: Request) -> None:
         """Raise HTTPException when the request is not let through."""
-        host = request.headers.get("host", "")
+        host = request.headers.get("host", "").lower()
         if self._hosts and _name(host) not in self._hosts:
             raise HTTPException(403, f"this server is not called {host}; use the address that it printed")
         if request.method in SAFE and not self._token:
@@ -43,7 +43,7 @@ class Guard:
                 headers={"WWW-Authenticate": "Bearer"},
             )
         origin = request.headers.get("origin")
-        if request.method not in SAFE and origin is not None and urlsplit(origin).netloc != host:
+        if request.method not in SAFE and origin is not None and _authority(origin) != host:
             raise HTTPException(403, f"a page of {origin} may change nothing here")
 
 
@@ -53,6 +53,14 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _authority(origin: str) -> str:
+    """Return name and port of an Origin header."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _name(host: str) -> str:

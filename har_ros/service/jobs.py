@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from har_ros.errors import HarError
+
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 ATTEMPTS = 3
@@ -22,9 +24,10 @@ SCHEMA = """
 create table if not exists jobs (
     id text primary key, key text unique, name text not null, options text not null, state text not null,
     created real not null, started real, ended real, done integer not null default 0, total integer not null default 0,
-    error text not null default '', attempts integer not null default 0, worker integer, alive real
+    error text not null default '', attempts integer not null default 0, worker integer
 );
 create index if not exists jobs_by_state on jobs (state, created);
+create table if not exists workers (worker integer primary key, alive real not null);
 """
 
 
@@ -62,9 +65,16 @@ class JobStore:
     """The jobs in one file. Processes and threads may use it at the same time."""
 
     def __init__(self, path: Path) -> None:
+        """Raises HarError when the file cannot be used."""
         self._path = path
-        with self._transaction() as db:
-            db.executescript(SCHEMA)
+        try:
+            with self._transaction() as db:
+                db.execute("pragma journal_mode = wal")
+                db.executescript(SCHEMA)
+        except sqlite3.Error as error:
+            raise HarError(
+                f"cannot use {path} ({error}); check the disk, or remove the file, which forgets all jobs"
+            ) from None
 
     def add(self, name: str, options: Mapping[str, Any], key: str | None = None) -> tuple[Job, bool]:
         """Add a job that waits for `enqueue`. Returns it, and whether it is new: a key that was used names its job."""
@@ -103,16 +113,25 @@ class JobStore:
         now = time.time()
         with self._transaction() as db:
             row = db.execute(
-                f"update jobs set state = 'running', worker = ?, started = ?, alive = ?, attempts = attempts + 1, "
-                f"done = 0 where id = (select id from jobs where state = 'queued' order by created limit 1) "
+                f"update jobs set state = 'running', worker = ?, started = ?, attempts = attempts + 1, done = 0 "
+                f"where id = (select id from jobs where state = 'queued' order by created limit 1) "
                 f"returning {_COLUMNS}",
-                (worker, now, now),
+                (worker, now),
             ).fetchone()
+            if row:
+                db.execute("insert or replace into workers values (?, ?)", (worker, now))
         return _job(row) if row else None
+
+    def free(self, worker: int) -> None:
+        """Note that a worker is at no job, whatever became of it."""
+        with self._transaction() as db:
+            db.execute("delete from workers where worker = ?", (worker,))
 
     def progress(self, number: str, worker: int, done: int, total: int) -> bool:
         """Note how far a worker is. Returns whether the job is still wanted, and this worker's."""
-        return self._own("done = ?, total = ?, alive = ?", number, worker, done, total, time.time())
+        with self._transaction() as db:
+            db.execute("update workers set alive = ? where worker = ?", (time.time(), worker))
+        return self._own("done = ?, total = ?", number, worker, done, total)
 
     def finish(self, number: str, worker: int) -> bool:
         """Note that a worker's job is done. Returns whether it was still wanted."""
@@ -140,19 +159,26 @@ class JobStore:
             f"state = 'failed', ended = ?, error = ? {where} and attempts >= ?", time.time(), error, worker, ATTEMPTS
         )
         self._change(f"state = 'queued', worker = null {where}", worker)
+        self.free(worker)
+
+    def give_back(self, worker: int) -> None:
+        """Let the jobs of a worker begin again that ended for no fault of theirs."""
+        self._change("attempts = attempts - 1 where worker = ? and state = 'running'", worker)
+        self.lost(worker)
 
     def hanging(self, seconds: float) -> list[int]:
-        """Return the workers that have noted nothing for so long."""
+        """Return the workers that have noted nothing of their job for so long, also of one that was erased."""
         with self._transaction() as db:
-            query = "select distinct worker from jobs where state = 'running' and alive < ?"
+            query = "select worker from workers where alive < ?"
             return [int(row[0]) for row in db.execute(query, (time.time() - seconds,))]
 
     def recover(self) -> None:
         """Let all jobs begin again that were running when the server ended, and drop what was being received."""
         with self._transaction() as db:
             workers = [int(row[0]) for row in db.execute("select distinct worker from jobs where state = 'running'")]
+            db.execute("delete from workers")
         for worker in workers:
-            self.lost(worker)
+            self.give_back(worker)
         self._change(
             "state = 'failed', ended = ?, error = 'the upload was interrupted; send it again' "
             "where state = 'receiving'",
@@ -174,10 +200,8 @@ class JobStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=BUSY)) as db:
-            db.execute("pragma journal_mode = wal")
-            with db:
-                yield db
+        with closing(sqlite3.connect(self._path, timeout=BUSY)) as db, db:
+            yield db
 
 
 def _job(row: tuple[Any, ...]) -> Job:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from har_ros.errors import ConfigurationError
+from har_ros.files.schema import shown
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import CARD, find_model
 from har_ros.parameter import Parameter, unknown_names
@@ -17,6 +18,8 @@ from har_ros.settings import ACTIONNET, POSE_CARDS, card_names
 SERVERS = ("labels", "event_limits", "input_blob", "output_blob", "backend", "device", "precision")
 """Options of the command that are the server's business."""
 ALLOWED: tuple[Parameter, ...] = tuple(row for row in ACTIONNET if row.option and row.name not in SERVERS)
+LARGEST = 1e9
+"""Whole number that is taken for one with a point."""
 EXAMPLE = '{"threshold": 0.3}'
 
 
@@ -53,13 +56,14 @@ class Models:
         given = dict(options)
         for name, found in known.items():
             if name in given:
-                if given[name] not in found:
+                if not isinstance(given[name], str) or given[name] not in found:
                     names = ", ".join(filter(None, found))
-                    raise ConfigurationError(f"there is no {name} {given[name]!r} here; there are {names}")
+                    raise ConfigurationError(f"there is no {name} {shown(given[name])} here; there are {names}")
                 given[name] = found[given[name]]
         for row in ALLOWED:  # JSON's 1 is a number like 1.0
-            if isinstance(row.default, float) and type(given.get(row.name)) is int:
-                given[row.name] = float(given[row.name])
+            value = given.get(row.name)
+            if isinstance(row.default, float) and type(value) is int and abs(value) < LARGEST:
+                given[row.name] = float(value)
         return parameter_values({"max_batch": 1, "max_gap": 0.0, **given})
 
     def check(self, options: Mapping[str, Any]) -> None:

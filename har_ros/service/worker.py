@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
-from har_ros.errors import HarError, VideoError, one_line
+from har_ros.errors import HarError, VideoError
 from har_ros.files.results_folder import write_json
 from har_ros.pipeline.events import Event, EventState
 from har_ros.pipeline.recognition import ImageResult, Networks, Recognition
@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 LOOK = 0.2
 """Seconds between two looks for a job."""
+MOST_RATE = 60
+"""Images a second that a video of the greatest length may have."""
 NOTE = 0.5
 """Seconds between two notes of the progress."""
 
@@ -72,12 +74,19 @@ class Worker:
         except UnwantedError:
             pass
         except HarError as error:
-            place = self._folder.input(job.id)
-            self._store.fail(job.id, self._number, str(error).replace(str(place), job.name))
+            self._store.fail(job.id, self._number, self._said_to_clients(job, str(error)))
         except Exception as error:  # the next job may be fine
             logger.exception("job %s", job.id)
-            self._store.fail(job.id, self._number, f"unexpected error ({one_line(error)}); the server's log has more")
+            self._store.fail(
+                job.id, self._number, f"unexpected error ({type(error).__name__}); the server's log has more"
+            )
+        finally:
+            self._store.free(self._number)
         return True
+
+    def _said_to_clients(self, job: Job, text: str) -> str:
+        """Return a text without the paths of the server."""
+        return text.replace(str(self._folder.input(job.id)), job.name).replace(f"{self._folder.of(job.id)}/", "")
 
     def _run(self, job: Job) -> None:
         """Raises UnwantedError, HarError."""
@@ -93,6 +102,7 @@ class Worker:
                 for done in run.frames(windows, self._longest):
                     if not self._store.progress(job.id, self._number, done, source.count):
                         raise UnwantedError
+            run.note = self._said_to_clients(job, run.note)
             run.write(place, job.name, networks.recognizer.card.name)
         except OSError as error:
             if self._store.progress(job.id, self._number, 0, 0):
@@ -112,7 +122,7 @@ class Worker:
 
 
 class _Run:
-    """One video through the networks. count: frames that were looked at."""
+    """One video through the networks. count: frames that were looked at. note: why these are not all."""
 
     def __init__(self, networks: Networks, source: Source, uri: str, sink: VideoFile) -> None:
         self._source, self._uri, self._sink = source, uri, sink
@@ -121,7 +131,7 @@ class _Run:
         self._ended: list[Event] = []
         self._people: dict[str, dict[str, Any]] = {}
         self._said: Prediction | None = None
-        self._note = ""
+        self.note = ""
         self.count = 0
 
     def frames(self, windows: IO[str], longest: float) -> Iterator[int]:
@@ -131,7 +141,11 @@ class _Run:
         try:
             for frame in self._source:
                 if frame.stamp > longest * 1e9:
-                    raise HarError(f"the video lasts longer than {longest / 60:g} minutes; cut it, or see --minutes")
+                    raise HarError(f"the video lasts longer than {longest / 60:.3g} minutes; cut it")
+                if frame.index > longest * MOST_RATE:
+                    raise HarError(
+                        f"the video has more than {longest * MOST_RATE:.0f} images; cut it, or lower its rate"
+                    )
                 result = self._recognition.take(frame.image)
                 clip.take(frame.stamp)
                 self._take(windows, frame, result)
@@ -144,7 +158,7 @@ class _Run:
         except VideoError as error:
             if not self.count:
                 raise
-            self._note = str(error)
+            self.note = str(error)
         if self._said is None:
             self._take(windows, frame, ImageResult(frame.stamp, self._again(clip), ()))
         self._sink.close()
@@ -177,7 +191,7 @@ class _Run:
         with (place / WINDOWS).open(encoding="utf-8") as lines:
             windows = [json.loads(line) for line in lines]
         people = list(self._people.values())
-        found = {"video": name, "model": model, "frames": self.count, "note": self._note}
+        found = {"video": name, "model": model, "frames": self.count, "note": self.note}
         write_json(place / RESULT, {**found, "spans": spans, "persons": people, "windows": windows})
 
     def discard(self) -> None:

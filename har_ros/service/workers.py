@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
+from har_ros.errors import one_line
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.jobs import JobStore
 
@@ -68,14 +68,14 @@ class Workers:
         self._watcher.join()
         for process in self._running:
             _end(process)
-            self._store.lost(process.pid)
+            self._store.give_back(process.pid)
 
     def _watch(self) -> None:
         while True:
             try:
                 self._look()
-            except Exception:  # such as a full disk; the next look may do better
-                logger.exception("watching the workers")
+            except Exception as error:  # such as a full disk; the next look may do better
+                logger.error("watching the workers: %s (%s)", type(error).__name__, one_line(error))
             if self._closing.wait(PERIOD):
                 return
 
@@ -103,13 +103,10 @@ class Workers:
         return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
     def _tidy(self) -> None:
-        """Erase what is kept no longer, and folders of jobs that are not there any more."""
+        """Erase what is kept no longer."""
         for number in self._store.ended_before(time.time() - self._settings.days * 86_400):
-            self._store.remove(number)
             self._folder.erase(number)
-        for place in (self._folder.path / "jobs").glob("*"):
-            if self._store.get(place.name) is None:
-                shutil.rmtree(place, ignore_errors=True)
+            self._store.remove(number)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from har_ros.errors import HarError
 from har_ros.service.jobs import ATTEMPTS, JobStore
 
 
@@ -105,3 +106,29 @@ def test_workers_that_note_nothing_are_known(store):
     store.claim(9)
     assert store.hanging(60) == []
     assert store.hanging(-1) == [9]
+
+
+def test_a_worker_that_hangs_at_an_erased_job_is_known_until_it_lets_go(store):
+    number = queued(store)
+    store.claim(9)
+    store.remove(number)
+    assert store.hanging(-1) == [9]
+    store.free(9)
+    assert store.hanging(-1) == []
+
+
+def test_restarts_of_the_server_do_not_count_as_attempts(tmp_path):
+    for _ in range(ATTEMPTS + 1):
+        store = JobStore(tmp_path / "jobs.sqlite")
+        store.recover()
+        if not store.newest(1):
+            queued(store)
+        assert store.claim(3).attempts == 1
+        store.give_back(3)
+        assert store.claim(4).attempts == 1
+
+
+def test_a_file_that_is_no_database_is_refused_in_a_sentence(tmp_path):
+    (tmp_path / "jobs.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(HarError, match="remove the file, which forgets all jobs"):
+        JobStore(tmp_path / "jobs.sqlite")

@@ -113,6 +113,8 @@ def test_a_short_clip_is_answered_at_once_and_not_kept(client, video, tmp_path):
 def test_the_same_key_does_not_make_another_job(client, video):
     ids = {send(client, video, headers={"Idempotency-Key": "abc"}).json()["id"] for _ in range(2)}
     assert len(ids) == 1
+    other = send(client, video, status=422, headers={"Idempotency-Key": "abc"}, threshold=0.5)
+    assert "use a new one" in other.json()["detail"]
 
 
 def test_a_worker_that_is_killed_costs_nothing_but_time(client, long_video):
@@ -150,6 +152,8 @@ def test_a_video_that_cannot_be_read_fails_with_its_name_only(client, tmp_path):
     number = send(client, tmp_path / "bad.mp4").json()["id"]
     job = until(client, number, "failed")
     assert job["error"].startswith("bad.mp4 cannot be opened as a video")
+    small = send(client, write_video(tmp_path / "small.avi", moving(frames=6)[:, :1, :1])).json()["id"]
+    assert str(tmp_path.parent) not in until(client, small, "failed")["error"]
     answer = client.get(f"/v1/jobs/{number}/result")
     assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
     assert "bad.mp4" in answer.json()["detail"]
@@ -169,6 +173,9 @@ def test_a_video_that_is_too_long_is_refused(tmp_path, models, video):
         ('{"treshold": 1}', "did you mean threshold"),
         ('{"labels": "/etc/passwd"}', "parameter 'labels' is unknown"),
         ('{"model": "/etc"}', "there is no model '/etc' here"),
+        ('{"model": []}', "there is no model [] here"),
+        (f'{{"threshold": {"1" * 400}}}', "parameter threshold is"),
+        ('{"\\ud800": 1}', "no option is called"),
         ('{"threshold": 7}', "parameter threshold is 7.0; give a number"),
         ('{"event_start": 0.2, "event_end": 0.5}', "event_end is 0.5, above event_start"),
         ('{"allowed_labels": ["nonsense"]}', "nonsense"),
@@ -186,6 +193,8 @@ def test_wrong_requests_are_refused_in_a_sentence(client, video):
     large = client.post("/v1/jobs", headers={"Content-Length": "60000000"}, content=b"")
     assert (large.status_code, large.json()["title"]) == (413, "Request Entity Too Large")
     assert client.post("/v1/jobs", content=iter([b"x"])).status_code == 411
+    assert client.post("/v1/jobs", content=b"x", headers={"Transfer-Encoding": "chunked"}).status_code == 411
+    assert "form field video" in client.post("/v1/jobs", data={"options": "{}"}).json()["detail"]
     assert client.get("/v1/jobs/nothing/events").status_code == 404
 
 
@@ -197,6 +206,7 @@ def test_only_those_who_may_change_something(tmp_path, models):
     with running(tmp_path, models) as client:
         assert client.get("/v1/jobs", headers={"Host": "evil.example:8765"}).status_code == 403
         assert client.delete("/v1/jobs/x", headers={"Origin": "http://evil.example"}).status_code == 403
+        assert client.delete("/v1/jobs/x", headers={"Origin": "http://["}).status_code == 403
         assert client.delete("/v1/jobs/x", headers={"Origin": "http://127.0.0.1:8765"}).status_code == 404
 
 
@@ -205,3 +215,10 @@ def test_a_server_for_others_needs_a_token():
         Guard("0.0.0.0", "")
     Guard("0.0.0.0", "0123456789abcdef")
     Guard("::1", "")
+
+
+def test_a_folder_with_other_things_is_refused_and_kept(tmp_path, capsys):
+    (tmp_path / "jobs" / "mine").mkdir(parents=True)
+    assert main(["serve", "--port", "0", "--folder", str(tmp_path)]) == 1
+    assert "holds other things than jobs" in capsys.readouterr().err
+    assert (tmp_path / "jobs" / "mine").is_dir()
