@@ -62,12 +62,12 @@ def _rendered(metrics: Mapping[str, Any], samples: Samples, probabilities: Float
 
 
 def learning_curve(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Draw the accuracy over the number of clips, with its interval, as SVG."""
-    figure, axes = new_axes("clips per class", "accuracy on other groups")
+    """Draw the accuracy over the number of clips and of the groups that they are of, with its interval, as SVG."""
+    figure, axes = new_axes("clips per class (of so many groups)", "accuracy on other groups")
     sizes = [row["clips_per_class"] for row in rows]
     axes.set_xscale("log")
     axes.set_xlim(min(sizes) * 0.8, max(sizes) * 1.25)
-    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.set_xticks(sizes, [f"{row['clips_per_class']}\n({row['groups_per_class']:.0f})" for row in rows])
     axes.minorticks_off()
     values, low, high = ([row["accuracy"][name] for row in rows] for name in ("value", "low", "high"))
     axes.fill_between(sizes, low, high, color=PALETTE[0], alpha=0.2, linewidth=0)

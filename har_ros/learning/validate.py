@@ -124,7 +124,10 @@ def log_loss(samples: Samples, probabilities: Floats) -> dict[str, float]:
 def learning_curve(
     samples: Samples, validation: Validation, notify: Notify = lambda what: None
 ) -> list[dict[str, Any]]:
-    """Return the accuracy when so many clips of each class are taught, drawn REPEATS times in each fold."""
+    """Return the accuracy when so many clips of each class are taught, drawn REPEATS times in each fold.
+
+    Clips of few groups are worth less than as many of many, so each row says of how many groups of a class they are.
+    """
     most = max(int(np.bincount(samples.classes[train]).max()) for train, _ in validation.folds)
     rows = []
     for size in (*(size for size in SIZES if size < most), most):
@@ -132,13 +135,15 @@ def learning_curve(
         chosen = np.random.default_rng(size)
         repeats = 0 if size == most else max(1, min(REPEATS, DRAWN // size))
         right = np.zeros(len(samples.examples)) if repeats else validation.raw.argmax(axis=1) == samples.classes
+        groups = [] if repeats else [_groups(samples, train) for train, _ in validation.folds]
         for _ in range(repeats):
             taught = [(_some(samples, train, size, chosen), test) for train, test in validation.folds]
+            groups += [_groups(samples, train) for train, _ in taught]
             right += (_said(samples, validation, taught) == samples.classes) / repeats
         accuracy = _figure(
             metrics.ratio(_sums(samples, right), _sums(samples, np.ones(len(right)))), len(np.unique(samples.groups))
         )
-        rows.append({"clips_per_class": size, "accuracy": accuracy})
+        rows.append({"clips_per_class": size, "groups_per_class": float(np.mean(groups)), "accuracy": accuracy})
     return rows
 
 
@@ -207,6 +212,12 @@ def _some(samples: Samples, train: Ints, size: int, rng: np.random.Generator) ->
     classes = samples.classes[train]
     parts = [rng.permutation(train[classes == label])[:size] for label in range(len(samples.labels))]
     return np.sort(np.concatenate(parts))
+
+
+def _groups(samples: Samples, examples: Ints) -> float:
+    """Return of how many groups the examples of a class are, the mean over the classes that have some."""
+    classes, groups = samples.classes[examples], samples.groups[examples]
+    return float(np.mean([len(np.unique(groups[classes == label])) for label in np.unique(classes)]))
 
 
 def _halved(samples: Samples, train: Ints, label: int, rng: np.random.Generator) -> Ints:

@@ -231,6 +231,8 @@ def test_more_clips_help_and_the_curve_tells():
     whole = validation.figures(samples, checked.raw)["accuracy"]["value"]
     assert curve[-1]["accuracy"]["value"] == pytest.approx(whole)
     assert curve[0]["accuracy"]["value"] < whole
+    assert curve[-1]["groups_per_class"] == 9  # of ten, one is held out
+    assert 1 < curve[0]["groups_per_class"] <= 5
 
 
 def test_what_is_scarce_has_most_to_gain():
