@@ -15,7 +15,7 @@ from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.console import say
 from har_ros.files.results_folder import reserved
 from har_ros.files.text import read_text
-from har_ros.service.api import application
+from har_ros.service.application import application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
 from har_ros.service.jobs import JobStore

@@ -1,39 +1,28 @@
-"""The service's HTTP API. OpenAPI describes it at /docs; errors are problem details (RFC 9457)."""
+"""The routes of the service's HTTP API, and what they work on."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from http import HTTPStatus
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, File, Form, Header, HTTPException, Query, Request, Response, UploadFile
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from fastapi import APIRouter, Depends, File, Form, Header, HTTPException, Query, Request, Response, UploadFile
+from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from har_ros.errors import ConfigurationError, HarError, one_line
-from har_ros.files.versions import version_of
 from har_ros.recordings.video_file import CONTAINERS
 from har_ros.service.folder import RESULT, VIDEO, ServiceFolder
-from har_ros.service.guard import Guard
 from har_ros.service.jobs import Job, JobStore
 from har_ros.service.options import Models, read_options
 from har_ros.service.workers import Workers, WorkerSettings
 
-logger = logging.getLogger(__name__)
-
 BLOCK = 1 << 20
-LONGEST = 1000
-"""Characters of a problem's detail; it may quote what was sent."""
 WATCH = 0.25
 """Seconds between two looks at a job whose progress somebody follows."""
 MOST_WAITING = 1000
@@ -239,78 +228,3 @@ def list_models(service: Running) -> list[dict[str, Any]]:
     """List the networks that options may name as model and persons_model."""
     cards = service.models.cards()
     return [{"name": name, "kind": card.kind, "description": card.description} for name, card in cards.items()]
-
-
-def application(folder: Path, settings: WorkerSettings, guard: Guard, most_bytes: int) -> FastAPI:
-    """Return the application, whose workers run while it does. most_bytes: of a video."""
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = service = await asyncio.to_thread(Service, ServiceFolder(folder), settings)
-        yield
-        await asyncio.to_thread(service.close)
-
-    app = FastAPI(title="har_ros", version=version_of("har_ros") or "", lifespan=lifespan)
-    app.include_router(routes)
-    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
-    app.add_exception_handler(StarletteHTTPException, _of_http)
-    app.add_exception_handler(RequestValidationError, _of_request)
-    app.add_exception_handler(HarError, _of_har)
-    app.add_exception_handler(OSError, _of_disk)
-    app.add_exception_handler(sqlite3.Error, _of_disk)
-    app.add_exception_handler(Exception, _of_any)
-
-    @app.middleware("http")
-    async def check(request: Request, go_on: Any) -> Response:
-        try:
-            guard.check(request)
-            _check_length(request, most_bytes)
-        except HTTPException as error:
-            return await _of_http(request, error)
-        answer: Response = await go_on(request)
-        return answer
-
-    return app
-
-
-def _check_length(request: Request, most: int) -> None:
-    """Raise HTTPException when a request is larger than allowed, or does not say how large it is."""
-    length = request.headers.get("content-length", "")
-    if (request.method == "POST" and not length.isdecimal()) or "transfer-encoding" in request.headers:
-        raise HTTPException(411, "the request does not say how long it is; send Content-Length")
-    if length.isdecimal() and int(length) > most:
-        raise HTTPException(413, f"{int(length) / 1e6:.0f} MB are more than {most / 1e6:.0f} MB; send a smaller video")
-
-
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Return problem details (RFC 9457)."""
-    detail = detail[:LONGEST].encode(errors="replace").decode()  # also of what is no text
-    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
-
-
-async def _of_http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, StarletteHTTPException)
-    return problem(error.status_code, str(error.detail), dict(error.headers or {}))
-
-
-async def _of_request(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    if any(one["loc"][-1] == "video" for one in error.errors()):
-        return problem(422, "there is no video; send it as the form field video: curl -F video=@input.mp4 …")
-    wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-    return problem(422, wrong)
-
-
-async def _of_any(request: Request, error: Exception) -> Response:
-    logger.error("%s %s: %s (%s)", request.method, request.url.path, type(error).__name__, one_line(error))
-    return problem(500, f"unexpected error ({type(error).__name__}); the server's log has more")
-
-
-async def _of_disk(request: Request, error: Exception) -> Response:
-    logger.error("%s %s: %s (%s)", request.method, request.url.path, type(error).__name__, one_line(error))
-    return problem(507, "the server cannot write; its disk may be full: erase jobs that are not needed, and try again")
-
-
-async def _of_har(_: Request, error: Exception) -> Response:
-    return problem(422 if isinstance(error, ConfigurationError) else 500, str(error))

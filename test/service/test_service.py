@@ -15,7 +15,7 @@ pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r 
 from fastapi.testclient import TestClient
 
 from har_ros.commands.main import main
-from har_ros.service.api import application
+from har_ros.service.application import application
 from har_ros.service.guard import Guard
 from har_ros.service.workers import WorkerSettings
 

@@ -1,0 +1,64 @@
+"""Errors as problem details (RFC 9457): one sentence each."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from har_ros.errors import ConfigurationError, HarError, one_line
+
+logger = logging.getLogger(__name__)
+
+LONGEST = 1000
+"""Characters of a problem's detail; it may quote what was sent."""
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Let the application answer every error with problem details."""
+    app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(RequestValidationError, _of_request)
+    app.add_exception_handler(HarError, _of_har)
+    app.add_exception_handler(OSError, _of_disk)
+    app.add_exception_handler(sqlite3.Error, _of_disk)
+    app.add_exception_handler(Exception, _of_any)
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Return problem details (RFC 9457)."""
+    detail = detail[:LONGEST].encode(errors="replace").decode()  # also of what is no text
+    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+
+async def of_http(_: Request, error: Exception) -> Response:
+    """Answer an HTTPException."""
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+
+
+async def _of_request(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    if any(one["loc"][-1] == "video" for one in error.errors()):
+        return problem(422, "there is no video; send it as the form field video: curl -F video=@input.mp4 …")
+    wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return problem(422, wrong)
+
+
+async def _of_any(request: Request, error: Exception) -> Response:
+    logger.error("%s %s: %s (%s)", request.method, request.url.path, type(error).__name__, one_line(error))
+    return problem(500, f"unexpected error ({type(error).__name__}); the server's log has more")
+
+
+async def _of_disk(request: Request, error: Exception) -> Response:
+    logger.error("%s %s: %s (%s)", request.method, request.url.path, type(error).__name__, one_line(error))
+    return problem(507, "the server cannot write; its disk may be full: erase jobs that are not needed, and try again")
+
+
+async def _of_har(_: Request, error: Exception) -> Response:
+    return problem(422 if isinstance(error, ConfigurationError) else 500, str(error))
