@@ -49,11 +49,11 @@ class JobView(BaseModel):
     error: str
 
     @classmethod
-    def of(cls, job: Job, now: float | None = None) -> JobView:
+    def of(cls, job: Job) -> JobView:
         """Return what is shown of a job."""
         left = None
-        if job.state == "running" and job.started and job.done and job.total and now:
-            left = round((now - job.started) / job.done * max(0, job.total - job.done), 1)
+        if job.state == "running" and job.started and job.done and job.total:
+            left = round((time.time() - job.started) / job.done * max(0, job.total - job.done), 1)
         return cls(
             id=job.id,
             video=job.name,
@@ -154,13 +154,13 @@ def list_jobs(
     service: Running, count: Annotated[int, Query(ge=1, le=1000)] = 100, before: float = float("inf")
 ) -> list[JobView]:
     """List jobs, newest first; before: those that were created before this time."""
-    return [JobView.of(job, time.time()) for job in service.store.newest(count, before)]
+    return [JobView.of(job) for job in service.store.newest(count, before)]
 
 
 @routes.get("/jobs/{number}")
 def show_job(service: Running, number: str) -> JobView:
     """Say how a job stands."""
-    return JobView.of(service.job(number), time.time())
+    return JobView.of(service.job(number))
 
 
 @routes.get("/jobs/{number}/events", response_class=EventSourceResponse)
@@ -171,7 +171,7 @@ async def follow_job(service: Running, job: Annotated[JobView, Depends(show_job)
     """
     said = None
     while True:
-        view = JobView.of(await asyncio.to_thread(service.job, job.id), time.time())
+        view = JobView.of(await asyncio.to_thread(service.job, job.id))
         if (view.state, view.frames_done) != said:
             said = view.state, view.frames_done
             yield ServerSentEvent(data=view, event="progress", id=str(view.frames_done))

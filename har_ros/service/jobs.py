@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from har_ros.errors import HarError
 
-State = Literal["queued", "running", "done", "failed", "cancelled"]
-ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+State = Literal["receiving", "queued", "running", "done", "failed"]
+ENDED: tuple[State, ...] = ("done", "failed")
 ATTEMPTS = 3
 """How often a job is begun: one that ends its worker each time is given up."""
 BUSY = 30.0
@@ -140,11 +140,6 @@ class JobStore:
     def fail(self, number: str, worker: int, error: str) -> bool:
         """Note why a worker's job cannot be done. Returns whether it was still wanted."""
         return self._own("state = 'failed', ended = ?, error = ?", number, worker, time.time(), error)
-
-    def cancel(self, number: str) -> bool:
-        """End a job that is not over. Returns whether it was not."""
-        states = "('receiving', 'queued', 'running')"
-        return self._change(f"state = 'cancelled', ended = ? where state in {states} and id = ?", time.time(), number)
 
     def remove(self, number: str) -> None:
         """Forget a job."""

@@ -42,7 +42,7 @@ NOTE = 0.5
 
 
 class UnwantedError(Exception):
-    """The job was cancelled or erased meanwhile, or given to another worker."""
+    """The job was erased meanwhile, or given to another worker."""
 
 
 class Worker:

@@ -73,15 +73,15 @@ def test_a_worker_that_lost_its_job_changes_nothing(store):
 
 
 @pytest.mark.parametrize("claimed", [False, True])
-def test_a_cancelled_job_stays_cancelled(store, claimed):
+def test_a_removed_job_is_wanted_no_more(store, claimed):
     number = queued(store)
     if claimed:
         store.claim(1)
-    assert store.cancel(number)
+    store.remove(number)
+    assert not store.progress(number, 1, 1, 2)
     assert not store.finish(number, 1)
     assert store.claim(2) is None
-    assert store.get(number).state == "cancelled"
-    assert not store.cancel(number)
+    assert store.get(number) is None
 
 
 def test_what_ran_when_the_server_ended_begins_again_and_half_an_upload_fails(tmp_path):
