@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as Drawn
 
 from har_ros.backends.backend import Backend, BackendSettings, State
+from har_ros.errors import ModelError
 from har_ros.finetune.architecture import INPUT, shape_of
 from har_ros.finetune.architectures import ARCHITECTURES, card_of
 from har_ros.finetune.skeleton_windows import FixedWindows, RandomWindows, WindowSource, laid_out, plain
@@ -113,8 +114,8 @@ class _Copy:
     max_batch = 1
 
     def new_state(self) -> State:
-        """Never asked for: the networks keep nothing."""
-        raise NotImplementedError
+        """Raise ModelError: networks of skeletons keep nothing between windows."""
+        raise ModelError("a network of skeletons has no state; check its card")
 
     def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
         """Return the inputs, one row for each."""

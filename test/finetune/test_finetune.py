@@ -239,18 +239,8 @@ def test_the_loss_falls_and_the_network_runs_in_the_recognizer(run, tmp_path, da
     assert measured["figures"]["accuracy"]["low"] is None
 
 
-def test_a_resumed_training_comes_to_the_same_numbers(run, tmp_path, monkeypatch):
+def test_a_resumed_training_comes_to_the_same_numbers(run, interrupted, monkeypatch):
     whole = run("--epochs", "4", output="whole")
-
-    class Interrupted(training.Finetuning):
-        def on_train_epoch_start(self):
-            if self.current_epoch == 2:
-                raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(finetune, "Finetuning", Interrupted)
-        run("--epochs", "4", output="resumed", status=130)
-    assert not (tmp_path / "resumed").exists()
     epochs = []
 
     class Watched(training.Finetuning):
