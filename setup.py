@@ -23,7 +23,16 @@ setup(
     license=package.findtext("license"),
     python_requires=">=3.10",
     packages=find_packages(include=["har_ros", "har_ros.*"], exclude=["har_ros.nodes"]),
-    package_data={"har_ros": ["*/*.html", "models/cards/*", "models/cards/pose/*", "learning/backgrounds/*"]},
+    package_data={
+        "har_ros": [
+            "*/*.html",
+            "models/cards/*",
+            "models/cards/pose/*",
+            "learning/backgrounds/*",
+            "service/pages/templates/*",
+            "service/pages/static/**",
+        ]
+    },
     install_requires=requirements("requirements.txt"),
     extras_require={
         "tensorrt": requirements("requirements-tensorrt.txt"),

@@ -1,4 +1,4 @@
-"""Serve an HTTP API: send a video, get what people do in it."""
+"""Serve a page and an HTTP API: send a video, see what people do in it."""
 
 from __future__ import annotations
 

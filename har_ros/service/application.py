@@ -1,20 +1,24 @@
-"""The application: routes, workers, and what is checked of every request. OpenAPI describes it at /docs."""
+"""The application: API, pages, workers, and what is checked of every request."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
 
 from har_ros.files.versions import version_of
 from har_ros.service.api import Service, routes
 from har_ros.service.folder import ServiceFolder
-from har_ros.service.guard import Guard
+from har_ros.service.guard import LOGIN, Guard
+from har_ros.service.pages import routes as pages
+from har_ros.service.pages.render import HEADERS, STATIC
 from har_ros.service.problems import handle_errors, of_http
 from har_ros.service.workers import WorkerSettings
 
@@ -28,9 +32,13 @@ def application(folder: Path, settings: WorkerSettings, guard: Guard, most_bytes
         yield
         await asyncio.to_thread(service.close)
 
-    app = FastAPI(title="har_ros", version=version_of("har_ros") or "", lifespan=lifespan)
+    app = FastAPI(
+        title="har_ros", version=version_of("har_ros") or "", lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    app.state.guard = guard
     app.include_router(routes)
-    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
+    app.include_router(pages)
+    app.mount("/static", StaticFiles(directory=STATIC))
     handle_errors(app)
 
     @app.middleware("http")
@@ -38,12 +46,21 @@ def application(folder: Path, settings: WorkerSettings, guard: Guard, most_bytes
         try:
             guard.check(request)
             _check_length(request, most_bytes)
+            answer: Response = await go_on(request)
         except HTTPException as error:
-            return await of_http(request, error)
-        answer: Response = await go_on(request)
+            if error.status_code == HTTPStatus.UNAUTHORIZED and _from_browser(request):
+                return RedirectResponse(LOGIN, HTTPStatus.SEE_OTHER)
+            answer = await of_http(request, error)
+        for name, value in HEADERS.items():
+            answer.headers.setdefault(name, value)
         return answer
 
     return app
+
+
+def _from_browser(request: Request) -> bool:
+    """Return whether a person asks for a page, whom a form serves better than an error."""
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
 
 
 def _check_length(request: Request, most: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import secrets
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -11,10 +13,16 @@ from fastapi import HTTPException, Request
 from har_ros.errors import ConfigurationError
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+COOKIE = "har_ros_session"
+LOGIN = "/login"
+OPEN = (LOGIN, "/static/")
+"""Beginnings of the paths that need no token: what a browser needs to ask for it."""
 
 
 class Guard:
     """Lets changes through from whoever has the token, or, without one, from this machine.
+
+    Programs send the token with each request; a browser sends it once, at LOGIN, and then a cookie that is made of it.
 
     A page elsewhere on the web could make a browser on this machine send requests: they are known by their Origin, and,
     where its name was made to mean this machine (DNS rebinding), by their Host.
@@ -28,23 +36,32 @@ class Guard:
             )
         self._hosts = {"localhost", "127.0.0.1", "[::1]", host} if is_loopback(host) else set()
         self._token = token
+        self.session = hmac.new(token.encode(), COOKIE.encode(), hashlib.sha256).hexdigest() if token else ""
+        """The cookie's value, empty without a token."""
+
+    def is_token(self, given: str) -> bool:
+        """Return whether something is the token."""
+        return bool(self._token) and secrets.compare_digest(given.encode(), self._token.encode())
 
     def check(self, request: Request) -> None:
         """Raise HTTPException when the request is not let through."""
         host = request.headers.get("host", "").lower()
         if self._hosts and _name(host) not in self._hosts:
             raise HTTPException(403, f"this server is not called {host}; use the address that it printed")
-        if request.method in SAFE and not self._token:
+        origin = request.headers.get("origin")
+        if request.method not in SAFE and origin is not None and _authority(origin) != host:
+            raise HTTPException(403, f"a page of {origin} may change nothing here")
+        if not self._token or request.url.path.startswith(OPEN) or self.is_token(_bearer(request)):
             return
-        if self._token and not secrets.compare_digest(_bearer(request).encode(), self._token.encode()):
+        cookie = request.cookies.get(COOKIE, "")
+        if not secrets.compare_digest(cookie.encode(), self.session.encode()):
             raise HTTPException(
                 401,
                 "the token is missing or wrong; send the header Authorization: Bearer TOKEN",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        origin = request.headers.get("origin")
-        if request.method not in SAFE and origin is not None and _authority(origin) != host:
-            raise HTTPException(403, f"a page of {origin} may change nothing here")
+        if request.method not in SAFE and origin is None:
+            raise HTTPException(403, "a change by cookie must say which page asks for it (the header Origin)")
 
 
 def is_loopback(host: str) -> bool:

@@ -1,0 +1,9 @@
+"""The service's pages: rendered here, brought to life by small scripts, and without anything from elsewhere."""
+
+from fastapi import APIRouter
+
+from har_ros.service.pages import home, login, reference
+
+routes = APIRouter(include_in_schema=False)
+for part in (home, login, reference):
+    routes.include_router(part.routes)

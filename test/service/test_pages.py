@@ -1,0 +1,73 @@
+"""The pages and the guard before them, without a browser: who gets in, and what the answers allow."""
+
+import pytest
+
+pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from fastapi.testclient import TestClient
+
+from har_ros.service.application import application
+from har_ros.service.guard import Guard
+from har_ros.service.workers import WorkerSettings
+
+TOKEN = "a token that is long enough"
+HERE = "http://127.0.0.1:8765"
+HTML = {"accept": "text/html"}
+
+
+@pytest.fixture
+def client(tmp_path):
+    app = application(tmp_path, WorkerSettings(workers=0), Guard("127.0.0.1", TOKEN), 1_000_000)
+    with TestClient(app, base_url=HERE, follow_redirects=False) as client:
+        yield client
+
+
+def log_in(client, token=TOKEN):
+    return client.post("/login", data={"token": token}, headers={"origin": HERE})
+
+
+def test_a_browser_is_asked_for_the_token_and_comes_back_with_a_cookie(client):
+    assert client.get("/", headers=HTML).headers["location"] == "/login"
+    assert client.get("/v1/jobs").status_code == 401
+    assert log_in(client, "something else").status_code == 401
+    assert client.get("/", headers=HTML).status_code == 303
+
+    answer = log_in(client)
+
+    assert answer.headers["location"] == "/"
+    assert {"HttpOnly", "SameSite=strict"} <= set(answer.headers["set-cookie"].split("; "))
+    assert TOKEN not in answer.headers["set-cookie"]
+    assert client.get("/", headers=HTML).status_code == 200
+    assert client.get("/v1/jobs").status_code == 200
+    client.post("/logout", headers={"origin": HERE})
+    assert client.get("/v1/jobs").status_code == 401
+
+
+def test_a_cookie_changes_nothing_for_a_page_of_another_origin_or_of_none(client):
+    log_in(client)
+    for headers, status in (({"origin": HERE}, 404), ({"origin": "http://evil.example"}, 403), ({}, 403)):
+        assert client.delete("/v1/jobs/none", headers=headers).status_code == status
+
+
+def test_the_token_serves_programs_without_an_origin(client):
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    assert client.delete("/v1/jobs/none", headers=headers).status_code == 404
+    assert client.get("/", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/login", "/", "/docs", "/v1/jobs", "/static/style.css", "/nothing"])
+def test_every_answer_allows_only_what_comes_from_here(client, path):
+    log_in(client)
+    answer = client.get(path)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "<script>" not in answer.text
+    assert " style=" not in answer.text
+
+
+def test_the_api_page_names_every_route(client):
+    log_in(client)
+    text = client.get("/docs").text
+    for path in client.app.openapi()["paths"]:
+        assert path in text
