@@ -1,0 +1,34 @@
+"""A real Chromium for the tests of pages."""
+
+import pytest
+from chromium import chromium
+
+POLICY = "Content Security Policy"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium, with a camera that shows a test picture."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    place = chromium()
+    if place is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    given = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--no-sandbox"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=place, args=given)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A tab of a new visitor. Errors of scripts, and what the policy forbids, fail the test: tab.wrong."""
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.set_default_timeout(30_000)
+    tab.wrong = []
+    tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
+    tab.on("console", lambda message: tab.wrong.append(message.text) if POLICY in message.text else None)
+    yield tab
+    context.close()
+    assert tab.wrong == []

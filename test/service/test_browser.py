@@ -1,0 +1,36 @@
+"""The pages in a real browser."""
+
+import pytest
+from chromium import barriers, serving
+
+pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from har_ros.service.application import application
+from har_ros.service.guard import Guard
+from har_ros.service.workers import WorkerSettings
+
+TOKEN = "a token that is long enough"
+
+
+@pytest.fixture
+def address(tmp_path):
+    app = application(tmp_path, WorkerSettings(workers=0), Guard("127.0.0.1", TOKEN), 1_000_000)
+    with serving(app) as address:
+        yield address
+
+
+def test_a_visitor_logs_in_and_out(tab, address):
+    tab.goto(address)
+    assert barriers(tab) == []
+    tab.get_by_label("Token").fill("wrong")
+    tab.keyboard.press("Enter")
+    assert "not the token" in tab.get_by_role("alert").inner_text()
+    tab.get_by_label("Token").fill(TOKEN)
+    tab.keyboard.press("Enter")
+    tab.get_by_role("heading", name="Videos").wait_for()
+    assert barriers(tab) == []
+    tab.get_by_role("link", name="API").click()
+    tab.get_by_role("heading", name="HTTP API").wait_for()
+    assert barriers(tab) == []
+    tab.get_by_role("button", name="Log out").click()
+    tab.goto(address)
+    tab.get_by_role("heading", name="Log in").wait_for()
