@@ -18,9 +18,12 @@ from har_ros.service.api import Service, routes
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import LOGIN, Guard
 from har_ros.service.pages import routes as pages
-from har_ros.service.pages.render import HEADERS, STATIC
-from har_ros.service.problems import handle_errors, of_http
+from har_ros.service.pages.render import HEADERS, STATIC, error_page
+from har_ros.service.problems import PROBLEM, handle_errors, of_http
 from har_ros.service.workers import WorkerSettings
+
+API = "/v1/"
+"""Beginning of the API's paths, whose errors are problem details for browsers, too."""
 
 
 def application(folder: Path, settings: WorkerSettings, guard: Guard, most_bytes: int) -> FastAPI:
@@ -51,6 +54,8 @@ def application(folder: Path, settings: WorkerSettings, guard: Guard, most_bytes
             if error.status_code == HTTPStatus.UNAUTHORIZED and _from_browser(request):
                 return RedirectResponse(LOGIN, HTTPStatus.SEE_OTHER)
             answer = await of_http(request, error)
+        if answer.headers.get("content-type") == PROBLEM and _from_browser(request):
+            answer = await error_page(request, answer)
         for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
         return answer
@@ -59,8 +64,9 @@ def application(folder: Path, settings: WorkerSettings, guard: Guard, most_bytes
 
 
 def _from_browser(request: Request) -> bool:
-    """Return whether a person asks for a page, whom a form serves better than an error."""
-    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    """Return whether a person asks for a page, rather than a program for what the API has."""
+    accepted = request.headers.get("accept", "")
+    return request.method == "GET" and "text/html" in accepted and not request.url.path.startswith(API)
 
 
 def _check_length(request: Request, most: int) -> None:

@@ -15,6 +15,7 @@ from har_ros.errors import ConfigurationError, HarError, one_line
 
 logger = logging.getLogger(__name__)
 
+PROBLEM = "application/problem+json"
 LONGEST = 1000
 """Characters of a problem's detail; it may quote what was sent."""
 
@@ -33,7 +34,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
     """Return problem details (RFC 9457)."""
     detail = detail[:LONGEST].encode(errors="replace").decode()  # also of what is no text
     content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
+    return JSONResponse(content, status, headers, media_type=PROBLEM)
 
 
 async def of_http(_: Request, error: Exception) -> Response:

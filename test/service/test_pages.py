@@ -66,6 +66,19 @@ def test_every_answer_allows_only_what_comes_from_here(client, path):
     assert " style=" not in answer.text
 
 
+def test_a_browser_gets_errors_as_pages_and_the_api_gets_problem_details(client):
+    log_in(client)
+    shown = client.get("/jobs/<b>", headers=HTML)
+    assert (shown.status_code, shown.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "<h1>Not Found</h1>" in shown.text
+    assert "There is no job &lt;b&gt;; it was erased, or never was." in shown.text
+    assert "<h1>Not Found</h1>" in client.get("/nothing", headers=HTML).text
+    assert "<h1>Forbidden</h1>" in client.get("/", headers={**HTML, "host": "evil.example"}).text
+    for path, headers in (("/v1/jobs/none", HTML), ("/jobs/none", {})):
+        answer = client.get(path, headers=headers)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
 def test_the_api_page_names_every_route(client):
     log_in(client)
     text = client.get("/docs").text

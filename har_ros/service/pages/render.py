@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from har_ros.files.versions import version_of
+from har_ros.service.options import ALLOWED
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -26,6 +29,23 @@ HEADERS = {
 }
 """What every answer has, unless it brings its own."""
 
+
+def clock(seconds: float) -> str:
+    """Return a time within a video: 1:02.5."""
+    minutes, rest = divmod(round(seconds, 1), 60)
+    return f"{minutes:.0f}:{rest:04.1f}"
+
+
+def utc(seconds: float) -> str:
+    """Return a time since 1970 as in HTML's `time`, whose script shows it as the visitor's own."""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def who(person: str) -> str:
+    """Return what somebody is called, empty for the whole image: person 3."""
+    return f"person {person.rpartition('_')[2]}" if person else ""
+
+
 _templates = Environment(
     loader=FileSystemLoader(HERE / "templates"),
     autoescape=True,
@@ -34,6 +54,8 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.globals["version"] = version_of("har_ros") or ""
+_templates.globals["default_model"] = next(row.default for row in ALLOWED if row.name == "model")
+_templates.filters.update({"clock": clock, "utc": utc, "who": who})
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -41,3 +63,11 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     logged_in = bool(request.app.state.guard.session)
     content = _templates.get_template(template).render(here=request.url.path, with_token=logged_in, **values)
     return HTMLResponse(content, status, headers={"Cache-Control": "no-store"})
+
+
+async def error_page(request: Request, problem: Response) -> HTMLResponse:
+    """Return problem details (RFC 9457) as a page."""
+    parts = getattr(problem, "body_iterator", None)  # of an answer that came through middleware
+    body = bytes(problem.body) if parts is None else b"".join([part async for part in parts])
+    said = json.loads(body)
+    return page(request, "error.html", problem.status_code, title=said["title"], detail=said["detail"])
