@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-VIDEO, WINDOWS, RESULT = "video.mp4", "windows.jsonl", "result.json"
+VIDEO, WINDOWS, SUMMARY, RESULT = "video.mp4", "windows.jsonl", "summary.json", "result.json"
 EVENTS = ("actions.csv", "actions.srt", "actions.vtt")
 
 

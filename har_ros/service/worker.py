@@ -27,7 +27,7 @@ from har_ros.recordings.event_file import event_row, write_events
 from har_ros.recordings.source import Source, SourceFrame, open_source
 from har_ros.recordings.video_file import VideoFile
 from har_ros.recordings.watching import annotated, draw_all, play_again, window_row
-from har_ros.service.folder import EVENTS, RESULT, VIDEO, WINDOWS, ServiceFolder
+from har_ros.service.folder import EVENTS, RESULT, SUMMARY, VIDEO, WINDOWS, ServiceFolder
 from har_ros.service.jobs import Job, JobStore
 from har_ros.service.options import Models
 
@@ -190,9 +190,10 @@ class _Run:
         spans = sorted((event_row(event) for event in self._ended), key=lambda row: (row["start"], row["end"]))
         with (place / WINDOWS).open(encoding="utf-8") as lines:
             windows = [json.loads(line) for line in lines]
-        people = list(self._people.values())
-        found = {"video": name, "model": model, "frames": self.count, "note": self.note}
-        write_json(place / RESULT, {**found, "spans": spans, "persons": people, "windows": windows})
+        summary = {"video": name, "model": model, "frames": self.count, "note": self.note, "spans": spans}
+        summary["persons"] = list(self._people.values())
+        write_json(place / SUMMARY, summary)
+        write_json(place / RESULT, {**summary, "windows": windows})
 
     def discard(self) -> None:
         """Give the annotated video up unless it is finished."""
