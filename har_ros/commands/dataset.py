@@ -19,14 +19,13 @@ from har_ros.commands.shared.teaching_options import (
     model_of,
     people_settings,
 )
-from har_ros.errors import HarError, counted
+from har_ros.errors import counted
 from har_ros.files.console import say
 from har_ros.finetune.augment import Augmentation
-from har_ros.learning.advice import ENOUGH_GROUPS, pair_in_words
-from har_ros.learning.dataset import VIDEOS, Dataset, Material, by_class
-from har_ros.learning.duplicates import near_duplicates
-from har_ros.learning.lesson import Settings, open_embedder, read
-from har_ros.learning.samples import Samples, gather
+from har_ros.learning.check import check
+from har_ros.learning.dataset import Dataset, Material, by_class
+from har_ros.learning.lesson import Settings
+from har_ros.learning.samples import Samples
 from har_ros.learning.windows import windows
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import find_model
@@ -35,9 +34,6 @@ from har_ros.recordings.bag import open_recording
 from har_ros.recordings.pictures import Place, pictures
 from har_ros.reports.sheet import Row, draw_sheet
 
-ENOUGH_CLIPS = 5
-UNEQUAL = 10
-"""Times as many clips as another class has, from which on it is said."""
 ON_SHEET = 24
 """Clips of a class on the contact sheet, at most."""
 SHOWN_FRAMES = 8
@@ -64,75 +60,22 @@ def run(arguments: list[str]) -> int:
 
 def _check(dataset: Dataset, options: argparse.Namespace) -> int:
     console = Console()
-    found = [f"{path} is no video and is left out ({', '.join(VIDEOS)})" for path in _strangers(dataset)]
     settings = Settings(model_of(options), options.frames, people=people_settings(options))
-    with open_embedder(settings, backend_settings(values_of(options, max_batch=1))) as embedder:
-        seen, left_out = read(embedder, dataset, Console(stderr=True))
-        rate = embedder.card.window.sample_rate or 0.0
-    found += _odd_rates(dataset, rate)
-    samples: Samples | None = None
-    try:
-        samples = gather(dataset.materials, seen, True)
-    except HarError as error:
-        found.append(str(error))
+    checked = check(dataset, settings, backend_settings(values_of(options, max_batch=1)), Console(stderr=True))
+    samples = checked.samples
     if samples:
-        found += _unbalanced(samples)
-        found += [pair_in_words(samples, pair) for pair in near_duplicates(samples)]
         draw_sheet(_sheet(samples), options.sheet, 6)
         for number, label in enumerate(samples.labels):
             own = samples.of_class(number)
             groups = len({example.group for example in own})
             say(console, f"{label}: {counted(len(own), 'clip')} in {counted(groups, 'group')}")
-    for text in found:
+    for text in checked.found:
         say(console, text)
     if samples:
         say(console, f"contact sheet: {options.sheet}")
-    if not found and not left_out:
+    if not checked.found and not checked.left_out:
         say(console, "nothing stands in the way of teaching")
-    return 1 if found or left_out else 0
-
-
-def _strangers(dataset: Dataset) -> list[Path]:
-    """Return the files in class folders that are no videos."""
-    if not dataset.path.is_dir():
-        return []
-    inside = [path for path in sorted(dataset.path.rglob("*")) if path.is_file() and path.parent != dataset.path]
-    return [p for p in inside if p.suffix.lower() not in VIDEOS and not p.name.startswith(".")]
-
-
-def _odd_rates(dataset: Dataset, rate: float) -> list[str]:
-    """Name recordings with far fewer images per second than the network was taught with."""
-    slow = []
-    for material in dataset.materials:
-        try:
-            recording = open_recording(material.path)
-        except HarError:  # said already
-            continue
-        if 0 < recording.count < recording.duration * len(recording.cameras) * rate / 2:
-            slow.append((recording.count / recording.duration / len(recording.cameras), material.name))
-    if not slow:
-        return []
-    least, name = min(slow)
-    return [
-        f"{counted(len(slow), 'recording')} with less than half of the network's {rate:g} images per second, down to "
-        f"{least:.1f} in {name}; frames are repeated, so record at a higher rate if actions are quick"
-    ]
-
-
-def _unbalanced(samples: Samples) -> list[str]:
-    counts = np.bincount(samples.classes, minlength=len(samples.labels))
-    found = []
-    for number, label in enumerate(samples.labels):
-        groups = len({example.group for example in samples.of_class(number)})
-        if counts[number] < ENOUGH_CLIPS:
-            found.append(f"{label} has {counted(counts[number], 'clip')}; give {ENOUGH_CLIPS} or more")
-        if groups < ENOUGH_GROUPS:
-            few = counted(groups, "group")
-            found.append(f"{label} has {few}; add sources or people, figures are unsure below {ENOUGH_GROUPS}")
-    if counts.max() > UNEQUAL * counts.min():
-        most, least = samples.labels[int(counts.argmax())], samples.labels[int(counts.argmin())]
-        found.append(f"{most} has {counted(counts.max(), 'clip')} and {least} {counts.min()}; add clips of {least}")
-    return found
+    return 1 if checked.found or checked.left_out else 0
 
 
 def _sheet(samples: Samples) -> list[Row]:

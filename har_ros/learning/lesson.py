@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,16 @@ from har_ros.models.card import ModelCard, NetworkFile
 from har_ros.models.locate import find_model
 
 logger = logging.getLogger(__name__)
+
+MODEL, SKELETONS = "i3d-kinetics-400", "everyday-14"
+"""The networks that are taught where none is named: with images, and with people's skeletons."""
+LOOKING = "looking at recordings"
+Watch = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and of how much: 0 where that is not known."""
+
+
+def nobody(_: str, __: int, ___: int) -> None:
+    """Watches nothing."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +100,11 @@ class Lesson:
     people: Mapping[Path, Path]
 
 
-def learn_from(embedder: Embedder, dataset: Dataset, settings: Settings, console: Console) -> Lesson:
+def learn_from(
+    embedder: Embedder, dataset: Dataset, settings: Settings, console: Console, watch: Watch = nobody
+) -> Lesson:
     """Look at the recordings, give their windows labels, find near-duplicates. Raises HarError."""
-    windows, left_out = read(embedder, dataset, console)
+    windows, left_out = read(embedder, dataset, console, watch)
     given = gather(dataset.materials, windows, settings.between)
     pairs = near_duplicates(given)
     samples = joined(given, pairs)
@@ -190,16 +202,20 @@ def _metrics(name: str, lesson: Lesson, measured: Mapping[str, Any], tested: Sam
     }
 
 
-def read(embedder: Embedder, dataset: Dataset, console: Console) -> tuple[dict[Path, list[Windows]], list[str]]:
+def read(
+    embedder: Embedder, dataset: Dataset, console: Console, watch: Watch = nobody
+) -> tuple[dict[Path, list[Windows]], list[str]]:
     """Return the windows of each recording, and a sentence for each that cannot be used."""
     windows: dict[Path, list[Windows]] = {}
     left_out: list[str] = []
     paths = list(dict.fromkeys(material.path for material in dataset.materials))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("looking at recordings", total=len(paths))
-        for path, found in embed(embedder, paths):
+        task = progress.add_task(LOOKING, total=len(paths))
+        watch(LOOKING, 0, len(paths))
+        for number, (path, found) in enumerate(embed(embedder, paths), 1):
             progress.advance(task)
+            watch(LOOKING, number, len(paths))
             if isinstance(found, HarError):
                 left_out.append(str(found))
                 say(console, f"left out: {found}")

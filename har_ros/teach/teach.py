@@ -20,7 +20,7 @@ from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
 from har_ros.learning.advice import advice
 from har_ros.learning.dataset import Dataset
-from har_ros.learning.lesson import Settings, learn_from, open_embedder, read, write
+from har_ros.learning.lesson import Settings, Watch, learn_from, nobody, open_embedder, read, write
 from har_ros.learning.likeness import fit_rejection
 from har_ros.learning.model import CLIPS, TESTS, check_output
 from har_ros.learning.test_set import measure, test_set
@@ -35,19 +35,20 @@ def teach(
     overwrite: bool,
     console: Console,
     test: Dataset | None = None,
+    watch: Watch = nobody,
 ) -> dict[str, Any]:
     """Write the taught network and its report. Returns what is in metrics.json. Raises HarError.
 
-    test: clips to try the network on, which nothing is fitted to.
+    test: clips to try the network on, which nothing is fitted to. watch: sees the work, beside the console.
     KeyboardInterrupt leaves nothing behind but the embeddings so far, in the cache.
     """
     check_output(folder, overwrite)
     with open_embedder(settings, backend) as embedder:
-        lesson = learn_from(embedder, dataset, settings, console)
+        lesson = learn_from(embedder, dataset, settings, console, watch)
         samples, others, mined = with_background(embedder, lesson, console)
         tests = test_set(test, *read(embedder, test, console), samples) if test else None
     lesson, everything = replace(lesson, samples=samples), np.arange(len(samples.examples))
-    with progress_line(console) as notify, threadpool_limits(1):  # for small matrices, more threads are slower
+    with progress_line(console, watch) as notify, threadpool_limits(1):  # for small matrices, more threads are slower
         checked = validation.validate(samples, notify)
         measured: dict[str, Any] = {
             "validation": f"{len(checked.folds)}-fold cross-validation",
@@ -79,7 +80,12 @@ def teach(
 
 
 @contextmanager
-def progress_line(console: Console) -> Iterator[validation.Notify]:
+def progress_line(console: Console, watch: Watch) -> Iterator[validation.Notify]:
     """Lend what shows the work that is being done."""
     with console.status("cross-validation") as status:
-        yield lambda what: status.update(Text(what))
+
+        def notify(what: str) -> None:
+            status.update(Text(what))
+            watch(what, 0, 0)
+
+        yield notify

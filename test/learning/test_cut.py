@@ -247,6 +247,7 @@ def test_all_faults_are_found(tmp_path, small, capsys):
     write_video(folder / "few/b/1.avi", moving(seed=78), rate=2.0)
     copied = [picture[:, ::-1] for picture in moving(COLOURS["red"], seed=10)]
     write_video(folder / "blue/g0/copy.avi", copied)
+    write_video(folder / "red/g1/night.avi", [np.full((48, 48, 3), 6, np.uint8)] * 12)
     status, said = check(folder, small, tmp_path, capsys)
     assert status == 1
     for part in (
@@ -257,6 +258,8 @@ def test_all_faults_are_found(tmp_path, small, capsys):
         "1 recording with less than half",
         "few/b/1.avi",
         "in two classes",
+        "1 clip dark, down to a mean of",
+        "of 255 in red/g1/night.avi",
     ):
         assert part in said, part
     assert "\x1b" not in said
