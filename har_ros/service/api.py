@@ -20,6 +20,7 @@ from har_ros.recordings.video_file import CONTAINERS
 from har_ros.service.folder import RESULT, VIDEO, ServiceFolder
 from har_ros.service.jobs import Job, JobStore
 from har_ros.service.options import Models, read_options
+from har_ros.service.so_far import SoFar, so_far
 from har_ros.service.workers import Workers, WorkerSettings
 
 BLOCK = 1 << 20
@@ -34,7 +35,10 @@ MEDIA = {"csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt"}
 
 
 class JobView(BaseModel):
-    """A job as the API shows it. Times are seconds since 1970; frames is 0 where it is not known."""
+    """A job as the API shows it. Times are seconds since 1970; frames is 0 where it is not known.
+
+    windows: for which there is an answer so far.
+    """
 
     id: str
     video: str
@@ -45,6 +49,7 @@ class JobView(BaseModel):
     ended: float | None
     frames_done: int
     frames: int
+    windows: int
     seconds_left: float | None
     error: str
 
@@ -64,6 +69,7 @@ class JobView(BaseModel):
             ended=job.ended,
             frames_done=job.done,
             frames=job.total,
+            windows=job.windows,
             seconds_left=left,
             error=job.error,
         )
@@ -172,8 +178,8 @@ async def follow_job(service: Running, job: Annotated[JobView, Depends(show_job)
     said = None
     while True:
         view = JobView.of(await asyncio.to_thread(service.job, job.id))
-        if (view.state, view.frames_done) != said:
-            said = view.state, view.frames_done
+        if (view.state, view.frames_done, view.windows) != said:
+            said = view.state, view.frames_done, view.windows
             yield ServerSentEvent(data=view, event="progress", id=str(view.frames_done))
         if view.ended is not None:
             return
@@ -184,6 +190,13 @@ async def follow_job(service: Running, job: Annotated[JobView, Depends(show_job)
 def show_result(service: Running, number: str) -> FileResponse:
     """Return spans, people and windows as JSON."""
     return FileResponse(service.found(number, RESULT), media_type="application/json")
+
+
+@routes.get("/jobs/{number}/windows")
+def show_windows(service: Running, number: str, after: Annotated[int, Query(ge=0, le=10**9)] = 0) -> SoFar:
+    """Return what was found so far, also while the job runs: windows after so many, all spans and persons."""
+    job = service.job(number)  # first: all that a job wrote that is over is there
+    return so_far(service.folder.of(number), after, job.over)
 
 
 @routes.get("/jobs/{number}/video", response_class=FileResponse)

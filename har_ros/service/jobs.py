@@ -24,7 +24,8 @@ SCHEMA = """
 create table if not exists jobs (
     id text primary key, key text unique, name text not null, options text not null, state text not null,
     created real not null, started real, ended real, done integer not null default 0, total integer not null default 0,
-    error text not null default '', attempts integer not null default 0, worker integer
+    windows integer not null default 0, error text not null default '', attempts integer not null default 0,
+    worker integer
 );
 create index if not exists jobs_by_state on jobs (state, created);
 create table if not exists workers (worker integer primary key, alive real not null);
@@ -36,8 +37,8 @@ class Job:
     """A video and what is to be done with it.
 
     name: of the video, as the client gave it. options: parameters of the node. created, started, ended: seconds since
-    1970, None where that has not happened. done, total: frames; total is 0 where it is not known. error: why it failed.
-    attempts: how often it was begun.
+    1970, None where that has not happened. done, total: frames; total is 0 where it is not known. windows: for which
+    there is an answer so far. error: why it failed. attempts: how often it was begun.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Job:
     ended: float | None
     done: int
     total: int
+    windows: int
     error: str
     attempts: int
 
@@ -58,7 +60,7 @@ class Job:
         return self.state in ENDED
 
 
-_COLUMNS = "id, name, options, state, created, started, ended, done, total, error, attempts"
+_COLUMNS = "id, name, options, state, created, started, ended, done, total, windows, error, attempts"
 
 
 class JobStore:
@@ -71,6 +73,7 @@ class JobStore:
             with self._transaction() as db:
                 db.execute("pragma journal_mode = wal")
                 db.executescript(SCHEMA)
+                db.execute(f"select {_COLUMNS} from jobs limit 0")  # fails for another version's file
         except sqlite3.Error as error:
             raise HarError(
                 f"cannot use {path} ({error}); check the disk, or remove the file, which forgets all jobs"
@@ -113,7 +116,8 @@ class JobStore:
         now = time.time()
         with self._transaction() as db:
             row = db.execute(
-                f"update jobs set state = 'running', worker = ?, started = ?, attempts = attempts + 1, done = 0 "
+                f"update jobs set state = 'running', worker = ?, started = ?, attempts = attempts + 1, "
+                f"done = 0, windows = 0 "
                 f"where id = (select id from jobs where state = 'queued' order by created limit 1) "
                 f"returning {_COLUMNS}",
                 (worker, now),
@@ -127,11 +131,11 @@ class JobStore:
         with self._transaction() as db:
             db.execute("delete from workers where worker = ?", (worker,))
 
-    def progress(self, number: str, worker: int, done: int, total: int) -> bool:
+    def progress(self, number: str, worker: int, done: int, total: int, windows: int = 0) -> bool:
         """Note how far a worker is. Returns whether the job is still wanted, and this worker's."""
         with self._transaction() as db:
             db.execute("update workers set alive = ? where worker = ?", (time.time(), worker))
-        return self._own("done = ?, total = ?", number, worker, done, total)
+        return self._own("done = ?, total = ?, windows = ?", number, worker, done, total, windows)
 
     def finish(self, number: str, worker: int) -> bool:
         """Note that a worker's job is done. Returns whether it was still wanted."""

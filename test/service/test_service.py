@@ -102,6 +102,24 @@ def test_progress_is_followed_to_the_end(client, video):
     assert [one["frames_done"] for one in said] == sorted(one["frames_done"] for one in said)
 
 
+def test_what_is_found_is_shown_while_the_job_runs(client, long_video):
+    number = send(client, long_video, threshold=0.0).json()["id"]
+    while not (job := until(client, number, "queued", "running"))["windows"]:
+        pass
+    address, found = f"/v1/jobs/{number}/windows", []
+    part = client.get(address).json()
+    assert not part["over"]
+    assert job["windows"] <= part["next"] == len(part["windows"]) < 2900
+    while not part["over"]:
+        found += part["windows"]
+        part = client.get(address, params={"after": part["next"]}).json()
+    found += part["windows"]
+    result = client.get(f"/v1/jobs/{number}/result").json()
+    assert found == result["windows"]
+    assert (part["spans"], part["persons"]) == (result["spans"], result["persons"])
+    assert client.get(f"/v1/jobs/{number}").json()["windows"] == len(found)
+
+
 def test_a_short_clip_is_answered_at_once_and_not_kept(client, video, tmp_path):
     short = write_video(tmp_path / "short.mp4", moving(frames=6))
     before = client.get("/v1/jobs").json()
