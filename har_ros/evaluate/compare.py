@@ -135,5 +135,6 @@ def _tested(label: str, pairs: Sequence[tuple[float, float]]) -> SegmentsChange:
     values = np.array(pairs, np.float64).reshape(-1, 2)
     differences = values[:, 1] - values[:, 0]
     before, after = values.mean(axis=0).tolist() if len(values) else (np.nan, np.nan)
-    difference = Figure(after - before, *mean_interval(differences))
+    low, high = np.clip(mean_interval(differences), -1, 1).tolist()  # differences of shares
+    difference = Figure(after - before, low, high)
     return SegmentsChange(label, len(values), before, after, difference, sign_flip_p(differences))
