@@ -20,10 +20,10 @@ from sklearn.preprocessing import StandardScaler
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import HarError
+from har_ros.graphs.rejection import LOSS
 from har_ros.learning.background import SHIPPED, read_background
 from har_ros.learning.embed import Embedder, Windows, embed
 from har_ros.learning.embed_people import PeopleEmbedder
-from har_ros.learning.likeness import LOSS
 from har_ros.models.locate import find_model
 
 Rows = NDArray[np.float64]

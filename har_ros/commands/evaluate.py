@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from har_ros.evaluate.assess import Assessment, Truth, assess
 from har_ros.evaluate.compare import compare, load_metrics
 from har_ros.evaluate.figures import FIGURES, HOUR
 from har_ros.evaluate.film import annotated_bag
+from har_ros.evaluate.likeness_figures import LikenessFigures
 from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.report import write_report
 from har_ros.files.console import say
@@ -76,6 +77,9 @@ def _evaluate(
         write_report(plan.folder / results.REPORT, assessment, jobs, change)
     except HarError as error:
         failures.append(str(error))
+    for likeness in (assessment.metrics.likeness, assessment.metrics.person_likeness):
+        if likeness is not None and likeness.verdict:
+            say(shown, likeness.verdict)
     _say_where(shown, plan, jobs)
     failures += _beyond(assessment, options)
     short = _too_short(assessment)
@@ -194,9 +198,23 @@ def _summary(assessment: Assessment, timing: Mapping[str, Any]) -> Table:
         table.add_row("clips shorter than a window, played again", str(windows.padded), "")
     if counts.cameras_too_short:
         table.add_row("cameras with too few images for a window", str(counts.cameras_too_short), "")
+    for who, likeness in (("", assessment.metrics.likeness), (" of people", assessment.metrics.person_likeness)):
+        if likeness is not None:
+            for row in _likeness_rows(likeness, who):
+                table.add_row(*row)
     if times := [took["median"] for took in timing.values() if took["median"] is not None]:
         table.add_row("inference time here, median (s)", f"{statistics.median(times):.3f}", "")
     return table
+
+
+def _likeness_rows(likeness: LikenessFigures, who: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the rows of the terminal's table. who: whose windows, if not whole images."""
+    kinds = (("windows", likeness.unlike), ("windows with an action", likeness.unlike_actions))
+    for what, figure in kinds:
+        if math.isfinite(figure.value):
+            interval = f"{figure.low:.3f} … {figure.high:.3f}" if math.isfinite(figure.low) else ""
+            expected = f" [dim]expected of held-out clips: {likeness.expected:g}[/]" if "action" in what else ""
+            yield f"{what}{who} unlike all that was taught{expected}", f"{figure.value:.3f}", interval
 
 
 def _say_where(console: Console, plan: Plan, jobs: Sequence[Job]) -> None:

@@ -14,19 +14,19 @@ from har_ros.evaluate import persons, results
 from har_ros.evaluate.event_figures import event_figures, events_of, windows_of
 from har_ros.evaluate.figures import figures, per_class, sweep
 from har_ros.evaluate.judge import Judged, judge
+from har_ros.evaluate.likeness_figures import likeness_figures, of_images, of_people
 from har_ros.evaluate.measured import (
     CalibrationBin,
     Confusion,
     Figures,
     Metrics,
-    PersonEventFigures,
     RecordingState,
     SegmentFigures,
     Summary,
     TotalCounts,
 )
-from har_ros.evaluate.person_figures import Camera, events_of_people, person_event_figures
-from har_ros.evaluate.persons import PERSONS
+from har_ros.evaluate.person_figures import events_of_people, person_event_figures
+from har_ros.evaluate.persons import PERSONS, Camera
 from har_ros.evaluate.plan import Job
 from har_ros.evaluate.pool import Pool
 from har_ros.evaluate.replay import Counts
@@ -108,12 +108,24 @@ def assess(predictions: Path, header: dict[str, Any], segments: Sequence[Segment
         judged.append(judge(track, concerned, classes, threshold, truth.coverage, cluster))
         taken = [*judged[-1].windows["cluster"].tolist(), *(segment.cluster for segment in judged[-1].segments)]
         cluster = 1 + max([cluster, *taken])
-    people = None
+    found = _metrics(header, classes, judged, truth)
     if person_labels:
         person_classes = join(names, person_labels, truth.label_map, labels)
-        said = _events_of_people(predictions.parent / PERSONS, header, person_classes)
-        people = person_event_figures(judged, person_classes, said)
-    return Assessment(header, classes, tuple(judged), _metrics(header, classes, judged, truth, people))
+        found = _with_people(found, predictions.parent / PERSONS, header, person_classes, judged)
+    return Assessment(header, classes, tuple(judged), found)
+
+
+def _with_people(
+    found: Metrics, path: Path, header: dict[str, Any], classes: Classes, judged: Sequence[Judged]
+) -> Metrics:
+    """Return the metrics with those of people, of whose windows there is a file."""
+    said, compared = _events_of_people(path, header, classes), of_people(persons.read(path))
+    name = parameter_values(header["parameters"])["persons_model"]
+    return dataclasses.replace(
+        found,
+        person_events=person_event_figures(judged, classes, said),
+        person_likeness=likeness_figures(judged, classes, compared, name),
+    )
 
 
 def _events_of_people(path: Path, header: dict[str, Any], classes: Classes) -> dict[Camera, list[SaidSpan]]:
@@ -143,7 +155,6 @@ def _metrics(
     classes: Classes,
     judged: Sequence[Judged],
     truth: Truth,
-    people: PersonEventFigures | None,
 ) -> Metrics:
     pool = Pool(judged, len(classes.names))
     recordings = [RecordingState(one["name"], one["sha256"], one["error"]) for one in header["recordings"]]
@@ -172,7 +183,11 @@ def _metrics(
         segments=_segments(pool, classes, {one.name: one.sha256 for one in recordings}),
         events=event_figures(judged, classes, events_of),
         windows_as_events=event_figures(judged, classes, windows_of),
-        person_events=people,
+        person_events=None,
+        likeness=likeness_figures(
+            judged, classes, {(track.bag, track.camera): of_images(track) for track in judged}, header["card"]["name"]
+        ),
+        person_likeness=None,
     )
 
 

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any
@@ -25,6 +25,7 @@ from har_ros.evaluate import job as work
 from har_ros.evaluate import results
 from har_ros.evaluate.film import ANNOTATED, annotated_bag
 from har_ros.evaluate.job import PARTS
+from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.part import PERSONS_SUFFIX
 from har_ros.evaluate.persons import PERSONS
 from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
@@ -32,8 +33,6 @@ from har_ros.files.cache import fingerprint
 from har_ros.files.console import say
 from har_ros.files.results_folder import atomic, finite, read_json, write_json
 from har_ros.pipeline.configuration import open_recognizer
-from har_ros.pipeline.following import PersonNetworks
-from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import open_recording
 
 
@@ -59,18 +58,11 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
             shutil.rmtree(plan.folder / ANNOTATED, ignore_errors=True)
         total = sum(job.images for job in jobs)
         if min(processes, len(jobs)) == 1:
-            with _bar(console, total, len(jobs)) as report, ExitStack() as opened:
-                persons = _person_networks(plan, recognizer)
-                if persons is not None:
-                    opened.enter_context(persons)
-                keys = [work.run(job, plan, recognizer, persons, wanted, report) for job in jobs]
+            with _bar(console, total, len(jobs)) as report, EvaluatedNetworks(plan.values, recognizer) as networks:
+                keys = [work.run(job, plan, networks, wanted, report) for job in jobs]
                 return _join(plan.folder, wanted, keys)
     with _bar(console, total, len(jobs)) as report:
         return _join(plan.folder, wanted, _in_processes(jobs, plan, processes, report))
-
-
-def _person_networks(plan: Plan, recognizer: Recognizer) -> PersonNetworks | None:
-    return PersonNetworks(plan.values, recognizer) if plan.values["persons"] else None
 
 
 def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any]) -> dict[str, Any] | None:
@@ -141,7 +133,7 @@ def _bar(console: Console, total: int, recordings: int) -> Iterator[Callable[[Pr
 
 
 _process: dict[str, Any] = {}
-"""What a worker process has: its recognizer, the header, the queue for progress, the event that ends the work."""
+"""What a worker process has: its networks, the header, the queue for progress, the event that ends the work."""
 
 
 def _in_processes(jobs: Sequence[Job], plan: Plan, processes: int, report: Callable[[Progress], None]) -> list[str]:
@@ -190,12 +182,12 @@ def _end_with_parent() -> None:
 
 
 def _work(job: Job, plan: Plan) -> str:
-    recognizer: Recognizer = _process.get("recognizer") or open_recognizer(plan.values)
-    if "recognizer" not in _process:
-        header, persons = work.header_of(recognizer, plan), _person_networks(plan, recognizer)
-        _process.update(recognizer=recognizer, header=header, persons=persons)
+    if "networks" not in _process:
+        recognizer = open_recognizer(plan.values)
+        networks = EvaluatedNetworks(plan.values, recognizer)
+        _process.update(networks=networks, header=work.header_of(recognizer, plan))
     said, stop = _process["said"].put, _process["stop"].is_set
     try:
-        return work.run(job, plan, recognizer, _process["persons"], _process["header"], said, stop)
+        return work.run(job, plan, _process["networks"], _process["header"], said, stop)
     except StoppedError:
         return ""

@@ -16,6 +16,7 @@ import numpy as np
 from har_ros.errors import ConfigurationError, HarError, one_line
 from har_ros.evaluate import results
 from har_ros.evaluate.film import annotated_bag
+from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.part import Part
 from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
 from har_ros.evaluate.replay import Replay, Seen
@@ -23,7 +24,6 @@ from har_ros.files.cache import fingerprint
 from har_ros.files.results_folder import write_json
 from har_ros.files.versions import version_of
 from har_ros.pipeline.configuration import named_model, person_labels, person_networks, stream_settings
-from har_ros.pipeline.following import PersonNetworks
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.recording import BagError, Recorded, Recording, VideoRecording
@@ -67,16 +67,14 @@ def _fingerprint(networks: list[Path]) -> str:
 def run(
     job: Job,
     plan: Plan,
-    recognizer: Recognizer,
-    persons: PersonNetworks | None,
+    networks: EvaluatedNetworks,
     header: Mapping[str, Any],
     report: Callable[[Progress], None],
     stopped: Callable[[], bool] = lambda: False,
 ) -> str:
     """Evaluate a recording, or go on where an earlier run ended. Returns the key of its part.
 
-    persons: the networks where people are followed. header: what header_of returned. Raises HarError, and StoppedError
-    as soon as `stopped` says so.
+    header: what header_of returned. Raises HarError, and StoppedError as soon as `stopped` says so.
     """
     began = time.monotonic()
     recording = open_recording(job.path, job.topics, job.transport)
@@ -89,7 +87,7 @@ def run(
         return key
     summary = {"name": job.name, "sha256": sha256, "error": "", "cameras": {}}
     try:
-        with Part(job, plan, recognizer, persons, recording, part) as writer:
+        with Part(job, plan, networks, recording, part) as writer:
             streams = stream_settings(plan.values)
             replay = Replay(writer.recognizer, recording.cameras, streams, writer.scores, inference_time=plan.busy)
             try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from har_ros.evaluate.likeness_figures import LikenessFigures
 from har_ros.evaluate.replay import Counts
 from har_ros.stats.intervals import Figure
 
@@ -228,12 +229,13 @@ class Metrics:
     events: EventFigures
     windows_as_events: EventFigures
     person_events: PersonEventFigures | None  # None where people are not followed
+    likeness: LikenessFigures | None  # None where the network was not taught, or has no limit
+    person_likeness: LikenessFigures | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is written as JSON; figures may be NaN."""
-        content = asdict(self)
-        if self.person_events is None:
-            del content["person_events"]
+        optional = ("person_events", "likeness", "person_likeness")
+        content = {name: value for name, value in asdict(self).items() if name not in optional or value is not None}
         return {
             "format": FORMAT,
             **content,

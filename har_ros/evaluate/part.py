@@ -10,11 +10,11 @@ from typing import Any
 from har_ros.evaluate import results
 from har_ros.evaluate.answers import Remembered
 from har_ros.evaluate.film import Film
+from har_ros.evaluate.networks import EvaluatedNetworks, compared
 from har_ros.evaluate.persons import PersonLines
 from har_ros.evaluate.plan import Job, Plan, Progress
 from har_ros.evaluate.replay import ReplayedCamera, Seen
 from har_ros.pipeline.configuration import score_settings
-from har_ros.pipeline.following import PersonNetworks
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.recording import Recorded, Recording
 
@@ -28,15 +28,14 @@ class Part:
         self,
         job: Job,
         plan: Plan,
-        recognizer: Recognizer,
-        persons: PersonNetworks | None,
+        networks: EvaluatedNetworks,
         recording: Recording,
         path: Path,
     ) -> None:
-        """Raises OSError and HarError. persons: where people are followed. path: of the files, without suffix."""
+        """Raises OSError and HarError. path: of the files, without suffix."""
         self.images = 0
         self.windows = 0
-        self.recognizer = recognizer
+        recognizer, persons = networks.recognizer, networks.persons
         scores = score_settings(
             plan.values, recognizer.labels, persons.recognizer.labels if persons is not None else ()
         )
@@ -51,7 +50,8 @@ class Part:
             if recognizer.network.stateless:
                 network = Remembered(recognizer.network, path.with_suffix(".answers"), len(recognizer.labels))
                 stack.callback(network.end)
-                self.recognizer, self._remembered = Recognizer(recognizer.card, recognizer.labels, network), network
+                recognizer, self._remembered = Recognizer(recognizer.card, recognizer.labels, network), network
+            self.recognizer = compared(recognizer, networks.likeness)
             self._lines = stack.enter_context(path.with_suffix(".jsonl").open("w", encoding="utf-8"))
             self._persons: PersonLines | None = None
             if persons is not None:

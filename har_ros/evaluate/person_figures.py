@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from har_ros.evaluate.event_figures import HOUR, OVERLAPS, segments_of, spread
 from har_ros.evaluate.judge import Judged
 from har_ros.evaluate.measured import PersonEventFigures
-from har_ros.evaluate.persons import PersonWindow
+from har_ros.evaluate.persons import Camera, PersonWindow
 from har_ros.evaluate.track import EventSpans, Moment, SaidSpan
 from har_ros.pipeline.event_settings import EventSettings
 from har_ros.pipeline.events import SECOND, Events
 from har_ros.stats.intervals import proportion, rate
 from har_ros.stats.segmental import shared_part
 from har_ros.truth.segments import Classes
-
-Camera = tuple[str, str]
-"""The names of a recording and of a camera in it."""
 
 
 @dataclass

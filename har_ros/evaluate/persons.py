@@ -25,12 +25,15 @@ from har_ros.recordings.recording import Recorded
 logger = logging.getLogger(__name__)
 
 PERSONS = "persons.jsonl"
+Camera = tuple[str, str]
+"""The names of a recording and of a camera in it."""
 
 
 @dataclass(frozen=True)
 class PersonWindow:
     """What a line says of the events of a person. start, until, end: stamps of the first frame of which it speaks, the
-    last one, and the newest frame, in nanoseconds. evidence: of each label of the persons' network.
+    last one, and the newest frame, in nanoseconds. evidence: of each label of the persons' network. distance: see
+    results.PredictedWindow.
     """
 
     bag: str
@@ -41,6 +44,7 @@ class PersonWindow:
     end: int
     restarts: int
     evidence: NDArray[np.float16]
+    distance: float | None = None
 
 
 def read(path: Path) -> Iterator[PersonWindow]:
@@ -57,6 +61,7 @@ def read(path: Path) -> Iterator[PersonWindow]:
                 end=line["end"],
                 restarts=line["restarts"],
                 evidence=results.decoded(line["probabilities"]),
+                distance=line.get("distance"),
             )
         except (ValueError, KeyError, TypeError, RecursionError):
             raise ConfigurationError(f"{path} line {number} is damaged; evaluate again with --overwrite") from None
@@ -122,5 +127,6 @@ class PersonLines:
             "restarts": result.restarts,
             "probabilities": results.encoded(result.prediction.evidence),
             **({"until": result.until} if result.until != result.end else {}),
+            **({"distance": round(result.distance, 4)} if result.distance is not None else {}),
         }
         return json.dumps(record, ensure_ascii=False) + "\n"

@@ -29,6 +29,7 @@ class PredictedWindow:
     restarts: how often the camera's window had started again. hypotheses: best first. probabilities: of all classes, in
     the order of the header's labels; in the file they are little-endian float16 in base64. padded: see replay.Seen; in
     the file only where it is true. until: stamp of the last frame of which the answer speaks, None where that is `end`.
+    distance: see likeness; None where it was not measured.
     """
 
     bag: str
@@ -44,6 +45,7 @@ class PredictedWindow:
     probabilities: NDArray[np.float16]
     padded: bool = False
     until: int | None = None
+    distance: float | None = None
 
 
 def line(bag: str, seen: Seen, numbers: Mapping[str, int], top_k: int) -> str:
@@ -66,6 +68,7 @@ def line(bag: str, seen: Seen, numbers: Mapping[str, int], top_k: int) -> str:
         "probabilities": encoded(probabilities),
         **({"padded": True} if seen.padded else {}),
         **({"until": result.until} if result.until != result.end else {}),
+        **({"distance": round(result.distance, 4)} if result.distance is not None else {}),
     }
     return json.dumps(record, ensure_ascii=False) + "\n"
 

@@ -35,6 +35,7 @@ def row_type(classes: int) -> np.dtype[np.void]:
             ("score", np.float64),  # of the first answer
             ("ranked", np.int64, (RANKED,)),  # classes of the first answers, also OTHER and NOTHING
             ("scores", np.float64, (classes,)),
+            ("distance", np.float64),  # see results.PredictedWindow; NaN where it was not measured
             # what it should have said: judge
             ("accepted", np.bool_),  # whether the first answer reached the threshold
             ("duration", np.float64),  # the time for which the window stands
@@ -163,6 +164,7 @@ class Track:
         row["start"], row["end"] = window.start, window.end
         row["started"], row["published"] = window.started, window.published
         row["restarts"], row["padded"] = window.restarts, window.padded
+        row["distance"] = np.nan if window.distance is None else window.distance
         row["label"], row["score"] = sys.intern(window.hypotheses[0].label), window.hypotheses[0].score
         ranked = [self._class_of.get(hypothesis.label, OTHER) for hypothesis in window.hypotheses[:RANKED]]
         row["ranked"] = ranked + [NOTHING] * (RANKED - len(ranked))

@@ -11,6 +11,10 @@ from onnx import GraphProto, ModelProto, helper, numpy_helper
 
 PREFIX, LINEAR = "taught/likeness", "/linear"
 """What the names of its tensors begin with, and those of the logits before it end with."""
+LOSS = 0.05
+"""Share of the windows of the actions, of groups that were held out, that are beyond the limit."""
+NEVER = 1e6
+"""A limit beyond every distance, where there are too few groups to choose one."""
 AXES_AS_INPUT = 18
 """Operator set from which on ReduceMax takes its axes as an input."""
 
@@ -38,6 +42,20 @@ class Rejection:
     taught: NDArray[np.float32]
     limit: float
     steepness: float
+
+    @classmethod
+    def of(cls, model: ModelProto) -> Rejection | None:
+        """Return what `add_to` has added to a network, float32; None where it has added nothing."""
+        values = {
+            value.name.removeprefix(f"{PREFIX}/"): numpy_helper.to_array(value)
+            for value in model.graph.initializer
+            if value.name.startswith(f"{PREFIX}/")
+        }
+        if not values:
+            return None
+        factor, limit, steepness = (float(values[name]) for name in ("factor", "limit", "steepness"))
+        taught = np.asarray(values["taught"].T / -2, np.float32)
+        return cls(values["mean"], factor, taught, limit, steepness)
 
     def distance(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the distance of n×D embeddings from the nearest taught window."""

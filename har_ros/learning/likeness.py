@@ -12,14 +12,12 @@ import math
 
 import numpy as np
 
-from har_ros.graphs.rejection import Rejection
+from har_ros.graphs.rejection import LOSS, NEVER, Rejection
 from har_ros.learning import head as heads
 from har_ros.learning.head import Floats, Ints
 from har_ros.learning.samples import Samples
 from har_ros.truth.segments import NONE
 
-LOSS = 0.05
-"""Share of the windows of the actions, of groups that were held out, that are beyond the limit."""
 USUAL = 0.05
 """What none has of the probability at the median of these windows, where nothing else speaks for it: it is half at the
 limit."""
@@ -27,8 +25,6 @@ LEAST_SPREAD = 0.01
 """From the limit to the median, at least."""
 MOST = 512
 """Windows that others are compared with."""
-NEVER = 1e6
-"""A limit beyond every distance, where there are too few groups to choose one."""
 
 
 def fit_rejection(samples: Samples, examples: Ints) -> Rejection:

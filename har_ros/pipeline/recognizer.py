@@ -29,7 +29,7 @@ class Result:
     start, end: stamps of its first and last frame, in nanoseconds. frame_id: of the last frame. frames: how many.
     inference_time: seconds that the network took, for all windows that ran together. until: stamp of the last frame of
     which the answer speaks, earlier than `end` where the network is continual. restarts: how often the stream's window,
-    or the network's state, had begun again.
+    or the network's state, had begun again. distance: see networks.kind.Answer.
     """
 
     prediction: Prediction
@@ -40,6 +40,7 @@ class Result:
     inference_time: float
     until: int
     restarts: int
+    distance: float | None = None
 
 
 class Recognizer:
@@ -150,7 +151,17 @@ class Recognizer:
             return error
         until = clip.end if answer.until is None else answer.until
         restarts = clip.restarts + stream.memory.gaps
-        return Result(prediction, answer.start, clip.end, clip.frame_id, stream.length, inference_time, until, restarts)
+        return Result(
+            prediction,
+            answer.start,
+            clip.end,
+            clip.frame_id,
+            stream.length,
+            inference_time,
+            until,
+            restarts,
+            answer.distance,
+        )
 
     def close(self) -> None:
         """Free the network."""

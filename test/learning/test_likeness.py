@@ -10,10 +10,10 @@ from onnx import TensorProto, helper
 from test_head import made
 
 from har_ros.graphs.cut import EMBEDDING, LOGITS, taught_network
-from har_ros.graphs.rejection import before_rejection
+from har_ros.graphs.rejection import LOSS, NEVER, Rejection, before_rejection
 from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
-from har_ros.learning.likeness import LOSS, NEVER, fit_rejection
+from har_ros.learning.likeness import fit_rejection
 
 
 def two_actions(groups=20, each=5, seed=0):
@@ -59,8 +59,13 @@ def test_the_network_says_the_same(opset):
     [said] = onnxruntime.InferenceSession(content).run([LOGITS], {"x": rows})
     np.testing.assert_allclose(said, head.logits(rows), rtol=1e-3, atol=1e-3)
     assert (said.argmax(axis=1) == 2).any()
-    assert before_rejection(onnx.load_from_string(content), LOGITS) != LOGITS
-    assert before_rejection(onnx.load_from_string(taught_network(base, *head.rounded())), LOGITS) == LOGITS
+    network, without = (onnx.load_from_string(one) for one in (content, taught_network(base, *head.rounded())))
+    assert before_rejection(network, LOGITS) != LOGITS
+    assert before_rejection(without, LOGITS) == LOGITS
+    read = Rejection.of(network)
+    np.testing.assert_allclose(read.distance(rows), head.rejection.distance(rows), rtol=1e-3, atol=1e-3)
+    assert (read.limit, read.steepness) == pytest.approx((head.rejection.limit, head.rejection.steepness))
+    assert Rejection.of(without) is None
 
 
 def test_too_few_groups_reject_nothing():
