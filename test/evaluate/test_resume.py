@@ -13,17 +13,18 @@ from small_networks import encoder_decoder
 
 from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.evaluate import job, results
+from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.plan import Job, Plan, StoppedError
 from har_ros.files.results_folder import reserved
 from har_ros.networks.clip import ClipNetwork
 from har_ros.pipeline.configuration import open_recognizer
 
 
-def interrupt(one, plan, recognizer, header, images):
+def interrupt(one, plan, networks, header, images):
     """Evaluate a recording until so many images are taken."""
     left = iter(range(images))
     with pytest.raises(StoppedError):
-        job.run(one, plan, recognizer, None, header, lambda progress: None, lambda: next(left, None) is None)
+        job.run(one, plan, networks, header, lambda progress: None, lambda: next(left, None) is None)
 
 
 @pytest.fixture
@@ -42,17 +43,17 @@ def test_an_interrupted_recording_goes_on(bags, plan, monkeypatch):
 
     monkeypatch.setattr(ClipNetwork, "run", counted)
     whole = Plan(plan.values, plan.folder.with_name("whole"), annotate=True)
-    with open_recognizer(plan.values) as recognizer:
+    with open_recognizer(plan.values) as recognizer, EvaluatedNetworks(plan.values, recognizer) as networks:
         header = job.header_of(recognizer, plan)
         runs.clear()
-        key = job.run(one, whole, recognizer, None, header, lambda progress: None)
+        key = job.run(one, whole, networks, header, lambda progress: None)
         expected = len(runs)
         for images in (20, 70):
-            interrupt(one, plan, recognizer, header, images)
-        assert job.run(one, plan, recognizer, None, header, lambda progress: None) == key
+            interrupt(one, plan, networks, header, images)
+        assert job.run(one, plan, networks, header, lambda progress: None) == key
         assert len(runs) == 2 * expected  # none twice
         shown = []
-        assert job.run(one, plan, recognizer, None, header, shown.append) == key
+        assert job.run(one, plan, networks, header, shown.append) == key
         assert not shown  # it was complete
     for name in (f"{job.PARTS}/{key}.jsonl", f"{job.PARTS}/{key}.json", "annotated/one/one.mcap"):
         assert (plan.folder / name).read_bytes() == (whole.folder / name).read_bytes()
@@ -62,13 +63,13 @@ def test_a_network_with_a_memory_begins_an_interrupted_recording_anew(bags, tmp_
     card, _, _ = encoder_decoder(tmp_path)
     values = node_parameters(given=[f"model:={card}", "backend:=openvino"])
     one, parts = Job("one", bags[0]), []
-    with open_recognizer(values) as recognizer:
+    with open_recognizer(values) as recognizer, EvaluatedNetworks(values, recognizer) as networks:
         for folder, interrupted in (("whole", False), ("resumed", True)):
             plan = Plan(values, tmp_path / folder)
             header = job.header_of(recognizer, plan)
             if interrupted:
-                interrupt(one, plan, recognizer, header, 70)
-            key = job.run(one, plan, recognizer, None, header, lambda progress: None)
+                interrupt(one, plan, networks, header, 70)
+            key = job.run(one, plan, networks, header, lambda progress: None)
             parts.append((plan.folder / job.PARTS / f"{key}.jsonl").read_text())
     assert parts[0] == parts[1]
     assert len(parts[0].splitlines()) == 114
@@ -77,16 +78,16 @@ def test_a_network_with_a_memory_begins_an_interrupted_recording_anew(bags, tmp_
 def test_answers_of_a_run_that_was_killed_while_writing(bags, plan):
     """The file may end anywhere, also within an answer."""
     one = Job("one", bags[0])
-    with open_recognizer(plan.values) as recognizer:
+    with open_recognizer(plan.values) as recognizer, EvaluatedNetworks(plan.values, recognizer) as networks:
         header = job.header_of(recognizer, plan)
-        key = job.run(one, plan, recognizer, None, header, lambda progress: None)
+        key = job.run(one, plan, networks, header, lambda progress: None)
         part = plan.folder / job.PARTS / f"{key}.jsonl"
         expected = part.read_bytes()
         (plan.folder / job.PARTS / f"{key}.json").unlink()
         answers = plan.folder / job.PARTS / f"{key}.answers"
         given = answers.read_bytes()
         os.truncate(answers, 16 * 30 + 7)
-        job.run(one, plan, recognizer, None, header, lambda progress: None)
+        job.run(one, plan, networks, header, lambda progress: None)
     assert part.read_bytes() == expected
     assert answers.read_bytes() == given
 

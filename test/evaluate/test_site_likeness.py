@@ -9,13 +9,18 @@ from clips import COLOURS, moving, write_video
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.commands.main import main as actionnet
+from har_ros.commands.shared.parameter_file import node_parameters
+from har_ros.evaluate import job
 from har_ros.evaluate.judge import Judged
 from har_ros.evaluate.likeness_figures import ComparedWindows, likeness_figures
+from har_ros.evaluate.networks import EvaluatedNetworks
+from har_ros.evaluate.plan import Job, Plan, StoppedError
 from har_ros.evaluate.track import row_type
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.rejection import Rejection
 from har_ros.learning.embed import ImageEmbedder
 from har_ros.models.locate import find_model
+from har_ros.pipeline.configuration import open_recognizer
 from har_ros.truth.segments import join
 
 CPU = BackendSettings("openvino", "f32")
@@ -100,6 +105,23 @@ def test_what_is_beyond_the_limit_is_none(elsewhere):
 
 def test_in_processes_it_is_the_same(elsewhere, evaluated):
     assert lines_of(elsewhere) == lines_of(evaluated((60, 230, 60), "--jobs", "2"))
+
+
+def test_an_interrupted_recording_has_the_same_distances(network, elsewhere, tmp_path):
+    values = node_parameters(given=[f"model:={network}", "backend:=openvino", "precision:=f32"])
+    one, texts = Job("0.avi", elsewhere.parent / "0.avi"), []
+    with open_recognizer(values) as recognizer, EvaluatedNetworks(values, recognizer) as networks:
+        for folder, images in (("whole", ()), ("resumed", (13, 19))):
+            plan = Plan(values, tmp_path / folder)
+            header = job.header_of(recognizer, plan)
+            for taken in images:
+                left = iter(range(taken))
+                with pytest.raises(StoppedError):
+                    job.run(one, plan, networks, header, lambda _: None, lambda left=left: next(left, None) is None)
+            key = job.run(one, plan, networks, header, lambda _: None)
+            texts.append((plan.folder / job.PARTS / f"{key}.jsonl").read_text())
+    assert texts[0] == texts[1]
+    assert '"distance"' in texts[0]
 
 
 def test_a_network_that_was_not_taught_has_no_such_figure(evaluate):
