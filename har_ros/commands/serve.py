@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -19,6 +21,7 @@ from har_ros.service.application import application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
 from har_ros.service.jobs import JobStore
+from har_ros.service.live import Live
 from har_ros.service.workers import WorkerSettings
 
 LEAST_TOKEN = 16
@@ -30,21 +33,30 @@ GRACE = 2
 
 def run(arguments: list[str]) -> int:
     """`actionnet serve`. Returns the exit status. Raises HarError."""
-    options = _parser().parse_args(arguments)
+    with prepared(parser("actionnet serve").parse_args(arguments)) as (server, place):
+        server.run([place])
+    return 0
+
+
+@contextmanager
+def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[tuple[uvicorn.Server, socket.socket]]:
+    """Yield the server and what it is to listen to. Raises HarError.
+
+    options: of `parser`. live: the robot's cameras.
+    """
     folder = options.folder.expanduser().absolute()
     settings = WorkerSettings(
-        options.models, options.workers, 60 * options.minutes, int(options.memory * GIB), options.days
+        options.models, options.workers, 60 * options.minutes, int(options.memory * GIB), options.days, options.streams
     )
     guard = Guard(options.host, _token(options.token))
     _check_folder(folder)
     with reserved(folder), _listening(options.host, options.port) as place:  # one server has the folder
         JobStore(ServiceFolder(folder).jobs)  # raises where it cannot be used
-        app = application(folder, settings, guard, options.megabytes * 1_000_000)
+        app = application(folder, settings, guard, options.megabytes * 1_000_000, live)
         config = uvicorn.Config(app, log_level="critical", server_header=False, timeout_graceful_shutdown=GRACE)
         host, port = place.getsockname()[:2]
         say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/docs; Ctrl-C ends it")
-        uvicorn.Server(config).run([place])
-    return 0
+        yield uvicorn.Server(config), place
 
 
 def _check_folder(folder: Path) -> None:
@@ -68,9 +80,10 @@ def _listening(host: str, port: int) -> socket.socket:
         raise ConfigurationError(f"cannot listen to {host}, port {port} ({reason}); see --port and --host") from None
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser(program: str) -> argparse.ArgumentParser:
+    """Return what reads the options of a program that serves."""
     usual = WorkerSettings()
-    parser = argparse.ArgumentParser(prog="actionnet serve", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="the address to listen to (127.0.0.1: this machine only)")
     add("--port", type=whole_number(0, 65535), default=8765, help="the port to listen to; 0: any that is free (8765)")
@@ -81,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--minutes", type=between(0.01, 1e5), default=usual.seconds / 60, help="of a video, at most (60)")
     add("--megabytes", type=at_least(1), default=4000, help="of a video, at most (4000)")
     add("--memory", type=between(0.5, 1e4), default=usual.memory / GIB, help="GiB of a worker, at most (8)")
+    add("--streams", type=at_least(0), default=usual.streams, help=f"webcams at the same time ({usual.streams})")
     add("--days", type=between(0.001, 1e4), default=usual.days, help="that results are kept (7)")
     return parser
 

@@ -17,29 +17,39 @@ from har_ros.files.versions import version_of
 from har_ros.service.api import Service, routes
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import LOGIN, Guard
+from har_ros.service.live import Live
+from har_ros.service.live_routes import routes as live_routes
 from har_ros.service.pages import routes as pages
 from har_ros.service.pages.render import HEADERS, STATIC, error_page
 from har_ros.service.problems import PROBLEM, handle_errors, of_http
+from har_ros.service.stream_routes import routes as stream_routes
+from har_ros.service.streams import Streams
 from har_ros.service.workers import WorkerSettings
 
 API = "/v1/"
 """Beginning of the API's paths, whose errors are problem details for browsers, too."""
 
 
-def application(folder: Path, settings: WorkerSettings, guard: Guard, most_bytes: int) -> FastAPI:
-    """Return the application, whose workers run while it does. most_bytes: of a video."""
+def application(
+    folder: Path, settings: WorkerSettings, guard: Guard, most_bytes: int, live: Live | None = None
+) -> FastAPI:
+    """Return the application, whose workers run while it does. most_bytes: of a video. live: the robot's cameras."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.service = service = await asyncio.to_thread(Service, ServiceFolder(folder), settings)
+        app.state.streams = Streams(service.models, settings.streams, settings.memory)
         yield
+        await app.state.streams.close()
         await asyncio.to_thread(service.close)
 
     app = FastAPI(
         title="har_ros", version=version_of("har_ros") or "", lifespan=lifespan, docs_url=None, redoc_url=None
     )
-    app.state.guard = guard
+    app.state.guard, app.state.live = guard, live
     app.include_router(routes)
+    app.include_router(stream_routes)
+    app.include_router(live_routes)
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=STATIC))
     handle_errors(app)

@@ -42,8 +42,11 @@ class Models:
         """Return the card of each network. Raises HarError."""
         return {name: find_model(place).card for name, place in self.places.items()}
 
-    def values(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the node's parameters that a client's options stand for. Raises ConfigurationError."""
+    def values(self, options: Mapping[str, Any], live: bool = False) -> dict[str, Any]:
+        """Return the node's parameters that a client's options stand for. Raises ConfigurationError.
+
+        live: whether images may stay out for a while, after which a window begins again, as with the node.
+        """
         if unknown := unknown_names(options, ALLOWED):
             names = ", ".join(row.name for row in ALLOWED)
             raise ConfigurationError(f"no option is called {unknown[0]}; the options are {names}")
@@ -64,7 +67,7 @@ class Models:
             value = given.get(row.name)
             if isinstance(row.default, float) and type(value) is int and abs(value) < LARGEST:
                 given[row.name] = float(value)
-        return parameter_values({"max_batch": 1, "max_gap": 0.0, **given})
+        return parameter_values({"max_batch": 1, **({} if live else {"max_gap": 0.0}), **given})
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Raise HarError for options that a job could not be done with."""

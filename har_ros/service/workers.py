@@ -34,7 +34,7 @@ class WorkerSettings:
     """What workers do, and what jobs may take.
 
     models: a folder of networks beside those that come with har_ros. workers: how many run at the same time. seconds:
-    of a video. memory: of a worker, bytes. days: that results stay.
+    of a video. memory: of a worker, bytes. days: that results stay. streams: of visitors' images, at the same time.
     """
 
     models: Path | None = None
@@ -42,6 +42,7 @@ class WorkerSettings:
     seconds: float = 3600.0
     memory: int = 8 << 30
     days: float = 7.0
+    streams: int = 2
 
 
 class Workers:
