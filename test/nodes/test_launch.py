@@ -34,6 +34,12 @@ def test_arguments_reach_the_node(domain):
     assert "loading" not in launch("model:=no_such", "log_level:=fatal")
 
 
+def test_the_server_gets_what_is_given(domain, tmp_path):
+    said = launch(f"folder:={__file__}", "namespace:=robot", path=("har_ros", "serve.launch.py"))
+    assert f"cannot use {__file__}" in said
+    assert "[robot.serve]" in said
+
+
 def test_a_parameter_file_replaces_the_defaults(domain, tmp_path):
     path = tmp_path / "my.yaml"
     path.write_text("/**:\n  ros__parameters:\n    model: mine\n    threshold: 0.5\n")

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from ament_index_python.packages import get_package_share_directory
 
+from har_ros.commands.serve import parser
 from har_ros.settings import ACTIONNET
 
 REPOSITORY = Path(__file__).parents[2]
@@ -100,6 +101,20 @@ def test_robots_beside_another_package_have_what_each_is_given(launch):
         ("robot2", [CONFIG, {"model": "/nowhere.onnx"}]),
         ("", [CONFIG, {"top_k": 0}]),
     ]
+
+
+def test_the_server_gets_what_is_given_and_its_defaults(launch):
+    path = SHARE / "launch" / "serve.launch.py"
+    (node,) = launch("host:=0.0.0.0", "token:=/t.txt", "namespace:=robot", path=path).started
+    assert [node[key] for key in ("package", "executable", "namespace")] == ["har_ros", "serve", "robot"]
+    options, ros = node["arguments"][:-3], node["arguments"][-3:]
+    given = parser("serve").parse_args(options)
+    assert (given.host, given.port, given.token, given.models) == ("0.0.0.0", 8765, Path("/t.txt"), None)
+    assert ros == ["--ros-args", "--log-level", "info"]
+    shown = {argument["name"]: argument["default"] for argument in launch(path=path).declared}
+    defaults = vars(parser("serve").parse_args([]))
+    assert (shown["host"], shown["port"]) == (defaults["host"], str(defaults["port"]))
+    assert set(shown) - {"namespace", "log_level"} <= set(defaults)
 
 
 def test_the_example_of_two_robots(launch):

@@ -12,7 +12,7 @@ from har_ros.nodes import actionnet, video_source
 from har_ros.settings import ACTIONNET, VIDEO_SOURCE
 
 PREFIX = Path(get_package_prefix("har_ros"))
-PROGRAMS = ("actionnet", "evaluate", "record_action", "teach", "video_source")
+PROGRAMS = ("actionnet", "evaluate", "record_action", "serve", "teach", "video_source")
 TABLES = {"actionnet": ACTIONNET, "video_source": VIDEO_SOURCE}
 
 
