@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,14 +46,22 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
     options: of `parser`. live: the robot's cameras.
     """
     folder = options.folder.expanduser().absolute()
+    most_bytes = options.megabytes * 1_000_000
     settings = WorkerSettings(
-        options.models, options.workers, 60 * options.minutes, int(options.memory * GIB), options.days, options.streams
+        options.models,
+        options.workers,
+        60 * options.minutes,
+        int(options.memory * GIB),
+        options.days,
+        options.streams,
+        most_bytes if options.allow_links else 0,
     )
     guard = Guard(options.host, _token(options.token))
     _check_folder(folder)
     with reserved(folder), _listening(options.host, options.port) as place:  # one server has the folder
         JobStore(ServiceFolder(folder).jobs)  # raises where it cannot be used
-        app = application(folder, settings, guard, options.megabytes * 1_000_000, live)
+        tempfile.tempdir = str(folder)  # where forms are received; /tmp may be in memory
+        app = application(folder, settings, guard, most_bytes, live)
         config = uvicorn.Config(app, log_level="critical", server_header=False, timeout_graceful_shutdown=GRACE)
         host, port = place.getsockname()[:2]
         say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/docs; Ctrl-C ends it")
@@ -93,6 +102,7 @@ def parser(program: str) -> argparse.ArgumentParser:
     add("--workers", type=at_least(1), default=usual.workers, help=f"jobs at the same time ({usual.workers})")
     add("--minutes", type=between(0.01, 1e5), default=usual.seconds / 60, help="of a video, at most (60)")
     add("--megabytes", type=at_least(1), default=4000, help="of a video, at most (4000)")
+    add("--allow-links", action="store_true", help="fetch videos from links that clients send")
     add("--memory", type=between(0.5, 1e4), default=usual.memory / GIB, help="GiB of a worker, at most (8)")
     add("--streams", type=at_least(0), default=usual.streams, help=f"webcams at the same time ({usual.streams})")
     add("--days", type=between(0.001, 1e4), default=usual.days, help="that results are kept (7)")

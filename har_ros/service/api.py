@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path, PurePath
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, File, Form, Header, HTTPException, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
-from har_ros.recordings.video_file import CONTAINERS
 from har_ros.service.folder import RESULT, VIDEO, ServiceFolder
+from har_ros.service.incoming import BODY, Incoming, Order, Ordered, of_file
 from har_ros.service.jobs import Job, JobStore
-from har_ros.service.options import Models, read_options
+from har_ros.service.links import shown_link
+from har_ros.service.options import Models
 from har_ros.service.so_far import SoFar, so_far
+from har_ros.service.uploads import Uploads
 from har_ros.service.workers import Workers, WorkerSettings
 
-BLOCK = 1 << 20
 WATCH = 0.25
 """Seconds between two looks at a job whose progress somebody follows."""
 MOST_WAITING = 1000
 """Jobs that are not over, at most."""
 ANSWER = 120.0
 """Seconds that /v1/classify waits for its answer."""
-SUFFIXES = (*CONTAINERS, ".webm", ".mpg", ".mpeg", ".ts", ".gif")
 MEDIA = {"csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt"}
 
 
@@ -78,11 +78,14 @@ class JobView(BaseModel):
 class Service:
     """What the routes work on. Close it."""
 
-    def __init__(self, folder: ServiceFolder, settings: WorkerSettings) -> None:
+    def __init__(self, folder: ServiceFolder, settings: WorkerSettings, most_bytes: int) -> None:
+        """most_bytes: of a video. Raises HarError, OSError."""
         (folder.path / "jobs").mkdir(parents=True, exist_ok=True)
-        self.folder, self.models = folder, Models(settings.models)
+        self.folder, self.models, self.links = folder, Models(settings.models), settings.links
         self.store = JobStore(folder.jobs)
-        self.workers = Workers(folder, settings)
+        self.uploads = Uploads(folder.uploads, most_bytes)
+        self._take_received()
+        self.workers = Workers(folder, settings, self.uploads.tidy)
 
     def close(self) -> None:
         """End the workers."""
@@ -95,31 +98,55 @@ class Service:
             raise HTTPException(404, f"there is no job {number}; it was erased, or never was")
         return job
 
-    def add(self, video: UploadFile, options: str, key: str | None) -> Job:
+    def add(self, order: Order, key: str | None) -> Job:
         """Take a video in. Raises HTTPException, HarError, OSError."""
-        name = PurePath((video.filename or "").replace("\\", "/")).name
-        suffix = PurePath(name).suffix.lower()
-        if suffix not in SUFFIXES:
-            raise HTTPException(415, f"{name or 'the file'} is no video; send one of {', '.join(SUFFIXES)}")
+        video, options = self._incoming(order), dict(order.options)
         if self.store.count() >= MOST_WAITING:
             raise HTTPException(503, f"{MOST_WAITING} jobs wait already; try again later", {"Retry-After": "60"})
-        given = read_options(options)
-        self.models.check(given)
-        job, new = self.store.add(name, given, key)
-        if not new and (job.name, dict(job.options)) != (name, given):
-            raise HTTPException(422, f"the key {key!r} was used for another video or other options; use a new one")
+        self.models.check(options)
+        job, new = self.store.add(video.name, options, key, video.id, video.link)
+        wanted = video.id or job.id, video.name, video.link, options
+        if not new and (job.id, job.name, job.link, dict(job.options)) != wanted:
+            said = f"the key {key!r} was used" if key else "the upload is a job already, or the key was used"
+            raise HTTPException(422, f"{said} for another video or other options; use a new one")
         if new:
             place = self.folder.of(job.id)
             try:
                 place.mkdir()
-                with (place / f"input{suffix}").open("wb") as file:
-                    shutil.copyfileobj(video.file, file, BLOCK)
+                video.bring(place)
                 self.store.enqueue(job.id)
             except BaseException:
                 with suppress(sqlite3.Error):  # of a full disk
                     self.erase(job.id)
                 raise
         return job
+
+    def _incoming(self, order: Order) -> Incoming:
+        """Return the video of an order. An upload gives its job its id, so that one makes a job only once."""
+        if order.video is not None:
+            return of_file(order.video)
+        if order.url is not None:
+            if not self.links:
+                raise HTTPException(403, "this server follows no links; send the video, or serve with --allow-links")
+            return Incoming(shown_link(order.url), lambda _: None, link=order.url)
+        job = self.store.get(order.upload or "")
+        if job is not None:
+            return Incoming(job.name, lambda _: None, job.id)
+        upload = self.uploads.finished(order.upload or "")
+        return Incoming(upload.name, partial(self.uploads.move, upload), upload.id)
+
+    def _take_received(self) -> None:
+        """Go on with what the server was taking in when it ended, and has all of."""
+        for job in self.store.receiving():
+            place = self.folder.of(job.id)
+            with suppress(HTTPException):
+                upload = self.uploads.finished(job.id)
+                place.mkdir(exist_ok=True)
+                self.uploads.move(upload, place)
+            if job.link or self.folder.input(job.id):
+                self.store.enqueue(job.id)
+            else:
+                self.folder.erase(job.id)
 
     def erase(self, number: str) -> None:
         """Cancel a job if it is not over, and remove all of it."""
@@ -141,16 +168,14 @@ def service_of(request: Request) -> Service:
 
 
 Running = Annotated[Service, Depends(service_of)]
-Video = Annotated[UploadFile, File(description="the video")]
-Options = Annotated[str, Form(description='the node\'s parameters as a JSON object, such as {"threshold": 0.3}')]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 routes = APIRouter(prefix="/v1")
 
 
-@routes.post("/jobs", status_code=202)
-def add_job(service: Running, response: Response, video: Video, options: Options = "{}", key: Key = None) -> JobView:
-    """Send a video. The job goes on whatever becomes of this connection; Location says where it is."""
-    job = service.add(video, options, key)
+@routes.post("/jobs", status_code=202, openapi_extra=BODY)
+def add_job(service: Running, response: Response, order: Ordered, key: Key = None) -> JobView:
+    """Send a video, or name one. The job goes on whatever becomes of this connection; Location says where it is."""
+    job = service.add(order, key)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return JobView.of(service.job(job.id))
 
@@ -218,10 +243,10 @@ def erase_job(service: Running, number: str) -> None:
     service.erase(number)
 
 
-@routes.post("/classify")
-async def classify(service: Running, video: Video, options: Options = "{}") -> Any:
+@routes.post("/classify", openapi_extra=BODY)
+async def classify(service: Running, order: Ordered) -> Any:
     """Send a short clip and get its result in the answer; nothing of it is kept."""
-    job = await asyncio.to_thread(service.add, video, options, None)
+    job = await asyncio.to_thread(service.add, order, None)
     try:
         for _ in range(round(ANSWER / WATCH)):
             job = await asyncio.to_thread(service.job, job.id)

@@ -17,6 +17,7 @@ from har_ros.files.versions import version_of
 from har_ros.service.api import Service, routes
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import LOGIN, Guard
+from har_ros.service.incoming import FORM, media_type
 from har_ros.service.live import Live
 from har_ros.service.live_routes import routes as live_routes
 from har_ros.service.pages import routes as pages
@@ -24,10 +25,16 @@ from har_ros.service.pages.render import HEADERS, STATIC, error_page
 from har_ros.service.problems import PROBLEM, handle_errors, of_http
 from har_ros.service.stream_routes import routes as stream_routes
 from har_ros.service.streams import Streams
+from har_ros.service.tus import PART
+from har_ros.service.tus import routes as tus
 from har_ros.service.workers import WorkerSettings
 
 API = "/v1/"
 """Beginning of the API's paths, whose errors are problem details for browsers, too."""
+SMALL = 1_000_000
+"""Bytes of a body that is read as a whole, at most."""
+STREAMED = (FORM, PART)
+"""Bodies that go to the disk as they come."""
 
 
 def application(
@@ -37,7 +44,7 @@ def application(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = service = await asyncio.to_thread(Service, ServiceFolder(folder), settings)
+        app.state.service = service = await asyncio.to_thread(Service, ServiceFolder(folder), settings, most_bytes)
         app.state.streams = Streams(service.models, settings.streams, settings.memory)
         yield
         await app.state.streams.close()
@@ -50,6 +57,7 @@ def application(
     app.include_router(routes)
     app.include_router(stream_routes)
     app.include_router(live_routes)
+    app.include_router(tus)
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=STATIC))
     handle_errors(app)
@@ -82,7 +90,9 @@ def _from_browser(request: Request) -> bool:
 def _check_length(request: Request, most: int) -> None:
     """Raise HTTPException when a request is larger than allowed, or does not say how large it is."""
     length = request.headers.get("content-length", "")
-    if (request.method == "POST" and not length.isdecimal()) or "transfer-encoding" in request.headers:
+    if (request.method in ("POST", "PATCH") and not length.isdecimal()) or "transfer-encoding" in request.headers:
         raise HTTPException(411, "the request does not say how long it is; send Content-Length")
     if length.isdecimal() and int(length) > most:
         raise HTTPException(413, f"{int(length) / 1e6:.0f} MB are more than {most / 1e6:.0f} MB; send a smaller video")
+    if length.isdecimal() and int(length) > SMALL and media_type(request) not in STREAMED:
+        raise HTTPException(413, f"a body of more than {SMALL / 1e6:.0f} MB must be one of {', '.join(STREAMED)}")

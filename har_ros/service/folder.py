@@ -1,20 +1,25 @@
-"""Where the service keeps what it has: a file of jobs, and a folder for each job."""
+"""Where the service keeps what it has: a file of jobs, a folder for each job, and one for uploads."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
+from har_ros.recordings.video_file import CONTAINERS
+
 VIDEO, WINDOWS, SUMMARY, RESULT = "video.mp4", "windows.jsonl", "summary.json", "result.json"
+SUFFIXES = (*CONTAINERS, ".webm", ".mpg", ".mpeg", ".ts", ".gif")
+"""Of videos that come in."""
 EVENTS = ("actions.csv", "actions.srt", "actions.vtt")
 
 
 class ServiceFolder:
-    """The service's folder. jobs: the file of SQLite."""
+    """The service's folder. jobs: the file of SQLite. uploads: the folder of what no job took yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.jobs = path / "jobs.sqlite"
+        self.uploads = path / "uploads"
 
     def of(self, job: str) -> Path:
         """Return the folder of a job."""

@@ -25,7 +25,7 @@ create table if not exists jobs (
     id text primary key, key text unique, name text not null, options text not null, state text not null,
     created real not null, started real, ended real, done integer not null default 0, total integer not null default 0,
     windows integer not null default 0, error text not null default '', attempts integer not null default 0,
-    worker integer
+    worker integer, link text not null default ''
 );
 create index if not exists jobs_by_state on jobs (state, created);
 create table if not exists workers (worker integer primary key, alive real not null);
@@ -38,7 +38,8 @@ class Job:
 
     name: of the video, as the client gave it. options: parameters of the node. created, started, ended: seconds since
     1970, None where that has not happened. done, total: frames; total is 0 where it is not known. windows: for which
-    there is an answer so far. error: why it failed. attempts: how often it was begun.
+    there is an answer so far. error: why it failed. attempts: how often it was begun. link: where the
+    video is to be fetched from, empty where it came with the job.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Job:
     windows: int
     error: str
     attempts: int
+    link: str
 
     @property
     def over(self) -> bool:
@@ -60,7 +62,7 @@ class Job:
         return self.state in ENDED
 
 
-_COLUMNS = "id, name, options, state, created, started, ended, done, total, windows, error, attempts"
+_COLUMNS = "id, name, options, state, created, started, ended, done, total, windows, error, attempts, link"
 
 
 class JobStore:
@@ -79,19 +81,31 @@ class JobStore:
                 f"cannot use {path} ({error}); check the disk, or remove the file, which forgets all jobs"
             ) from None
 
-    def add(self, name: str, options: Mapping[str, Any], key: str | None = None) -> tuple[Job, bool]:
-        """Add a job that waits for `enqueue`. Returns it, and whether it is new: a key that was used names its job."""
+    def add(
+        self, name: str, options: Mapping[str, Any], key: str | None = None, number: str | None = None, link: str = ""
+    ) -> tuple[Job, bool]:
+        """Add a job that waits for `enqueue`. number: its id, None for any. link: where its video is.
+
+        Returns it, and whether it is new: a key that was used, and an id that is there, name their job.
+        """
         with self._transaction() as db:
-            there = db.execute(f"select {_COLUMNS} from jobs where key = ?", (key,)).fetchone() if key else None
+            same = f"select {_COLUMNS} from jobs where key = ? or id = ? order by key is not ?"
+            there = db.execute(same, (key, number, key)).fetchone()
             if there:
                 return _job(there), False
-            row = (uuid.uuid4().hex, key, name, json.dumps(dict(options)), time.time())
-            db.execute("insert into jobs (id, key, name, options, state, created) values (?,?,?,?,'receiving',?)", row)
+            row = (number or uuid.uuid4().hex, key, name, json.dumps(dict(options)), link, time.time())
+            columns = "id, key, name, options, link, created, state"
+            db.execute(f"insert into jobs ({columns}) values (?,?,?,?,?,?,'receiving')", row)
             return _job(db.execute(f"select {_COLUMNS} from jobs where id = ?", row[:1]).fetchone()), True
 
     def enqueue(self, number: str) -> None:
         """Let a worker take the job: its video is there."""
         self._change("state = 'queued' where id = ? and state = 'receiving'", number)
+
+    def receiving(self) -> list[Job]:
+        """Return the jobs whose video is not there yet."""
+        with self._transaction() as db:
+            return [_job(row) for row in db.execute(f"select {_COLUMNS} from jobs where state = 'receiving'")]
 
     def get(self, number: str) -> Job | None:
         """Return a job, None when there is none of this id."""

@@ -16,6 +16,8 @@ from har_ros.errors import ConfigurationError, HarError, one_line
 logger = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
+TITLES = {460: "Checksum Mismatch"}
+"""Of statuses that are tus's."""
 LONGEST = 1000
 """Characters of a problem's detail; it may quote what was sent."""
 
@@ -33,7 +35,8 @@ def handle_errors(app: FastAPI) -> None:
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """Return problem details (RFC 9457)."""
     detail = detail[:LONGEST].encode(errors="replace").decode()  # also of what is no text
-    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    title = TITLES.get(status) or HTTPStatus(status).phrase
+    content = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     return JSONResponse(content, status, headers, media_type=PROBLEM)
 
 
@@ -45,8 +48,6 @@ async def of_http(_: Request, error: Exception) -> Response:
 
 async def _of_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    if any(one["loc"][-1] == "video" for one in error.errors()):
-        return problem(422, "there is no video; send it as the form field video: curl -F video=@input.mp4 …")
     wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
     return problem(422, wrong)
 

@@ -19,6 +19,7 @@ from har_ros.pipeline.recognition import Networks
 from har_ros.recordings.source import open_source
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.jobs import Job, JobStore
+from har_ros.service.links import Links, suffix_of
 from har_ros.service.options import Models
 from har_ros.service.run import VideoRun
 
@@ -35,12 +36,13 @@ class UnwantedError(Exception):
 class Worker:
     """Runs jobs. The networks of the last one stay loaded, for the next with the same options."""
 
-    def __init__(self, folder: ServiceFolder, models: Models, longest: float) -> None:
-        """longest: seconds of a video, at most."""
+    def __init__(self, folder: ServiceFolder, models: Models, longest: float, links: Links | None) -> None:
+        """longest: seconds of a video, at most. links: fetches videos, None to fetch none."""
         self._folder = folder
         self._models = models
         self._store = JobStore(folder.jobs)
         self._longest = longest
+        self._links = links
         self._networks: Networks | None = None
         self._options: Mapping[str, Any] | None = None
         self._number = os.getpid()
@@ -77,9 +79,7 @@ class Worker:
 
     def _run(self, job: Job) -> None:
         """Raises UnwantedError, HarError."""
-        video = self._folder.input(job.id)
-        if video is None:
-            raise HarError("the video is gone; send it again")
+        video = self._folder.input(job.id) or self._fetched(job)
         source = open_source(str(video))
         networks = self._networks_for(job.options)
         run = VideoRun(networks, source, str(video), self._folder.of(job.id), job.name)
@@ -98,6 +98,23 @@ class Worker:
         self._store.progress(job.id, self._number, run.count, run.count, run.windows)
         self._store.finish(job.id, self._number)
 
+    def _fetched(self, job: Job) -> Path:
+        """Return the video that a job has only a link to. Raises UnwantedError, HarError."""
+        if not (job.link and self._links):
+            raise HarError("the video is gone; send it again")
+        path = self._folder.of(job.id) / f"input{suffix_of(job.link)}"
+
+        def note() -> None:
+            if not self._store.progress(job.id, self._number, 0, 0):
+                raise UnwantedError
+
+        try:
+            self._links.fetch(job.link, path, note)
+        except OSError as error:
+            note()  # raises where the folder was erased
+            raise HarError(f"cannot write the video ({error.strerror}); make room on the server's disk") from None
+        return path
+
     def _networks_for(self, options: Mapping[str, Any]) -> Networks:
         if self._networks is None or options != self._options:
             self.close()
@@ -113,12 +130,14 @@ def main() -> None:
     parser.add_argument("--models", type=Path, help="folder with networks")
     parser.add_argument("--longest", type=float, required=True, help="seconds of a video, at most")
     parser.add_argument("--memory", type=int, required=True, help="bytes that the worker may have, at most")
+    parser.add_argument("--links", type=int, default=0, help="bytes of a video that a link leads to, at most")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="worker %(process)d: %(message)s")
     with suppress(ValueError, OSError):  # where less is allowed already
         resource.setrlimit(resource.RLIMIT_DATA, (options.memory, options.memory))
     Thread(target=_end_with_the_server, daemon=True).start()
-    with closing(Worker(ServiceFolder(options.folder), Models(options.models), options.longest)) as worker:
+    links = Links(options.links) if options.links else None
+    with closing(Worker(ServiceFolder(options.folder), Models(options.models), options.longest, links)) as worker:
         while True:
             if not worker.run_one():
                 time.sleep(LOOK)

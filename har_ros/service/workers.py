@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ class WorkerSettings:
 
     models: a folder of networks beside those that come with har_ros. workers: how many run at the same time. seconds:
     of a video. memory: of a worker, bytes. days: that results stay. streams: of visitors' images, at the same time.
+    links: bytes of a video that a link leads to, 0 for no links.
     """
 
     models: Path | None = None
@@ -43,13 +45,15 @@ class WorkerSettings:
     memory: int = 8 << 30
     days: float = 7.0
     streams: int = 2
+    links: int = 0
 
 
 class Workers:
     """Close it: the workers end, and their jobs wait for the next start."""
 
-    def __init__(self, folder: ServiceFolder, settings: WorkerSettings) -> None:
-        self._folder, self._settings = folder, settings
+    def __init__(self, folder: ServiceFolder, settings: WorkerSettings, tidy: Callable[[], None]) -> None:
+        """tidy: what else to do now and then."""
+        self._folder, self._settings, self._tidy_more = folder, settings, tidy
         self._store = JobStore(folder.jobs)
         self._store.recover()
         self._running: list[subprocess.Popen[bytes]] = []
@@ -99,6 +103,8 @@ class Workers:
         options = ["--longest", str(self._settings.seconds), "--memory", str(self._settings.memory)]
         if self._settings.models:
             options += ["--models", str(self._settings.models)]
+        if self._settings.links:
+            options += ["--links", str(self._settings.links)]
         command = [sys.executable, "-m", "har_ros.service.worker", str(self._folder.path), *options]
         # its own session: Ctrl-C in a terminal reaches the server, which ends the workers
         return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
@@ -108,6 +114,7 @@ class Workers:
         for number in self._store.ended_before(time.time() - self._settings.days * 86_400):
             self._folder.erase(number)
             self._store.remove(number)
+        self._tidy_more()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,141 @@
+"""What a client sends as a new job: a video in a form, or as JSON the name of an upload, or a link."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePath
+from typing import IO, Annotated, Any
+
+from fastapi import Depends, HTTPException, Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import ClientDisconnect
+
+from har_ros.files.atomic import replacing
+from har_ros.files.schema import shown
+from har_ros.service.folder import SUFFIXES
+from har_ros.service.options import EXAMPLE, read_options
+
+BLOCK = 1 << 20
+FORM = "multipart/form-data"
+JSON = "application/json"
+_OPTIONS = "the node's parameters, such as " + EXAMPLE
+_FORM_SCHEMA = {
+    "type": "object",
+    "required": ["video"],
+    "properties": {
+        "video": {"type": "string", "format": "binary", "description": "the video"},
+        "options": {"type": "string", "description": f"{_OPTIONS}, as JSON", "default": "{}"},
+    },
+}
+_JSON_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "upload": {"type": "string", "description": "the id of a finished upload, which becomes the job's"},
+        "url": {"type": "string", "description": "where the video is, http or https; off unless the server allows it"},
+        "options": {"type": "object", "description": _OPTIONS, "default": {}},
+    },
+    "oneOf": [{"required": ["upload"]}, {"required": ["url"]}],
+    "additionalProperties": False,
+}
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {FORM: {"schema": _FORM_SCHEMA}, JSON: {"schema": _JSON_SCHEMA}},
+    }
+}
+"""For OpenAPI: the bodies that `read_order` takes."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a client wants: one of video, upload (its id) and url, the other two are None; and options for the job."""
+
+    options: Mapping[str, Any]
+    video: UploadFile | None = None
+    upload: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A video for a job. name: as shown. bring: puts it into the job's folder. id: of the job. link: to fetch it from.
+
+    id is None where any will do, link empty where bring has the video.
+    """
+
+    name: str
+    bring: Callable[[Path], object]
+    id: str | None = None
+    link: str = ""
+
+
+async def read_order(request: Request) -> AsyncIterator[Order]:
+    """Read the body of a request. Raises HTTPException, ConfigurationError."""
+    if media_type(request) == JSON:
+        yield _of_json(await _json(request))
+        return
+    try:
+        async with request.form(max_files=1, max_fields=1) as form:
+            yield _of_form(form)
+    except ClientDisconnect:
+        raise HTTPException(400, "the connection broke before all of the video was there; send it again") from None
+
+
+Ordered = Annotated[Order, Depends(read_order)]
+
+
+def media_type(request: Request) -> str:
+    """Return a request's Content-Type without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def of_file(video: UploadFile) -> Incoming:
+    """Return the video in a form. Raises HTTPException."""
+    name = video_name(video.filename or "")
+    return Incoming(name, partial(_copy, video.file, PurePath(name).suffix.lower()))
+
+
+def video_name(given: str) -> str:
+    """Return the name of a video without folders. Raises HTTPException for the name of something else."""
+    name = PurePath(given.replace("\\", "/")).name
+    if PurePath(name).suffix.lower() not in SUFFIXES:
+        raise HTTPException(415, f"{name or 'the file'} is no video; send one of {', '.join(SUFFIXES)}")
+    return name
+
+
+def _copy(video: IO[bytes], suffix: str, place: Path) -> None:
+    """Write a video into a job's folder. Raises OSError."""
+    with replacing(place / f"input{suffix}") as path, path.open("wb") as file:
+        shutil.copyfileobj(video, file, BLOCK)
+
+
+def _of_form(form: FormData) -> Order:
+    video, options = form.get("video"), form.get("options", "{}")
+    if not isinstance(video, UploadFile):
+        raise HTTPException(422, "there is no video; send it as the form field video: curl -F video=@input.mp4 …")
+    if not isinstance(options, str):
+        raise HTTPException(422, f"options is a file; send it as text such as {EXAMPLE}")
+    return Order(read_options(options), video=video)
+
+
+async def _json(request: Request) -> Any:
+    try:
+        return await request.json()
+    except (ValueError, RecursionError):
+        raise HTTPException(422, 'the body is no JSON; send an object such as {"upload": "ID"}') from None
+
+
+def _of_json(body: Any) -> Order:
+    given = dict(body) if isinstance(body, dict) else {}
+    options = given.pop("options", {})
+    if not isinstance(options, dict):
+        raise HTTPException(422, f"options is {shown(options)}, no JSON object; give one such as {EXAMPLE}")
+    if len(given) != 1 or not given.keys() <= {"upload", "url"}:
+        raise HTTPException(422, 'give one of upload and url, and options: {"upload": "ID", "options": {…}}')
+    ((name, value),) = given.items()
+    if not isinstance(value, str):
+        raise HTTPException(422, f"{name} is {shown(value)}; give text")
+    return Order(options, upload=given.get("upload"), url=given.get("url"))

@@ -1,0 +1,204 @@
+"""Uploads in parts, on disk: what arrived counts, whatever becomes of the connection or of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path, PurePath
+from threading import Lock
+
+from fastapi import HTTPException
+
+from har_ros.files.atomic import replacing
+
+ABOUT, UNCHECKED = "upload.json", "unchecked"
+MOST = 50
+"""Uploads that no job took yet, at most."""
+LARGEST_TOGETHER = 4
+"""What they may have together, in videos of the greatest size."""
+KEPT = 86_400.0
+"""Seconds that an upload stays to which nothing is added."""
+SILENCE = 5.0
+"""Seconds after which a connection that sends nothing is taken for broken: its client may have come back already."""
+ALGORITHMS = ("sha1", "sha256")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """How an upload stands. length, offset: bytes in all, and those that count. expires: seconds since 1970.
+
+    metadata: the header Upload-Metadata, as the client gave it.
+    """
+
+    id: str
+    name: str
+    length: int
+    metadata: str
+    offset: int
+    expires: float
+
+    @property
+    def file(self) -> str:
+        """The name of the file that holds it."""
+        return f"input{PurePath(self.name).suffix.lower()}"
+
+
+class Uploads:
+    """The uploads in a folder. One process may use it; its threads may do so at the same time."""
+
+    def __init__(self, path: Path, most_bytes: int) -> None:
+        """most_bytes: of an upload. Raises OSError."""
+        path.mkdir(parents=True, exist_ok=True)
+        self.path, self.most_bytes = path, most_bytes
+        self._creating, self._lock = Lock(), Lock()
+        self._busy: set[str] = set()
+
+    def create(self, name: str, length: int, metadata: str) -> Upload:
+        """Start an upload. Raises HTTPException when there is no room for it, OSError."""
+        with self._creating:
+            self.tidy()
+            self._check_room(length)
+            number = uuid.uuid4().hex
+            place = self.path / number
+            place.mkdir()
+            upload = Upload(number, name, length, metadata, 0, time.time() + KEPT)
+            (place / upload.file).touch()
+            with replacing(place / ABOUT) as path:
+                path.write_text(json.dumps({"name": name, "length": length, "metadata": metadata}), encoding="utf-8")
+        return upload
+
+    def get(self, number: str) -> Upload:
+        """Return an upload. Raises HTTPException."""
+        upload = self._read(number) if re.fullmatch("[0-9a-f]{32}", number) else None
+        if upload is None or upload.expires < time.time():
+            raise HTTPException(404, "there is no such upload; it is a job already, was erased, or never was")
+        return upload
+
+    def finished(self, number: str) -> Upload:
+        """Return an upload that is complete. Raises HTTPException."""
+        upload = self.get(number)
+        if upload.offset < upload.length:
+            raise HTTPException(409, f"the upload has {upload.offset} of {upload.length} bytes; send the rest first")
+        return upload
+
+    def erase(self, number: str) -> None:
+        """Remove an upload. Raises HTTPException."""
+        with self.alone(self.get(number).id):
+            shutil.rmtree(self.path / number, ignore_errors=True)
+
+    def move(self, upload: Upload, place: Path) -> None:
+        """Put an upload that is finished into a job's folder. Raises HTTPException, OSError."""
+        with self.alone(upload.id):
+            path = self.path / upload.id / upload.file
+            with path.open("rb") as file:
+                os.fsync(file.fileno())  # else a machine that loses power may have the job without its video
+            path.replace(place / upload.file)
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+    def tidy(self) -> None:
+        """Remove what was left. Raises OSError."""
+        for place in list(self.path.iterdir()):
+            with suppress(FileNotFoundError, HTTPException), self.alone(place.name):
+                upload = self._read(place.name)
+                if (upload.expires if upload else place.stat().st_mtime + KEPT) < time.time():
+                    shutil.rmtree(place, ignore_errors=True)
+
+    @contextmanager
+    def alone(self, number: str) -> Iterator[None]:
+        """Keep others from an upload. Raises HTTPException while somebody else does."""
+        with self._lock:
+            if number in self._busy:
+                raise HTTPException(423, "another request is at this upload; try again when it is over")
+            self._busy.add(number)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy.remove(number)
+
+    async def append(
+        self, upload: Upload, blocks: AsyncIterator[bytes], algorithm: str = "", digest: bytes = b""
+    ) -> None:
+        """Write blocks at an upload's offset, for one who is alone with it. Each counts at once.
+
+        With an algorithm, they count together, when all are there and have the digest. Raises HTTPException, OSError.
+        """
+        place = self.path / upload.id
+        unchecked = place / f"{UNCHECKED}.{upload.offset}"
+        checksum = hashlib.new(algorithm) if algorithm else None
+        with await asyncio.to_thread(self._open, upload) as file:
+            if checksum:
+                unchecked.touch()
+            async for block in _without_silence(blocks):
+                await asyncio.to_thread(_write, file, block)
+                if checksum:
+                    await asyncio.to_thread(checksum.update, block)
+        if checksum and not hmac.compare_digest(checksum.digest(), digest):
+            raise HTTPException(460, f"the {algorithm} of what arrived is another; send it again")
+        unchecked.unlink(missing_ok=True)
+
+    def _open(self, upload: Upload) -> FileIO:
+        """Open an upload's file at its offset, without what does not count."""
+        place = self.path / upload.id
+        file = (place / upload.file).open("r+b", buffering=0)
+        file.truncate(upload.offset)
+        file.seek(upload.offset)
+        for path in place.glob(f"{UNCHECKED}.*"):
+            path.unlink()
+        return file
+
+    def _read(self, number: str) -> Upload | None:
+        """Return an upload, None when it is not there, or not all of it."""
+        place = self.path / number
+        try:
+            about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+            upload = Upload(number, **about, offset=0, expires=0.0)
+            there = (place / upload.file).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        unchecked = next(place.glob(f"{UNCHECKED}.*"), None)
+        offset = int(unchecked.suffix[1:]) if unchecked else there.st_size
+        return Upload(number, **about, offset=offset, expires=there.st_mtime + KEPT)
+
+    def _check_room(self, length: int) -> None:
+        """Raise HTTPException when there is no room for an upload of so many bytes."""
+        if length > self.most_bytes:
+            raise HTTPException(
+                413, f"{length / 1e6:.0f} MB are more than {self.most_bytes / 1e6:.0f} MB; send a smaller video"
+            )
+        others = [upload for place in self.path.iterdir() if (upload := self._read(place.name))]
+        if len(others) >= MOST:
+            raise HTTPException(503, f"{MOST} uploads are open; try again later", {"Retry-After": "60"})
+        if sum(one.length for one in others) + length > LARGEST_TOGETHER * self.most_bytes:
+            raise HTTPException(507, "the uploads that are open need all room for uploads; try again later")
+        needed = sum(one.length - one.offset for one in others) + length
+        if needed > (free := shutil.disk_usage(self.path).free):
+            raise HTTPException(507, f"the server's disk has {free / 1e6:.0f} MB for {needed / 1e6:.0f} MB of uploads")
+
+
+async def _without_silence(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the blocks as they come. Raises HTTPException when none comes for too long."""
+    while True:
+        try:
+            yield await asyncio.wait_for(anext(blocks), SILENCE)
+        except StopAsyncIteration:
+            return
+        except asyncio.TimeoutError:
+            raise HTTPException(503, f"nothing came for {SILENCE:g} s; go on at the offset that HEAD gives") from None
+
+
+def _write(file: FileIO, block: bytes) -> None:
+    rest = memoryview(block)
+    while rest:
+        rest = rest[file.write(rest) :]

@@ -1,0 +1,394 @@
+"""Links: what is fetched, and what of all that is not public is left alone."""
+
+import socket
+import ssl
+import subprocess
+import threading
+from contextlib import contextmanager
+from ipaddress import IPv6Address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("httpcore", reason="httpcore is not installed: pip install -r requirements-serve.txt")
+
+from har_ros.errors import ConfigurationError, HarError
+from har_ros.service.links import MOST_REDIRECTS, Links, read_link, shown_link, suffix_of
+from har_ros.service.public_network import LinkError, addresses_of, check_public, is_public
+
+VIDEO = bytes(range(256)) * 100
+FOUND = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+NAT64 = 0x64FF9B << 64
+MOVED = "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n"
+
+
+@contextmanager
+def server(answer, address="127.0.0.1", port=0, context=None):
+    """Answer each connection with bytes, or by a function. Yields the port and the requests."""
+    requests, stopped = [], threading.Event()
+
+    def handle(connection):
+        with connection:
+            request = b""
+            while b"\r\n\r\n" not in request and (more := connection.recv(10_000)):
+                request += more
+            requests.append(request.decode())
+            if callable(answer):
+                answer(connection.sendall, request.decode(), stopped)
+            else:
+                connection.sendall(answer)
+
+    def accept():
+        while True:
+            try:
+                connection = listening.accept()[0]
+            except OSError:
+                return
+            try:
+                handle(context.wrap_socket(connection, server_side=True) if context else connection)
+            except OSError:
+                connection.close()
+
+    with socket.create_server((address, port)) as listening:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield listening.getsockname()[1], requests
+        finally:
+            stopped.set()
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+
+
+def nothing():
+    pass
+
+
+def let_through(*allowed):
+    """Return a check that lets only these addresses through, at any port."""
+
+    def check(address, port):
+        if address not in allowed:
+            raise LinkError(f"{address} is not allowed here")
+
+    return check
+
+
+def fetch(link, path, note=nothing, most_bytes=10_000_000, **given):
+    given = {"resolve": lambda host, port: ["127.0.0.1"], "check": let_through("127.0.0.1"), **given}
+    Links(most_bytes, **given).fetch(link, path, note)
+    return path.read_bytes()
+
+
+def refused(link, path, **given):
+    """Return why a link is not fetched; nothing is left of it."""
+    with pytest.raises(HarError) as caught:
+        fetch(link, path, **given)
+    assert list(path.parent.iterdir()) == []
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "video.mp4"
+
+
+def test_a_video_is_fetched_without_proxies_and_with_the_name_of_its_server(path, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    noted = []
+    with server(FOUND % len(VIDEO) + VIDEO) as (port, requests):
+        link = f"http://video.test:{port}/a%20b é.mp4?key=ü#part"
+        assert fetch(link, path, lambda: noted.append(1)) == VIDEO
+    assert requests[0].startswith("GET /a%20b%20%C3%A9.mp4?key=%C3%BC HTTP/1.1\r\n")
+    assert f"Host: video.test:{port}\r\n" in requests[0]
+    assert noted
+
+
+def test_names_outside_ascii_are_asked_for_as_dns_has_them(path):
+    asked = []
+
+    def resolve(host, port):
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    with server(FOUND % 1 + b"x") as (port, requests):
+        fetch(f"http://bücher.test:{port}/", path, resolve=resolve)
+    assert asked == ["xn--bcher-kva.test"]
+    assert "Host: xn--bcher-kva.test" in requests[0]
+
+
+def test_a_name_that_changes_its_mind_gets_the_address_that_was_checked(path):
+    """DNS rebinding: the name means a public address when it is checked, and this machine ever after."""
+    answers = iter(["127.0.0.2", "127.0.0.1", "127.0.0.1"])
+
+    def resolve(host, port):
+        return [next(answers)]
+
+    given = {"resolve": resolve, "check": let_through("127.0.0.2")}
+    with (
+        server(FOUND % 6 + b"public", "127.0.0.2") as (port, public),
+        server(FOUND % 6 + b"secret", "127.0.0.1", port) as (_, secret),
+    ):
+        link = f"http://video.test:{port}/"
+        assert fetch(link, path, **given) == b"public"
+        path.unlink()
+        assert "127.0.0.1 is not allowed" in refused(link, path, **given)
+    assert (len(public), secret) == (1, [])
+
+
+def test_a_redirect_to_the_same_name_is_checked_again(path):
+    answers = iter(["127.0.0.1", "127.0.0.3"])
+    with server(MOVED.format("/again").encode()) as (port, requests):
+        assert "127.0.0.3 is not allowed" in refused(
+            f"http://video.test:{port}/", path, resolve=lambda *_: [next(answers)]
+        )
+    assert len(requests) == 1
+
+
+def test_one_address_that_is_not_allowed_spoils_the_name(path):
+    with server(FOUND % 1 + b"x") as (port, requests):
+        link = f"http://video.test:{port}/"
+        assert "not allowed" in refused(link, path, resolve=lambda *_: ["127.0.0.1", "10.0.0.1"])
+    assert requests == []
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("http://127.0.0.9/", "127.0.0.9 is not allowed"),
+        ("http://[::1]/", "::1 is not allowed"),
+        ("//169.254.169.254/latest", "169.254.169.254 is not allowed"),
+        ("file:///etc/passwd", "not one of http or https"),
+        ("gopher://127.0.0.1:70/_x", "not one of http or https"),
+        ("http://user:secret@video.test/", "password in it"),
+        ("http://[", "cannot be read"),
+        ("http://video.test:x/", "cannot be read"),
+        ("", "redirected more than"),
+    ],
+)
+def test_redirects_are_checked_like_links(path, location, said):
+    def resolve(host, port):
+        return ["127.0.0.1"] if host == "video.test" else addresses_of(host, port)
+
+    with server(MOVED.format(location).encode()) as (port, requests):
+        assert said in refused(f"http://video.test:{port}/", path, resolve=resolve)
+    assert len(requests) == (1 if location else 1 + MOST_REDIRECTS)
+
+
+def test_a_redirect_is_followed(path):
+    def answer(send, request, stopped):
+        send(FOUND % 3 + b"abc" if "/b" in request else MOVED.format("b?x=1").encode())
+
+    with server(answer) as (port, requests):
+        assert fetch(f"http://video.test:{port}/a/", path) == b"abc"
+    assert requests[1].startswith("GET /a/b?x=1 ")
+
+
+def drip(send, request, stopped):
+    """Send a byte at a time, for ever."""
+    send(FOUND % 10_000)
+    while not stopped.wait(0.01):
+        send(b"x")
+
+
+def headers_without_end(send, request, stopped):
+    send(b"HTTP/1.1 200 OK\r\n")
+    while not stopped.wait(0.01):
+        send(b"X-More: x\r\n")
+
+
+def body_without_end(send, request, stopped):
+    send(b"HTTP/1.1 200 OK\r\n\r\n")
+    while not stopped.is_set():
+        send(b"x" * 10_000)
+
+
+def chunks_without_end(send, request, stopped):
+    send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while not stopped.is_set():
+        send(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
+
+
+def one_chunk_of_everything(send, request, stopped):
+    send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n")
+    while not stopped.is_set():
+        send(b"x" * 10_000)
+
+
+def silence(send, request, stopped):
+    stopped.wait(30)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (drip, "too slow"),
+        (headers_without_end, "too slow"),
+        (silence, "too slow"),
+        (body_without_end, "more than 1 MB"),
+        (chunks_without_end, "more than 1 MB"),
+        (one_chunk_of_everything, "more than 1 MB"),
+        (FOUND % 2_000_000, "more than 1 MB"),
+        (FOUND % 100 + b"x" * 99, "cannot be fetched"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nx", "cannot be fetched"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", "cannot be fetched"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n", "cannot be fetched"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "answers 404"),
+        (b"SSH-2.0-OpenSSH_9\r\n", "cannot be fetched"),
+        (b"", "cannot be fetched"),
+    ],
+)
+def test_servers_that_misbehave_are_given_up(path, answer, said):
+    with server(answer) as (port, _):
+        assert said in refused(f"http://video.test:{port}/", path, most_bytes=1_000_000, seconds=1.0, silence=0.5)
+
+
+def test_a_body_that_is_longer_than_its_server_said_ends_where_it_said(path):
+    with server(FOUND % 3 + b"abcdef") as (port, _):
+        assert fetch(f"http://video.test:{port}/", path) == b"abc"
+
+
+def test_whoever_waits_for_it_may_give_it_up(path):
+    def note():
+        raise InterruptedError("enough")
+
+    with server(body_without_end) as (port, _), pytest.raises(InterruptedError):
+        fetch(f"http://video.test:{port}/", path, note)
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificate")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=video.test"]
+    command += ["-addext", "subjectAltName=DNS:video.test", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("there is no openssl: apt-get install openssl")
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def test_a_server_proves_its_name_and_not_its_address(path, certificate):
+    names = []
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.load_cert_chain(*certificate)
+    theirs.sni_callback = lambda _, name, __: names.append(name)
+    ours = ssl.create_default_context(cafile=str(certificate[0]))
+    with server(FOUND % 3 + b"abc", context=theirs) as (port, requests):
+        assert fetch(f"https://video.test:{port}/", path, context=ours) == b"abc"
+        path.unlink()
+        assert "Hostname mismatch" in refused(f"https://other.test:{port}/", path, context=ours)
+        assert "certificate verify failed" in refused(f"https://video.test:{port}/", path)
+    assert names == ["video.test", "other.test", "video.test"]
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0x7f.1",
+        "127.1",
+        "0",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "224.0.0.1",
+        "239.1.1.1",
+        "255.255.255.255",
+        "192.0.2.1",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:a00:1]",
+        "[::7f00:1]",
+        "[2002:7f00:1::]",
+        "[2001:0:4136:e378:8000:63bf:3fff:fdd2]",
+        "[64:ff9b::a9fe:a9fe]",
+        "[64:ff9b:1::1]",
+        "[fe80::1]",
+        "[fc00::1]",
+        "[fd00:ec2::254]",
+        "[fec0::1]",
+        "[ff02::1]",
+        "[ff0e::1]",
+        "[2001:db8::1]",
+        "[3fff::1]",
+        "[5f00::1]",
+    ],
+)
+def test_what_is_not_public_is_not_connected_to(path, host):
+    assert "not public" in refused(f"http://{host}/", path, resolve=addresses_of, check=check_public)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_what_is_public_is_allowed_at_the_usual_ports(address):
+    check_public(address, 80)
+    check_public(address, 443)
+    with pytest.raises(LinkError, match="port 22"):
+        check_public(address, 22)
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ipv4_address_is_public_whatever_its_form(address):
+    public = is_public(str(address))
+    assert public <= (address.is_global and not address.is_multicast)
+    for prefix in ("::ffff:0:0", "64:ff9b::"):
+        assert is_public(str(IPv6Address(int(IPv6Address(prefix)) + int(address)))) == public
+    assert not is_public(str(IPv6Address((0x2002 << 112) + (int(address) << 80))))
+    assert not is_public(str(IPv6Address(int(address))))
+
+
+@given(st.ip_addresses(v=6))
+def test_an_ipv6_address_that_is_public_is_global_unicast_or_has_an_ipv4_address_in_it(address):
+    if is_public(str(address)):
+        assert int(address) >> 125 == 1 or address.ipv4_mapped or int(address) >> 32 == NAT64
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        ("file:///etc/passwd", "not one of http or https"),
+        ("gopher://example.com/", "not one of http or https"),
+        ("ftp://example.com/a.mp4", "not one of http or https"),
+        ("a.mp4", "not one of http or https"),
+        ("http://", "not one of http or https"),
+        ("http:///a.mp4", "not one of http or https"),
+        ("https://user@example.com/", "password in it"),
+        ("https://:secret@example.com/", "password in it"),
+        ("https://example.com\\@127.0.0.1/", "password in it"),
+        ("https://example.com:99999/", "cannot be read"),
+        ("https://[::1/", "cannot be read"),
+        ("https://" + "a" * 64 + "ü.test/", "cannot be read"),
+        ("https://example.com/\r\nHost: x", "control characters"),
+        ("https://example.com/" + "a" * 2000, "more than 2000"),
+    ],
+)
+def test_links_that_are_not_followed_are_refused_in_a_sentence(link, said):
+    with pytest.raises(ConfigurationError, match=said):
+        read_link(link)
+
+
+def test_a_link_is_shown_without_what_may_be_secret():
+    assert shown_link("https://Example.com:443/a/b.webm?key=secret#x") == "https://Example.com:443/a/b.webm"
+    assert suffix_of("https://example.com/a/B.WebM?key=a.txt") == ".webm"
+    assert suffix_of("https://example.com/watch?v=1") == ".video"
+
+
+@given(st.text())
+def test_no_text_makes_a_link_that_crashes(text):
+    for link in (text, f"http://{text}", f"https://example.com/{text}"):
+        try:
+            shown_link(link)
+        except ConfigurationError:
+            continue
