@@ -55,6 +55,7 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
         options.days,
         options.streams,
         most_bytes if options.allow_links else 0,
+        preload=options.preload,
     )
     guard = Guard(options.host, _token(options.token))
     _check_folder(folder)
@@ -106,6 +107,12 @@ def parser(program: str) -> argparse.ArgumentParser:
     add("--memory", type=between(0.5, 1e4), default=usual.memory / GIB, help="GiB of a worker, at most (8)")
     add("--streams", type=at_least(0), default=usual.streams, help=f"webcams at the same time ({usual.streams})")
     add("--days", type=between(0.001, 1e4), default=usual.days, help="that results are kept (7)")
+    add(
+        "--no-preload",
+        dest="preload",
+        action="store_false",
+        help="load the default network when a job needs it, not at the start",
+    )
     return parser
 
 

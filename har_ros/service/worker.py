@@ -22,11 +22,14 @@ from har_ros.service.jobs import Job, JobStore
 from har_ros.service.links import Links, suffix_of
 from har_ros.service.options import Models
 from har_ros.service.run import VideoRun
+from har_ros.settings import ACTIONNET
 
 logger = logging.getLogger(__name__)
 
 LOOK = 0.2
 """Seconds between two looks for a job."""
+LOADED = tuple(row.name for row in ACTIONNET if not row.at_run_time)
+"""Parameters for which networks are loaded again; the others are read by each source of images."""
 
 
 class UnwantedError(Exception):
@@ -34,7 +37,7 @@ class UnwantedError(Exception):
 
 
 class Worker:
-    """Runs jobs. The networks of the last one stay loaded, for the next with the same options."""
+    """Runs jobs. The networks of the last one stay loaded, for the next one that names the same."""
 
     def __init__(self, folder: ServiceFolder, models: Models, longest: float, links: Links | None) -> None:
         """longest: seconds of a video, at most. links: fetches videos, None to fetch none."""
@@ -44,7 +47,6 @@ class Worker:
         self._longest = longest
         self._links = links
         self._networks: Networks | None = None
-        self._options: Mapping[str, Any] | None = None
         self._number = os.getpid()
 
     def close(self) -> None:
@@ -52,6 +54,13 @@ class Worker:
         if self._networks is not None:
             self._networks.close()
             self._networks = None
+
+    def preload(self) -> None:
+        """Load the networks of a job without options, so that the first such job need not wait for them."""
+        try:
+            self._networks_for({})
+        except HarError as error:  # which jobs may not need
+            logger.warning("cannot load the default network: %s", error)
 
     def run_one(self) -> bool:
         """Run the job that has waited longest. Returns whether there was one."""
@@ -116,11 +125,14 @@ class Worker:
         return path
 
     def _networks_for(self, options: Mapping[str, Any]) -> Networks:
-        if self._networks is None or options != self._options:
+        """Return networks with these options: the loaded ones where they serve."""
+        values = self._models.values(options)
+        loaded = self._networks
+        if loaded is None or any(values[name] != loaded.values[name] for name in LOADED):
             self.close()
-            self._networks = Networks(self._models.values(options))
-            self._options = options
-        return self._networks
+            loaded = self._networks = Networks(values)
+        loaded.values = values
+        return loaded
 
 
 def main() -> None:
@@ -131,6 +143,7 @@ def main() -> None:
     parser.add_argument("--longest", type=float, required=True, help="seconds of a video, at most")
     parser.add_argument("--memory", type=int, required=True, help="bytes that the worker may have, at most")
     parser.add_argument("--links", type=int, default=0, help="bytes of a video that a link leads to, at most")
+    parser.add_argument("--preload", action="store_true", help="load the default network before a job needs it")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="worker %(process)d: %(message)s")
     with suppress(ValueError, OSError):  # where less is allowed already
@@ -138,6 +151,8 @@ def main() -> None:
     Thread(target=_end_with_the_server, daemon=True).start()
     links = Links(options.links) if options.links else None
     with closing(Worker(ServiceFolder(options.folder), Models(options.models), options.longest, links)) as worker:
+        if options.preload and not worker.run_one():
+            worker.preload()
         while True:
             if not worker.run_one():
                 time.sleep(LOOK)

@@ -36,7 +36,8 @@ class WorkerSettings:
 
     models: a folder of networks beside those that come with har_ros. workers: how many run at the same time. seconds:
     of a video. memory: of a worker, bytes. days: that results stay. streams: of visitors' images, at the same time.
-    links: bytes of a video that a link leads to, 0 for no links.
+    links: bytes of a video that a link leads to, 0 for no links. preload: whether workers load the default network
+    before a job needs it.
     """
 
     models: Path | None = None
@@ -46,6 +47,7 @@ class WorkerSettings:
     days: float = 7.0
     streams: int = 2
     links: int = 0
+    preload: bool = False
 
 
 class Workers:
@@ -105,6 +107,8 @@ class Workers:
             options += ["--models", str(self._settings.models)]
         if self._settings.links:
             options += ["--links", str(self._settings.links)]
+        if self._settings.preload:
+            options.append("--preload")
         command = [sys.executable, "-m", "har_ros.service.worker", str(self._folder.path), *options]
         # its own session: Ctrl-C in a terminal reaches the server, which ends the workers
         return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)

@@ -2,9 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import cv2
@@ -15,8 +16,13 @@ pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r 
 from fastapi.testclient import TestClient
 
 from har_ros.commands.main import main
+from har_ros.pipeline.recognition import Networks
+from har_ros.service import worker
 from har_ros.service.application import application
+from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
+from har_ros.service.jobs import JobStore
+from har_ros.service.options import Models
 from har_ros.service.workers import WorkerSettings
 
 WAIT = 90
@@ -126,6 +132,28 @@ def test_a_short_clip_is_answered_at_once_and_not_kept(client, video, tmp_path):
     result = send(client, short, "/v1/classify", 200).json()
     assert len(result["windows"]) == 1
     assert client.get("/v1/jobs").json() == before
+
+
+def test_networks_stay_loaded_for_other_thresholds_but_not_for_other_models(tmp_path, models, video, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(
+        worker, "Networks", lambda values: loaded.append(Path(values["model"]).name) or Networks(values)
+    )
+    for name in ("a", "b"):
+        shutil.copytree(models / "tiny", tmp_path / "models" / name)
+    folder = ServiceFolder(tmp_path / "service")
+    folder.path.mkdir()
+    store = JobStore(folder.jobs)
+    with closing(worker.Worker(folder, Models(tmp_path / "models"), 60)) as one:
+        for options in ({"model": "a", "threshold": 0.0}, {"model": "a", "threshold": 1.0}, {"model": "b"}):
+            job, _ = store.add("disc.mp4", options)
+            folder.of(job.id).mkdir(parents=True)
+            shutil.copy(video, folder.of(job.id) / "input.mp4")
+            store.enqueue(job.id)
+            assert one.run_one()
+            windows = json.loads((folder.of(job.id) / "result.json").read_text())["windows"]
+            assert {bool(window["actions"]) for window in windows} == {options.get("threshold") != 1.0}
+    assert loaded == ["a", "b"]
 
 
 def test_the_same_key_does_not_make_another_job(client, video):
