@@ -59,7 +59,7 @@ def application(
     app.include_router(live_routes)
     app.include_router(tus)
     app.include_router(pages)
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.mount("/static", StaticFiles(directory=STATIC, follow_symlink=True))
     handle_errors(app)
 
     @app.middleware("http")
