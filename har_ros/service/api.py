@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -129,11 +130,20 @@ class Service:
             if not self.links:
                 raise HTTPException(403, "this server follows no links; send the video, or serve with --allow-links")
             return Incoming(shown_link(order.url), lambda _: None, link=order.url)
+        if order.again is not None:
+            return self._again(self.job(order.again))
         job = self.store.get(order.upload or "")
         if job is not None:
             return Incoming(job.name, lambda _: None, job.id)
         upload = self.uploads.finished(order.upload or "")
         return Incoming(upload.name, partial(self.uploads.move, upload), upload.id)
+
+    def _again(self, job: Job) -> Incoming:
+        """Return the video of a job, for another one; it is on the disk once. Raises HTTPException."""
+        video = self.folder.input(job.id)
+        if video is None:
+            raise HTTPException(409, f"the video of job {job.id} is not there; send it again")
+        return Incoming(job.name, lambda place: os.link(video, place / video.name))
 
     def _take_received(self) -> None:
         """Go on with what the server was taking in when it ended, and has all of."""

@@ -34,10 +34,11 @@ _JSON_SCHEMA = {
     "type": "object",
     "properties": {
         "upload": {"type": "string", "description": "the id of a finished upload, which becomes the job's"},
+        "again": {"type": "string", "description": "the id of a job whose video is looked at again"},
         "url": {"type": "string", "description": "where the video is, http or https; off unless the server allows it"},
         "options": {"type": "object", "description": _OPTIONS, "default": {}},
     },
-    "oneOf": [{"required": ["upload"]}, {"required": ["url"]}],
+    "oneOf": [{"required": ["upload"]}, {"required": ["url"]}, {"required": ["again"]}],
     "additionalProperties": False,
 }
 BODY = {
@@ -51,12 +52,13 @@ BODY = {
 
 @dataclass(frozen=True)
 class Order:
-    """What a client wants: one of video, upload (its id) and url, the other two are None; and options for the job."""
+    """What a client wants: one of video, upload (its id), url and again (the id of a job), and options for the job."""
 
     options: Mapping[str, Any]
     video: UploadFile | None = None
     upload: str | None = None
     url: str | None = None
+    again: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,8 @@ def _of_json(body: Any) -> Order:
     options = given.pop("options", {})
     if not isinstance(options, dict):
         raise HTTPException(422, f"options is {shown(options)}, no JSON object; give one such as {EXAMPLE}")
-    if len(given) != 1 or not given.keys() <= {"upload", "url"}:
-        raise HTTPException(422, 'give one of upload and url, and options: {"upload": "ID", "options": {…}}')
+    if len(given) != 1 or not given.keys() <= {"upload", "url", "again"}:
+        raise HTTPException(422, 'give one of upload, url and again, and options: {"upload": "ID", "options": {…}}')
     ((name, value),) = given.items()
     if not isinstance(value, str):
         raise HTTPException(422, f"{name} is {shown(value)}; give text")
