@@ -2,10 +2,13 @@
 
 import shutil
 import threading
+import time
 from contextlib import contextmanager
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SERIOUS = ("serious", "critical")
+WAIT = 60
+"""Seconds for what takes less on a machine that is not busy."""
 
 
 def chromium():
@@ -36,6 +39,14 @@ def serving(app):
     finally:
         server.should_exit = True
         thread.join(30)
+
+
+def until(tab, expression):
+    """Wait until an expression is true in a page. (Playwright's wait_for_function needs eval, which is forbidden.)"""
+    end = time.monotonic() + WAIT
+    while not tab.evaluate(expression):
+        assert time.monotonic() < end, f"never came true: {expression}"
+        tab.wait_for_timeout(50)
 
 
 def barriers(tab):

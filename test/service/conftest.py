@@ -1,9 +1,29 @@
-"""A real Chromium for the tests of pages."""
+"""Clips, a small network, and a real Chromium for the tests of the service."""
 
 import pytest
 from chromium import chromium
+from clips import moving, teachable, write_video
 
 POLICY = "Content Security Policy"
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """A folder with a small network, tiny."""
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "tiny").mkdir()
+    teachable(folder / "tiny").rename(folder / "tiny" / "card.yaml")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("videos") / "disc.mp4", moving(frames=60))
+
+
+@pytest.fixture(scope="session")
+def long_video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("videos") / "long.mp4", moving(frames=3000))
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from har_ros.service.pages import home, login, reference
+from har_ros.service.pages import compare, home, job, login, models, reference
 
 routes = APIRouter(include_in_schema=False)
-for part in (home, login, reference):
+for part in (home, job, compare, models, login, reference):
     routes.include_router(part.routes)

@@ -1,18 +1,36 @@
-"""The first page: send a video, and see the jobs."""
+"""The first page: send videos, and see what became of those that were sent."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from har_ros.service.api import JobView, Running
+from har_ros.service.api import JobView, Running, Service
+from har_ros.service.folder import SUFFIXES
+from har_ros.service.pages.form import fields_of
 from har_ros.service.pages.render import page
 
 SHOWN = 100
-"""Jobs on the page, at most."""
+"""Jobs on a page, at most."""
+END = float("inf")
 routes = APIRouter()
 
 
 @routes.get("/")
-def home(request: Request, service: Running) -> Response:
-    """Show the jobs."""
-    return page(request, "home.html", jobs=[JobView.of(job) for job in service.store.newest(SHOWN)])
+def home(request: Request, service: Running, before: float = END) -> Response:
+    """Show a form for videos, and the jobs that were created before a time, newest first."""
+    fields = fields_of(service.models, {})
+    return page(request, "home.html", fields=fields, accept=",".join(("video/*", *SUFFIXES)), **_jobs(service, before))
+
+
+@routes.get("/history")
+def history(request: Request, service: Running, before: float = END) -> Response:
+    """Show the jobs only."""
+    return page(request, "history.html", **_jobs(service, before))
+
+
+def _jobs(service: Service, before: float) -> dict[str, object]:
+    found = service.store.newest(SHOWN + 1, before)
+    jobs = [JobView.of(job) for job in found[:SHOWN]]
+    older = jobs[-1].created if len(found) > SHOWN else None
+    moving = any(job.ended is None for job in jobs)
+    return {"jobs": jobs, "older": older, "before": None if before == END else before, "moving": moving}

@@ -1,0 +1,38 @@
+"""The page of a job: its progress, and what was found."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from har_ros.service.api import JobView, Running, Service
+from har_ros.service.folder import SUMMARY
+from har_ros.service.jobs import Job
+from har_ros.service.pages.form import fields_of
+from har_ros.service.pages.render import page
+
+LOOKED_AT = 1000
+"""Newest jobs, among which others of the same video are looked for."""
+routes = APIRouter()
+
+
+@routes.get("/jobs/{number}")
+def show(request: Request, service: Running, number: str) -> Response:
+    """Show a job."""
+    job = service.job(number)
+    found = summary(service, job) if job.state == "done" else None
+    others = [JobView.of(one) for one in service.store.newest(LOOKED_AT) if _comparable(one, job)]
+    fields = fields_of(service.models, job.options) if job.over else None
+    return page(request, "job.html", job=JobView.of(job), found=found, others=others, fields=fields)
+
+
+def summary(service: Service, job: Job) -> dict[str, Any]:
+    """Return the result of a job without its windows. Raises HTTPException when the job is not done."""
+    found: dict[str, Any] = json.loads(service.found(job.id, SUMMARY).read_text(encoding="utf-8"))
+    return found
+
+
+def _comparable(other: Job, job: Job) -> bool:
+    return other.name == job.name and other.id != job.id and other.state == "done"

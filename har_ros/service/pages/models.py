@@ -1,0 +1,72 @@
+"""The page of the networks: what each is, and what it can say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
+
+from har_ros.errors import HarError
+from har_ros.frames.skeletons import NAMES
+from har_ros.frames.spec import SkeletonSpec
+from har_ros.models.card import ModelCard
+from har_ros.models.locate import find_model
+from har_ros.service.api import Running
+from har_ros.service.options import Models
+from har_ros.service.pages.render import page
+
+KINDS = {
+    "clip": "looks at windows of images",
+    "encoder-decoder": "looks at each image, and at windows of what it saw in them",
+    "sequence": "looks at the skeletons of people",
+}
+routes = APIRouter()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A network on the page. labels: what it can say. missing: bytes to download at its first job. wrong: why not."""
+
+    name: str
+    card: ModelCard | None = None
+    labels: tuple[str, ...] = ()
+    missing: int = 0
+    wrong: str = ""
+
+    @property
+    def kind(self) -> str:
+        """How it works."""
+        return KINDS[self.card.kind] if self.card else ""
+
+    @property
+    def people_only(self) -> bool:
+        """Whether it says nothing of a whole image."""
+        return self.card is not None and isinstance(self.card.input, SkeletonSpec)
+
+    @property
+    def input(self) -> str:
+        """What it is given."""
+        if self.card is None:
+            return ""
+        window, given = self.card.window, self.card.input
+        if isinstance(given, SkeletonSpec):
+            what = f"{len(given.joints or NAMES)} joints"
+        else:
+            what = f"{given.width}×{given.height} pixels"
+        rate = f" at {window.sample_rate:g} a second" if window.sample_rate else ""
+        return f"{window.frames} frames of {what}{rate}"
+
+
+@routes.get("/models")
+def models(request: Request, service: Running) -> Response:
+    """Show the networks."""
+    return page(request, "models.html", models=[_shown(service.models, name) for name in service.models.places])
+
+
+def _shown(models: Models, name: str) -> Shown:
+    """Return what is shown of a network, which may be damaged."""
+    try:
+        model = find_model(models.places[name])
+        return Shown(name, model.card, model.labels(), sum(file.size or 0 for file in model.missing()))
+    except HarError as error:
+        return Shown(name, wrong=str(error))

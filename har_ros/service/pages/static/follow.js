@@ -1,0 +1,51 @@
+// Follows a job until it is over, then shows the page again, with what was found.
+import { left } from "./page.js";
+
+const box = document.getElementById("follow");
+const state = document.getElementById("state");
+const bar = document.getElementById("done");
+const announced = document.getElementById("announced");
+const WORDS = { receiving: "The video is still being sent.", queued: "Waiting until a worker is free." };
+let events = null;
+let said = "";
+
+function sentence(job) {
+  if (job.state !== "running") return WORDS[job.state] || "";
+  if (!job.frames) return job.frames_done ? `Frame ${job.frames_done}` : "Getting ready";
+  const time = job.seconds_left ? `, ${left(job.seconds_left)}` : "";
+  return `${Math.floor((100 * job.frames_done) / job.frames)} %${time}`;
+}
+
+function announce(job) {
+  // A screen reader is told each tenth only.
+  const tenth = job.frames ? Math.floor((10 * job.frames_done) / job.frames) : 0;
+  if (said === `${job.state} ${tenth}`) return;
+  said = `${job.state} ${tenth}`;
+  announced.textContent = sentence(job);
+}
+
+function take(event) {
+  const job = JSON.parse(event.data);
+  if (job.ended !== null) return location.reload();
+  state.textContent = sentence(job);
+  if (job.frames) bar.value = (100 * job.frames_done) / job.frames;
+  else bar.removeAttribute("value");
+  announce(job);
+}
+
+function follow() {
+  // a browser has few connections to a server, so that pages nobody looks at take none
+  events?.close();
+  if (document.hidden) return;
+  events = new EventSource(`/v1/jobs/${box.dataset.job}/events`);
+  events.addEventListener("progress", take);
+  events.onerror = () => {
+    const gone = events.readyState === EventSource.CLOSED;
+    state.textContent = gone ? "The job cannot be followed any more; reload the page." : "Connecting again …";
+  };
+}
+
+if (box) {
+  document.addEventListener("visibilitychange", follow);
+  follow();
+}

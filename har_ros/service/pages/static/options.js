@@ -1,0 +1,29 @@
+import { sentence } from "./page.js";
+
+// The options that a form gives, without those that stand at their defaults.
+const READ = {
+  choice: (input) => input.value,
+  switch: (input) => input.checked,
+  number: (input) => input.valueAsNumber,
+  list: (input) => input.value.split(",").map((one) => one.trim()).filter(Boolean),
+};
+
+export function options(form) {
+  const given = {};
+  for (const input of form.querySelectorAll("[data-option]")) {
+    const value = READ[input.dataset.option](input);
+    if (JSON.stringify(value) !== JSON.stringify(JSON.parse(input.dataset.default))) given[input.name] = value;
+  }
+  return given;
+}
+
+export async function start(order) {
+  // Makes a job. Resolves to its id, rejects with the server's sentence.
+  const answer = await fetch("/v1/jobs", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(order),
+  });
+  if (!answer.ok) throw new Error(await sentence(answer));
+  return (await answer.json()).id;
+}

@@ -1,0 +1,102 @@
+// The form of the first page: videos are sent one after the other, and become jobs.
+import { options, start } from "./options.js";
+import { left } from "./page.js";
+import { Upload, interrupted } from "./tus.js";
+
+const form = document.getElementById("send");
+const video = document.getElementById("video");
+const drop = form.querySelector(".drop");
+const sending = document.getElementById("sending");
+const bar = document.getElementById("sent");
+const how = document.getElementById("sending-how");
+const problem = document.getElementById("problem");
+const button = form.querySelector("button");
+let upload = null;
+
+function megabytes(bytes) {
+  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+}
+
+function begin(file, number, count) {
+  const began = performance.now();
+  let first = null;
+  const progress = (bytes) => {
+    first ??= bytes;
+    bar.value = file.size ? (100 * bytes) / file.size : 100;
+    const rate = (bytes - first) / (performance.now() - began);
+    const time = rate > 0 && bytes < file.size ? `, ${left((file.size - bytes) / rate / 1000)}` : "";
+    how.textContent = `${megabytes(bytes)} of ${megabytes(file.size)}${time}`;
+  };
+  const trouble = (text) => (problem.textContent = text);
+  document.getElementById("sending-what").textContent =
+    `Sending ${file.name}${count > 1 ? ` (${number} of ${count})` : ""}`;
+  bar.value = 0;
+  return new Upload(file, progress, trouble);
+}
+
+async function send(files, given) {
+  // Returns the jobs. Rejects with a sentence, or with null when it was cancelled.
+  const jobs = [];
+  for (const [place, file] of files.entries()) {
+    upload = begin(file, place + 1, files.length);
+    jobs.push(await start({ upload: await upload.run(), options: given }));
+    upload.forget();
+    window.htmx.trigger(document.body, "changed");
+  }
+  return jobs;
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  problem.textContent = "";
+  button.disabled = true;
+  sending.hidden = false;
+  try {
+    const jobs = await send([...video.files], options(form));
+    if (jobs.length === 1) location.assign(`/jobs/${jobs[0]}`);
+    video.value = "";
+  } catch (error) {
+    problem.textContent = error ? error.message : "";
+  } finally {
+    upload = null;
+    button.disabled = false;
+    sending.hidden = true;
+    showFiles();
+  }
+});
+
+// a browser shows what is wrong with a field only where the field can be seen
+form.addEventListener("invalid", (event) => event.target.closest("details")?.setAttribute("open", ""), true);
+
+document.getElementById("stop").addEventListener("click", () => {
+  upload?.cancel();
+  video.focus();
+});
+
+function showFiles() {
+  const names = [...video.files].map((file) => `${file.name} (${megabytes(file.size)})`);
+  drop.querySelector("label").textContent = names.join(", ") || "Drop videos here, or choose them";
+  drop.classList.toggle("full", names.length > 0);
+}
+
+video.addEventListener("change", showFiles);
+for (const name of ["dragover", "drop"]) {
+  // wherever they are dropped: a browser would leave the page to show them
+  document.addEventListener(name, (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    drop.classList.toggle("over", name === "dragover");
+    if (name === "dragover" || upload) return;
+    video.files = event.dataTransfer.files;
+    showFiles();
+    button.focus();
+  });
+}
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) drop.classList.remove("over");
+});
+
+const broken = Object.values(interrupted());
+document.getElementById("interrupted").textContent = broken
+  .map(({ name, sent, size }) => `${name} was interrupted at ${Math.floor((100 * sent) / size)} %: choose it again, and the upload goes on.`)
+  .join(" ");

@@ -1,0 +1,170 @@
+"""Jobs in a real browser, with a real worker: sent, followed, cancelled, run again and erased."""
+
+import re
+import struct
+
+import pytest
+from chromium import serving, until
+
+pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from har_ros.service.application import application
+from har_ros.service.guard import Guard
+from har_ros.service.workers import WorkerSettings
+
+NASTY = "<img src=x onerror=alert(1)>.mp4"
+LARGE = 20 << 20
+"""Bytes, more than two parts of an upload."""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, models):
+    return application(tmp_path_factory.mktemp("service"), WorkerSettings(models), Guard("127.0.0.1", ""), 50_000_000)
+
+
+@pytest.fixture(scope="module")
+def address(app):
+    with serving(app) as address:
+        yield address
+
+
+@pytest.fixture
+def home(tab, address):
+    tab.goto(address)
+    tab.on("dialog", lambda dialog: dialog.accept())
+    tab.get_by_label("model", exact=True).select_option("tiny")
+    return tab
+
+
+@pytest.fixture(scope="module")
+def large_video(video, tmp_path_factory):
+    """A video with much in it that players skip."""
+    path = tmp_path_factory.mktemp("videos") / "large.mp4"
+    rest = LARGE - video.stat().st_size
+    path.write_bytes(video.read_bytes() + struct.pack(">I4s", rest, b"free") + bytes(rest - 8))
+    return path
+
+
+def choose(tab, *files):
+    tab.get_by_label("Drop videos here").set_input_files(files)
+
+
+def send(tab, *files):
+    choose(tab, *files)
+    tab.get_by_role("button", name="Recognise").click()
+
+
+def test_a_video_is_sent_followed_run_again_compared_and_erased(home, video, app):
+    home.get_by_label("threshold").fill("0.02")
+    send(home, {"name": NASTY, "mimeType": "video/mp4", "buffer": video.read_bytes()})
+    home.wait_for_url("**/jobs/*")
+    assert home.get_by_role("heading", level=1).inner_text() == NASTY
+    home.get_by_role("slider").wait_for()
+    (job,) = app.state.service.store.newest(9)
+    assert (job.name, dict(job.options), job.state) == (NASTY, {"model": "tiny", "threshold": 0.02}, "done")
+    home.locator("#plot canvas").wait_for()
+    with home.expect_download() as download:
+        home.get_by_role("link", name="Table (CSV)").click()
+    assert download.value.path().read_text().startswith("start,end,label,score,person")
+
+    home.get_by_label("threshold").fill("0.03")
+    home.get_by_role("button", name="Run again").click()
+    home.wait_for_url("**/compare?*")
+    home.get_by_role("heading", name="Where they differ").wait_for()
+    second, _ = app.state.service.store.newest(9)
+    assert (second.name, dict(second.options)) == (NASTY, {"model": "tiny", "threshold": 0.03})
+    videos = {app.state.service.folder.input(one).stat().st_ino for one in (job.id, second.id)}
+    assert len(videos) == 1
+
+    home.get_by_role("link", name="Videos").click()
+    for left in (1, 0):
+        home.get_by_role("button", name=f"Erase {NASTY}").first.click()
+        until(home, f"document.querySelectorAll('#history tbody tr').length === {left}")
+    home.get_by_text("There are no videos yet").wait_for()
+    assert app.state.service.store.newest(9) == []
+
+
+def test_a_job_is_followed_through_a_reload_and_cancelled(home, long_video, app):
+    send(home, long_video)
+    home.wait_for_url("**/jobs/*")
+    home.get_by_text(re.compile(r"^[1-9]\d? %")).first.wait_for()
+    home.reload()
+    assert float(home.get_by_role("progressbar").get_attribute("value") or 0) >= 0
+    home.get_by_text(re.compile(r"^[1-9]\d? %")).first.wait_for()
+    address = home.url
+    home.get_by_role("button", name="Cancel").click()
+    home.get_by_text("There are no videos yet").wait_for()
+    assert home.goto(address).status == 404
+    assert home.get_by_role("heading", name="Not Found").is_visible()
+    assert app.state.service.store.newest(9) == []
+
+
+def test_an_upload_goes_on_after_a_reload_and_can_be_cancelled(home, large_video, app):
+    parts = []
+    held = []
+    home.on("request", lambda request: parts.append(request.headers) if request.method == "PATCH" else None)
+    home.route("**/v1/uploads/*", lambda route: held.append(route) if len(parts) == 2 else route.continue_())
+    send(home, large_video)
+    home.get_by_text(re.compile(r"8\.\d MB of 21 MB")).wait_for()
+    until(home, "JSON.stringify(localStorage).includes('8388608')")
+    home.reload()
+    home.unroute_all(behavior="ignoreErrors")
+    home.get_by_text("large.mp4 was interrupted at 40 %").wait_for()
+
+    parts.clear()
+    home.get_by_label("model", exact=True).select_option("tiny")
+    send(home, large_video)
+    home.wait_for_url("**/jobs/*")
+    assert [one["upload-offset"] for one in parts] == ["8388608", "16777216"]
+    assert all(one["upload-checksum"].startswith("sha1 ") for one in parts)
+    (job,) = app.state.service.store.newest(9)
+    assert app.state.service.folder.input(job.id).read_bytes() == large_video.read_bytes()
+    home.get_by_role("button", name="Erase").or_(home.get_by_role("button", name="Cancel")).click()
+
+    home.get_by_text("There are no videos yet").wait_for()
+    home.route(
+        "**/v1/uploads/*", lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_()
+    )
+    send(home, large_video)
+    with home.expect_request(lambda request: request.method == "DELETE"):
+        home.get_by_role("button", name="Cancel").click()
+    home.get_by_role("button", name="Recognise").wait_for()
+    assert home.evaluate("localStorage.getItem('har_ros uploads')") == "{}"
+
+
+def test_a_lost_connection_is_said_and_tried_again(home, video):
+    lost = []
+
+    def once(route):
+        lost.append(route) if not lost else None
+        route.abort() if len(lost) == 1 and route is lost[0] else route.continue_()
+
+    home.route("**/v1/uploads/*", once)
+    send(home, video)
+    home.get_by_role("alert").get_by_text("the connection is lost; trying again").wait_for()
+    home.wait_for_url("**/jobs/*")
+    home.get_by_role("button", name="Erase").or_(home.get_by_role("button", name="Cancel")).click()
+
+
+def test_what_is_dropped_is_chosen_and_what_is_no_video_is_refused_in_a_sentence(home):
+    files = home.evaluate_handle("""() => {
+        const files = new DataTransfer();
+        files.items.add(new File(["text"], "notes.txt"));
+        return files;
+    }""")
+    home.dispatch_event("body", "dragover", {"dataTransfer": files})
+    home.dispatch_event("h1", "drop", {"dataTransfer": files})
+    assert home.get_by_text("notes.txt (0.0 MB)").is_visible()
+    home.keyboard.press("Enter")
+    home.get_by_role("alert").get_by_text("notes.txt is no video; send one of").wait_for()
+
+
+def test_an_option_that_cannot_be_is_shown_where_it_is_and_one_of_the_server_is_said(home, video):
+    choose(home, video)
+    home.get_by_text("More options").click()
+    home.get_by_label("event start").fill("7")
+    home.get_by_text("More options").click()
+    home.get_by_role("button", name="Recognise").click()
+    assert home.get_by_label("event start").evaluate("input => document.activeElement === input")
+    home.get_by_label("event start").fill("0.2")
+    home.get_by_role("button", name="Recognise").click()
+    home.get_by_role("alert").get_by_text("event_end is 0.3, above event_start").wait_for()

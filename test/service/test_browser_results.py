@@ -1,0 +1,182 @@
+"""Results in a real browser: the timeline, the comparison, the history and the models."""
+
+import json
+
+import pytest
+from chromium import barriers, serving, until
+from clips import RATE, moving
+
+pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from har_ros.recordings.video_file import VideoFile
+from har_ros.service.application import application
+from har_ros.service.folder import RESULT, SUMMARY, VIDEO, ServiceFolder
+from har_ros.service.guard import Guard
+from har_ros.service.jobs import JobStore
+from har_ros.service.workers import WorkerSettings
+
+FRAMES = 80
+NASTY = "<b onclick=alert(1)>wave</b>"
+SPANS = [(1.0, 3.0, "sit", ""), (4.0, 6.0, NASTY, "video_person_1"), (7.0, 9.0, "stand", "")]
+OTHERS = [(1.0, 3.0, "sit", ""), (7.0, 8.0, "fall", "")]
+MANY = 101
+COMPARED = ("/compare?a={1}&b={2}", "/compare?a={1}&b={3}")
+PAGES = ("/", "/jobs/{1}", "/jobs/{3}", *COMPARED, "/models", "/docs", "/jobs/none")
+
+
+def rows(spans):
+    names = ("start", "end", "label", "person", "score")
+    return [dict(zip(names, (*span, 0.8), strict=True)) for span in spans]
+
+
+def window(end, label, person=""):
+    who = {"person": person} if person else {}
+    return {"frame": 0, "start": end - 1, "end": end, "actions": [{"label": label, "score": 0.5}], **who}
+
+
+def stage(folder, name, spans, **options):
+    """Write a job that is done, as a worker leaves it. Returns its id."""
+    store = JobStore(folder.jobs)
+    job, _ = store.add(name, options)
+    store.enqueue(job.id)
+    store.claim(1)
+    store.finish(job.id, 1)
+    place = folder.of(job.id)
+    place.mkdir(parents=True)
+    (place / "input.mp4").write_bytes(b"")
+    sink = VideoFile(place / VIDEO, RATE)
+    for picture in moving(frames=FRAMES):
+        sink.show(picture)
+    sink.close()
+    people = [{"id": "video_person_1", "start": 3.5, "end": 8.0}]
+    found = {"video": name, "model": "tiny", "frames": FRAMES, "note": "", "spans": rows(spans), "persons": people}
+    windows = [window(1.0, "sit"), window(2.0, "stand"), window(5.0, NASTY, "video_person_1")]
+    (place / SUMMARY).write_text(json.dumps(found))
+    (place / RESULT).write_text(json.dumps({**found, "windows": windows}))
+    (place / "actions.vtt").write_text("WEBVTT\n")
+    return job.id
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory, models):
+    """The address of a server without workers, and two results of a video."""
+    folder = ServiceFolder(tmp_path_factory.mktemp("service"))
+    failed, _ = JobStore(folder.jobs).add("broken.mp4", {})
+    jobs = stage(folder, "disc.mp4", SPANS), stage(folder, "disc.mp4", OTHERS, model="tiny")
+    with serving(application(folder.path, WorkerSettings(models, workers=0), Guard("127.0.0.1", ""), 10**6)) as address:
+        yield address, *jobs, failed.id
+
+
+@pytest.fixture
+def result(tab, staged):
+    """The page of a result whose video can be played."""
+    tab.goto(f"{staged[0]}/jobs/{staged[1]}")
+    until(tab, "document.querySelector('video').readyState > 0")
+    return tab
+
+
+def at(tab, seconds):
+    """Wait until the video is somewhere, and the timeline says so."""
+    until(tab, f"Math.abs(document.querySelector('video').currentTime - {seconds}) < 0.15")
+    until(tab, f"Math.abs(document.querySelector('[role=slider]').getAttribute('aria-valuenow') - {seconds}) < 0.15")
+
+
+def test_a_click_into_the_timeline_or_the_table_leads_the_video(result):
+    line = result.get_by_role("slider")
+    box = line.bounding_box()
+    line.click(position={"x": box["width"] * 0.2, "y": 30})
+    at(result, 2.0)
+    assert "sit" in line.get_attribute("aria-valuetext")
+    assert result.locator("tr.current").inner_text().split() == ["0:01.0", "0:03.0", "sit", "whole", "image", "0.80"]
+    result.get_by_role("button", name="Go to 0:07.0").click()
+    at(result, 7.0)
+    assert line.get_attribute("aria-valuetext") == "0:07.0, stand"
+
+
+def test_keys_lead_the_video_from_the_timeline(result):
+    line = result.get_by_role("slider")
+    assert line.get_attribute("aria-valuemax") == "10.0"
+    line.focus()
+    for key, seconds in (
+        ("PageDown", 1.0),
+        ("PageDown", 4.0),
+        ("ArrowRight", 5.0),
+        ("PageUp", 4.0),
+        ("ArrowLeft", 3.0),
+        ("End", 10.0),
+        ("Home", 0.0),
+    ):
+        result.keyboard.press(key)
+        at(result, seconds)
+    result.keyboard.press("Space")
+    until(result, "document.querySelector('video').currentTime > 0.3")
+
+
+def test_people_have_rows_of_their_own_and_labels_are_text(result):
+    line = result.get_by_role("slider")
+    assert line.locator(".who").all_inner_texts() == ["whole image", "person 1"]
+    span = line.locator(".span").nth(2)
+    assert span.inner_text() == NASTY
+    lane, box = line.locator(".lane").nth(1).bounding_box(), span.bounding_box()
+    assert box["x"] - lane["x"] == pytest.approx(0.4 * lane["width"], abs=2)
+    assert box["width"] == pytest.approx(0.2 * lane["width"], abs=2)
+    assert box["y"] == lane["y"]
+    chart = result.locator("#chart-text")
+    chart.get_by_text("sit up to 0.50, stand up to 0.50").wait_for()
+    result.get_by_label("of", exact=True).select_option(label="person 1")
+    chart.get_by_text(f"{NASTY} up to 0.50").wait_for()
+
+
+def test_two_results_of_a_video_are_compared(result):
+    result.get_by_role("button", name="Compare").click()
+    result.get_by_role("heading", name="Where they differ").wait_for()
+    said = [row.split("\t") for row in result.get_by_label("Differences").inner_text().splitlines() if "0:" in row]
+    assert said == [
+        ["0:04.0", "0:06.0", f"a person: {NASTY}", "nothing"],
+        ["0:07.0", "0:08.0", "stand", "fall"],
+        ["0:08.0", "0:09.0", "stand", "nothing"],
+    ]
+    until(result, "document.querySelector('video').readyState > 0")
+    lines = result.get_by_role("slider")
+    assert lines.count() == 3
+    result.get_by_role("button", name="Go to 0:08.0").click()
+    at(result, 8.0)
+    result.get_by_label("B", exact=True).check()
+    at(result, 8.0)
+    until(result, "document.querySelector('video').currentSrc.includes(location.search.slice(-32))")
+
+
+def test_a_class_is_found_among_those_of_all_models(tab, staged):
+    tab.goto(f"{staged[0]}/models")
+    tab.get_by_label("Which one knows a class?").fill("golf")
+    tab.get_by_text("golf", exact=True).wait_for()
+    assert "everyday-14" in tab.get_by_role("heading", level=2).all_inner_texts()
+    assert not tab.get_by_role("heading", name="tiny").is_visible()
+    tab.get_by_label("Which one knows a class?").fill("")
+    tab.get_by_role("heading", name="tiny").wait_for()
+
+
+def test_the_history_goes_on_to_older_jobs(tab, tmp_path, models):
+    store = JobStore(ServiceFolder(tmp_path).jobs)
+    for number in range(MANY):
+        store.add(f"{number}.mp4", {})
+    with serving(application(tmp_path, WorkerSettings(models, workers=0), Guard("127.0.0.1", ""), 10**6)) as address:
+        tab.goto(address)
+        assert tab.locator("#history tbody tr").count() == 100
+        assert tab.get_by_role("link", name="100.mp4").is_visible()
+        tab.get_by_role("link", name="Older").click()
+        tab.get_by_role("link", name="0.mp4", exact=True).wait_for()
+        assert tab.locator("#history tbody tr").count() == 1
+        tab.get_by_role("link", name="Newest").click()
+        tab.get_by_role("link", name="100.mp4").wait_for()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_can_be_used_by_all_and_on_a_phone(tab, staged, path, scheme, width):
+    tab.emulate_media(color_scheme=scheme)
+    tab.set_viewport_size({"width": width, "height": 844})
+    tab.goto(staged[0] + path.format(*staged))
+    for summary in tab.locator("details.more:not([open]) > summary").all():
+        summary.click()
+    assert barriers(tab) == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
