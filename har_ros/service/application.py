@@ -31,8 +31,8 @@ from har_ros.service.workers import WorkerSettings
 
 API = "/v1/"
 """Beginning of the API's paths, whose errors are problem details for browsers, too."""
-SMALL = 1_000_000
-"""Bytes of a body that is read as a whole, at most."""
+SMALL = 2_000_000
+"""Bytes of a body that is read as a whole, at most: of an order, or a webcam's image."""
 STREAMED = (FORM, PART)
 """Bodies that go to the disk as they come."""
 

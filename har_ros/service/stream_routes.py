@@ -11,8 +11,6 @@ from pydantic import BaseModel
 
 from har_ros.service.streams import Stream, Streams
 
-LARGEST = 2_000_000
-"""Bytes of an image."""
 SECOND = 1_000_000_000
 JPEG = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
 
@@ -68,8 +66,6 @@ async def take_image(stream: Named, request: Request, capture_time: CaptureTime)
     """Send the next image, a JPEG. What it shows is said in the events."""
     if stream.state == "ended":
         raise HTTPException(410, f"the stream has ended{': ' if stream.error else ''}{stream.error}")
-    if int(request.headers["content-length"]) > LARGEST:  # it has one: the application asks for it
-        raise HTTPException(413, f"the image is larger than {LARGEST / 1e6:g} MB; send a smaller one")
     return Taken(taken=stream.offer(round(capture_time * SECOND), await request.body()))
 
 

@@ -39,7 +39,7 @@ class UnwantedError(Exception):
 class Worker:
     """Runs jobs. The networks of the last one stay loaded, for the next one that names the same."""
 
-    def __init__(self, folder: ServiceFolder, models: Models, longest: float, links: Links | None) -> None:
+    def __init__(self, folder: ServiceFolder, models: Models, longest: float, links: Links | None = None) -> None:
         """longest: seconds of a video, at most. links: fetches videos, None to fetch none."""
         self._folder = folder
         self._models = models

@@ -26,7 +26,7 @@ def test_a_visitor_logs_in_and_out(tab, address):
     assert "not the token" in tab.get_by_role("alert").inner_text()
     tab.get_by_label("Token").fill(TOKEN)
     tab.keyboard.press("Enter")
-    tab.get_by_role("heading", name="Videos").wait_for()
+    tab.get_by_role("heading", name="What do people do in a video?").wait_for()
     assert barriers(tab) == []
     tab.get_by_role("link", name="API").click()
     tab.get_by_role("heading", name="HTTP API").wait_for()
