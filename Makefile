@@ -21,7 +21,7 @@ demo: install/.built
 demo-eval: install/.built
 	@$(ROS) && python dev/demo_eval.py $(ARGS) $(VIDEOS)
 
-test: install/.built
+test: install/.built build/node/.ready
 	@$(ROS) && ruff check . && ruff format --check . && mypy && lint-imports --config pyproject.toml && pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-finetune: install/.built $(VENV)/.finetune
@@ -78,6 +78,11 @@ $(VENV)/.ready: setup.py dev/make_stubs.sh dev/build.txt dev/lock.txt dev/data.t
 	@dev/make_stubs.sh $(VENV)
 	@$(PIP_INSTALL) --no-build-isolation -e .
 	@touch $@
+
+# What tests run under node, every file compared with its hash. Without npm, or a network, these tests are skipped.
+build/node/.ready: dev/node/package.json dev/node/package-lock.json
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@! command -v npm > /dev/null || ! npm ci --prefix $(@D) --silent --ignore-scripts --no-audit --no-fund || touch $@
 
 # PyTorch is large (several GB where pip takes its CUDA packages), so `make test` does without it. Its versions are
 # pinned without hashes: which files pip takes depends on the machine.
