@@ -58,8 +58,9 @@ class JobView(BaseModel):
     def of(cls, job: Job) -> JobView:
         """Return what is shown of a job."""
         left = None
-        if job.state == "running" and job.started and job.done and job.total:
-            left = round((time.time() - job.started) / job.done * max(0, job.total - job.done), 1)
+        new = job.done - job.skipped
+        if job.state == "running" and job.started and new and job.total:
+            left = round((time.time() - job.started) / new * max(0, job.total - job.done), 1)
         return cls(
             id=job.id,
             video=job.name,

@@ -8,6 +8,7 @@ from pathlib import Path
 from har_ros.recordings.video_file import CONTAINERS
 
 VIDEO, WINDOWS, SUMMARY, RESULT = "video.mp4", "windows.jsonl", "summary.json", "result.json"
+CHECKPOINT, PART = "checkpoint.pickle", "part-"
 SUFFIXES = (*CONTAINERS, ".webm", ".mpg", ".mpeg", ".ts", ".gif")
 """Of videos that come in."""
 EVENTS = ("actions.csv", "actions.srt", "actions.vtt")

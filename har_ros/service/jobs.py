@@ -17,15 +17,15 @@ from har_ros.errors import HarError
 State = Literal["receiving", "queued", "running", "done", "failed"]
 ENDED: tuple[State, ...] = ("done", "failed")
 ATTEMPTS = 3
-"""How often a job is begun: one that ends its worker each time is given up."""
+"""How often a job is begun at the same place: one that ends its worker each time is given up."""
 BUSY = 30.0
 """Seconds that a transaction waits for another one's end."""
 SCHEMA = """
 create table if not exists jobs (
     id text primary key, key text unique, name text not null, options text not null, state text not null,
     created real not null, started real, ended real, done integer not null default 0, total integer not null default 0,
-    windows integer not null default 0, error text not null default '', attempts integer not null default 0,
-    worker integer, link text not null default ''
+    windows integer not null default 0, skipped integer not null default 0,
+    error text not null default '', attempts integer not null default 0, worker integer, link text not null default ''
 );
 create index if not exists jobs_by_state on jobs (state, created);
 create table if not exists workers (worker integer primary key, alive real not null);
@@ -38,8 +38,9 @@ class Job:
 
     name: of the video, as the client gave it. options: parameters of the node. created, started, ended: seconds since
     1970, None where that has not happened. done, total: frames; total is 0 where it is not known. windows: for which
-    there is an answer so far. error: why it failed. attempts: how often it was begun. link: where the
-    video is to be fetched from, empty where it came with the job.
+    there is an answer so far. skipped: frames that were done when it was begun last. error: why it failed.
+    attempts: how often it was begun at the place where it is. link: where the video is to be fetched from, empty where
+    it came with the job.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Job:
     done: int
     total: int
     windows: int
+    skipped: int
     error: str
     attempts: int
     link: str
@@ -62,7 +64,7 @@ class Job:
         return self.state in ENDED
 
 
-_COLUMNS = "id, name, options, state, created, started, ended, done, total, windows, error, attempts, link"
+_COLUMNS = "id, name, options, state, created, started, ended, done, total, windows, skipped, error, attempts, link"
 
 
 class JobStore:
@@ -131,7 +133,7 @@ class JobStore:
         with self._transaction() as db:
             row = db.execute(
                 f"update jobs set state = 'running', worker = ?, started = ?, attempts = attempts + 1, "
-                f"done = 0, windows = 0 "
+                f"done = 0, windows = 0, skipped = 0 "
                 f"where id = (select id from jobs where state = 'queued' order by created limit 1) "
                 f"returning {_COLUMNS}",
                 (worker, now),
@@ -150,6 +152,14 @@ class JobStore:
         with self._transaction() as db:
             db.execute("update workers set alive = ? where worker = ?", (time.time(), worker))
         return self._own("done = ?, total = ?, windows = ?", number, worker, done, total, windows)
+
+    def resume(self, number: str, worker: int, done: int) -> bool:
+        """Note where a worker goes on. Returns whether the job is still wanted."""
+        return self._own("done = ?, skipped = ?", number, worker, done, done)
+
+    def forgive(self, number: str, worker: int) -> bool:
+        """Count a job's attempts from here on: it will not begin before this place. Returns whether it is wanted."""
+        return self._own("attempts = 1", number, worker)
 
     def finish(self, number: str, worker: int) -> bool:
         """Note that a worker's job is done. Returns whether it was still wanted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,112 +11,127 @@ from typing import IO, Any
 
 from har_ros.errors import HarError, VideoError
 from har_ros.files.results_folder import write_json
-from har_ros.pipeline.events import Event, EventState
-from har_ros.pipeline.recognition import ImageResult, Networks, Recognition
-from har_ros.pipeline.recognizer import Result
-from har_ros.pipeline.repeat import ShortClip
-from har_ros.pipeline.scores import Prediction
-from har_ros.pipeline.source_events import SourceEvents
-from har_ros.recordings.event_file import event_row, write_events
+from har_ros.pipeline.recognition import ImageResult, Networks
+from har_ros.recordings.event_file import write_events
+from har_ros.recordings.join import join
 from har_ros.recordings.source import Source, SourceFrame
 from har_ros.recordings.video_file import VideoFile
-from har_ros.recordings.watching import annotated, draw_all, play_again, window_row
-from har_ros.service.folder import EVENTS, RESULT, SUMMARY, VIDEO, WINDOWS
+from har_ros.recordings.watching import annotated, draw_all, play_again
+from har_ros.service import checkpoint
+from har_ros.service.folder import CHECKPOINT, EVENTS, PART, RESULT, SUMMARY, VIDEO, WINDOWS
+from har_ros.service.found import Found
 
 MOST_RATE = 60
 """Images a second that a video of the greatest length may have."""
 NOTE = 0.5
 """Seconds between two notes of the progress."""
+PERIOD = 10.0
+"""Seconds between two checkpoints, at least."""
+SHARE = 0.02
+"""Of the time that checkpoints may take."""
 
 
 class VideoRun:
-    """One video through the networks.
+    """One video through the networks, from the last checkpoint on.
 
-    count: frames that were looked at. windows: of which there is an answer. note: why these are not all frames.
+    checkpoints: how often it was saved since. note: why not all frames were looked at.
     """
 
     def __init__(self, networks: Networks, source: Source, uri: str, place: Path, name: str) -> None:
-        """place: the job's folder. name: of the video."""
+        """place: the job's folder, of its id. name: of the video."""
+        self._networks, self._source, self._uri, self._place = networks, source, uri, place
         self._about = {"video": name, "model": networks.recognizer.card.name}
-        self._source, self._uri, self._place = source, uri, place
-        self._sink = VideoFile(place / VIDEO, source.rate)
-        self._recognition: Recognition = networks.recognition()
-        self._events = SourceEvents(networks)
-        self._ended: list[Event] = []
-        self._going_on: dict[tuple[str, int], Event] = {}
-        self._people: dict[str, dict[str, Any]] = {}
-        self._said: Prediction | None = None
+        self._found = self._resumed() or Found(networks, f"p{place.name[:6]}")
+        self._parts = [self._part(number) for number in range(self._found.parts)]
+        for path in [*place.glob(f"{PART}*"), *place.glob(".*part*")]:
+            if path not in self._parts:
+                path.unlink()
+        self._sink = self._next_part()
+        self._due = time.monotonic() + PERIOD
+        self.checkpoints = 0
         self.note = ""
-        self.count = self.windows = 0
+
+    @property
+    def count(self) -> int:
+        """Number of frames that were looked at."""
+        return self._found.count
+
+    @property
+    def windows(self) -> int:
+        """Number of windows for which there is an answer."""
+        return self._found.windows
 
     def frames(self, longest: float) -> Iterator[None]:
-        """Look at all frames; write a line for each window. Yields when there is news to note. Raises HarError.
+        """Look at all frames that are left; write a line for each window. Yields when there is news to note.
 
-        longest: seconds of the video, at most.
+        longest: seconds of the video, at most. Raises HarError, OSError.
         """
-        clip = ShortClip()
-        with (self._place / WINDOWS).open("w", encoding="utf-8") as lines:
+        found = self._found
+        windows = self._place / WINDOWS
+        windows.touch()
+        os.truncate(windows, found.size)
+        with windows.open("a", encoding="utf-8") as lines:
             yield
-            noted, windows = time.monotonic(), 0
+            noted, shown = time.monotonic(), found.windows
             try:
                 for frame in self._source:
-                    self._check(frame, longest)
-                    result = self._recognition.take(frame.image)
-                    clip.take(frame.stamp)
-                    self._take(lines, frame, result)
-                    self._sink.show(annotated(frame, self._recognition, self._said, result))
-                    self.count = frame.index + 1
-                    first = self.windows and not windows  # somebody waits for it
+                    if frame.index >= found.count:
+                        _check(frame, longest)
+                        self._look(lines, frame)
+                    first = found.windows and not shown  # somebody waits for it
                     if first or time.monotonic() - noted > NOTE:
-                        noted, windows = time.monotonic(), self.windows
+                        noted, shown = time.monotonic(), found.windows
                         self._show(lines)
                         yield
+                    if time.monotonic() > self._due and frame.index == found.count - 1:
+                        self._save(lines)
+                        yield
             except VideoError as error:
-                if not self.count:
+                if not found.count:
                     raise
                 self.note = str(error)
-            if self._said is None:
-                self._take(lines, frame, ImageResult(frame.stamp, self._again(clip), ()))
-        self._sink.close()
+            self._end(lines, frame)
 
-    def _check(self, frame: SourceFrame, longest: float) -> None:
-        if frame.stamp > longest * 1e9:
-            raise HarError(f"the video lasts longer than {longest / 60:.3g} minutes; cut it")
-        if frame.index > longest * MOST_RATE:
-            raise HarError(f"the video has more than {longest * MOST_RATE:.0f} images; cut it, or lower its rate")
+    def write(self) -> None:
+        """Write what was found, the result last. Raises HarError, OSError."""
+        self._found.finish()
+        for file in EVENTS:
+            write_events(self._place / file, self._found.ended)
+        with (self._place / WINDOWS).open(encoding="utf-8") as lines:
+            windows = [json.loads(line) for line in lines]
+        write_json(self._place / SUMMARY, self._summary())
+        write_json(self._place / RESULT, {**self._summary(), "windows": windows})
 
-    def _again(self, clip: ShortClip) -> Result | None:
-        found = play_again(self._uri, self._source, clip, self._recognition)
-        self._sink.discard()  # its frames say "warming up"
-        self._sink = VideoFile(self._sink.path, self._source.rate)
-        draw_all(self._uri, self._sink, found.prediction if found else None)
-        return found
+    def discard(self) -> None:
+        """Give the part of the annotated video up that is not finished."""
+        self._sink.discard()
+
+    def tidy(self) -> None:
+        """Remove what a finished job needs no more. Raises OSError."""
+        for path in [self._place / CHECKPOINT, *self._parts]:
+            path.unlink(missing_ok=True)
+
+    def _resumed(self) -> Found | None:
+        path = self._place / CHECKPOINT
+        found: Found | None = checkpoint.load(path, self._networks)
+        if found and all(self._part(number).exists() for number in range(found.parts)):
+            return found
+        path.unlink(missing_ok=True)
+        return None
+
+    def _part(self, number: int) -> Path:
+        return self._place / f"{PART}{number:05}.mp4"
+
+    def _next_part(self) -> VideoFile:
+        return VideoFile(self._part(len(self._parts)), self._source.rate)
+
+    def _look(self, lines: IO[str], frame: SourceFrame) -> None:
+        result = self._found.look(frame)
+        self._take(lines, frame, result)
+        self._sink.show(annotated(frame, self._found.recognition, self._found.said, result))
 
     def _take(self, lines: IO[str], frame: SourceFrame, result: ImageResult) -> None:
-        self._learn(self._events.take(result))
-        if result.whole is not None:
-            self._said = result.whole.prediction
-            self._write(lines, window_row(frame, result.whole))
-        for person in result.persons:
-            seconds = round(frame.stamp / 1e9, 3)
-            known = self._people.setdefault(person.id, {"id": person.id, "start": seconds, "end": seconds})
-            known["end"] = seconds
-            if person.result is not None:
-                self._write(lines, window_row(frame, person.result, person))
-
-    def _learn(self, events: list[Event]) -> None:
-        """Take note of what happened to the events."""
-        for event in events:
-            name = event.person, event.id
-            if event.state is EventState.ENDED:
-                self._going_on.pop(name, None)
-                self._ended.append(event)
-            else:
-                self._going_on[name] = event
-
-    def _write(self, lines: IO[str], row: dict[str, Any]) -> None:
-        lines.write(json.dumps(row) + "\n")
-        self.windows += 1
+        lines.writelines(json.dumps(row) + "\n" for row in self._found.take(frame, result))
 
     def _show(self, lines: IO[str]) -> None:
         """Let readers see what is known so far. Raises HarError, OSError."""
@@ -123,24 +139,43 @@ class VideoRun:
         write_json(self._place / SUMMARY, self._summary())
 
     def _summary(self) -> dict[str, Any]:
-        """Return all but the windows. A span that has not ended is going_on, and has its end so far."""
-        rows = [dict(event_row(event)) for event in self._ended]
-        rows += [{**event_row(event), "going_on": True} for event in self._going_on.values()]
-        spans = sorted(rows, key=lambda row: (row["start"], row["end"]))
-        people = list(self._people.values())
-        return {**self._about, "frames": self.count, "note": self.note, "spans": spans, "persons": people}
+        return {**self._about, "note": self.note, **self._found.summary()}
 
-    def write(self) -> None:
-        """Write what was found, the result last. Raises HarError, OSError."""
-        self._learn(self._events.finish())
-        for file in EVENTS:
-            write_events(self._place / file, self._ended)
-        with (self._place / WINDOWS).open(encoding="utf-8") as lines:
-            windows = [json.loads(line) for line in lines]
-        summary = self._summary()
-        write_json(self._place / SUMMARY, summary)
-        write_json(self._place / RESULT, {**summary, "windows": windows})
+    def _save(self, lines: IO[str]) -> None:
+        """Write the part of the video, the windows, then what refers to them. Raises HarError, OSError."""
+        begun = time.monotonic()
+        self._close_part()
+        lines.flush()
+        os.fsync(lines.fileno())
+        self._found.parts = len(self._parts)
+        self._found.size = os.fstat(lines.fileno()).st_size
+        saved = checkpoint.save(self._place / CHECKPOINT, self._networks, self._found)
+        self._sink = self._next_part()
+        now = time.monotonic()
+        self._due = now + max(PERIOD, (now - begun) / SHARE) if saved else float("inf")
+        self.checkpoints += saved
 
-    def discard(self) -> None:
-        """Give the annotated video up unless it is finished."""
-        self._sink.discard()
+    def _close_part(self) -> None:
+        self._sink.close()
+        with self._sink.path.open("rb") as file:
+            os.fsync(file.fileno())
+        self._parts.append(self._sink.path)
+
+    def _end(self, lines: IO[str], frame: SourceFrame) -> None:
+        """Make the annotated video of its parts; of a clip that is shorter than a window, all at once."""
+        found = self._found
+        if found.said is not None:
+            self._sink.close()
+            self._parts += filter(Path.exists, [self._sink.path])  # there may have been no frame after the last one
+            join(self._parts, self._place / VIDEO)
+            return
+        again = play_again(self._uri, self._source, found.clip, found.recognition)
+        self._take(lines, frame, ImageResult(frame.stamp, again, ()))
+        draw_all(self._uri, VideoFile(self._place / VIDEO, self._source.rate), again.prediction if again else None)
+
+
+def _check(frame: SourceFrame, longest: float) -> None:
+    if frame.stamp > longest * 1e9:
+        raise HarError(f"the video lasts longer than {longest / 60:.3g} minutes; cut it")
+    if frame.index > longest * MOST_RATE:
+        raise HarError(f"the video has more than {longest * MOST_RATE:.0f} images; cut it, or lower its rate")

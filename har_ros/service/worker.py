@@ -93,9 +93,7 @@ class Worker:
         networks = self._networks_for(job.options)
         run = VideoRun(networks, source, str(video), self._folder.of(job.id), job.name)
         try:
-            for _ in run.frames(self._longest):
-                if not self._store.progress(job.id, self._number, run.count, source.count, run.windows):
-                    raise UnwantedError
+            self._follow(job, run, source.count)
             run.note = self._said_to_clients(job, run.note)
             run.write()
         except OSError as error:
@@ -106,6 +104,19 @@ class Worker:
             run.discard()
         self._store.progress(job.id, self._number, run.count, run.count, run.windows)
         self._store.finish(job.id, self._number)
+        with suppress(OSError):
+            run.tidy()
+
+    def _follow(self, job: Job, run: VideoRun, total: int) -> None:
+        """Note a job's progress to its end. total: frames of the video, 0 where that is not known."""
+        self._store.resume(job.id, self._number, run.count)
+        checkpoints = 0
+        for _ in run.frames(self._longest):
+            if not self._store.progress(job.id, self._number, run.count, total, run.windows):
+                raise UnwantedError
+            if run.checkpoints > checkpoints:
+                checkpoints = run.checkpoints
+                self._store.forgive(job.id, self._number)
 
     def _fetched(self, job: Job) -> Path:
         """Return the video that a job has only a link to. Raises UnwantedError, HarError."""

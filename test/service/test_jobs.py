@@ -59,6 +59,19 @@ def test_a_job_that_ends_its_worker_each_time_fails(store):
     assert f"ended {ATTEMPTS} times" in job.error
 
 
+def test_attempts_count_at_the_place_where_the_job_is(store):
+    number = queued(store)
+    for _ in range(2 * ATTEMPTS):
+        assert store.claim(7).id == number
+        assert store.forgive(number, 7)
+        store.lost(7)
+    assert store.get(number).state == "queued"
+    for _ in range(ATTEMPTS - 1):
+        store.claim(7)
+        store.lost(7)
+    assert store.get(number).state == "failed"
+
+
 def test_a_worker_that_lost_its_job_changes_nothing(store):
     number = queued(store)
     store.claim(1)

@@ -1,0 +1,77 @@
+"""Files from which a job goes on: all that is known of a video so far, but for the networks themselves."""
+
+from __future__ import annotations
+
+import copyreg
+import logging
+import pickle
+from pathlib import Path
+from threading import Lock
+from typing import IO, Any
+
+from har_ros.errors import one_line
+from har_ros.files.atomic import replacing
+from har_ros.files.versions import version_of
+from har_ros.pipeline.recognition import Networks
+
+logger = logging.getLogger(__name__)
+
+VERSION = version_of("har_ros")
+
+
+def save(path: Path, networks: Networks, state: Any) -> bool:
+    """Write a state that refers to the networks, atomically. Returns whether it could be. Raises OSError.
+
+    It cannot where a backend keeps a part of it, as that of a continual network does.
+    """
+    try:
+        with replacing(path) as part, part.open("wb") as file:
+            _Pickler(file, networks).dump((VERSION, state))
+    except (pickle.PicklingError, TypeError, RuntimeError):
+        return False
+    return True
+
+
+def load(path: Path, networks: Networks) -> Any:
+    """Return the state that was saved, with these networks; None where there is none of this version of har_ros.
+
+    The file is code to Python: it must be this service's own.
+    """
+    try:
+        with path.open("rb") as file:
+            version, state = _Unpickler(file, networks).load()
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # of another version, or cut short: pickle raises anything
+        logger.warning("%s cannot be used: %s (%s)", path, type(error).__name__, one_line(error))
+        return None
+    return state if version == VERSION else None
+
+
+def _shared(networks: Networks) -> list[object]:
+    """Return what a state refers to, and does not contain."""
+    people = networks.persons
+    return [networks, networks.recognizer, people, people and people.recognizer]
+
+
+class _Pickler(pickle.Pickler):
+    dispatch_table = copyreg.dispatch_table.copy()
+    dispatch_table[type(Lock())] = lambda _: (Lock, ())  # nobody holds one between two frames
+
+    def __init__(self, file: IO[bytes], networks: Networks) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self._places = {id(one): place for place, one in enumerate(_shared(networks)) if one is not None}
+
+    def persistent_id(self, one: Any) -> int | None:
+        """Return the place of what is not contained."""
+        return self._places.get(id(one))
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: IO[bytes], networks: Networks) -> None:
+        super().__init__(file)
+        self._shared = _shared(networks)
+
+    def persistent_load(self, place: int) -> object:
+        """Return what is at this place."""
+        return self._shared[place]

@@ -1,0 +1,133 @@
+"""A job whose worker was killed goes on at its last checkpoint, and finds what it would have found without that."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+
+import cv2
+import pytest
+from clips import moving, teachable, write_video
+
+from har_ros.service.folder import CHECKPOINT, ServiceFolder
+from har_ros.service.jobs import JobStore
+from har_ros.service.options import Models
+from har_ros.service.worker import Worker
+
+FRAMES = 400
+WORKER = """
+import os, signal, sys
+from pathlib import Path
+from har_ros.service import checkpoint, run
+from har_ros.service.folder import ServiceFolder
+from har_ros.service.options import Models
+from har_ros.service.worker import Worker
+
+folder, models, place = sys.argv[1:]
+run.PERIOD = run.NOTE = 0.0
+run.SHARE = 1.0
+save, saved = checkpoint.save, 0
+
+def save_and_die(*arguments):
+    global saved
+    saved += 1
+    if saved == 30 and place == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(*arguments)
+    if saved == 30:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return True
+
+checkpoint.save = save_and_die
+Worker(ServiceFolder(Path(folder)), Models(Path(models)), 3600).run_one()
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "tiny").mkdir()
+    teachable(folder / "tiny").rename(folder / "tiny" / "card.yaml")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("videos") / "long.mp4", moving(frames=FRAMES))
+
+
+def queued(folder, video):
+    """Return the folder of a new job, and its id."""
+    folder.path.mkdir(exist_ok=True)
+    store = JobStore(folder.jobs)
+    options = {"model": "tiny", "threshold": 0.0, "smoothing": 3.0, "hysteresis": 0.1, "event_start": 0.2}
+    job, _ = store.add("long.mp4", {**options, "event_end": 0.1})
+    folder.of(job.id).mkdir(parents=True)
+    shutil.copy(video, folder.of(job.id) / "input.mp4")
+    store.enqueue(job.id)
+    return folder.of(job.id), job.id
+
+
+def run(folder, models):
+    worker = Worker(folder, Models(models), 3600)
+    assert worker.run_one()
+    worker.close()
+
+
+def pictures(path):
+    capture = cv2.VideoCapture(str(path))
+    found = []
+    while (picture := capture.read()[1]) is not None:
+        found.append((round(capture.get(cv2.CAP_PROP_POS_MSEC)), picture.mean()))
+    return found
+
+
+def untimed(text):
+    return [{**json.loads(line), "inference_time": 0} for line in text.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, models, video):
+    """What a job finds that nobody interrupts."""
+    folder = ServiceFolder(tmp_path_factory.mktemp("whole"))
+    place, _ = queued(folder, video)
+    run(folder, models)
+    return place
+
+
+@pytest.mark.parametrize("killed", ["before", "after"])
+def test_a_killed_job_goes_on_and_finds_the_same(tmp_path, models, video, whole, killed):
+    folder = ServiceFolder(tmp_path / "service")
+    place, number = queued(folder, video)
+    died = subprocess.run([sys.executable, "-c", WORKER, folder.path, models, killed], timeout=120)
+    assert died.returncode == -signal.SIGKILL
+    store = JobStore(folder.jobs)
+    store.recover()
+    assert (place / CHECKPOINT).exists()
+    before = (place / "windows.jsonl").read_text()
+
+    run(folder, models)
+
+    assert store.get(number).state == "done"
+    assert 29 <= store.get(number).skipped < FRAMES
+    after = (place / "windows.jsonl").read_text()
+    assert untimed(after) == untimed((whole / "windows.jsonl").read_text())
+    kept = len(untimed(before)) - (killed == "before")
+    assert after.splitlines()[:kept] == before.splitlines()[:kept]
+    for name in ("actions.csv", "actions.srt", "actions.vtt"):
+        assert (place / name).read_text() == (whole / name).read_text()
+    assert [time for time, _ in pictures(place / "video.mp4")] == [time for time, _ in pictures(whole / "video.mp4")]
+    assert {path.name for path in place.iterdir()} == {path.name for path in whole.iterdir()}
+
+
+@pytest.mark.parametrize("damage", [b"", b"no pickle"])
+def test_a_checkpoint_that_cannot_be_used_costs_time_only(tmp_path, models, video, whole, damage):
+    folder = ServiceFolder(tmp_path / "service")
+    place, _ = queued(folder, video)
+    (place / CHECKPOINT).write_bytes(damage)
+    (place / "part-00000.mp4").write_bytes(b"half a video")
+    (place / "windows.jsonl").write_text("half a line")
+    run(folder, models)
+    assert untimed((place / "windows.jsonl").read_text()) == untimed((whole / "windows.jsonl").read_text())
+    assert len(pictures(place / "video.mp4")) == FRAMES
