@@ -140,4 +140,4 @@ def _of_json(body: Any) -> Order:
     ((name, value),) = given.items()
     if not isinstance(value, str):
         raise HTTPException(422, f"{name} is {shown(value)}; give text")
-    return Order(options, upload=given.get("upload"), url=given.get("url"))
+    return Order(options, upload=given.get("upload"), url=given.get("url"), again=given.get("again"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from clips import moving, teachable, write_video
+from clips import moving, write_video
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from fastapi.testclient import TestClient
@@ -29,14 +29,6 @@ WAIT = 90
 """Seconds for what takes a few on a machine that is not busy."""
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    (folder / "tiny").mkdir()
-    teachable(folder / "tiny").rename(folder / "tiny" / "card.yaml")
-    return folder
-
-
 @contextmanager
 def running(folder, models, token="", **settings):
     app = application(folder, WorkerSettings(models, **settings), Guard("127.0.0.1", token), 50_000_000)
@@ -48,16 +40,6 @@ def running(folder, models, token="", **settings):
 def client(tmp_path_factory, models):
     with running(tmp_path_factory.mktemp("service"), models) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def video(tmp_path_factory):
-    return write_video(tmp_path_factory.mktemp("videos") / "disc.mp4", moving(frames=60))
-
-
-@pytest.fixture(scope="module")
-def long_video(tmp_path_factory):
-    return write_video(tmp_path_factory.mktemp("videos") / "long.mp4", moving(frames=3000))
 
 
 def send(client, path, address="/v1/jobs", status=202, headers=None, **options):
@@ -183,6 +165,18 @@ def test_an_erased_job_leaves_nothing_and_the_next_one_runs(client, long_video, 
     assert client.get(f"/v1/jobs/{number}").status_code == 404
     until(client, after, "done")
     assert not client.app.state.service.folder.of(number).exists()
+
+
+def test_a_video_is_looked_at_again_also_when_its_first_job_is_erased(client, video):
+    first = send(client, video, threshold=0.5).json()["id"]
+    answer = client.post("/v1/jobs", json={"again": first, "options": {"model": "tiny", "threshold": 0.1}})
+    assert answer.status_code == 202
+    job = answer.json()
+    assert (job["video"], job["options"]) == ("disc.mp4", {"model": "tiny", "threshold": 0.1})
+    assert client.delete(f"/v1/jobs/{first}").status_code == 204
+    assert until(client, job["id"], "done")["frames_done"] == 60
+    gone = client.post("/v1/jobs", json={"again": first})
+    assert (gone.status_code, gone.json()["detail"]) == (404, f"there is no job {first}; it was erased, or never was")
 
 
 def test_jobs_outlive_the_server(tmp_path, models, long_video):

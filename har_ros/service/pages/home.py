@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from har_ros.service.api import JobView, Running, Service
@@ -28,7 +30,7 @@ def history(request: Request, service: Running, before: float = END) -> Response
     return page(request, "history.html", **_jobs(service, before))
 
 
-def _jobs(service: Service, before: float) -> dict[str, object]:
+def _jobs(service: Service, before: float) -> dict[str, Any]:
     found = service.store.newest(SHOWN + 1, before)
     jobs = [JobView.of(job) for job in found[:SHOWN]]
     older = jobs[-1].created if len(found) > SHOWN else None
