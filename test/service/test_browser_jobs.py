@@ -90,6 +90,9 @@ def test_a_job_is_followed_through_a_reload_and_cancelled(home, long_video, app)
     home.reload()
     assert float(home.get_by_role("progressbar").get_attribute("value") or 0) >= 0
     home.get_by_text(re.compile(r"^[1-9]\d? %")).first.wait_for()
+    home.get_by_role("heading", name="Found so far").wait_for()
+    first = home.get_by_text("whole image at").inner_text()
+    home.get_by_text("whole image at").filter(has_not_text=first).wait_for()
     address = home.url
     home.get_by_role("button", name="Cancel").click()
     home.get_by_text("There are no videos yet").wait_for()
@@ -154,11 +157,14 @@ def test_what_is_dropped_is_chosen_and_what_is_no_video_is_refused_in_a_sentence
     home.dispatch_event("body", "dragover", {"dataTransfer": files})
     home.dispatch_event("h1", "drop", {"dataTransfer": files})
     assert home.get_by_text("notes.txt (0.0 MB)").is_visible()
+    assert home.get_by_role("button", name="Recognise").evaluate("button => document.activeElement === button")
     home.keyboard.press("Enter")
     home.get_by_role("alert").get_by_text("notes.txt is no video; send one of").wait_for()
 
 
 def test_an_option_that_cannot_be_is_shown_where_it_is_and_one_of_the_server_is_said(home, video):
+    home.get_by_role("button", name="Recognise").click()
+    home.get_by_role("alert").get_by_text("Choose a video first").wait_for()
     choose(home, video)
     home.get_by_text("More options").click()
     home.get_by_label("event start").fill("7")

@@ -62,7 +62,8 @@ def staged(tmp_path_factory, models):
     folder = ServiceFolder(tmp_path_factory.mktemp("service"))
     failed, _ = JobStore(folder.jobs).add("broken.mp4", {})
     jobs = stage(folder, "disc.mp4", SPANS), stage(folder, "disc.mp4", OTHERS, model="tiny")
-    with serving(application(folder.path, WorkerSettings(models, workers=0), Guard("127.0.0.1", ""), 10**6)) as address:
+    settings = WorkerSettings(models, workers=0, links=10**6)
+    with serving(application(folder.path, settings, Guard("127.0.0.1", ""), 10**6)) as address:
         yield address, *jobs, failed.id
 
 
@@ -155,6 +156,15 @@ def test_a_class_is_found_among_those_of_all_models(tab, staged):
     tab.get_by_role("heading", name="tiny").wait_for()
 
 
+def test_a_link_is_followed_where_the_server_follows_links(tab, staged):
+    tab.goto(staged[0])
+    tab.get_by_label("link").fill("https://example.org/linked.mp4")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/jobs/*")
+    assert tab.get_by_role("heading", level=1).inner_text().endswith("linked.mp4")
+    tab.get_by_text("Waiting until a worker is free").first.wait_for()
+
+
 def test_the_history_goes_on_to_older_jobs(tab, tmp_path, models):
     store = JobStore(ServiceFolder(tmp_path).jobs)
     for number in range(MANY):
@@ -162,6 +172,7 @@ def test_the_history_goes_on_to_older_jobs(tab, tmp_path, models):
     with serving(application(tmp_path, WorkerSettings(models, workers=0), Guard("127.0.0.1", ""), 10**6)) as address:
         tab.goto(address)
         assert tab.locator("#history tbody tr").count() == 100
+        assert not tab.get_by_label("link").is_visible()
         assert tab.get_by_role("link", name="100.mp4").is_visible()
         tab.get_by_role("link", name="Older").click()
         tab.get_by_role("link", name="0.mp4", exact=True).wait_for()

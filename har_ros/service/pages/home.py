@@ -21,7 +21,9 @@ routes = APIRouter()
 def home(request: Request, service: Running, before: float = END) -> Response:
     """Show a form for videos, and the jobs that were created before a time, newest first."""
     fields = fields_of(service.models, {})
-    return page(request, "home.html", fields=fields, accept=",".join(("video/*", *SUFFIXES)), **_jobs(service, before))
+    accept = ",".join(("video/*", *SUFFIXES))
+    links = bool(service.links)
+    return page(request, "home.html", fields=fields, accept=accept, links=links, **_jobs(service, before))
 
 
 @routes.get("/history")

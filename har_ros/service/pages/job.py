@@ -12,9 +12,12 @@ from har_ros.service.folder import SUMMARY
 from har_ros.service.jobs import Job
 from har_ros.service.pages.form import fields_of
 from har_ros.service.pages.render import page
+from har_ros.service.so_far import so_far
 
 LOOKED_AT = 1000
 """Newest jobs, among which others of the same video are looked for."""
+LAST = 50
+"""Newest windows, among which that of each person is looked for."""
 routes = APIRouter()
 
 
@@ -26,6 +29,15 @@ def show(request: Request, service: Running, number: str) -> Response:
     others = [JobView.of(one) for one in service.store.newest(LOOKED_AT) if _comparable(one, job)]
     fields = fields_of(service.models, job.options) if job.over else None
     return page(request, "job.html", job=JobView.of(job), found=found, others=others, fields=fields)
+
+
+@routes.get("/jobs/{number}/found")
+def show_found(request: Request, service: Running, number: str) -> Response:
+    """Show what a job has found so far."""
+    job = service.job(number)
+    found = so_far(service.folder.of(number), max(0, job.windows - LAST), job.over)
+    newest = {window.get("person", ""): window for window in found.windows}  # of each, the last one
+    return page(request, "so_far.html", found=found, newest=newest)
 
 
 def summary(service: Service, job: Job) -> dict[str, Any]:

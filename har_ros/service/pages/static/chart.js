@@ -41,7 +41,7 @@ function settings(labels) {
   return {
     width: plot.clientWidth,
     height: 240,
-    scales: { x: { time: false }, y: { range: [0, 1] } },
+    scales: { x: { time: false, range: (_, first, last) => [0, Math.max(video.duration || 0, last)] }, y: { range: [0, 1] } },
     axes: [{ ...axis, values: (_, times) => times.map((at) => clock(at).replace(".0", "")) }, { ...axis, size: 44 }],
     series: [{ label: "Time", value: (_, at) => (at === null ? "–" : clock(at)) }, ...series],
     cursor: { drag: { x: false, y: false } },
@@ -50,7 +50,7 @@ function settings(labels) {
 
 function describe(chosen, labels) {
   const said = labels.map((label) => `${label} up to ${Math.max(...scores(chosen, label)).toFixed(2)}`);
-  const text = said.length ? `Probability at the end of each window: ${said.join(", ")}.` : "Nothing was said of it.";
+  const text = said.length ? `Probability in each window, drawn at its middle: ${said.join(", ")}.` : "Nothing was said of it.";
   document.getElementById("chart-text").textContent = text;
 }
 
@@ -61,7 +61,7 @@ function draw() {
   chart = null;
   describe(chosen, labels);
   if (!labels.length) return;
-  const data = [chosen.map((one) => one.end), ...labels.map((label) => scores(chosen, label))];
+  const data = [chosen.map(({ start, end }) => (start + end) / 2), ...labels.map((label) => scores(chosen, label))];
   chart = new window.uPlot(settings(labels), data, plot);
   const now = document.createElement("div");
   now.className = "now";
@@ -85,6 +85,7 @@ if (answer.ok) {
   draw();
   who.addEventListener("change", draw);
   dark.addEventListener("change", () => chart?.redraw(false, true));
+  video.addEventListener("loadedmetadata", draw);
   video.addEventListener("timeupdate", follow);
   video.addEventListener("seeked", follow);
   new ResizeObserver(() => {

@@ -1,5 +1,6 @@
 // Follows a job until it is over, then shows the page again, with what was found.
 import { left } from "./page.js";
+import { draw } from "./player.js";
 
 const box = document.getElementById("follow");
 const state = document.getElementById("state");
@@ -8,6 +9,9 @@ const announced = document.getElementById("announced");
 const WORDS = { receiving: "The video is still being sent.", queued: "Waiting until a worker is free." };
 let events = null;
 let said = "";
+let windows = 0; // that are shown
+let showing = false;
+const PAUSE = 1000; // milliseconds between two looks at what was found
 
 function sentence(job) {
   if (job.state !== "running") return WORDS[job.state] || "";
@@ -24,6 +28,15 @@ function announce(job) {
   announced.textContent = sentence(job);
 }
 
+async function showFound(job) {
+  if (showing || job.windows === windows) return;
+  showing = true;
+  windows = job.windows;
+  await window.htmx.ajax("GET", `/jobs/${job.id}/found`, "#found");
+  draw();
+  setTimeout(() => (showing = false), PAUSE);
+}
+
 function take(event) {
   const job = JSON.parse(event.data);
   if (job.ended !== null) return location.reload();
@@ -31,6 +44,7 @@ function take(event) {
   if (job.frames) bar.value = (100 * job.frames_done) / job.frames;
   else bar.removeAttribute("value");
   announce(job);
+  showFound(job);
 }
 
 function follow() {

@@ -1,7 +1,7 @@
 // Timelines of what was found, which follow the page's video and lead it. What they show stands in tables beside them.
 import { clock } from "./page.js";
 
-const video = document.querySelector("video");
+const video = document.querySelector("video"); // none while a job runs
 const HUES = 8; // of style.css
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600]; // seconds between two marks
 const hues = new Map();
@@ -45,6 +45,7 @@ class Timeline {
     this.people = [...section.querySelectorAll("li[data-person]")].map(read);
     this.now = element("div", "now");
     this.draw();
+    if (!video) return;
     this.box.addEventListener("pointerdown", (event) => this.point(event));
     this.box.addEventListener("pointermove", (event) => event.buttons === 1 && this.point(event));
     this.box.addEventListener("keydown", (event) => this.key(event));
@@ -52,7 +53,7 @@ class Timeline {
 
   get seconds() {
     const ends = [...this.spans, ...this.people].map((one) => one.end);
-    return Number.isFinite(video.duration) ? video.duration : Math.max(1, ...ends);
+    return Number.isFinite(video?.duration) ? video.duration : Math.max(1, ...ends);
   }
 
   draw() {
@@ -63,6 +64,7 @@ class Timeline {
       this.row(one.name, spans, one);
     }
     this.marks();
+    if (!video) return;
     this.box.append(this.now);
     this.box.ariaValueMax = this.seconds.toFixed(1);
     this.follow();
@@ -135,7 +137,15 @@ class Timeline {
   }
 }
 
-const timelines = [...document.querySelectorAll("[data-found]")].map((section) => new Timeline(section));
+let timelines = [];
+
+export function draw() {
+  timelines = [...document.querySelectorAll("[data-found]")].map((section) => new Timeline(section));
+}
+
+function redraw() {
+  for (const timeline of timelines) timeline.draw();
+}
 
 function follow() {
   for (const timeline of timelines) timeline.follow();
@@ -146,12 +156,11 @@ function tick() {
   if (!video.paused) requestAnimationFrame(tick);
 }
 
-video.addEventListener("play", tick);
-for (const name of ["timeupdate", "seeked"]) video.addEventListener(name, follow);
-for (const name of ["loadedmetadata", "durationchange"]) {
-  video.addEventListener(name, () => timelines.forEach((timeline) => timeline.draw()));
-}
-window.addEventListener("resize", () => timelines.forEach((timeline) => timeline.draw()));
+draw();
+window.addEventListener("resize", redraw);
+video?.addEventListener("play", tick);
+for (const name of ["timeupdate", "seeked"]) video?.addEventListener(name, follow);
+for (const name of ["loadedmetadata", "durationchange"]) video?.addEventListener(name, redraw);
 document.addEventListener("click", (event) => {
   const jump = event.target.closest("[data-time]");
   if (jump) seek(Number(jump.dataset.time));

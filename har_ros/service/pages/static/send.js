@@ -5,6 +5,7 @@ import { Upload, interrupted } from "./tus.js";
 
 const form = document.getElementById("send");
 const video = document.getElementById("video");
+const link = document.getElementById("link"); // where the server follows links
 const drop = form.querySelector(".drop");
 const sending = document.getElementById("sending");
 const bar = document.getElementById("sent");
@@ -35,8 +36,9 @@ function begin(file, number, count) {
 }
 
 async function send(files, given) {
-  // Returns the jobs. Rejects with a sentence, or with null when it was cancelled.
+  // Resolves to the jobs. Rejects with a sentence, or with null when it was cancelled.
   const jobs = [];
+  if (link?.value) jobs.push(await start({ url: link.value, options: given }));
   for (const [place, file] of files.entries()) {
     upload = begin(file, place + 1, files.length);
     jobs.push(await start({ upload: await upload.run(), options: given }));
@@ -49,12 +51,17 @@ async function send(files, given) {
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   problem.textContent = "";
+  if (!video.files.length && !link?.value) {
+    problem.textContent = "Choose a video first, or drop it here.";
+    return video.focus();
+  }
   button.disabled = true;
-  sending.hidden = false;
+  sending.hidden = !video.files.length;
   try {
     const jobs = await send([...video.files], options(form));
     if (jobs.length === 1) location.assign(`/jobs/${jobs[0]}`);
     video.value = "";
+    if (link) link.value = "";
   } catch (error) {
     problem.textContent = error ? error.message : "";
   } finally {
