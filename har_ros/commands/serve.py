@@ -56,6 +56,7 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
         options.streams,
         most_bytes if options.allow_links else 0,
         preload=options.preload,
+        datasets=options.datasets,
     )
     guard = Guard(options.host, _token(options.token))
     _check_folder(folder)
@@ -99,6 +100,7 @@ def parser(program: str) -> argparse.ArgumentParser:
     add("--port", type=whole_number(0, 65535), default=8765, help="the port to listen to; 0: any that is free (8765)")
     add("--folder", type=Path, default=Path(FOLDER), help=f"the folder for videos and results ({FOLDER})")
     add("--models", type=Path, help="a folder with taught networks, which clients may name")
+    add("--datasets", type=Path, help="a folder with datasets, which clients may teach networks with")
     add("--token", type=Path, metavar="FILE", help="a file with the token that clients must send")
     add("--workers", type=at_least(1), default=usual.workers, help=f"jobs at the same time ({usual.workers})")
     add("--minutes", type=between(0.01, 1e5), default=usual.seconds / 60, help="of a video, at most (60)")

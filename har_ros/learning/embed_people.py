@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from har_ros.frames.sampling import StreamSettings
 from har_ros.frames.skeletons import SkeletonFrame, mirrored
 from har_ros.frames.window import Clip
 from har_ros.graphs.prepare import PreparedNetwork
+from har_ros.learning.choices import Person
 from har_ros.learning.embed import Embedder, Windows, embedding_network, hop_of
 from har_ros.learning.people import People, PeopleFinder
 from har_ros.learning.windows import Gatherer, SeenWindow
@@ -28,8 +28,6 @@ from har_ros.networks.sequence import NewestSkeletons, SequenceNetwork
 from har_ros.persons.skeleton import VISIBLE
 from har_ros.pipeline.stream import Stream
 
-Person = Literal["moving", "largest", "all"]
-"""Who of several people counts: at each moment whoever moves most or is largest in the image, or all."""
 STEPS = 4
 """Parts of a window over which motion is measured: from frame to frame, the pose network's jitter counts for more."""
 

@@ -36,8 +36,6 @@ from har_ros.models.locate import find_model
 
 logger = logging.getLogger(__name__)
 
-MODEL, SKELETONS = "i3d-kinetics-400", "everyday-14"
-"""The networks that are taught where none is named: with images, and with people's skeletons."""
 LOOKING = "looking at recordings"
 Watch = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much: 0 where that is not known."""

@@ -82,8 +82,9 @@ class Service:
 
     def __init__(self, folder: ServiceFolder, settings: WorkerSettings, most_bytes: int) -> None:
         """most_bytes: of a video. Raises HarError, OSError."""
-        (folder.path / "jobs").mkdir(parents=True, exist_ok=True)
-        self.folder, self.models, self.links = folder, Models(settings.models), settings.links
+        for place in (folder.path / "jobs", folder.models):
+            place.mkdir(parents=True, exist_ok=True)
+        self.folder, self.models, self.links = folder, Models(settings.models, folder.models), settings.links
         self.store = JobStore(folder.jobs)
         self.uploads = Uploads(folder.uploads, most_bytes)
         self._take_received()

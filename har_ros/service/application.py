@@ -25,6 +25,8 @@ from har_ros.service.pages.render import HEADERS, STATIC, error_page
 from har_ros.service.problems import PROBLEM, handle_errors, of_http
 from har_ros.service.stream_routes import routes as stream_routes
 from har_ros.service.streams import Streams
+from har_ros.service.teaching.routes import routes as teaching_routes
+from har_ros.service.teaching.state import Teaching
 from har_ros.service.tus import PART
 from har_ros.service.tus import routes as tus
 from har_ros.service.workers import WorkerSettings
@@ -45,9 +47,11 @@ def application(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.service = service = await asyncio.to_thread(Service, ServiceFolder(folder), settings, most_bytes)
+        app.state.teaching = teaching = await asyncio.to_thread(Teaching, ServiceFolder(folder), settings)
         app.state.streams = Streams(service.models, settings.streams, settings.memory)
         yield
         await app.state.streams.close()
+        await asyncio.to_thread(teaching.close)
         await asyncio.to_thread(service.close)
 
     app = FastAPI(
@@ -58,6 +62,7 @@ def application(
     app.include_router(stream_routes)
     app.include_router(live_routes)
     app.include_router(tus)
+    app.include_router(teaching_routes)
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=STATIC, follow_symlink=True))
     handle_errors(app)

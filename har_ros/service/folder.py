@@ -15,12 +15,16 @@ EVENTS = ("actions.csv", "actions.srt", "actions.vtt")
 
 
 class ServiceFolder:
-    """The service's folder. jobs: the file of SQLite. uploads: the folder of what no job took yet."""
+    """The service's folder. jobs: the file of SQLite. uploads: the folder of what no job took yet.
+
+    models: the folder of the networks taught here.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.jobs = path / "jobs.sqlite"
         self.uploads = path / "uploads"
+        self.models = path / "models"
 
     def of(self, job: str) -> Path:
         """Return the folder of a job."""

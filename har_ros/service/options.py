@@ -24,19 +24,28 @@ EXAMPLE = '{"threshold": 0.3}'
 
 
 class Models:
-    """The networks that clients may name: those that come with har_ros, and those in a folder."""
+    """The networks that clients may name: those that come with har_ros, and those in folders."""
 
-    def __init__(self, folder: Path | None) -> None:
-        """folder: with a folder for each network, as `teach` writes it. Raises ConfigurationError."""
-        if folder is not None and not folder.is_dir():
-            raise ConfigurationError(f"{folder} is no folder; give one that holds the folders of networks (--models)")
-        self._folder = folder
+    def __init__(self, *folders: Path | None) -> None:
+        """folders: with a folder for each network, as `teach` writes it. Raises ConfigurationError."""
+        self._folders = [folder for folder in folders if folder is not None]
+        for folder in self._folders:
+            if not folder.is_dir():
+                raise ConfigurationError(
+                    f"{folder} is no folder; give one that holds the folders of networks (--models)"
+                )
 
     @property
     def places(self) -> dict[str, str]:
         """The names of all networks, and what the parameter model has to be for each."""
-        own = sorted(self._folder.glob(f"*/{CARD}")) if self._folder else []
-        return {**{name: name for name in card_names()}, **{path.parent.name: str(path.parent) for path in own}}
+        own = [path.parent for folder in self._folders for path in sorted(folder.glob(f"*/{CARD}"))]
+        named = {place.name: str(place) for place in own if not place.name.startswith(".")}  # those are being erased
+        return {**{name: name for name in card_names()}, **named}
+
+    def written(self, values: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return when the networks of parameters were written: others of their names may have taken their place."""
+        cards = [Path(values[name]) / CARD for name in ("model", "persons_model")]
+        return tuple(card.stat().st_mtime_ns for card in cards if card.is_file())
 
     def cards(self) -> dict[str, ModelCard]:
         """Return the card of each network. Raises HarError."""

@@ -47,6 +47,7 @@ class Worker:
         self._longest = longest
         self._links = links
         self._networks: Networks | None = None
+        self._written: tuple[int, ...] = ()
         self._number = os.getpid()
 
     def close(self) -> None:
@@ -138,10 +139,11 @@ class Worker:
     def _networks_for(self, options: Mapping[str, Any]) -> Networks:
         """Return networks with these options: the loaded ones where they serve."""
         values = self._models.values(options)
-        loaded = self._networks
-        if loaded is None or any(values[name] != loaded.values[name] for name in LOADED):
+        loaded, written = self._networks, self._models.written(values)
+        if loaded is None or written != self._written or any(values[n] != loaded.values[n] for n in LOADED):
             self.close()
             loaded = self._networks = Networks(values)
+            self._written = written
         loaded.values = values
         return loaded
 
@@ -161,7 +163,9 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (options.memory, options.memory))
     Thread(target=_end_with_the_server, daemon=True).start()
     links = Links(options.links) if options.links else None
-    with closing(Worker(ServiceFolder(options.folder), Models(options.models), options.longest, links)) as worker:
+    folder = ServiceFolder(options.folder)
+    models = Models(options.models, folder.models)
+    with closing(Worker(folder, models, options.longest, links)) as worker:
         if options.preload and not worker.run_one():
             worker.preload()
         while True:

@@ -37,7 +37,7 @@ class WorkerSettings:
     models: a folder of networks beside those that come with har_ros. workers: how many run at the same time. seconds:
     of a video. memory: of a worker, bytes. days: that results stay. streams: of visitors' images, at the same time.
     links: bytes of a video that a link leads to, 0 for no links. preload: whether workers load the default network
-    before a job needs it.
+    before a job needs it. datasets: a folder of datasets, to teach with.
     """
 
     models: Path | None = None
@@ -48,6 +48,7 @@ class WorkerSettings:
     streams: int = 2
     links: int = 0
     preload: bool = False
+    datasets: Path | None = None
 
 
 class Workers:

@@ -8,9 +8,9 @@ from typing import get_args
 
 from har_ros.commands.shared.options import add_parameters, at_least
 from har_ros.errors import ConfigurationError
+from har_ros.learning.choices import MODEL, SKELETONS, Person
 from har_ros.learning.dataset import Dataset, load_dataset
-from har_ros.learning.embed_people import PeopleSettings, Person
-from har_ros.learning.lesson import MODEL, SKELETONS
+from har_ros.learning.embed_people import PeopleSettings
 from har_ros.models.locate import find_model
 from har_ros.truth.segments import load_label_map
 

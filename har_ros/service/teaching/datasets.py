@@ -1,0 +1,213 @@
+"""The service's datasets: folders of class folders with clips; its own ones, and those of a folder of the server."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import unicodedata
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from threading import Lock
+
+from fastapi import HTTPException
+
+from har_ros.errors import ConfigurationError
+from har_ros.files.schema import shown
+from har_ros.learning.dataset import VIDEOS
+from har_ros.recordings.source import natural
+
+MOST_DATASETS, MOST_CLASSES, MOST_CLIPS = 100, 100, 2000
+"""Of the service, of a dataset, of a dataset."""
+LONGEST_NAME = 50
+"""Characters; in UTF-8, and with what is put before and after them, they are fewer than the 255 bytes of a file's."""
+NAME = re.compile(rf"\w(?:[\w .()+-]{{0,{LONGEST_NAME - 2}}}[\w()+-])?")
+RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\s*\..*)?", re.IGNORECASE)
+"""What Windows takes for a device."""
+
+
+def checked_name(what: str, name: str) -> str:
+    """Return a name that a folder can have anywhere. Raises HTTPException."""
+    found = unicodedata.normalize("NFC", name)
+    if not NAME.fullmatch(found) or RESERVED.fullmatch(found):
+        raise HTTPException(
+            422,
+            f"{what} cannot be called {shown(name)}; give up to {LONGEST_NAME} letters, digits, spaces and .()+-_, "
+            "beginning with a letter or a digit, and no name of a device",
+        )
+    return found
+
+
+def file_name(name: str) -> str:
+    """Return what a clip is called whose file has a name, which may be anything."""
+    stem = PurePath(name.replace("\\", "/")).stem
+    return re.sub(r"[^\w .()+-]", "_", unicodedata.normalize("NFC", stem))[:LONGEST_NAME].strip(" .") or "clip"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip of a class. id: what addresses call it. name: its path in the class. group: whom or what it shows."""
+
+    id: str
+    name: str
+    group: str
+    path: Path
+
+    @classmethod
+    def of(cls, path: Path, place: Path) -> Clip:
+        """Return the clip of a file in the folder of a class."""
+        name = path.relative_to(place)
+        number = hashlib.sha256(f"{place.name}/{name.as_posix()}".encode(errors="replace")).hexdigest()[:16]
+        return cls(number, name.as_posix(), name.parts[0] if len(name.parts) > 1 else name.stem, path)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A dataset. own: whether it can be changed. clips: the folder of classes. home: for what is made of it."""
+
+    name: str
+    own: bool
+    clips: Path
+    home: Path
+
+    @property
+    def classes(self) -> dict[str, Path]:
+        """The classes and their folders."""
+        places = sorted(path for path in self.clips.iterdir() if path.is_dir() and not path.name.startswith("."))
+        return {place.name: place for place in places}
+
+    def of_class(self, label: str) -> list[Clip]:
+        """Return the clips of a class. Raises HTTPException."""
+        place = self.classes.get(label)
+        if place is None:
+            raise HTTPException(404, f"{self.name} has no class {shown(label)}")
+        files = [path for path in place.rglob("*") if path.suffix.lower() in VIDEOS and not path.name.startswith(".")]
+        files.sort(key=lambda path: natural(path.relative_to(place).as_posix()))
+        return [Clip.of(path, place) for path in files]
+
+    def clip(self, label: str, number: str) -> Clip:
+        """Return a clip. Raises HTTPException."""
+        found = next((clip for clip in self.of_class(label) if clip.id == number), None)
+        if found is None:
+            raise HTTPException(404, f"the class {label} has no clip {shown(number)}; it was erased, or never was")
+        return found
+
+    def picture(self, clip: Clip) -> Path:
+        """Return where the picture of a clip is kept."""
+        return self.home / "pictures" / f"{clip.id}.jpg"
+
+    def add_class(self, name: str) -> str:
+        """Make a class, and return its name. Raises HTTPException, OSError."""
+        self.refuse_changes()
+        label = checked_name("a class", name)
+        _refuse_twice("class", label, self.classes, MOST_CLASSES)
+        (self.clips / label).mkdir()
+        return label
+
+    def remove_class(self, label: str) -> None:
+        """Erase a class with its clips. Raises HTTPException."""
+        self.refuse_changes()
+        for clip in self.of_class(label):
+            self.picture(clip).unlink(missing_ok=True)
+        _erase(self.clips / label, self.home)
+
+    def add_clip(self, label: str, group: str, name: str, made: Path) -> Clip:
+        """Move a clip that was made to its place. group: empty, it is one of its own. Raises HTTPException, OSError."""
+        self.refuse_changes()
+        self.of_class(label)
+        place, stem = self.clips / label, file_name(name)
+        if group:
+            path = _free(place / checked_name("a group", group) / f"{stem}.mp4")
+        else:
+            path = _free(place / stem) / f"{stem}.mp4"
+        path.parent.mkdir(exist_ok=True)
+        made.replace(path)
+        return Clip.of(path, place)
+
+    def remove_clip(self, label: str, number: str) -> None:
+        """Erase a clip. Raises HTTPException, OSError."""
+        self.refuse_changes()
+        clip = self.clip(label, number)
+        clip.path.unlink(missing_ok=True)
+        self.picture(clip).unlink(missing_ok=True)
+        with suppress(OSError):  # others of its group are there
+            clip.path.parent.rmdir()
+
+    def refuse_full(self) -> None:
+        """Raise HTTPException when the dataset takes no further clip."""
+        if sum(len(self.of_class(label)) for label in self.classes) >= MOST_CLIPS:
+            raise HTTPException(409, f"{self.name} has {MOST_CLIPS} clips, the most that a dataset has; erase some")
+
+    def refuse_changes(self) -> None:
+        """Raise HTTPException when the dataset is only read."""
+        if not self.own:
+            raise HTTPException(409, f"{self.name} is a folder of the server, which is only read; change it there")
+
+
+class Datasets:
+    """The datasets below a folder of the service, and those in a folder of the server, which are only read."""
+
+    def __init__(self, home: Path, given: Path | None) -> None:
+        """Raises ConfigurationError."""
+        if given is not None and not given.is_dir():
+            raise ConfigurationError(f"{given} is no folder; give one that holds the folders of datasets (--datasets)")
+        self._home, self._given = home, given
+        self.changing = Lock()
+        """Held while names are looked for and taken."""
+
+    def all(self) -> dict[str, Stored]:
+        """Return the datasets by their names."""
+        own = sorted(path.parent for path in self._home.glob("*/clips"))
+        given = sorted(path for path in self._given.iterdir() if path.is_dir()) if self._given else []
+        usable = [place for place in given if NAME.fullmatch(place.name)]
+        return {
+            **{place.name: Stored(place.name, True, place / "clips", place) for place in own if place.name[0] != "."},
+            **{place.name: Stored(place.name, False, place, self._home / place.name) for place in usable},
+        }
+
+    def get(self, name: str) -> Stored:
+        """Return a dataset. Raises HTTPException."""
+        found = self.all().get(name)
+        if found is None:
+            raise HTTPException(404, f"there is no dataset {shown(name)}")
+        return found
+
+    def add(self, given: str) -> Stored:
+        """Make an empty dataset. Raises HTTPException, OSError."""
+        name = checked_name("a dataset", given)
+        with self.changing:
+            _refuse_twice("dataset", name, self.all(), MOST_DATASETS)
+            (self._home / name / "clips").mkdir(parents=True)
+        return self.get(name)
+
+    def remove(self, name: str) -> None:
+        """Erase a dataset of the service. Raises HTTPException, OSError."""
+        dataset = self.get(name)
+        dataset.refuse_changes()
+        _erase(dataset.home, self._home)
+
+
+def _refuse_twice(what: str, name: str, there: Mapping[str, object], most: int) -> None:
+    if same := next((other for other in there if other.casefold() == name.casefold()), ""):
+        raise HTTPException(409, f"there is a {what} {same} already; give another name")
+    if len(there) >= most:
+        raise HTTPException(409, f"there are {most} of them, and no more than that; erase a {what} first")
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or one with a number, where nothing is yet."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
+def _erase(folder: Path, beside: Path) -> None:
+    """Remove a folder; its name is free at once. Raises OSError."""
+    gone = beside / f".{uuid.uuid4().hex}"
+    folder.replace(gone)
+    shutil.rmtree(gone, ignore_errors=True)

@@ -1,0 +1,277 @@
+"""The routes of teaching: datasets, classes, clips, checks, trainings, and the networks that came of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, File, Form, Header, HTTPException, Request, Response, UploadFile
+from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, ConfigDict
+
+from har_ros.learning.choices import MODEL, Person
+from har_ros.learning.model import REPORT
+from har_ros.service.teaching.datasets import Clip, Stored
+from har_ros.service.teaching.lessons import Kind, Lesson
+from har_ros.service.teaching.state import Teaching, zipped
+
+WATCH = 0.25
+"""Seconds between two looks at a lesson that somebody follows."""
+REPORT_POLICY = (
+    "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""Of a report, whose style is in it; it says more strictly itself which."""
+
+
+class Named(BaseModel):
+    """The name of what is to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str
+
+
+class LessonOptions(BaseModel):
+    """What a network is taught with. name: of the network, empty: as the dataset's. person: of networks that take
+    skeletons, who of several people counts. background: further windows of none, empty for what is usual.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = ""
+    model: str = MODEL
+    person: Person | None = None
+    background: Literal["", "world", "off"] = ""
+    mirror: bool = True
+
+
+class ClipView(BaseModel):
+    """A clip. group: whom or what it shows; clips of one are either taught with or tested with."""
+
+    id: str
+    name: str
+    group: str
+
+    @classmethod
+    def of(cls, clip: Clip) -> ClipView:
+        """Return what is shown of a clip."""
+        return cls(id=clip.id, name=clip.name, group=clip.group)
+
+
+class ClassView(BaseModel):
+    """A class of a dataset: how many clips it has, and of how many groups."""
+
+    name: str
+    clips: int
+    groups: int
+
+
+class DatasetView(BaseModel):
+    """A dataset. own: whether it can be changed; others are folders of the server."""
+
+    name: str
+    own: bool
+    classes: list[ClassView]
+
+    @classmethod
+    def of(cls, dataset: Stored) -> DatasetView:
+        """Return what is shown of a dataset."""
+        found = {label: dataset.of_class(label) for label in dataset.classes}
+        classes = [
+            ClassView(name=label, clips=len(clips), groups=len({clip.group for clip in clips}))
+            for label, clips in found.items()
+        ]
+        return cls(name=dataset.name, own=dataset.own, classes=classes)
+
+
+class LessonView(BaseModel):
+    """A check or a training. log: its lines, as far as they are new; said: how many there were so far."""
+
+    kind: Kind
+    state: str
+    options: dict[str, Any]
+    network: str
+    started: float
+    ended: float | None
+    doing: str
+    done: int
+    total: int
+    error: str
+    result: dict[str, Any] | None
+    log: list[str]
+    said: int
+
+    @classmethod
+    def of(cls, lesson: Lesson, since: int = 0) -> LessonView:
+        """Return what is shown of a lesson. since: the number of the first line of the log that is new."""
+        shown = {name: getattr(lesson, name) for name in cls.model_fields if name not in ("log", "said")}
+        said = lesson.said
+        return cls(**shown, log=lesson.since(since), said=said)
+
+
+def teaching_of(request: Request) -> Teaching:
+    """Return what the application teaches with."""
+    teaching: Teaching = request.app.state.teaching
+    return teaching
+
+
+Taught = Annotated[Teaching, Depends(teaching_of)]
+
+
+def dataset_of(teaching: Taught, dataset: str) -> Stored:
+    """Return the dataset of an address. Raises HTTPException."""
+    return teaching.datasets.get(dataset)
+
+
+Found = Annotated[Stored, Depends(dataset_of)]
+routes = APIRouter(prefix="/v1")
+
+
+@routes.get("/datasets")
+def list_datasets(teaching: Taught) -> list[DatasetView]:
+    """List the datasets: those that were made here, and those in the folder --datasets, which are only read."""
+    return [DatasetView.of(dataset) for dataset in teaching.datasets.all().values()]
+
+
+@routes.post("/datasets", status_code=201)
+def add_dataset(teaching: Taught, response: Response, given: Named) -> DatasetView:
+    """Make an empty dataset."""
+    dataset = teaching.datasets.add(given.name)
+    response.headers["Location"] = f"/v1/datasets/{quote(dataset.name)}"
+    return DatasetView.of(dataset)
+
+
+@routes.get("/datasets/{dataset}")
+def show_dataset(dataset: Found) -> DatasetView:
+    """Say which classes a dataset has."""
+    return DatasetView.of(dataset)
+
+
+@routes.delete("/datasets/{dataset}", status_code=204)
+def erase_dataset(teaching: Taught, dataset: Found) -> None:
+    """Erase a dataset with all its clips. Networks that were taught with it stay."""
+    if teaching.lessons.busy(dataset):
+        raise HTTPException(409, f"{dataset.name} is being used; wait for it, or cancel it")
+    teaching.datasets.remove(dataset.name)
+
+
+@routes.post("/datasets/{dataset}/classes", status_code=201)
+def add_class(dataset: Found, given: Named) -> ClassView:
+    """Make a class: an action, or none for anything else."""
+    return ClassView(name=dataset.add_class(given.name), clips=0, groups=0)
+
+
+@routes.delete("/datasets/{dataset}/classes/{label}", status_code=204)
+def erase_class(dataset: Found, label: str) -> None:
+    """Erase a class with its clips."""
+    dataset.remove_class(label)
+
+
+@routes.get("/datasets/{dataset}/classes/{label}/clips")
+def list_clips(dataset: Found, label: str) -> list[ClipView]:
+    """List the clips of a class."""
+    return [ClipView.of(clip) for clip in dataset.of_class(label)]
+
+
+@routes.post("/datasets/{dataset}/classes/{label}/clips", status_code=201)
+def add_clip(
+    teaching: Taught,
+    dataset: Found,
+    label: str,
+    video: Annotated[UploadFile, File(description="the clip, a few seconds of the action")],
+    group: Annotated[str, Form(description="whom it shows, or where it is from; empty: as no other clip")] = "",
+) -> ClipView:
+    """Send a clip. It becomes H.264 of 640 pixels at most, at a constant rate."""
+    return ClipView.of(teaching.add_clip(dataset, label, group, video.filename or "", video.file))
+
+
+@routes.get("/datasets/{dataset}/classes/{label}/clips/{number}/picture", response_class=FileResponse)
+def show_picture(teaching: Taught, dataset: Found, label: str, number: str) -> FileResponse:
+    """Return a small picture of a clip."""
+    return FileResponse(teaching.picture(dataset, dataset.clip(label, number)), media_type="image/jpeg")
+
+
+@routes.get("/datasets/{dataset}/classes/{label}/clips/{number}/video", response_class=FileResponse)
+def show_clip(dataset: Found, label: str, number: str) -> FileResponse:
+    """Return a clip."""
+    return FileResponse(dataset.clip(label, number).path)
+
+
+@routes.delete("/datasets/{dataset}/classes/{label}/clips/{number}", status_code=204)
+def erase_clip(dataset: Found, label: str, number: str) -> None:
+    """Erase a clip."""
+    dataset.remove_clip(label, number)
+
+
+@routes.post("/datasets/{dataset}/{kind}", status_code=202)
+def start_lesson(teaching: Taught, dataset: Found, kind: Kind, given: LessonOptions | None = None) -> LessonView:
+    """Check a dataset (too few, too alike, dark), or teach a network with it. It goes on without this connection."""
+    options = given or LessonOptions()
+    arguments = teaching.arguments(options.model, options.person, options.background, options.mirror)
+    network = ""
+    if kind == "training":
+        place = teaching.new_network(options.name, dataset)
+        network, arguments = place.name, [*arguments, "--output", str(place)]
+    return LessonView.of(teaching.lessons.start(dataset, kind, options.model_dump(), network, arguments))
+
+
+@routes.get("/datasets/{dataset}/{kind}")
+def show_lesson(teaching: Taught, dataset: Found, kind: Kind) -> LessonView:
+    """Say how the last check, or training, of a dataset stands."""
+    lesson = teaching.lessons.get(dataset, kind)
+    if lesson is None:
+        raise HTTPException(404, f"there was no {kind} of {dataset.name} yet")
+    return LessonView.of(lesson)
+
+
+@routes.get("/datasets/{dataset}/{kind}/events", response_class=EventSourceResponse)
+async def follow_lesson(
+    teaching: Taught,
+    dataset: Found,
+    kind: Kind,
+    _: Annotated[LessonView, Depends(show_lesson)],
+    last: Annotated[str, Header(alias="Last-Event-ID")] = "",
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow it: an event whenever it changes, with the lines of the log that are new, the last one when it is over."""
+    since, said = int(last) if last.isdecimal() else 0, None
+    while True:
+        lesson = await asyncio.to_thread(teaching.lessons.get, dataset, kind)
+        if lesson is None:
+            return
+        view = LessonView.of(lesson, since)
+        if (now := (view.state, view.doing, view.done, view.said)) != said:
+            said, since = now, view.said
+            yield ServerSentEvent(data=view, event="progress", id=str(since))
+        if view.ended is not None:
+            return
+        await asyncio.sleep(WATCH)
+
+
+@routes.delete("/datasets/{dataset}/{kind}", status_code=204)
+def cancel_lesson(teaching: Taught, dataset: Found, kind: Kind) -> None:
+    """Cancel it, if it runs. Nothing is left of it but what was computed of the clips, for the next time."""
+    teaching.lessons.cancel(dataset, kind)
+
+
+@routes.get("/models/{name}/report", response_class=FileResponse)
+def show_report(teaching: Taught, name: str) -> FileResponse:
+    """Return the report of a network that was taught here."""
+    path = teaching.network(name) / REPORT
+    if not path.is_file():
+        raise HTTPException(404, f"{name} has no report; it could not be drawn")
+    return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
+
+
+@routes.get("/models/{name}/archive", response_class=StreamingResponse)
+def download_network(teaching: Taught, name: str) -> StreamingResponse:
+    """Return a network that was taught here as a ZIP archive of its folder, which the node takes as its model."""
+    headers = {"Content-Disposition": "attachment"}
+    return StreamingResponse(zipped(teaching.network(name)), media_type="application/zip", headers=headers)
+
+
+@routes.delete("/models/{name}", status_code=204)
+def erase_network(teaching: Taught, name: str) -> None:
+    """Erase a network that was taught here."""
+    teaching.remove_network(name)

@@ -1,0 +1,155 @@
+"""What the routes of teaching work on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePath
+from threading import BoundedSemaphore
+from typing import IO
+
+from fastapi import HTTPException
+
+from har_ros.files.schema import shown
+from har_ros.learning.dataset import VIDEOS
+from har_ros.models.card import ModelCard
+from har_ros.models.locate import CARD
+from har_ros.service.folder import ServiceFolder
+from har_ros.service.options import Models
+from har_ros.service.teaching.datasets import Clip, Datasets, Stored, checked_name
+from har_ros.service.teaching.lessons import Lessons
+from har_ros.service.workers import WorkerSettings
+
+BLOCK = 1 << 20
+LONGEST = 120.0
+"""Seconds of a clip, at most."""
+PATIENCE = 120.0
+"""Seconds that decoding a clip may take."""
+AT_ONCE = 2
+"""Clips that are decoded at the same time."""
+MOST_NETWORKS = 100
+
+
+class Teaching:
+    """The datasets, what runs on them, and the networks that came of them. Close it."""
+
+    def __init__(self, folder: ServiceFolder, settings: WorkerSettings) -> None:
+        """Raises ConfigurationError, OSError."""
+        home = folder.path / "datasets"
+        for place in (home, folder.models):
+            place.mkdir(parents=True, exist_ok=True)
+            for left in place.glob(".*"):  # of a server that was killed
+                shutil.rmtree(left, ignore_errors=True)
+        self.datasets = Datasets(home, settings.datasets)
+        self.models = Models(settings.models, folder.models)
+        self.lessons = Lessons(settings.memory)
+        self._networks = folder.models
+        self._memory, self._longest = settings.memory, min(LONGEST, settings.seconds)
+        self._decoding = BoundedSemaphore(AT_ONCE)
+
+    def close(self) -> None:
+        """Interrupt what runs."""
+        self.lessons.close()
+
+    def teachable(self) -> dict[str, ModelCard]:
+        """Return the networks that others can be made of. Raises HarError."""
+        return {name: card for name, card in self.models.cards().items() if card.network and card.network.embedding}
+
+    def new_network(self, wanted: str, dataset: Stored) -> Path:
+        """Return the folder of a network that is not there yet. wanted: its name, empty for one like the dataset's.
+
+        Raises HTTPException.
+        """
+        there = {name.casefold() for name in self.models.places}
+        if len(list(self._networks.iterdir())) >= MOST_NETWORKS:
+            raise HTTPException(409, f"there are {MOST_NETWORKS} taught networks, and no more than that; erase some")
+        if wanted:
+            name = checked_name("a network", wanted)
+            if name.casefold() in there:
+                raise HTTPException(409, f"there is a network {name} already; give another name")
+            return self._networks / name
+        names = (dataset.name if number == 1 else f"{dataset.name}-{number}" for number in range(1, MOST_NETWORKS + 2))
+        return self._networks / next(name for name in names if name.casefold() not in there)
+
+    def network(self, name: str) -> Path:
+        """Return the folder of a network that was taught here. Raises HTTPException."""
+        found = {path.parent.name: path.parent for path in self._networks.glob(f"*/{CARD}")}.get(name)
+        if found is None:
+            raise HTTPException(404, f"no network {shown(name)} was taught here")
+        return found
+
+    def remove_network(self, name: str) -> None:
+        """Erase a network that was taught here. Raises HTTPException, OSError."""
+        gone = self._networks / f".{uuid.uuid4().hex}"
+        self.network(name).replace(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def arguments(self, model: str, person: str | None, background: str, mirror: bool) -> list[str]:
+        """Return what the process is to be told of the options. Raises HarError, HTTPException."""
+        cards = self.teachable()
+        if model not in cards:
+            raise HTTPException(422, f"there is no network {shown(model)} to build on; there are {', '.join(cards)}")
+        if person is not None and cards[model].kind != "sequence":
+            raise HTTPException(422, f"{model} takes whole images, in which nobody is looked for; leave out person")
+        given = ["--model", self.models.places[model], "--background", background, "--person", person or ""]
+        return given if mirror else [*given, "--no-mirror"]
+
+    def add_clip(self, dataset: Stored, label: str, group: str, name: str, content: IO[bytes]) -> Clip:
+        """Take a clip in. name: of its file, as it was sent. Raises HTTPException, OSError."""
+        dataset.refuse_changes()
+        dataset.of_class(label)
+        dataset.refuse_full()
+        if group:
+            checked_name("a group", group)
+        suffix = PurePath(name).suffix.lower()
+        if suffix not in VIDEOS:
+            raise HTTPException(415, f"{shown(name)} is no video; send one of {', '.join(VIDEOS)}")
+        with tempfile.TemporaryDirectory(prefix=".incoming-", dir=dataset.home) as place:
+            sent, made, picture = (Path(place) / part for part in (f"sent{suffix}", "made.mp4", "made.jpg"))
+            with sent.open("wb") as file:
+                shutil.copyfileobj(content, file, BLOCK)
+            if error := self._decoded(made, picture, "--source", str(sent)):
+                raise HTTPException(422, f"{shown(name)} cannot be taken in: {error.replace(f'{place}/', '')}")
+            with self.datasets.changing:
+                clip = dataset.add_clip(label, group, name, made)
+            with suppress(OSError):  # it is made again when it is asked for
+                dataset.picture(clip).parent.mkdir(exist_ok=True)
+                picture.replace(dataset.picture(clip))
+        return clip
+
+    def picture(self, dataset: Stored, clip: Clip) -> Path:
+        """Return a picture of a clip, which is made when it is asked for first. Raises HTTPException."""
+        picture = dataset.picture(clip)
+        if not picture.is_file() and (error := self._decoded(clip.path, picture)):
+            raise HTTPException(422, f"{clip.name} has no picture: {error.replace(f'{dataset.clips}/', '')}")
+        return picture
+
+    def _decoded(self, clip: Path, picture: Path, *options: str) -> str:
+        """Let a process of its own decode a clip: what crashes or hangs it costs that clip. Returns what was wrong."""
+        limits = ["--longest", str(self._longest), "--memory", str(self._memory)]
+        command = [sys.executable, "-m", "har_ros.service.teaching.intake", str(clip), str(picture), *limits, *options]
+        try:
+            with self._decoding:
+                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
+            return str(json.loads(done.stdout)["error"])
+        except subprocess.TimeoutExpired:
+            return f"decoding it takes longer than {PATIENCE:g} s; cut it"
+        except (ValueError, KeyError):
+            return f"the process that decodes it ended with status {done.returncode}; it may be damaged"
+
+
+def zipped(network: Path) -> Iterator[bytes]:
+    """Yield a ZIP archive of the folder of a network. Raises OSError."""
+    with tempfile.TemporaryFile() as file:
+        with zipfile.ZipFile(file, "w") as archive:  # a network is numbers, which do not become fewer
+            for path in sorted(network.iterdir()):
+                archive.write(path, f"{network.name}/{path.name}")
+        file.seek(0)
+        yield from iter(lambda: file.read(BLOCK), b"")
