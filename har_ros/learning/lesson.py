@@ -207,6 +207,7 @@ def read(
     windows: dict[Path, list[Windows]] = {}
     left_out: list[str] = []
     paths = list(dict.fromkeys(material.path for material in dataset.materials))
+    before = embedder.computed
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(LOOKING, total=len(paths))
@@ -219,7 +220,8 @@ def read(
                 say(console, f"left out: {found}")
             else:
                 windows[path] = found
-    say(console, f"{counted(len(windows), 'recording')}, {embedder.computed} of which not in the cache")
+    cached = len(windows) - (embedder.computed - before)
+    say(console, f"{counted(len(windows), 'recording')}, {cached} of which in the cache")
     if not windows:
         raise ConfigurationError(f"no recording of {dataset.path} can be used; see above")
     return windows, left_out

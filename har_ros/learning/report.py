@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,16 @@ MOST = 12
 """Mistakes that are shown."""
 MOST_CLASSES = 40
 """For which the confusion is shown."""
+WORDS = {
+    "model": "network that was built on",
+    "frames": "frames of a window",
+    "mirror": "mirror images taught, too",
+    "between": "what lies between segments taught as none",
+    "background": "background taught as none",
+    "nothing": "recordings of nothing",
+    "person": "who of several people",
+}
+"""What settings are called in the report, where that is not their name."""
 
 
 def write_report(
@@ -57,8 +67,29 @@ def _rendered(metrics: Mapping[str, Any], samples: Samples, probabilities: Float
             },
             mistakes=_mistakes(samples, probabilities, people),
             most_classes=MOST_CLASSES,
+            settings=list(_settings(measured)),
         )
     )
+
+
+def _settings(measured: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what was chosen and given, in words."""
+    usual = {
+        "frames": f"{measured['frames']}, as in the card",
+        "background": f"as usual, {measured.get('background', {}).get('name', 'off')}",
+        "nothing": "not given",
+        "pose_size": "as in the card",
+        "architecture": "not given",
+        "unmirrored": "no class",
+    }
+    for name, value in measured["settings"].items():
+        if name in usual and not value:
+            shown = usual[name]
+        elif isinstance(value, bool):
+            shown = "yes" if value else "no"
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        yield WORDS.get(name, name.replace("_", " ")), shown
 
 
 def learning_curve(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -49,22 +49,25 @@ def with_background(embedder: Embedder, lesson: Lesson, console: Console) -> tup
     model = find_model(settings.model)
     # where all clips have a class, those of everyday actions may be like the background
     usual = WORLD if NONE in samples.labels else OFF
-    given = find_background(settings.background or usual, model, lesson.frames, width)
+    name = settings.background or usual
+    given = find_background(name, model, lesson.frames, width)
     known = given.without(actions)
     left_out = sorted(set(given.kinds.tolist()) - set(known.kinds.tolist()))
     samples = replace(samples, labels=labels, background=known.embeddings)
+    kinds = dict(sorted(Counter(known.kinds.tolist()).items()))
+    found: dict[str, Any] | None = None
     if settings.nothing is not None:
         recordings = recordings_in(settings.nothing)
-        mined = _mined(embedder, recordings, samples, console)
+        mined, seen = _mined(embedder, recordings, samples, console)
+        found = {"folder": str(settings.nothing), "recordings": len(recordings), "windows": seen, "mined": len(mined)}
         known = joined([known, Background(mined, np.full(len(mined), KIND))])
         samples = replace(samples, background=known.embeddings)
     file = background_bytes(known, model, lesson.frames) if settings.nothing is not None else b""
-    kinds = dict(sorted(Counter(known.kinds.tolist()).items()))
-    if kinds:
-        say(console, f"background: {counted(len(known.kinds), 'window')} of {', '.join(kinds)}")
+    if taught := dict(sorted(Counter(known.kinds.tolist()).items())):
+        say(console, f"background: {counted(len(known.kinds), 'window')} of {', '.join(taught)}")
     if left_out:
         say(console, f"left out of the background, since classes are called like it: {', '.join(left_out)}")
-    return samples, {"windows": kinds, "left_out": left_out}, file
+    return samples, {"name": name, "windows": kinds, "left_out": left_out, "nothing": found}, file
 
 
 def recordings_in(folder: Path) -> list[Path]:
@@ -80,10 +83,13 @@ def recordings_in(folder: Path) -> list[Path]:
     return [*bags, *files]
 
 
-def _mined(embedder: Embedder, recordings: Sequence[Path], samples: Samples, console: Console) -> NDArray[np.float32]:
-    """Return the embeddings of the windows that are taken for an action, the worst of all recordings. Raises HarError.
+def _mined(
+    embedder: Embedder, recordings: Sequence[Path], samples: Samples, console: Console
+) -> tuple[NDArray[np.float32], int]:
+    """Return the embeddings of the windows that are taken for an action, the worst of all recordings.
 
-    In the second round only windows are added that the first one's do not cure.
+    And how many windows the recordings have. In the second round only windows are added that the first one's do not
+    cure. Raises HarError.
     """
     found = samples.background[:0]
     everything = np.arange(len(samples.examples))
@@ -113,7 +119,7 @@ def _mined(embedder: Embedder, recordings: Sequence[Path], samples: Samples, con
             break
         rows = np.concatenate([entry[2] for entry in worst])
         found = np.concatenate([found, rows])
-    return found
+    return found, total
 
 
 def _windows(embedder: Embedder, recordings: Any, console: Console | None) -> Iterator[Windows]:

@@ -44,7 +44,13 @@ def test_a_network_without_clips_of_none_says_none_of_what_it_does_not_know(teac
     assert [said(folder, colour) for colour in (COLOURS["red"], COLOURS["blue"])] == ["red", "blue"]
     assert said(folder, GREEN) == "none"
     measured = json.loads((folder / "metrics.json").read_text())
-    assert measured["background"] == {"windows": {}, "left_out": []}
+    assert measured["background"] == {"name": "off", "windows": {}, "left_out": [], "nothing": None}
+    report = words_of(folder)
+    assert "No background was taught." in report
+    assert "No recordings of nothing were given" in report
+    assert "recordings of nothing</td><td>not given" in report
+    assert "frames of a window</td><td>8, as in the card" in report
+    assert "mirror images taught, too</td><td>yes" in report
 
 
 def test_windows_of_nothing_that_look_like_a_class_are_mined_and_can_be_given_again(
@@ -62,9 +68,24 @@ def test_windows_of_nothing_that_look_like_a_class_are_mined_and_can_be_given_ag
     assert "of nothing would be an action" in told
     mined = read_background(after / "background.npz", find_model(str(teachable_card)), 8, 8)
     assert set(mined.kinds) == {"nothing"}
+    measured = json.loads((after / "metrics.json").read_text())["background"]["nothing"]
+    assert measured == {
+        "folder": str(tmp_path / "quiet"),
+        "recordings": 4,
+        "windows": 4 * 7,  # of 32 images, one of 8 every 4
+        "mined": len(mined.kinds),
+    }
+    assert f"Of 28 windows in 4 recordings of nothing ({tmp_path / 'quiet'}), {len(mined.kinds)} were" in words_of(
+        after
+    )
     weights = taught_weights(after)
     again = teach("--overwrite", "--background", after / "background.npz", dataset=two_classes)
     np.testing.assert_allclose(taught_weights(again), weights, rtol=1e-2, atol=1e-2)
+    assert f"The background {after / 'background.npz'}: {len(mined.kinds)} windows of nothing." in words_of(again)
+
+
+def words_of(folder):
+    return " ".join((folder / "report.html").read_text().split())
 
 
 def taught_weights(folder):

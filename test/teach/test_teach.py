@@ -236,8 +236,9 @@ def test_a_test_set_is_measured_and_nothing_is_fitted_to_it(teach, dataset, tmp_
     told = "red/g0/copy.avi of the test set is a near-duplicate of red/g0/0.avi, which is taught; remove one of them"
     assert measured["duplicates"] == [told]
     assert told in (folder / "report.html").read_text()
-    said = capsys.readouterr().out
+    said, progress = capsys.readouterr()
     assert told in said
+    assert "10 recordings, 1 of which in the cache" in progress  # the copy's
     assert f"test set: of 10 clips of {tests}, 0.900" in said
 
 
