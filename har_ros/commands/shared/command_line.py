@@ -22,7 +22,7 @@ from har_ros.files.console import say
 
 OPTIONAL = {**{name: name for name in ("rosbags", "matplotlib", "scipy", "jinja2")}, "sklearn": "scikit-learn"}
 TRAINING = {name: name for name in ("torch", "lightning", "tensorboard")}
-SERVING = {**{name: name for name in ("fastapi", "uvicorn")}, "multipart": "python-multipart"}
+SERVING = {**{name: name for name in ("fastapi", "uvicorn", "httpcore")}, "multipart": "python-multipart"}
 """Modules that some subcommands need more than the others → how pip calls them."""
 
 
