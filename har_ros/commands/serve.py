@@ -66,7 +66,7 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
         app = application(folder, settings, guard, most_bytes, live)
         config = uvicorn.Config(app, log_level="critical", server_header=False, timeout_graceful_shutdown=GRACE)
         host, port = place.getsockname()[:2]
-        say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/docs; Ctrl-C ends it")
+        say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/; Ctrl-C ends it")
         yield uvicorn.Server(config), place
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.schema import shown
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import CARD, find_model
@@ -48,8 +49,12 @@ class Models:
         return tuple(card.stat().st_mtime_ns for card in cards if card.is_file())
 
     def cards(self) -> dict[str, ModelCard]:
-        """Return the card of each network. Raises HarError."""
-        return {name: find_model(place).card for name, place in self.places.items()}
+        """Return the card of each network, but of those whose card is damaged."""
+        found = {}
+        for name, place in self.places.items():
+            with suppress(HarError):
+                found[name] = find_model(place).card
+        return found
 
     def values(self, options: Mapping[str, Any], live: bool = False) -> dict[str, Any]:
         """Return the node's parameters that a client's options stand for. Raises ConfigurationError.

@@ -133,7 +133,7 @@ def test_the_events_of_people_are_heard_with_their_camera_and_track(ros, view, c
 def test_the_program_serves_until_a_signal_ends_it(domain, tmp_path):
     command = [*program("serve")[:-1], "--port", "0", "--folder", str(tmp_path / "s"), "--ros-args", "-r", "__ns:=/r"]
     with running(command, tmp_path) as process:
-        address = process.stderr.readline().split()[1].removesuffix("/docs;")
+        address = process.stderr.readline().split()[1].removesuffix("/;")
         assert httpx.get(f"{address}/v1/live").json() == {"kind": "state", "running": False, "cameras": []}
         assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 403
         process.send_signal(signal.SIGINT)

@@ -84,3 +84,18 @@ def test_the_api_page_names_every_route(client):
     text = client.get("/docs").text
     for path in client.app.openapi()["paths"]:
         assert path in text
+
+
+def test_a_network_that_is_damaged_is_named_and_disturbs_no_other(tmp_path):
+    (tmp_path / "models" / "broken").mkdir(parents=True)
+    (tmp_path / "models" / "broken" / "card.yaml").write_text("name: [")
+    settings = WorkerSettings(tmp_path / "models", workers=0)
+    app = application(tmp_path / "service", settings, Guard("127.0.0.1", ""), 1_000_000)
+    with TestClient(app, base_url=HERE) as client:
+        names = [model["name"] for model in client.get("/v1/models").json()]
+        assert "everyday-14" in names
+        assert "broken" not in names
+        assert client.get("/").status_code == 200
+        text = client.get("/models").text
+        assert "It cannot be used: card.yaml " in text
+        assert str(tmp_path) not in text

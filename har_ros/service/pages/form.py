@@ -66,7 +66,7 @@ class Fields:
 
 
 def fields_of(models: Models, given: Mapping[str, Any]) -> Fields:
-    """Return the fields of a form. given: options that are set. Raises HarError."""
+    """Return the fields of a form. given: options that are set."""
     cards = models.cards()
     images = tuple(name for name, card in cards.items() if card.kind != "sequence")
     choices = {"model": images, "persons_model": ("", *cards), "pose_model": tuple(card_names(POSE_CARDS))}

@@ -65,8 +65,9 @@ def models(request: Request, service: Running) -> Response:
 
 def _shown(models: Models, name: str) -> Shown:
     """Return what is shown of a network, which may be damaged."""
+    place = models.places[name]
     try:
-        model = find_model(models.places[name])
+        model = find_model(place)
         return Shown(name, model.card, model.labels(), sum(file.size or 0 for file in model.missing()))
     except HarError as error:
-        return Shown(name, wrong=str(error))
+        return Shown(name, wrong=str(error).replace(f"{place}/", ""))
