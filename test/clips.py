@@ -26,9 +26,9 @@ def moving(colour=(110, 110, 110), frames=12, seed=0, size=48, still=False):
     return np.stack(found)
 
 
-def write_video(path, pictures, rate=RATE):
+def write_video(path, pictures, rate=RATE, codec=""):
     path.parent.mkdir(parents=True, exist_ok=True)
-    codec = "MJPG" if path.suffix == ".avi" else "mp4v"
+    codec = codec or ("MJPG" if path.suffix == ".avi" else "mp4v")
     height, width = pictures[0].shape[:2]
     video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate, (width, height))
     for picture in pictures:

@@ -56,6 +56,7 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
         options.streams,
         most_bytes if options.allow_links else 0,
         preload=options.preload,
+        disk=options.gigabytes * 1_000_000_000,
         datasets=options.datasets,
     )
     guard = Guard(options.host, _token(options.token))
@@ -105,6 +106,7 @@ def parser(program: str) -> argparse.ArgumentParser:
     add("--workers", type=at_least(1), default=usual.workers, help=f"jobs at the same time ({usual.workers})")
     add("--minutes", type=between(0.01, 1e5), default=usual.seconds / 60, help="of a video, at most (60)")
     add("--megabytes", type=at_least(1), default=4000, help="of a video, at most (4000)")
+    add("--gigabytes", type=at_least(1), default=100, help="of all that is kept, at most (100)")
     add("--allow-links", action="store_true", help="fetch videos from links that clients send")
     add("--memory", type=between(0.5, 1e4), default=usual.memory / GIB, help="GiB of a worker, at most (8)")
     add("--streams", type=at_least(0), default=usual.streams, help=f"webcams at the same time ({usual.streams})")

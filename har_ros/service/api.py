@@ -22,14 +22,15 @@ from har_ros.service.incoming import BODY, Incoming, Order, Ordered, of_file
 from har_ros.service.jobs import Job, JobStore
 from har_ros.service.links import shown_link
 from har_ros.service.options import Models
+from har_ros.service.room import Room, check_room
 from har_ros.service.so_far import SoFar, so_far
 from har_ros.service.uploads import Uploads
 from har_ros.service.workers import Workers, WorkerSettings
 
 WATCH = 0.25
 """Seconds between two looks at a job whose progress somebody follows."""
-MOST_WAITING = 1000
-"""Jobs that are not over, at most."""
+MOST_WAITING, MOST_OF_ONE = 1000, 500
+"""Jobs that are not over, at most, and those of one client."""
 ANSWER = 120.0
 """Seconds that /v1/classify waits for its answer."""
 MEDIA = {"csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt"}
@@ -87,6 +88,9 @@ class Service:
         self.folder, self.models, self.links = folder, Models(settings.models, folder.models), settings.links
         self.store = JobStore(folder.jobs)
         self.uploads = Uploads(folder.uploads, most_bytes)
+        self.room = Room(folder, settings.disk)
+        for number in self.store.temporary():
+            self.erase(number)
         self._take_received()
         self.workers = Workers(folder, settings, self.uploads.tidy)
 
@@ -101,13 +105,18 @@ class Service:
             raise HTTPException(404, f"there is no job {number}; it was erased, or never was")
         return job
 
-    def add(self, order: Order, key: str | None) -> Job:
-        """Take a video in. Raises HTTPException, HarError, OSError."""
+    def add(self, order: Order, key: str | None, owner: str, temporary: bool = False) -> Job:
+        """Take a video in, see JobStore.add. Raises HTTPException, HarError, OSError."""
         video, options = self._incoming(order), dict(order.options)
-        if self.store.count() >= MOST_WAITING:
+        every, own = self.store.count(owner)
+        if every >= MOST_WAITING:
             raise HTTPException(503, f"{MOST_WAITING} jobs wait already; try again later", {"Retry-After": "60"})
+        if own >= MOST_OF_ONE:
+            raise HTTPException(
+                429, f"{MOST_OF_ONE} jobs of yours wait already; try again later", {"Retry-After": "60"}
+            )
         self.models.check(options)
-        job, new = self.store.add(video.name, options, key, video.id, video.link)
+        job, new = self.store.add(video.name, options, key, video.id, video.link, owner, temporary)
         wanted = video.id or job.id, video.name, video.link, options
         if not new and (job.id, job.name, job.link, dict(job.options)) != wanted:
             said = f"the key {key!r} was used" if key else "the upload is a job already, or the key was used"
@@ -179,15 +188,21 @@ def service_of(request: Request) -> Service:
     return service
 
 
+def owner_of(request: Request) -> str:
+    """Return whose a request is: its address."""
+    return request.client.host if request.client else ""
+
+
 Running = Annotated[Service, Depends(service_of)]
+Owner = Annotated[str, Depends(owner_of)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 routes = APIRouter(prefix="/v1")
 
 
-@routes.post("/jobs", status_code=202, openapi_extra=BODY)
-def add_job(service: Running, response: Response, order: Ordered, key: Key = None) -> JobView:
+@routes.post("/jobs", status_code=202, openapi_extra=BODY, dependencies=[Depends(check_room)])
+def add_job(service: Running, response: Response, order: Ordered, owner: Owner, key: Key = None) -> JobView:
     """Send a video, or name one. The job goes on whatever becomes of this connection; Location says where it is."""
-    job = service.add(order, key)
+    job = service.add(order, key, owner)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return JobView.of(service.job(job.id))
 
@@ -255,10 +270,10 @@ def erase_job(service: Running, number: str) -> None:
     service.erase(number)
 
 
-@routes.post("/classify", openapi_extra=BODY)
-async def classify(service: Running, order: Ordered) -> Any:
+@routes.post("/classify", openapi_extra=BODY, dependencies=[Depends(check_room)])
+async def classify(service: Running, order: Ordered, owner: Owner) -> Any:
     """Send a short clip and get its result in the answer; nothing of it is kept."""
-    job = await asyncio.to_thread(service.add, order, None)
+    job = await asyncio.to_thread(service.add, order, None, owner, temporary=True)
     try:
         for _ in range(round(ANSWER / WATCH)):
             job = await asyncio.to_thread(service.job, job.id)

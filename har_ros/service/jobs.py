@@ -18,6 +18,8 @@ State = Literal["receiving", "queued", "running", "done", "failed"]
 ENDED: tuple[State, ...] = ("done", "failed")
 ATTEMPTS = 3
 """How often a job is begun at the same place: one that ends its worker each time is given up."""
+REMEMBERED = 86_400.0
+"""Seconds for which it is known when an owner was served."""
 BUSY = 30.0
 """Seconds that a transaction waits for another one's end."""
 SCHEMA = """
@@ -25,9 +27,11 @@ create table if not exists jobs (
     id text primary key, key text unique, name text not null, options text not null, state text not null,
     created real not null, started real, ended real, done integer not null default 0, total integer not null default 0,
     windows integer not null default 0, skipped integer not null default 0,
-    error text not null default '', attempts integer not null default 0, worker integer, link text not null default ''
+    error text not null default '', attempts integer not null default 0, worker integer, link text not null default '',
+    owner text not null default '', temporary integer not null default 0
 );
 create index if not exists jobs_by_state on jobs (state, created);
+create table if not exists owners (owner text primary key, served real not null);
 create table if not exists workers (worker integer primary key, alive real not null);
 """
 
@@ -84,10 +88,18 @@ class JobStore:
             ) from None
 
     def add(
-        self, name: str, options: Mapping[str, Any], key: str | None = None, number: str | None = None, link: str = ""
+        self,
+        name: str,
+        options: Mapping[str, Any],
+        key: str | None = None,
+        number: str | None = None,
+        link: str = "",
+        owner: str = "",
+        temporary: bool = False,
     ) -> tuple[Job, bool]:
         """Add a job that waits for `enqueue`. number: its id, None for any. link: where its video is.
 
+        owner: who shares the workers fairly with others. temporary: whether it is of no use after the server's end.
         Returns it, and whether it is new: a key that was used, and an id that is there, name their job.
         """
         with self._transaction() as db:
@@ -95,9 +107,10 @@ class JobStore:
             there = db.execute(same, (key, number, key)).fetchone()
             if there:
                 return _job(there), False
-            row = (number or uuid.uuid4().hex, key, name, json.dumps(dict(options)), link, time.time())
-            columns = "id, key, name, options, link, created, state"
-            db.execute(f"insert into jobs ({columns}) values (?,?,?,?,?,?,'receiving')", row)
+            row = (number or uuid.uuid4().hex, key, name, json.dumps(dict(options)), link)
+            columns = "id, key, name, options, link, owner, temporary, created, state"
+            more = (owner, temporary, time.time())
+            db.execute(f"insert into jobs ({columns}) values (?,?,?,?,?,?,?,?,'receiving')", (*row, *more))
             return _job(db.execute(f"select {_COLUMNS} from jobs where id = ?", row[:1]).fetchone()), True
 
     def enqueue(self, number: str) -> None:
@@ -121,25 +134,31 @@ class JobStore:
         with self._transaction() as db:
             return [_job(row) for row in db.execute(query, (before, count))]
 
-    def count(self) -> int:
-        """Return the number of jobs that are not over."""
+    def count(self, owner: str) -> tuple[int, int]:
+        """Return the number of jobs that are not over, and of those of an owner."""
         with self._transaction() as db:
-            waiting = "select count(*) from jobs where state in ('receiving', 'queued', 'running')"
-            return int(db.execute(waiting).fetchone()[0])
+            query = "select count(*), count(*) filter (where owner = ?) from jobs where ended is null"
+            every, own = db.execute(query, (owner,)).fetchone()
+        return int(every), int(own)
 
     def claim(self, worker: int) -> Job | None:
-        """Give a worker the job that has waited longest, None when none waits. worker: its process."""
+        """Give a worker the job that is next, None when none waits. worker: its process.
+
+        It is the oldest of the owner who has waited longest for a worker: who sends many keeps nobody else waiting.
+        """
         now = time.time()
         with self._transaction() as db:
             row = db.execute(
                 f"update jobs set state = 'running', worker = ?, started = ?, attempts = attempts + 1, "
                 f"done = 0, windows = 0, skipped = 0 "
-                f"where id = (select id from jobs where state = 'queued' order by created limit 1) "
-                f"returning {_COLUMNS}",
+                f"where id = (select id from jobs left join owners using (owner) where state = 'queued' "
+                f"order by coalesce(served, 0), created limit 1) returning {_COLUMNS}",
                 (worker, now),
             ).fetchone()
             if row:
                 db.execute("insert or replace into workers values (?, ?)", (worker, now))
+                db.execute("insert or replace into owners select owner, ? from jobs where id = ?", (now, row[0]))
+                db.execute("delete from owners where served < ?", (now - REMEMBERED,))
         return _job(row) if row else None
 
     def free(self, worker: int) -> None:
@@ -207,6 +226,11 @@ class JobStore:
             "where state = 'receiving'",
             time.time(),
         )
+
+    def temporary(self) -> list[str]:
+        """Return the jobs that somebody waited for while the server ended."""
+        with self._transaction() as db:
+            return [str(row[0]) for row in db.execute("select id from jobs where temporary")]
 
     def ended_before(self, moment: float) -> list[str]:
         """Return the jobs that were over before a time."""

@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from har_ros.service.incoming import media_type, video_name
+from har_ros.service.room import check_room
 from har_ros.service.uploads import ALGORITHMS, Upload, Uploads
 
 VERSION = "1.0.0"
@@ -67,7 +68,7 @@ def say_what_is_known(uploads: Kept) -> Response:
     return Response(status_code=204, headers=headers)
 
 
-@routes.post("", status_code=201)
+@routes.post("", status_code=201, dependencies=[Depends(check_room)])
 def create_upload(
     uploads: Kept,
     length: Annotated[int, Header(alias="Upload-Length", ge=0)],

@@ -19,6 +19,7 @@ from har_ros.pipeline.recognition import Networks
 from har_ros.recordings.source import open_source
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.jobs import Job, JobStore
+from har_ros.service.limits import check_video
 from har_ros.service.links import Links, suffix_of
 from har_ros.service.options import Models
 from har_ros.service.run import VideoRun
@@ -90,6 +91,7 @@ class Worker:
     def _run(self, job: Job) -> None:
         """Raises UnwantedError, HarError."""
         video = self._folder.input(job.id) or self._fetched(job)
+        check_video(video, self._longest)
         source = open_source(str(video))
         networks = self._networks_for(job.options)
         run = VideoRun(networks, source, str(video), self._folder.of(job.id), job.name)

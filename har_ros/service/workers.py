@@ -48,6 +48,7 @@ class WorkerSettings:
     streams: int = 2
     links: int = 0
     preload: bool = False
+    disk: int = 100_000_000_000
     datasets: Path | None = None
 
 

@@ -37,6 +37,23 @@ def test_jobs_are_claimed_once_in_the_order_of_their_arrival(store):
     assert claimed[0] == ids[0]
 
 
+def test_owners_take_turns_and_each_one_has_the_oldest_job_first(store):
+    for name, owner in (("a1", "a"), ("a2", "a"), ("a3", "a"), ("b1", "b"), ("c1", "c"), ("b2", "b")):
+        job, _ = store.add(name, {}, owner=owner)
+        store.enqueue(job.id)
+    assert [store.claim(1).name for _ in range(6)] == ["a1", "b1", "c1", "a2", "b2", "a3"]
+
+
+def test_jobs_are_counted_for_all_and_for_one(store):
+    for owner in ("a", "a", "b"):
+        store.add("a.mp4", {}, owner=owner)
+    ended = store.add("b.mp4", {}, owner="b")[0].id
+    store.enqueue(ended)
+    store.claim(1)
+    store.finish(ended, 1)
+    assert (store.count("a"), store.count("b"), store.count("c")) == ((3, 2), (3, 1), (3, 0))
+
+
 def test_a_video_that_is_still_received_is_not_claimed(store):
     store.add("a.mp4", {})
     assert store.claim(1) is None

@@ -8,7 +8,7 @@ import sys
 
 import cv2
 import pytest
-from clips import moving, teachable, write_video
+from clips import moving, write_video
 
 from har_ros.service.folder import CHECKPOINT, ServiceFolder
 from har_ros.service.jobs import JobStore
@@ -40,16 +40,8 @@ def save_and_die(*arguments):
     return True
 
 checkpoint.save = save_and_die
-Worker(ServiceFolder(Path(folder)), Models(Path(models)), 3600).run_one()
+Worker(ServiceFolder(Path(folder)), Models(Path(models)), 3600, None).run_one()
 """
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    (folder / "tiny").mkdir()
-    teachable(folder / "tiny").rename(folder / "tiny" / "card.yaml")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +62,7 @@ def queued(folder, video):
 
 
 def run(folder, models):
-    worker = Worker(folder, Models(models), 3600)
+    worker = Worker(folder, Models(models), 3600, None)
     assert worker.run_one()
     worker.close()
 

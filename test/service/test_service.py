@@ -16,12 +16,14 @@ pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r 
 from fastapi.testclient import TestClient
 
 from har_ros.commands.main import main
+from har_ros.errors import HarError
 from har_ros.pipeline.recognition import Networks
-from har_ros.service import worker
+from har_ros.service import api, limits, room, worker
 from har_ros.service.application import application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
 from har_ros.service.jobs import JobStore
+from har_ros.service.limits import check_video
 from har_ros.service.options import Models
 from har_ros.service.workers import WorkerSettings
 
@@ -197,6 +199,57 @@ def test_a_video_that_cannot_be_read_fails_with_its_name_only(client, tmp_path):
     answer = client.get(f"/v1/jobs/{number}/result")
     assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
     assert "bad.mp4" in answer.json()["detail"]
+
+
+def test_a_play_list_is_no_video_though_it_is_called_one(client, tmp_path):
+    """FFmpeg would open what it names: other files of the server, and addresses."""
+    (tmp_path / "list.mp4").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\ninput.ts\n#EXT-X-ENDLIST\n")
+    number = send(client, tmp_path / "list.mp4").json()["id"]
+    assert until(client, number, "failed")["error"].startswith("list.mp4 cannot be opened as a video")
+
+
+def test_rare_codecs_and_huge_images_are_refused(tmp_path, monkeypatch):
+    rare = write_video(tmp_path / "rare.avi", moving(frames=4), codec="FFV1")
+    with pytest.raises(HarError, match="codec is ffv1; convert it"):
+        check_video(rare, 60)
+    usual = write_video(tmp_path / "usual.mp4", moving(frames=40))
+    check_video(usual, 60)
+    with pytest.raises(HarError, match="longer than"):
+        check_video(usual, 2)
+    monkeypatch.setattr(limits, "MOST_PIXELS", 48 * 48 - 1)
+    with pytest.raises(HarError, match="48x48 pixels"):
+        check_video(usual, 60)
+
+
+def test_there_is_room_only_for_what_the_disk_may_keep(tmp_path, models, video, monkeypatch):
+    monkeypatch.setattr(room, "FRESH", 0.0)
+    with running(tmp_path, models, workers=0, disk=1_000_000) as client:
+        number = send(client, video).json()["id"]
+        upload = {"Upload-Length": "1000000", "Upload-Metadata": "filename YS5tcDQ="}
+        assert client.post("/v1/uploads", headers=upload).status_code == 507
+        (client.app.state.service.folder.of(number) / "video.mp4").write_bytes(bytes(1_000_000))
+        assert "do not fit; erase jobs" in send(client, video, status=507).json()["detail"]
+        client.delete(f"/v1/jobs/{number}")
+        send(client, video)
+
+
+def test_nobody_has_all_places_of_the_queue(tmp_path, models, video, monkeypatch):
+    monkeypatch.setattr(api, "MOST_OF_ONE", 1)
+    with running(tmp_path, models, workers=0) as client:
+        send(client, video)
+        assert "jobs of yours wait" in send(client, video, status=429).json()["detail"]
+
+
+def test_a_clip_to_be_answered_at_once_is_not_kept_when_the_server_ends(tmp_path, models):
+    with running(tmp_path, models, workers=0) as client:
+        store = client.app.state.service.store
+        kept, asked = store.add("kept.mp4", {})[0].id, store.add("asked.mp4", {}, temporary=True)[0].id
+        for number in (kept, asked):
+            client.app.state.service.folder.of(number).mkdir()
+            store.enqueue(number)
+    with running(tmp_path, models, workers=0) as client:
+        assert [job["id"] for job in client.get("/v1/jobs").json()] == [kept]
+        assert not client.app.state.service.folder.of(asked).exists()
 
 
 def test_a_video_that_is_too_long_is_refused(tmp_path, models, video):
