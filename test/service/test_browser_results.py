@@ -127,6 +127,16 @@ def test_people_have_rows_of_their_own_and_labels_are_text(result):
     chart.get_by_text(f"{NASTY} up to 0.50").wait_for()
 
 
+def test_the_chart_of_classes_follows_and_leads_the_video(result):
+    plot = result.locator(".u-over")
+    width = plot.bounding_box()["width"]
+    plot.click(position={"x": width * 0.5, "y": 20})
+    at(result, 5.0)
+    until(result, f"Math.abs(parseFloat(document.querySelector('.u-over .now').style.left) - {width * 0.5}) < 5")
+    result.get_by_role("button", name="Go to 0:01.0").click()
+    until(result, f"Math.abs(parseFloat(document.querySelector('.u-over .now').style.left) - {width * 0.1}) < 5")
+
+
 def test_two_results_of_a_video_are_compared(result):
     result.get_by_role("button", name="Compare").click()
     result.get_by_role("heading", name="Where they differ").wait_for()

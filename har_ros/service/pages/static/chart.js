@@ -45,6 +45,7 @@ function settings(labels) {
     axes: [{ ...axis, values: (_, times) => times.map((at) => clock(at).replace(".0", "")) }, { ...axis, size: 44 }],
     series: [{ label: "Time", value: (_, at) => (at === null ? "–" : clock(at)) }, ...series],
     cursor: { drag: { x: false, y: false } },
+    hooks: { ready: [prepare], draw: [follow] },
   };
 }
 
@@ -63,18 +64,18 @@ function draw() {
   if (!labels.length) return;
   const data = [chosen.map(({ start, end }) => (start + end) / 2), ...labels.map((label) => scores(chosen, label))];
   chart = new window.uPlot(settings(labels), data, plot);
+}
+
+function prepare({ over, cursor, posToVal }) {
   const now = document.createElement("div");
   now.className = "now";
-  chart.over.append(now);
-  chart.over.addEventListener("click", () => (video.currentTime = chart.posToVal(chart.cursor.left, "x")));
-  follow();
+  over.append(now);
+  over.addEventListener("click", () => (video.currentTime = posToVal(cursor.left, "x")));
 }
 
 function follow() {
-  if (!chart) return;
-  const { min, max } = chart.scales.x;
-  const now = chart.over.querySelector(".now");
-  now.hidden = video.currentTime < min || video.currentTime > max;
+  const now = chart?.over.querySelector(".now");
+  if (!now) return;
   now.style.left = `${chart.valToPos(video.currentTime, "x")}px`;
 }
 
@@ -88,8 +89,5 @@ if (answer.ok) {
   video.addEventListener("loadedmetadata", draw);
   video.addEventListener("timeupdate", follow);
   video.addEventListener("seeked", follow);
-  new ResizeObserver(() => {
-    chart?.setSize({ width: plot.clientWidth, height: 240 });
-    follow();
-  }).observe(plot);
+  new ResizeObserver(() => chart?.setSize({ width: plot.clientWidth, height: 240 })).observe(plot);
 }

@@ -21,7 +21,7 @@ function sentence(job) {
 }
 
 function announce(job) {
-  // A screen reader is told each tenth only.
+  // A screen reader says each tenth only.
   const tenth = job.frames ? Math.floor((10 * job.frames_done) / job.frames) : 0;
   if (said === `${job.state} ${tenth}`) return;
   said = `${job.state} ${tenth}`;
