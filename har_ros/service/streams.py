@@ -21,6 +21,8 @@ LOADING = 120.0
 """Seconds that the networks may take to load, and to be fetched."""
 SILENCE = 30.0
 """Seconds without an answer, for want of images or because the worker hangs, after which a stream ends."""
+UNHEARD = 10.0
+"""Seconds after which a stream ends whose events nobody follows; a browser that lost its connection is back sooner."""
 WAITING = 100
 """Answers that wait for a slow listener."""
 LONGEST_LINE = 1 << 20
@@ -39,10 +41,11 @@ class Stream:
         self.state: State = "loading"
         self.error = ""
         self.about: dict[str, Any] = {}
-        self.answers: Channel[dict[str, Any]] = Channel(WAITING)
+        self.answers: Channel[dict[str, Any]] = Channel(WAITING, self._on_listeners)
         self._values, self._memory = values, memory
         self._process: asyncio.subprocess.Process | None = None
         self._task = asyncio.create_task(self._run())
+        self._on_listeners()
 
     @property
     def process(self) -> int | None:
@@ -70,6 +73,15 @@ class Stream:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
+
+    def _on_listeners(self) -> None:
+        if not self.answers.listeners:
+            asyncio.get_running_loop().call_later(UNHEARD, self._end_unheard)
+
+    def _end_unheard(self) -> None:
+        if not self.answers.listeners:
+            self.error = self.error or "nobody followed its events; start again"
+            self._task.cancel()
 
     async def _run(self) -> None:
         try:
@@ -120,26 +132,31 @@ class Streams:
 
     def __init__(self, models: Models, most: int, memory: int) -> None:
         """most: how many there may be at once. memory: bytes of the worker of each."""
-        self._models, self._most, self._memory = models, most, memory
+        self._models, self.most, self._memory = models, most, memory
         self._streams: dict[str, Stream] = {}
 
     async def open(self, options: Mapping[str, Any]) -> Stream:
         """Begin a stream. options: as those of a job. Raises HTTPException, HarError."""
         values = await asyncio.to_thread(self._values, options)
-        open_now = [one for one in self._streams.values() if one.state != "ended"]
-        if len(open_now) >= self._most:
+        open_now = [one for one in self.all if one.state != "ended"]
+        if len(open_now) >= self.most:
             raise HTTPException(
-                503, f"{self._most} streams are open already, which is all there may be; try again later"
+                503, f"{self.most} streams are open already, which is all there may be; try again later"
             )
         stream = Stream(values, self._memory)
         self._streams[stream.id] = stream
-        for old in [one for one in self._streams.values() if one.state == "ended"][:-REMEMBERED]:
+        for old in [one for one in self.all if one.state == "ended"][:-REMEMBERED]:
             del self._streams[old.id]
         return stream
 
     def _values(self, options: Mapping[str, Any]) -> dict[str, Any]:
         self._models.check(options)
         return self._models.values(options, live=True)
+
+    @property
+    def all(self) -> list[Stream]:
+        """The streams that are open, and the last that were."""
+        return list(self._streams.values())
 
     def get(self, number: str) -> Stream:
         """Return a stream, also one that has ended. Raises HTTPException."""
@@ -149,4 +166,4 @@ class Streams:
 
     async def close(self) -> None:
         """End all streams."""
-        await asyncio.gather(*(stream.end("the server ends") for stream in self._streams.values()))
+        await asyncio.gather(*(stream.end("the server ends") for stream in self.all))

@@ -1,5 +1,7 @@
 """Clips, a small network, and a real Chromium for the tests of the service."""
 
+from contextlib import ExitStack, contextmanager
+
 import pytest
 from chromium import chromium
 from clips import moving, teachable, write_video
@@ -27,21 +29,31 @@ def long_video(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """A Chromium, with a camera that shows a test picture."""
+def launch():
+    """Returns a function that starts a Chromium with more options; all are closed at the end."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     place = chromium()
     if place is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
     given = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--no-sandbox"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=place, args=given)
-        yield browser
-        browser.close()
+    with sync_api.sync_playwright() as playwright, ExitStack() as opened:
+
+        def start(*more):
+            browser = playwright.chromium.launch(executable_path=place, args=[*given, *more])
+            opened.callback(browser.close)
+            return browser
+
+        yield start
 
 
-@pytest.fixture
-def tab(browser):
+@pytest.fixture(scope="session")
+def browser(launch):
+    """A Chromium, with a camera that shows a test picture."""
+    return launch()
+
+
+@contextmanager
+def visitor(browser):
     """A tab of a new visitor. Errors of scripts, and what the policy forbids, fail the test: tab.wrong."""
     context = browser.new_context()
     tab = context.new_page()
@@ -52,3 +64,16 @@ def tab(browser):
     yield tab
     context.close()
     assert tab.wrong == []
+
+
+@pytest.fixture
+def tab(browser):
+    with visitor(browser) as tab:
+        yield tab
+
+
+@pytest.fixture
+def tab_with(launch):
+    """Returns a function that opens a tab of a browser with more options."""
+    with ExitStack() as opened:
+        yield lambda *options: opened.enter_context(visitor(launch(*options)))

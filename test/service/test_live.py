@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import httpx
@@ -108,6 +109,12 @@ def test_without_a_robot_it_is_said_how_to_have_one(tmp_path):
             assert (answer.status_code, "serve.launch.py" in answer.json()["detail"]) == (404, True)
 
 
+def run(coroutine):
+    """Run it on a thread of its own; Playwright's loop may run on this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result(60)
+
+
 def test_a_slow_listener_gets_the_newest_and_a_closed_channel_ends():
     channel = Channel(3)
 
@@ -121,7 +128,7 @@ def test_a_slow_listener_gets_the_newest_and_a_closed_channel_ends():
         assert [number async for number in channel.listen()] == []
         assert channel.listeners == 0
 
-    asyncio.run(listen())
+    run(listen())
 
 
 def test_items_of_another_thread_all_arrive_in_order():
@@ -139,5 +146,5 @@ def test_items_of_another_thread_all_arrive_in_order():
 
     thread = threading.Thread(target=put)
     thread.start()
-    assert asyncio.run(listen()) == list(range(5_000))
+    assert run(listen()) == list(range(5_000))
     thread.join()

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 from chromium import serving
-from clips import RATE, moving, teachable
+from clips import RATE, moving
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.frames.compressed import EncodedImage
@@ -27,14 +27,6 @@ def jpeg(picture):
 
 
 IMAGES = [jpeg(picture) for picture in moving(frames=40)]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    (folder / "tiny").mkdir()
-    teachable(folder / "tiny").rename(folder / "tiny" / "card.yaml")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -192,8 +184,8 @@ def test_wrong_images_are_refused_in_a_sentence(client):
         assert client.post(path, content=IMAGES[0]).status_code == 422
         for time_ in ("nan", "-1", "1e11", "now"):
             assert client.post(path, content=IMAGES[0], headers={"Capture-Time": time_}).status_code == 422
-        large = client.post(path, content=bytes(2_000_001), headers={"Capture-Time": "0"})
-        assert (large.status_code, "2 MB" in large.json()["detail"]) == (413, True)
+        large = client.post(path, content=bytes(1_000_001), headers={"Capture-Time": "0"})
+        assert (large.status_code, "1 MB" in large.json()["detail"]) == (413, True)
 
 
 def test_streams_need_what_other_changes_need(models, tmp_path):

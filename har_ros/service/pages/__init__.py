@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from har_ros.service.pages import compare, home, job, login, models, reference
+from har_ros.service.pages import compare, home, job, live, login, models, reference, webcam
 
 routes = APIRouter(include_in_schema=False)
-for part in (home, job, compare, models, login, reference):
+for part in (home, job, compare, live, webcam, models, login, reference):
     routes.include_router(part.routes)

@@ -1,0 +1,71 @@
+// The robot's cameras: keeps the lists beside the images, and asks for the cameras again when they change.
+import { noteEvent, showActions } from "./happenings.js";
+
+const happenings = document.getElementById("happenings");
+const line = document.getElementById("line");
+const lists = new Map(); // of each camera, by who does it: {actions, end}
+let cameras = null;
+let drawing = false;
+
+function time(seconds) {
+  return new Date(1000 * seconds).toLocaleTimeString();
+}
+
+function draw() {
+  drawing = false;
+  for (const figure of document.querySelectorAll("[data-camera]")) {
+    const list = figure.querySelector(".actions");
+    list.replaceChildren();
+    const said = lists.get(figure.dataset.camera) || new Map();
+    for (const [person, { actions }] of said) {
+      showActions(list, actions, person ? `person ${person.split("_").pop()}: ` : "");
+    }
+  }
+}
+
+function onWindow(window) {
+  const said = lists.get(window.camera) || new Map();
+  lists.set(window.camera, said);
+  said.set(window.person, window);
+  for (const [person, { end }] of said) if (person && end < window.end - 2) said.delete(person); // has gone
+  if (!drawing) {
+    drawing = true;
+    requestAnimationFrame(draw);
+  }
+}
+
+function onState(state) {
+  const now = JSON.stringify([state.running, state.cameras]);
+  if (cameras !== null && cameras !== now) {
+    lists.clear();
+    htmx.trigger(document.body, "cameras");
+  }
+  cameras = now;
+}
+
+// Images that go on for ever would keep the page from being loaded, and a browser has few connections to a server: the
+// cameras are watched while the page can be seen, and what is removed from it has no image any more.
+function watch() {
+  if (document.hidden) return unwatch();
+  for (const image of document.querySelectorAll("[data-source]")) image.src ||= image.dataset.source;
+}
+
+function unwatch() {
+  for (const image of document.querySelectorAll("[data-source]")) image.src = "";
+}
+
+if (document.readyState === "complete") watch();
+else addEventListener("load", watch);
+document.addEventListener("htmx:beforeSwap", unwatch);
+document.addEventListener("htmx:afterSwap", watch);
+document.addEventListener("visibilitychange", watch);
+addEventListener("pagehide", unwatch);
+const source = new EventSource("/v1/live/events");
+source.addEventListener("state", (event) => onState(JSON.parse(event.data)));
+source.addEventListener("window", (event) => onWindow(JSON.parse(event.data)));
+source.addEventListener("event", (event) => {
+  const happened = JSON.parse(event.data);
+  noteEvent(happenings, happened, `${happened.camera}: `, time(happened.start));
+});
+source.addEventListener("open", () => { line.textContent = ""; });
+source.addEventListener("error", () => { line.textContent = "The connection to the server is lost; it is tried again."; });

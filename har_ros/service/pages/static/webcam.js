@@ -1,0 +1,129 @@
+// The visitor's webcam: images go to the server at the network's rate, what they show comes back as events.
+import { noteEvent, showActions } from "./happenings.js";
+import { options } from "./options.js";
+import { drawPeople } from "./overlay.js";
+import { sentence } from "./page.js";
+
+const QUALITY = 0.85;
+const [video, overlay, form, start, stop, actions, happenings] =
+  ["video", "overlay", "settings", "start", "stop", "actions", "happenings"].map((id) => document.getElementById(id));
+const picture = document.createElement("canvas"); // what is sent
+let running = null; // the stream: {path, source, timer, busy, sent, left, rate, limbs, began}
+
+function say(text, wrong = false) {
+  const status = document.getElementById("status");
+  status.textContent = text;
+  status.className = wrong ? "bad" : "";
+}
+
+// Ask the server. Throws an Error with its sentence.
+async function ask(method, path, body, headers) {
+  const answer = await fetch(path, { method, body, headers });
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  throw new Error(await sentence(answer));
+}
+
+async function begin() {
+  start.disabled = true;
+  try {
+    if (!navigator.mediaDevices) {
+      throw new Error("the browser gives webcams to pages of https:// or of this machine only; put a proxy with TLS in front");
+    }
+    say("Asking for the webcam …");
+    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } }, audio: false });
+    await video.play();
+    say("Loading the network …");
+    const body = JSON.stringify({ options: options(form) });
+    const stream = await ask("POST", "/v1/streams", body, { "Content-Type": "application/json" });
+    follow(stream);
+  } catch (error) {
+    end(error.name === "NotAllowedError" ? "The browser does not allow the webcam; allow it, and start again." : `No stream: ${error.message}`);
+  }
+}
+
+function follow(stream) {
+  const path = `/v1/streams/${encodeURIComponent(stream.id)}`;
+  const source = new EventSource(`${path}/events`);
+  running = { path, source, busy: false, sent: 0, left: 0, began: performance.now() };
+  stop.disabled = false;
+  source.addEventListener("state", (event) => onState(JSON.parse(event.data)));
+  source.addEventListener("answer", (event) => onAnswer(JSON.parse(event.data)));
+  source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) end("The stream has ended; start again."); });
+}
+
+function onState(state) {
+  if (state.state === "ended") end(state.error ? `The stream has ended: ${state.error}` : "The webcam is off.");
+  if (state.state !== "ready" || running.timer) return;
+  const shorter = Math.min(video.videoWidth, video.videoHeight);
+  const scale = Math.min(1, state.side / shorter);
+  picture.width = Math.round(scale * video.videoWidth);
+  picture.height = Math.round(scale * video.videoHeight);
+  Object.assign(running, { limbs: state.limbs, rate: state.rate });
+  say(`${state.model} looks at ${state.rate.toFixed(0)} images a second; its first window is filling.`);
+  running.timer = setInterval(send, 1000 / state.rate);
+}
+
+// Send the newest image; none while one is on its way, so that they never queue.
+function send() {
+  const stream = running;
+  if (!stream) return;
+  if (stream.busy) {
+    stream.left += 1;
+    return;
+  }
+  stream.busy = true;
+  const seconds = performance.now() / 1000;
+  picture.getContext("2d").drawImage(video, 0, 0, picture.width, picture.height);
+  picture.toBlob(async (image) => {
+    try {
+      const { taken } = await ask("POST", `${stream.path}/frames`, image, { "Capture-Time": seconds.toFixed(4) });
+      taken ? (stream.sent += 1) : (stream.left += 1);
+    } catch (error) {
+      if (running === stream) say(error.message, true);
+    }
+    stream.busy = false;
+  }, "image/jpeg", QUALITY);
+}
+
+function onAnswer(answer) {
+  if (!running) return;
+  if (answer.error) return say(answer.error, true);
+  drawPeople(overlay, answer, running.limbs);
+  if (answer.window) {
+    say("Running.");
+    running.said = answer.window;
+  }
+  if (answer.fill < answer.length && !running.said) say(`The first window is filling: ${answer.fill} of ${answer.length} images.`);
+  const late = performance.now() / 1000 - answer.stamp;
+  const took = running.said ? `, network ${(1000 * running.said.inference_time).toFixed(0)} ms` : "";
+  document.getElementById("figures").textContent =
+    `${running.sent} images sent, ${running.left + answer.dropped} left out; ${(1000 * late).toFixed(0)} ms behind${took}`;
+  actions.replaceChildren();
+  if (running.said) showActions(actions, running.said.actions);
+  for (const person of answer.persons) showActions(actions, person.actions, `person ${person.number}: `);
+  for (const event of answer.events) {
+    const clock = new Date(Date.now() - performance.now() + 1000 * event.start).toLocaleTimeString();
+    noteEvent(happenings, event, "", clock);
+  }
+}
+
+function end(text) {
+  if (running) {
+    clearInterval(running.timer);
+    running.source.close();
+  }
+  running = null;
+  for (const track of video.srcObject ? video.srcObject.getTracks() : []) track.stop();
+  video.srcObject = null;
+  overlay.width = overlay.height = 0;
+  start.disabled = false;
+  stop.disabled = true;
+  actions.replaceChildren();
+  say(text, text !== "The webcam is off.");
+}
+
+form.addEventListener("submit", (event) => { event.preventDefault(); begin(); });
+stop.addEventListener("click", () => {
+  fetch(running.path, { method: "DELETE" });
+  end("The webcam is off.");
+}); // who leaves the page follows the events no more, which ends the stream, too

@@ -1,0 +1,134 @@
+"""The pages with cameras, in a real browser: the webcam, whose driver plays a video, and the robot's cameras."""
+
+import time
+
+import cv2
+import pytest
+from chromium import barriers, serving
+from clips import moving
+
+pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from har_ros.service import streams
+from har_ros.service.application import application
+from har_ros.service.guard import Guard
+from har_ros.service.live import Live
+from har_ros.service.workers import WorkerSettings
+
+PHONE = {"width": 390, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def live():
+    return Live()
+
+
+@pytest.fixture(scope="module")
+def app(models, live, tmp_path_factory):
+    settings = WorkerSettings(models, workers=0, streams=1)
+    return application(tmp_path_factory.mktemp("service"), settings, Guard("127.0.0.1", ""), 50_000_000, live)
+
+
+@pytest.fixture(scope="module")
+def address(app):
+    with serving(app) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def webcam(tmp_path_factory):
+    """The option of a browser whose webcam shows a moving disc, 8 images a second."""
+    path = tmp_path_factory.mktemp("webcam") / "disc.y4m"
+    with path.open("wb") as file:
+        file.write(b"YUV4MPEG2 W240 H240 F8:1 Ip A1:1 C420jpeg\n")
+        for picture in moving(frames=40, size=240):
+            file.write(b"FRAME\n" + cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).tobytes())
+    return f"--use-file-for-fake-video-capture={path}"
+
+
+def fits(tab):
+    """Whether nothing is wider than the window."""
+    return tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def stream_ended(stream):
+    """Wait for a stream's end. Returns why it ended."""
+    end = time.monotonic() + 30
+    while stream.state != "ended":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return stream.error
+
+
+def test_a_webcam_is_looked_at_until_it_is_stopped(tab_with, webcam, address, app):
+    tab = tab_with(webcam)
+    tab.goto(f"{address}/webcam?model=tiny")
+    assert barriers(tab) == []
+    assert tab.get_by_label("model", exact=True).input_value() == "tiny"
+    tab.get_by_label("threshold").fill("0.05")
+    tab.keyboard.press("Enter")
+    tab.get_by_text("Running.").wait_for()
+    assert tab.get_by_role("list", name="Now").get_by_role("listitem").count() == 3
+    assert "images sent" in tab.locator("#figures").inner_text()
+    assert barriers(tab) == []
+    tab.set_viewport_size(PHONE)
+    assert fits(tab)
+    (stream,) = [one for one in app.state.streams.all if one.state == "ready"]
+    tab.get_by_role("button", name="Stop").click()
+    tab.get_by_text("The webcam is off.").wait_for()
+    assert stream_ended(stream) == ""
+    assert tab.evaluate("document.getElementById('video').srcObject") is None
+
+
+def test_a_stream_ends_with_its_page(tab, address, app, monkeypatch):
+    tab.goto(f"{address}/webcam?model=tiny")
+    tab.get_by_role("button", name="Start").click()
+    tab.get_by_text("Running.").wait_for()
+    monkeypatch.setattr(streams, "UNHEARD", 0.1)
+    (stream,) = [one for one in app.state.streams.all if one.state == "ready"]
+    tab.goto(f"{address}/live")
+    assert stream_ended(stream) == "nobody followed its events; start again"
+
+
+def test_what_prevents_a_stream_is_said(tab, address, app, monkeypatch):
+    tab.goto(f"{address}/webcam?model=tiny")
+    monkeypatch.setattr(app.state.streams, "most", 0)
+    tab.get_by_role("button", name="Start").click()
+    tab.get_by_text("0 streams are open already").wait_for()
+    assert tab.get_by_role("button", name="Start").is_enabled()
+
+
+def test_the_robots_cameras_and_what_happens_before_them(tab, address, live):
+    _, black = cv2.imencode(".jpg", moving(frames=1, size=120)[0])
+    live.set(True, ["cam01", "cam02"])
+    tab.goto(f"{address}/live")
+    figure = tab.get_by_role("figure").filter(has_text="cam01")
+    image = figure.get_by_role("img")
+    while not image.evaluate("image => image.naturalWidth"):
+        live.cameras["cam01"].images.put(black.tobytes())
+    live.say("window", {"camera": "cam01", "person": "", "end": 5.0, "actions": [{"label": "<b>waving", "score": 0.9}]})
+    who = {"camera": "cam01", "id": "e1", "person": "p_3", "label": "<i>walking", "score": 0.8, "start": 5.0}
+    live.say("event", {**who, "state": "started", "end": 6.0})
+    figure.get_by_text("<b>waving 0.90").wait_for()
+    log = tab.get_by_role("log")
+    log.get_by_text("cam01: person 3: <i>walking …").wait_for()
+    live.say("event", {**who, "state": "ended", "end": 7.5})
+    log.get_by_text("cam01: person 3: <i>walking, 2.5 s").wait_for()
+    assert log.get_by_role("listitem").count() == 1
+    assert barriers(tab) == []
+    tab.set_viewport_size(PHONE)
+    assert fits(tab)
+    live.set(False, [])
+    tab.get_by_text("No node recognises actions at present").wait_for()
+    live.set(True, [])
+    tab.get_by_text("publishes no annotated images").wait_for()
+    live.set(True, [f"cam{number}" for number in range(6)])
+    tab.get_by_role("link", name="cam5").click()
+    assert tab.get_by_role("figure").count() == 1
+    live.set(False, [])
+
+
+def test_without_a_robot_the_page_says_how_to_have_it(tab, tmp_path):
+    with serving(application(tmp_path, WorkerSettings(workers=0), Guard("127.0.0.1", ""), 1000)) as address:
+        tab.goto(f"{address}/live")
+        tab.get_by_text("ros2 launch har_ros serve.launch.py").wait_for()
+        assert barriers(tab) == []
