@@ -20,6 +20,10 @@ class Shortfall:
     arrived: float
     sent: float
 
+    def __str__(self) -> str:
+        """Return it in words; to a tenth, since in whole numbers 8.6 of 9.4 would be 9 of 9."""
+        return f"{self.arrived:.1f} of {self.sent:.1f} images/s arrive"
+
 
 @dataclass(frozen=True)
 class _Counts:

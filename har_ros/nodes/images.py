@@ -69,7 +69,7 @@ class ImageSubscription:
         found = self.arrivals.shortfall(time.monotonic())
         if found is None:
             return ""
-        return f"{found.arrived:.0f} of {found.sent:.0f} images/s arrive; {REMEDIES[self.reliability]}"
+        return f"{found}; {REMEDIES[self.reliability]}"
 
     @property
     def topic(self) -> str:

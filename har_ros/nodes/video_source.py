@@ -41,20 +41,21 @@ class VideoSource(Program):
                 "name one each, or none"
             )
         for path, (topic, name) in zip(videos, topics.items(), strict=True):
-            self._open(path, topic, name, values["max_side"])
+            self._open(path, topic, name, values["max_side"], values["rate"])
         rate = values["rate"] or max(video.fps for video, _, _ in self._cameras)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._began = self._steady.now()
         self.create_timer(1 / rate, self._publish, clock=self._steady)
 
-    def _open(self, path: str, topic: str, name: str, max_side: int) -> None:
-        """topic: its full name. name: as given, which rclpy remaps."""
+    def _open(self, path: str, topic: str, name: str, max_side: int, rate: float) -> None:
+        """topic: its full name. name: as given, which rclpy remaps. rate: images per second at most, 0: all."""
         video = Video(path, max_side)
         publisher = self.create_publisher(Image, name, QoSProfile(depth=2))
         height, width = video.size
         frame_id = topic.strip("/").rpartition("/")[0] or "camera"
         self._cameras.append((video, publisher, frame_id))
-        self.get_logger().info(f"{path} plays on {publisher.topic_name}, {width}x{height} at {video.fps:g} fps")
+        fps = min(video.fps, rate or video.fps)
+        self.get_logger().info(f"{path} plays on {publisher.topic_name}, {width}x{height} at {fps:g} fps")
 
     def _publish(self) -> None:
         seconds = (self._steady.now() - self._began).nanoseconds / 1e9

@@ -82,6 +82,6 @@ def _interval(event: Event, origin: int, point: str) -> str:
 
 
 def _clock(nanoseconds: int, point: str) -> str:
-    seconds, thousandths = divmod(max(0, nanoseconds) // 1_000_000, 1000)
+    seconds, thousandths = divmod(round(max(0, nanoseconds) / 1e6), 1000)
     minutes, seconds = divmod(seconds, 60)
     return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}{point}{thousandths:03}"

@@ -1,6 +1,7 @@
 import pickle
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +108,17 @@ def test_a_publisher_that_restarts_has_lost_nothing_and_is_watched_again():
     for i in range(100):
         arrivals.arrive(20 + i / 10, 300 + 3 * i)
     assert arrivals.shortfall(30.0) is not None
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (Shortfall(8.61, 9.4), "8.6 of 9.4 images/s arrive"),
+        (Shortfall(0.0, 25.0), "0.0 of 25.0 images/s arrive"),
+    ],
+)
+def test_the_two_rates_differ_in_words(found, text):
+    assert str(found) == text
 
 
 def test_memory_is_bounded():

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 import rclpy
+from clips import moving, write_video
 from programs import program
 
 from har_ros.errors import HarError
@@ -84,3 +85,19 @@ def test_a_refusal_is_the_programs_end_without_a_traceback(domain, tmp_path, exe
     assert result.returncode == status
     assert reason in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(("rate", "said"), [("0.0", "at 8 fps"), ("2.0", "at 2 fps"), ("60.0", "at 8 fps")])
+def test_a_video_source_says_at_which_rate_it_plays(domain, tmp_path, capfd, rate, said):
+    """A video has no more images than its file, whatever the parameter says."""
+    path = write_video(tmp_path / "video.avi", moving(), rate=8.0)
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = VideoSource(cli_args=["--ros-args", "-p", f"videos:=[{path}]", "-p", f"rate:={rate}"], context=context)
+    try:
+        node.start()
+    finally:
+        node.stop()
+        node.destroy_node()
+        context.try_shutdown()
+    assert said in capfd.readouterr().err

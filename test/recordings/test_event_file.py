@@ -1,6 +1,7 @@
 """Files of events, read by others: the truth's reader, and FFmpeg's demuxers and decoders of subtitles."""
 
 import json
+from dataclasses import replace
 
 import av
 import pytest
@@ -62,6 +63,15 @@ def test_players_read_the_subtitles(tmp_path, origin):
     assert subtitles(written(tmp_path / "events.srt", origin)) == expected
     expected[1] = (*expected[1][:2], 'person 3: a, "b" &amp; &lt;i&gt;c&lt;/i&gt;')
     assert subtitles(written(tmp_path / "events.vtt", origin)) == expected
+
+
+def test_subtitles_have_the_times_of_the_csv(tmp_path):
+    """To the nearest thousandth, also where a stamp in nanoseconds lies above the middle of two."""
+    event = replace(EVENTS[1], start=12_399_600_000, end=14_100_400_000)
+    write_events(tmp_path / "events.srt", [event])
+    write_events(tmp_path / "events.csv", [event])
+    assert "00:00:12,400 --> 00:00:14,100" in (tmp_path / "events.srt").read_text()
+    assert (tmp_path / "events.csv").read_text().splitlines()[1].startswith("12.4,14.1,")
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json", "srt", "vtt"])
