@@ -11,7 +11,7 @@ from pathlib import Path, PureWindowsPath
 import cv2
 import numpy as np
 import pytest
-from clips import moving, teachable, write_dataset, write_video
+from clips import moving, write_dataset, write_video
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -32,14 +32,6 @@ NAMES = st.one_of(
     st.text(),
     st.sampled_from([".", "..", "../x", "..\\x", "a/b", "/etc", "nul", "COM1.txt", "a\0b", "a" * 300, "a ", " a", ""]),
 )
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    (folder / "tiny").mkdir()
-    teachable(folder / "tiny").rename(folder / "tiny" / "card.yaml")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +65,7 @@ def dataset(client):
 
 
 @pytest.fixture(scope="module")
-def video(tmp_path_factory):
+def disc(tmp_path_factory):
     return write_video(tmp_path_factory.mktemp("videos") / "disc.avi", moving(frames=16)).read_bytes()
 
 
@@ -121,13 +113,13 @@ def test_a_clip_has_a_safe_name_whatever_its_file_was_called(name):
 
 
 @pytest.mark.parametrize("name", ["..", "../x", "a/b", "..\\x", "a\0", "\ud800", "", "x" * 5000, "nul", "a\n"])
-def test_names_that_are_no_folders_make_nothing(client, dataset, folder, video, name):
+def test_names_that_are_no_folders_make_nothing(client, dataset, folder, disc, name):
     before = sorted(folder.rglob("*"))
     for address in ("/v1/datasets", f"{dataset}/classes"):
         answer = client.post(address, content=json.dumps({"name": name}), headers={"content-type": "application/json"})
         assert answer.status_code == 422, answer.text
     if name.isprintable() and name:
-        assert send(client, dataset, video, group=name).status_code == 422
+        assert send(client, dataset, disc, group=name).status_code == 422
     assert sorted(folder.rglob("*")) == before
 
 
@@ -140,8 +132,8 @@ def test_names_of_any_language_are_taken(client, name):
     assert client.delete(answer.headers["location"]).status_code == 204
 
 
-def test_a_clip_is_taken_in_shown_and_erased(client, dataset, video, folder):
-    answer = send(client, dataset, video, "..\\..\\C:\\Users\\ann<b>.avi", group="Ann")
+def test_a_clip_is_taken_in_shown_and_erased(client, dataset, disc, folder):
+    answer = send(client, dataset, disc, "..\\..\\C:\\Users\\ann<b>.avi", group="Ann")
     assert answer.status_code == 201, answer.text
     clip = answer.json()
     assert clip["name"] == "Ann/ann_b_.mp4"
@@ -151,7 +143,7 @@ def test_a_clip_is_taken_in_shown_and_erased(client, dataset, video, folder):
     picture = cv2.imdecode(np.frombuffer(client.get(f"{address}/picture").content, np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape == (48, 48, 3)
     assert client.get(f"{address}/video").headers["content-type"] == "video/mp4"
-    again = send(client, dataset, video, "ann<b>.avi", group="Ann").json()
+    again = send(client, dataset, disc, "ann<b>.avi", group="Ann").json()
     assert again["name"] == "Ann/ann_b_-2.mp4"
     assert client.delete(address).status_code == 204
     assert client.get(f"{address}/picture").status_code == 404

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from har_ros.service.pages import compare, home, job, live, login, models, reference, webcam
+from har_ros.service.pages import compare, home, job, live, login, models, reference, teach, webcam
 
 routes = APIRouter(include_in_schema=False)
-for part in (home, job, compare, live, webcam, models, login, reference):
+for part in (home, job, compare, webcam, live, teach, models, login, reference):
     routes.include_router(part.routes)

@@ -78,9 +78,13 @@ class Teaching:
         names = (dataset.name if number == 1 else f"{dataset.name}-{number}" for number in range(1, MOST_NETWORKS + 2))
         return self._networks / next(name for name in names if name.casefold() not in there)
 
+    def networks(self) -> dict[str, Path]:
+        """Return the folders of the networks that were taught here."""
+        return {path.parent.name: path.parent for path in sorted(self._networks.glob(f"*/{CARD}"))}
+
     def network(self, name: str) -> Path:
         """Return the folder of a network that was taught here. Raises HTTPException."""
-        found = {path.parent.name: path.parent for path in self._networks.glob(f"*/{CARD}")}.get(name)
+        found = self.networks().get(name)
         if found is None:
             raise HTTPException(404, f"no network {shown(name)} was taught here")
         return found

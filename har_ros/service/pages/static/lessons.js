@@ -1,0 +1,88 @@
+// Starts and follows checks and trainings.
+import { ask, complain } from "./teach.js";
+
+const form = document.getElementById("lesson");
+const box = document.getElementById("running");
+const doing = document.getElementById("doing");
+const bar = document.getElementById("done");
+const announced = document.getElementById("announced");
+const log = document.getElementById("log");
+const LINES = 300;
+let running = form.dataset.running;
+let events = null;
+
+function showPeople() {
+  form.elements.person.disabled = !form.elements.model.selectedOptions[0]?.dataset.people;
+}
+
+function options() {
+  const { model, name, person, background, mirror } = form.elements;
+  const given = { model: model.value, name: name.value.trim(), background: background.value, mirror: mirror.checked };
+  return person.disabled ? given : { ...given, person: person.value };
+}
+
+function show(active) {
+  box.hidden = !active;
+  for (const button of form.querySelectorAll("button[name=kind]")) button.disabled = active;
+}
+
+function take(event) {
+  const lesson = JSON.parse(event.data);
+  const what = lesson.doing[0].toUpperCase() + lesson.doing.slice(1);
+  doing.textContent = lesson.total ? `${what}: ${lesson.done} of ${lesson.total}` : what;
+  if (lesson.total) bar.value = lesson.done / lesson.total;
+  else bar.removeAttribute("value");
+  const tenth = lesson.total ? ` ${10 * Math.floor((10 * lesson.done) / lesson.total)} %` : "";
+  if (announced.textContent !== what + tenth) announced.textContent = what + tenth;
+  if (lesson.log.length) log.textContent = [...log.textContent.split("\n").filter(Boolean), ...lesson.log].slice(-LINES).join("\n");
+  if (lesson.ended !== null) over(lesson);
+}
+
+async function over(lesson) {
+  events.close();
+  running = "";
+  const here = box.contains(document.activeElement) || document.activeElement === document.body;
+  show(false);
+  await window.htmx.ajax("GET", form.dataset.results, { target: "#results", swap: "innerHTML" });
+  announced.textContent = `The ${lesson.kind} is ${lesson.state}.`;
+  const title = document.getElementById(`${lesson.kind}-title`);
+  if (here && title) {
+    title.tabIndex = -1;
+    title.focus();
+  }
+}
+
+function follow() {
+  events?.close();
+  if (!running || document.hidden) return; // a browser has few connections to a server
+  show(true);
+  log.textContent = "";
+  events = new EventSource(`${form.dataset.address}/${running}/events`);
+  events.addEventListener("progress", take);
+  events.onerror = () => {
+    const gone = events.readyState === EventSource.CLOSED;
+    doing.textContent = gone ? "It cannot be followed any more; reload the page." : "Connecting again …";
+  };
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const kind = event.submitter?.value || "check";
+  complain("");
+  try {
+    await ask("POST", `${form.dataset.address}/${kind}`, options());
+    running = kind;
+    follow();
+    document.getElementById("cancel").focus();
+  } catch (error) {
+    complain(error.message);
+  }
+});
+
+document.getElementById("cancel").addEventListener("click", () => {
+  ask("DELETE", `${form.dataset.address}/${running}`).catch((error) => complain(error.message));
+});
+form.elements.model.addEventListener("change", showPeople);
+document.addEventListener("visibilitychange", follow);
+showPeople();
+follow();

@@ -1,0 +1,105 @@
+// Records takes with the webcam: counts down, records, sends, and again.
+import { addClips, complain } from "./teach.js";
+
+const KINDS = ["video/webm;codecs=vp8", "video/webm", "video/mp4"];
+const screen = document.getElementById("webcam");
+const count = document.getElementById("count");
+const form = document.getElementById("record");
+const label = document.getElementById("label");
+const start = document.getElementById("start");
+const stop = document.getElementById("stop");
+let stopped = null; // resolves when Stop is pressed; null while nothing is recorded
+
+function showClasses() {
+  const chosen = label.value;
+  label.replaceChildren(
+    ...[...document.querySelectorAll(".class")].map((place) => new Option(place.dataset.class, place.dataset.class)),
+  );
+  if ([...label.options].some((one) => one.value === chosen)) label.value = chosen;
+  start.disabled = stopped !== null || label.options.length === 0;
+}
+
+async function camera() {
+  // Returns the webcam's pictures. Rejects with a sentence.
+  if (screen.srcObject?.active) return screen.srcObject;
+  if (!navigator.mediaDevices || !window.MediaRecorder) {
+    throw new Error("The browser gives its camera only to pages of this machine, or over HTTPS: open the page there, or put a proxy with TLS before the server.");
+  }
+  try {
+    screen.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } } });
+  } catch (error) {
+    throw new Error(`The webcam cannot be used (${error.name}); allow it to this page, and close other programs that use it.`);
+  }
+  await screen.play();
+  return screen.srcObject;
+}
+
+function pause(milliseconds) {
+  return Promise.race([new Promise((done) => setTimeout(done, milliseconds)), stopped]);
+}
+
+async function countDown(what) {
+  count.classList.remove("taking");
+  for (const number of [3, 2, 1]) {
+    count.textContent = number === 3 ? `${what} in 3` : String(number);
+    if (await pause(1000)) return false;
+  }
+  return true;
+}
+
+async function take(stream, seconds) {
+  // Returns a file with what the webcam shows for so long, null when it was stopped.
+  const kind = KINDS.find((one) => MediaRecorder.isTypeSupported(one));
+  const recorder = new MediaRecorder(stream, { mimeType: kind, videoBitsPerSecond: 4e6 });
+  const parts = [];
+  const ended = new Promise((done, fail) => {
+    recorder.onstop = done;
+    recorder.onerror = () => fail(new Error("The webcam stopped; try again."));
+  });
+  recorder.ondataavailable = (event) => parts.push(event.data);
+  recorder.start();
+  const aborted = await pause(1000 * seconds);
+  if (recorder.state !== "inactive") recorder.stop();
+  await ended;
+  const moment = new Date().toISOString().slice(0, 19).replace(/\D/g, "");
+  return aborted ? null : new File(parts, `take-${moment}.${kind.startsWith("video/mp4") ? "mp4" : "webm"}`, { type: kind });
+}
+
+async function record(place, seconds, takes) {
+  const stream = await camera();
+  for (let number = 1; number <= takes; number += 1) {
+    if (!(await countDown(`${place.dataset.class}, take ${number} of ${takes},`))) return;
+    count.classList.add("taking");
+    count.textContent = "● NOW";
+    const file = await take(stream, seconds);
+    count.textContent = "";
+    if (!file) return;
+    await addClips(place.dataset.address, [file]);
+  }
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const place = [...document.querySelectorAll(".class")].find((one) => one.dataset.class === label.value);
+  const [seconds, takes] = ["seconds", "takes"].map((name) => Number(document.getElementById(name).value));
+  stopped = new Promise((done) => (stop.onclick = () => done(true)));
+  complain("");
+  start.disabled = true;
+  stop.hidden = false;
+  stop.focus();
+  try {
+    await record(place, seconds, takes);
+  } catch (error) {
+    complain(error.message);
+  } finally {
+    stopped = null;
+    count.textContent = "";
+    stop.hidden = true;
+    showClasses();
+    start.focus();
+  }
+});
+
+document.addEventListener("classes", showClasses);
+window.addEventListener("pagehide", () => screen.srcObject?.getTracks().forEach((track) => track.stop()));
+showClasses();

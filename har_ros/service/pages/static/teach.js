@@ -1,0 +1,101 @@
+// Datasets, classes and clips: what makes, adds and erases them.
+import { sentence } from "./page.js";
+
+const problem = document.getElementById("problem") || document.getElementById("said");
+const classes = document.getElementById("classes");
+const adding = document.getElementById("adding");
+
+export function complain(text) {
+  problem.textContent = text;
+}
+
+export async function ask(method, address, body) {
+  // Returns the answer. Rejects with the server's sentence.
+  const given = body === undefined || body instanceof FormData ? { body } : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  let answer;
+  try {
+    answer = await fetch(address, { method, ...given });
+  } catch {
+    throw new Error("The server cannot be reached.");
+  }
+  if (!answer.ok) throw new Error(await sentence(answer));
+  return answer;
+}
+
+export async function refresh() {
+  await window.htmx.ajax("GET", classes.dataset.address, { target: classes, swap: "innerHTML" });
+  document.dispatchEvent(new Event("classes"));
+}
+
+export async function addClips(address, files) {
+  // Sends clips to a class, one after the other; tells of each that is refused.
+  const group = document.getElementById("group").value.trim();
+  const wrong = [];
+  for (const [place, file] of [...files].entries()) {
+    adding.textContent = `Adding ${file.name}${files.length > 1 ? ` (${place + 1} of ${files.length})` : ""} …`;
+    const form = new FormData();
+    form.append("video", file);
+    form.append("group", group);
+    try {
+      await ask("POST", `${address}/clips`, form);
+    } catch (error) {
+      wrong.push(error.message);
+    }
+  }
+  const added = files.length - wrong.length;
+  adding.textContent = `${added} clip${added === 1 ? "" : "s"} added.`;
+  complain(wrong.join("; "));
+  await refresh();
+}
+
+async function make(form) {
+  const made = await (await ask("POST", form.dataset.make, { name: form.elements.name.value.trim() })).json();
+  if (form.dataset.then) return location.assign(form.dataset.then + encodeURIComponent(made.name));
+  form.reset();
+  return refresh();
+}
+
+async function erase(button) {
+  if (button.dataset.sure && !confirm(button.dataset.sure)) return;
+  const heading = button.closest(".clips") && button.closest(".class").dataset.class;
+  await ask("DELETE", button.dataset.erase);
+  if (button.dataset.then) return location.assign(button.dataset.then);
+  await refresh();
+  const place = [...document.querySelectorAll(".class")].find((one) => one.dataset.class === heading);
+  (place?.querySelector("h3") || document.getElementById("class")).focus();
+}
+
+async function guarded(work) {
+  complain("");
+  try {
+    await work();
+  } catch (error) {
+    complain(error.message);
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.dataset.make) return;
+  event.preventDefault();
+  guarded(() => make(event.target));
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-erase]");
+  if (button) guarded(() => erase(button));
+});
+
+document.addEventListener("change", (event) => {
+  const place = event.target.closest(".class");
+  if (place && event.target.type === "file") guarded(() => addClips(place.dataset.address, event.target.files));
+});
+
+for (const name of ["dragover", "drop"]) {
+  document.addEventListener(name, (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault(); // a browser would leave the page to show them
+    const place = event.target.closest(".class");
+    for (const one of document.querySelectorAll(".drop")) one.classList.toggle("over", name === "dragover" && place === one.closest(".class"));
+    if (name === "drop" && place) guarded(() => addClips(place.dataset.address, event.dataTransfer.files));
+  });
+}

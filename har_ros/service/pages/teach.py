@@ -1,0 +1,64 @@
+"""The pages of teaching: the datasets, and one of them with its classes, checks and trainings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from har_ros.learning.choices import MODEL, SKELETONS
+from har_ros.learning.dataset import VIDEOS
+from har_ros.service.pages.render import page
+from har_ros.service.teaching.datasets import LONGEST_NAME, Clip, Stored
+from har_ros.service.teaching.lessons import Lesson
+from har_ros.service.teaching.routes import DatasetView, Found, Taught, list_datasets
+from har_ros.service.teaching.state import Teaching
+
+ENOUGH = 5
+"""Clips of a class, and people or sources in them, from which on teaching gives something useful."""
+routes = APIRouter()
+
+
+@routes.get("/teach")
+def datasets(request: Request, teaching: Taught) -> Response:
+    """Show the datasets, and the networks that were taught with them."""
+    found = {"datasets": list_datasets(teaching), "networks": teaching.networks(), "longest": LONGEST_NAME}
+    return page(request, "teach.html", **found)
+
+
+@routes.get("/teach/{dataset}")
+def dataset(request: Request, teaching: Taught, dataset: Found) -> Response:
+    """Show a dataset: its classes, what records further clips, and what checks and teaches."""
+    cards = teaching.teachable()
+    usual = [name for name in (MODEL, SKELETONS) if name in cards]
+    bases = {name: cards[name].kind == "sequence" for name in (*usual, *sorted(set(cards) - set(usual)))}
+    values = {"bases": bases, "longest": LONGEST_NAME, "accept": ",".join(("video/*", *VIDEOS))}
+    return page(request, "dataset.html", **values, **_classes(dataset), **_lessons(teaching, dataset))
+
+
+@routes.get("/teach/{dataset}/classes")
+def classes(request: Request, dataset: Found) -> Response:
+    """Show the classes only."""
+    return page(request, "classes.html", accept=",".join(("video/*", *VIDEOS)), **_classes(dataset))
+
+
+@routes.get("/teach/{dataset}/lessons")
+def lessons(request: Request, teaching: Taught, dataset: Found) -> Response:
+    """Show what came of the last check and the last training only."""
+    return page(request, "lessons.html", dataset=dataset, **_lessons(teaching, dataset))
+
+
+def _classes(dataset: Stored) -> dict[str, Any]:
+    clips: dict[str, list[Clip]] = {label: dataset.of_class(label) for label in dataset.classes}
+    return {"dataset": dataset, "view": DatasetView.of(dataset), "clips": clips, "enough": ENOUGH}
+
+
+def _lessons(teaching: Teaching, dataset: Stored) -> dict[str, Any]:
+    check, training = (teaching.lessons.get(dataset, kind) for kind in ("check", "training"))
+    running = next((one.kind for one in (check, training) if one is not None and one.state == "running"), "")
+    return {"check": check, "training": training, "running": running, "there": _there(teaching, training)}
+
+
+def _there(teaching: Teaching, training: Lesson | None) -> bool:
+    """Return whether the network of a training is still there."""
+    return training is not None and training.network in teaching.networks()

@@ -1,0 +1,85 @@
+"""Teaching in a real browser: classes, clips, a take of the webcam, the check, a network, a video that it looks at."""
+
+import pytest
+from chromium import barriers, serving
+from clips import COLOURS, moving, write_video
+
+pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from har_ros.service.application import application
+from har_ros.service.guard import Guard
+from har_ros.service.workers import WorkerSettings
+
+WAIT = 40_000
+"""Milliseconds for what takes a few seconds on a machine that is not busy."""
+
+
+@pytest.fixture
+def address(tmp_path, models, module_cache):
+    app = application(tmp_path / "service", WorkerSettings(models), Guard("127.0.0.1", ""), 1_000_000)
+    with serving(app) as address:
+        yield address
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Two clips of each of two classes."""
+    return {
+        label: [
+            str(write_video(tmp_path / label / f"{label}{number}.avi", moving(COLOURS[label], 16, 10 * place + number)))
+            for number in range(2)
+        ]
+        for place, label in enumerate(("red", "blue"))
+    }
+
+
+def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, clips, video):
+    tab.set_default_timeout(WAIT)
+    tab.on("dialog", lambda dialog: dialog.accept())
+    tab.goto(f"{address}/teach")
+    assert barriers(tab) == []
+    tab.get_by_label("New dataset").fill("<b>")
+    tab.get_by_role("button", name="Make it").click()
+    tab.get_by_text("a dataset cannot be called '<b>'").wait_for()
+    tab.get_by_label("New dataset").fill("my colours")
+    tab.keyboard.press("Enter")
+    tab.get_by_role("heading", name="my colours").wait_for()
+    for label, files in clips.items():
+        tab.get_by_label("New class").fill(label)
+        tab.keyboard.press("Enter")
+        tab.get_by_label(f"Drop clips of {label} here").set_input_files(files)
+        tab.get_by_role("link", name=f"{label}1.mp4").wait_for()
+    tab.get_by_text("2 clips of 2 people or sources; add 3 or more").first.wait_for()
+    assert barriers(tab) == []
+
+    tab.get_by_label("class", exact=True).select_option("red")
+    tab.get_by_label("Seconds of a take").fill("1")
+    tab.get_by_label("takes", exact=True).fill("1")
+    tab.get_by_role("button", name="Record").click()
+    tab.get_by_text("red, take 1 of 1, in 3").wait_for()
+    tab.get_by_role("link", name="take-").wait_for()
+    tab.get_by_role("button", name="Erase the clip take-").click()
+    tab.get_by_role("link", name="take-").wait_for(state="detached")
+    assert tab.evaluate("document.activeElement.textContent") == "red"
+
+    tab.get_by_label("Looks at").select_option("tiny")
+    tab.get_by_role("button", name="Check").click()
+    tab.get_by_text("red has 2 clips; give 5 or more").wait_for()
+    tab.get_by_label("Name of the network").fill("colours")
+    tab.get_by_role("button", name="Teach", exact=True).click()
+    tab.get_by_role("progressbar").wait_for()
+    tab.reload()
+    tab.get_by_text("What would help most:").wait_for()
+    assert barriers(tab) == []
+    assert tab.get_by_role("link", name="Try it").get_attribute("href") == "/webcam?model=colours"
+    with tab.expect_download() as download:
+        tab.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == "colours.zip"
+    tab.get_by_role("link", name="Report").click()
+    tab.get_by_role("heading", name="colours").wait_for()
+
+    tab.goto(address)
+    tab.get_by_label("Drop videos here").set_input_files(str(video))
+    tab.get_by_label("model", exact=True).select_option("colours")
+    tab.get_by_role("button", name="Recognise").click()
+    tab.locator("video").wait_for()
+    assert "colours" in tab.inner_text("main")
