@@ -1,9 +1,10 @@
 // Lists of actions and of events, for the pages with cameras. Text comes from networks: it is only ever set as text.
 const MOST_HAPPENINGS = 50;
 
-// Show the best actions in a list, each with its score as a bar. who: whose they are, empty for the whole image.
+// Show the best actions in a list, each with its score as a bar, of a person the best one. who: whose they are, empty for
+// the whole image.
 export function showActions(list, actions, who = "") {
-  const rows = actions.slice(0, 3).map(({ label, score }) => {
+  const rows = actions.slice(0, who ? 1 : 3).map(({ label, score }) => {
     const row = document.createElement("li");
     const bar = document.createElement("meter");
     bar.value = score;

@@ -95,9 +95,9 @@ function onAnswer(answer) {
   }
   if (answer.fill < answer.length && !running.said) say(`The first window is filling: ${answer.fill} of ${answer.length} images.`);
   const late = performance.now() / 1000 - answer.stamp;
-  const took = running.said ? `, network ${(1000 * running.said.inference_time).toFixed(0)} ms` : "";
+  const took = running.said ? `, of which the network takes ${running.said.inference_time.toFixed(2)} s` : "";
   document.getElementById("figures").textContent =
-    `${running.sent} images sent, ${running.left + answer.dropped} left out; ${(1000 * late).toFixed(0)} ms behind${took}`;
+    `${running.sent} images sent, ${running.left + answer.dropped} left out; ${late.toFixed(2)} s behind${took}`;
   actions.replaceChildren();
   if (running.said) showActions(actions, running.said.actions);
   for (const person of answer.persons) showActions(actions, person.actions, `person ${person.number}: `);
