@@ -149,6 +149,7 @@ def test_two_results_of_a_video_are_compared(result):
     until(result, "document.querySelector('video').readyState > 0")
     lines = result.get_by_role("slider")
     assert lines.count() == 3
+    assert lines.nth(2).locator(".who").all_inner_texts() == ["A / B"]
     result.get_by_role("button", name="Go to 0:08.0").click()
     at(result, 8.0)
     result.get_by_label("B", exact=True).check()

@@ -43,6 +43,7 @@ class Timeline {
     this.box = section.querySelector(".timeline");
     this.spans = [...section.querySelectorAll("tr[data-start]")].map(read);
     this.people = [...section.querySelectorAll("li[data-person]")].map(read);
+    this.name = section.dataset.found || "whole image";
     this.now = element("div", "now");
     this.draw();
     if (!video) return;
@@ -58,7 +59,7 @@ class Timeline {
 
   draw() {
     this.box.replaceChildren();
-    this.row("whole image", this.spans.filter((span) => !span.person));
+    this.row(this.name, this.spans.filter((span) => !span.person));
     for (const one of this.people) {
       const spans = this.spans.filter((span) => span.person === one.person);
       this.row(one.name, spans, one);
