@@ -7,11 +7,9 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from har_ros.recordings.video_file import CONTAINERS
-
 VIDEO, WINDOWS, SUMMARY, RESULT = "video.mp4", "windows.jsonl", "summary.json", "result.json"
 CHECKPOINT, PART = "checkpoint.pickle", "part-"
-SUFFIXES = (*CONTAINERS, ".webm", ".mpg", ".mpeg", ".ts", ".gif")
+SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".mpg", ".mpeg", ".ts", ".gif")
 """Of videos that come in."""
 EVENTS = ("actions.csv", "actions.srt", "actions.vtt")
 

@@ -71,7 +71,7 @@ def say_what_is_known(uploads: Kept) -> Response:
 @routes.post("", status_code=201, dependencies=[Depends(check_room)])
 def create_upload(
     uploads: Kept,
-    length: Annotated[int, Header(alias="Upload-Length", ge=0)],
+    length: Annotated[int, Header(alias="Upload-Length", ge=0, lt=1 << 63)],
     metadata: Annotated[str, Header(alias="Upload-Metadata", description="filename and its value in base64")] = "",
 ) -> Response:
     """Start an upload; Location says where its bytes go. When all are there, send its id to /v1/jobs."""
