@@ -155,7 +155,7 @@ def test_a_clip_is_taken_in_shown_and_erased(client, dataset, disc, folder):
     ("name", "content", "status", "said"),
     [
         ("a.txt", b"x", 415, "is no video"),
-        ("a.mp4", b"no video at all", 422, "no video that can be decoded"),
+        ("a.mp4", b"no video at all", 422, "cannot be opened as a video"),
         ("", b"x", 422, "video"),
     ],
 )

@@ -24,6 +24,7 @@ from har_ros.recordings.clip_file import ClipFile
 from har_ros.recordings.pictures import Place, pictures
 from har_ros.recordings.recording import SECOND, VIDEO
 from har_ros.recordings.source import sensible_rate
+from har_ros.service.limits import check_video
 
 FASTEST = 60.0
 """Images per second of a clip, at most."""
@@ -34,6 +35,7 @@ QUALITY = 80
 
 def take_in(source: Path, clip: Path, longest: float) -> None:
     """Write a clip of a video. longest: seconds. Raises HarError."""
+    check_video(source, longest)
     capture = cv2.VideoCapture(str(source))
     rate = min(FASTEST, sensible_rate(capture.get(cv2.CAP_PROP_FPS)))
     file, last = ClipFile(clip, rate, MAX_SIDE), -math.inf

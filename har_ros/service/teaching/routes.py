@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from har_ros.learning.choices import MODEL, Person
 from har_ros.learning.model import REPORT
+from har_ros.service.room import check_room
 from har_ros.service.teaching.datasets import Clip, Stored
 from har_ros.service.teaching.lessons import Kind, Lesson
 from har_ros.service.teaching.state import Teaching, zipped
@@ -175,7 +176,7 @@ def list_clips(dataset: Found, label: str) -> list[ClipView]:
     return [ClipView.of(clip) for clip in dataset.of_class(label)]
 
 
-@routes.post("/datasets/{dataset}/classes/{label}/clips", status_code=201)
+@routes.post("/datasets/{dataset}/classes/{label}/clips", status_code=201, dependencies=[Depends(check_room)])
 def add_clip(
     teaching: Taught,
     dataset: Found,
