@@ -6,6 +6,7 @@ import json
 import os
 import time
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
 import cv2
@@ -48,10 +49,16 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("service")
 
 
-@pytest.fixture(scope="module")
-def client(folder, models, given_datasets, module_cache):
+@contextmanager
+def running(folder, models, given_datasets):
     app = application(folder, WorkerSettings(models, 0, datasets=given_datasets), Guard("127.0.0.1", ""), 50_000_000)
     with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client(folder, models, given_datasets, module_cache):
+    with running(folder, models, given_datasets) as client:
         yield client
 
 
@@ -274,3 +281,21 @@ def test_a_check_that_cannot_be_done_says_why(client, dataset):
     assert lesson["state"] == "failed"
     assert "wave has no videos" in lesson["error"]
     assert "/" not in lesson["error"]
+
+
+def test_a_training_that_the_server_did_not_see_the_end_of_says_so_and_leaves_no_network(
+    tmp_path, models, given_datasets, module_cache
+):
+    address, file = "/v1/datasets/colours/training", tmp_path / "datasets" / "colours" / "training.json"
+    with running(tmp_path, models, given_datasets) as client:
+        assert client.post(address, json={"model": "tiny"}).status_code == 202
+        killed = file.read_text()
+    assert json.loads(killed)["state"] == "running"
+    ended_with_it = json.loads(file.read_text())
+    file.write_text(killed)  # as kill -9 leaves it
+    (tmp_path / "models" / ".colours.part").mkdir()
+    with running(tmp_path, models, given_datasets) as client:
+        left = client.get(address).json()
+    for lesson in (ended_with_it, left):
+        assert (lesson["state"], "start it again" in lesson["error"]) == ("failed", True)
+    assert list((tmp_path / "models").iterdir()) == []

@@ -45,7 +45,7 @@ class Teaching:
         home = folder.path / "datasets"
         for place in (home, folder.models):
             place.mkdir(parents=True, exist_ok=True)
-            for left in place.glob(".*"):  # of a server that was killed
+            for left in [*place.glob(".*"), *place.glob("*/.*")]:  # of a server that was killed
                 shutil.rmtree(left, ignore_errors=True)
         self.datasets = Datasets(home, settings.datasets)
         self.models = Models(settings.models, folder.models)
