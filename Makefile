@@ -13,13 +13,17 @@ ROS := source $(VENV)/bin/activate && source install/local_setup.bash
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH RMW_IMPLEMENTATION \
     _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-.PHONY: demo demo-eval test test-finetune docs generate bench quality skeletons falls everyday-14 soak constraints lock sbom clean
+.PHONY: demo demo-eval serve test test-finetune docs generate bench quality skeletons falls everyday-14 soak constraints lock sbom clean
 
 demo: install/.built
 	@$(ROS) && python dev/demo.py --duration $(DURATION) $(ARGS) $(VIDEOS)
 
 demo-eval: install/.built
 	@$(ROS) && python dev/demo_eval.py $(ARGS) $(VIDEOS)
+
+# The page and the HTTP API, without a robot.
+serve: install/.built
+	@$(ROS) && actionnet serve $(ARGS)
 
 test: install/.built build/node/.ready
 	@$(ROS) && ruff check . && ruff format --check . && mypy && lint-imports --config pyproject.toml && pytest -n $(JOBS) --dist worksteal $(ARGS)
