@@ -48,6 +48,7 @@ Generated from the commands' own options by `make generate`. `actionnet COMMAND 
 | `actionnet` | the node; its parameters are in [Parameters](parameters.md#actionnet) |
 | `video_source` | plays videos as cameras; its parameters are in [Parameters](parameters.md#video_source) |
 | `record_action` | records clips for teaching; its [parameters](parameters.md#record_action) are also options |
+| `serve` | [actionnet serve](#actionnet-serve) with [the robot's cameras](../how-to/serve.md#the-robots-cameras) |
 | `evaluate` | [actionnet evaluate](#actionnet-evaluate) |
 | `teach` | [actionnet teach](#actionnet-teach) |
 

@@ -9,6 +9,7 @@ OPTIONS = {
     "port": "The port to listen to; 0: any that is free.",
     "folder": "The folder for videos and results.",
     "models": "A folder with taught networks; empty: none.",
+    "datasets": "A folder with datasets, which clients may teach networks with; empty: none.",
     "token": "A file with the token that clients must send; empty: none.",
 }
 """Options of the program that are handed on when they are given."""

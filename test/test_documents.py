@@ -249,6 +249,10 @@ def check_launch(words):
     if words[0] != "har_ros":
         assert (REPOSITORY / words[0]).is_file()
         return
+    if words[1] == "serve.launch.py":
+        file = (REPOSITORY / "launch" / words[1]).read_text()
+        assert all(f'"{word.partition(":=")[0]}"' in file for word in words[2:])
+        return
     assert words[1] == "actionnet.launch.py"
     for argument in (word for word in words[2:] if word != "--show-args"):
         check_argument(argument)
@@ -269,6 +273,8 @@ def check_executable(words, parse_only):
     assert f"/${{PROJECT_NAME}} {name} har_ros." in (REPOSITORY / "CMakeLists.txt").read_text()
     if name in ("evaluate", "teach"):
         parse_only({"evaluate": evaluate, "teach": teach}[name], words)
+    elif name == "serve":
+        parse_only(lambda: actionnet(words[: [*words, "--ros-args"].index("--ros-args")]), words)
     elif name == "record_action":
         assert {word.partition("=")[0] for word in rest if word.startswith("--")} <= recording_options()
     else:

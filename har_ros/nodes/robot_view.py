@@ -10,7 +10,8 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
 from har_ros.errors import error_text
-from har_ros.frames.pixels import CameraImage, to_rgb
+from har_ros.frames.compressed import decode_all
+from har_ros.frames.pixels import Pixels, to_rgb
 from har_ros.msg import ActionEvent, ActionWindow, PersonWindow
 from har_ros.nodes.conversions import SECOND, nanoseconds
 from har_ros.nodes.images import LOG_PERIOD, ImageSubscription
@@ -61,14 +62,13 @@ class RobotView:
             if camera.images.listeners and name in self._topics and name not in self._watched:
                 self._watched[name] = self._subscription(camera, self._topics[name])
         for name in list(self._watched):
-            camera = self.live.cameras.get(name)
-            if camera is None or not camera.images.listeners:
+            if name not in self.live.cameras or not self.live.cameras[name].images.listeners:
                 self._watched.pop(name).close()
 
     def _subscription(self, camera: LiveCamera, topic: str) -> ImageSubscription:
         def show(message: Image) -> None:
             try:
-                camera.images.put(jpeg(subscription.read(message)))
+                camera.images.put(jpeg(to_rgb(decode_all(subscription.read(message)))))
             except Exception as error:  # the next image may be fine
                 text = f"{topic}: {error_text(error)}"
                 self._node.get_logger().warning(text, throttle_duration_sec=LOG_PERIOD)
@@ -109,8 +109,8 @@ class RobotView:
         return below if below in self._topics else beside or UNNAMED
 
 
-def jpeg(image: CameraImage) -> bytes:
-    """Return the image as a JPEG. Raises ImageError."""
-    pixels = cv2.cvtColor(to_rgb(image), cv2.COLOR_RGB2BGR)
-    _, content = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+def jpeg(pixels: Pixels) -> bytes:
+    """Return an RGB image, uint8 H×W×3, as a JPEG."""
+    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     return np.asarray(content).tobytes()

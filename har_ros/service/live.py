@@ -33,7 +33,7 @@ class LiveState:
 class Live:
     """A robot's cameras, and what is said of them: one thread feeds it, the server's shows it.
 
-    cameras: by name; replaced, never changed, since other threads read it.
+    state: what can be seen at present. cameras: by name; replaced, never changed, since other threads read it.
     """
 
     def __init__(self, on_watch: Callable[[], None] = lambda: None) -> None:
@@ -41,13 +41,12 @@ class Live:
         self.cameras: dict[str, LiveCamera] = {}
         self.said: Channel[dict[str, Any]] = Channel(WAITING)
         self._on_watch = on_watch
-        self._state = LiveState(False, ())
+        self.state = LiveState(False, ())
         self._lock = Lock()
 
-    @property
-    def state(self) -> dict[str, Any]:
-        """What can be seen at present, as it is sent to those who listen."""
-        return {"kind": "state", "running": self._state.running, "cameras": list(self._state.shown)}
+    def message(self) -> dict[str, Any]:
+        """Return what can be seen at present, as it is sent to those who listen."""
+        return {"kind": "state", "running": self.state.running, "cameras": list(self.state.shown)}
 
     def set(self, running: bool, shown: Sequence[str]) -> None:
         """Say what can be seen from now on. A camera that is watched stays until nobody watches it."""
@@ -56,9 +55,9 @@ class Live:
             watched = [name for name, camera in self.cameras.items() if camera.images.listeners]
             names = dict.fromkeys((*shown, *watched))
             self.cameras = {name: self.cameras.get(name) or LiveCamera(name, self._on_watch) for name in names}
-            changed, self._state = state != self._state, state
+            changed, self.state = state != self.state, state
         if changed:
-            self.said.put(self.state)
+            self.said.put(self.message())
 
     def say(self, kind: str, content: dict[str, Any]) -> None:
         """Hand something to those who listen. kind: window or event. content: what JSON can hold."""

@@ -31,13 +31,13 @@ routes = APIRouter(prefix="/v1/live")
 @routes.get("")
 async def show_robot(live: Robot) -> dict[str, Any]:
     """Say whether actions are recognised on the robot, and of which cameras there are images."""
-    return live.state
+    return live.message()
 
 
 @routes.get("/events", response_class=EventSourceResponse)
 async def follow_robot(live: Robot) -> AsyncIterator[ServerSentEvent]:
     """Follow what the robot's cameras show: how it stands, then windows and events as they come."""
-    async for said in live.said.listen(live.state):
+    async for said in live.said.listen(live.message()):
         yield ServerSentEvent(data=said, event=said["kind"])
 
 

@@ -50,7 +50,7 @@ class Stream:
     @property
     def process(self) -> int | None:
         """The worker's process number; None before it has started."""
-        return self._process and self._process.pid
+        return self._process.pid if self._process else None
 
     def view(self) -> dict[str, Any]:
         """Return how the stream stands."""
@@ -61,7 +61,7 @@ class Stream:
 
         stamp: in nanoseconds. image: JPEG or PNG, not looked at here.
         """
-        to = self._process and self._process.stdin
+        to = self._process.stdin if self._process else None
         if self.state != "ready" or to is None or to.transport.get_write_buffer_size():
             return False
         to.write(HEAD.pack(stamp, len(image)) + image)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from har_ros.service.live import Live
+from har_ros.service.live import Live, LiveState
 from har_ros.service.pages.render import page
 
 MOST = 4
@@ -15,17 +15,17 @@ routes = APIRouter()
 @routes.get("/live")
 def live(request: Request, camera: str = "") -> Response:
     """Show all cameras, or one of them."""
-    return page(request, "live.html", **_shown(request.app.state.live, camera))
+    return _page(request, "live.html", camera)
 
 
 @routes.get("/live/cameras")
 def cameras(request: Request, camera: str = "") -> Response:
     """Show the part of the page that depends on which cameras there are."""
-    return page(request, "live_cameras.html", **_shown(request.app.state.live, camera))
+    return _page(request, "live_cameras.html", camera)
 
 
-def _shown(robot: Live | None, camera: str) -> dict[str, object]:
-    state = robot.state if robot else {"running": False, "cameras": []}
-    names = state["cameras"]
-    shown = [camera] if camera in names else names[:MOST]
-    return {"beside": robot is not None, "running": state["running"], "names": names, "shown": shown, "camera": camera}
+def _page(request: Request, template: str, camera: str) -> Response:
+    robot: Live | None = request.app.state.live
+    state = robot.state if robot else LiveState(False, ())
+    shown = (camera,) if camera in state.shown else state.shown[:MOST]
+    return page(request, template, beside=robot is not None, state=state, shown=shown, camera=camera)
