@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
+import onnx.version_converter
 
 from har_ros.errors import ModelError, one_line
 
@@ -18,3 +19,14 @@ def load_onnx(path: Path, weights: bool = True) -> onnx.ModelProto:
     if not model.graph.node or not model.graph.output:
         raise ModelError(f"{path} is not an ONNX file (it holds no network); export it again")
     return model
+
+
+def lowered(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    """Return the model in an older ONNX operator set. Raises ModelError when that set lacks an operator."""
+    try:
+        return onnx.version_converter.convert_version(model, opset)
+    except Exception as error:  # RuntimeError, and what onnx's C++ raises
+        raise ModelError(
+            f"the network cannot be converted to ONNX operator set {opset} ({one_line(error)[:200]}); "
+            f"export it again with {opset} or older"
+        ) from None

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from har_ros.errors import ModelError, one_line
 from har_ros.frames.spec import InputSpec, SkeletonSpec
 from har_ros.graphs.builder import StateTensor
-from har_ros.graphs.onnx_file import load_onnx
+from har_ros.graphs.onnx_file import load_onnx, lowered
 from har_ros.graphs.twin import Continual
 
 OPSET, IR_VERSION = 13, 8
@@ -96,10 +96,11 @@ class PreparedNetwork:
         return graph.model(taken, given, opset, ir_version)
 
 
-def merged(network: PreparedNetwork, half: bool = False) -> bytes:
+def merged(network: PreparedNetwork, half: bool = False, newest: int | None = None) -> bytes:
     """Return the network with what lies before and after it as one serialised ONNX model.
 
-    half: compute in float16 between the two; what is outside stays in float32. Raises ModelError.
+    half: compute in float16 between the two; what is outside stays in float32. newest: the newest ONNX operator set
+    that the reader takes. Raises ModelError.
     """
     if network.path.suffix != ".onnx":
         raise ModelError(f"{network.path} is not ONNX, which TensorRT needs; set backend to openvino")
@@ -111,6 +112,8 @@ def merged(network: PreparedNetwork, half: bool = False) -> bytes:
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
     if opset < 9:
         raise ModelError(f"{network.path} has ONNX operator set {opset}; export it again with 9 or later")
+    if newest is not None and opset > newest:
+        model, opset = lowered(model, newest), newest
     try:
         if half:
             model = _halved(model)

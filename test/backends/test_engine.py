@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import onnx
 import pytest
 from tensorrt_networks import CONTINUAL, NETWORKS, SKELETONS, i3d, small_clip
 
@@ -97,6 +98,19 @@ def test_whatever_an_engine_depends_on_is_in_its_key(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "VERSION", "99.0")
     files.append(engine.engine_file(network, SM86, True, 4))
     assert len(set(files)) == len(files) == 8
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_an_older_tensorrt_gets_the_operators_that_it_reads(tmp_path, monkeypatch):
+    """Version 8 takes ONNX's operator sets up to 17; the converted I3D has 18."""
+    built = []
+    monkeypatch.setattr(engine, "build", lambda model, *others: built.append(model) or b"engine")
+    (network,) = i3d(tmp_path)
+    engine.engine_file(network, SM86, False, 4)
+    monkeypatch.setattr(engine, "NEWEST_OPSET", 17)
+    engine.engine_file(network, SM86, False, 4)
+    versions = [onnx.load_from_string(model).opset_import[0].version for model in built]
+    assert versions == [18, 17]
 
 
 def build_in_a_process(network, results):

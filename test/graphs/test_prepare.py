@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnxconverter_common.float16 import convert_float_to_float16
 from small_networks import convolutional_network, encoder_decoder, linear_network, write_card
+from streamable_networks import ARCHITECTURES
 from tflite_network import tflite_linear
 
 from har_ros.backends.backend import BackendSettings
@@ -150,6 +151,42 @@ def test_an_older_operator_set_is_refused(tmp_path):
     onnx.save(model, network.path)
     with pytest.raises(ModelError, match="operator set 8; export it again with 9 or later"):
         merged(network)
+
+
+@pytest.mark.parametrize("in_steps", [False, True])
+@pytest.mark.parametrize("architecture", ["i3d", "r3d_18"])
+def test_newer_operator_sets_are_lowered_where_that_is_wanted(tmp_path, architecture, in_steps):
+    """ReduceMean has its axes in an input from 18 on; a reader of 17 passes over it and averages over all axes."""
+    onnx.save(ARCHITECTURES[architecture](), tmp_path / "small.onnx")
+    fields = {"layout": "NCTHW", "range": [0, 1], "height": 16, "width": 16}
+    model = find_model(str(write_card(tmp_path, input=fields, window={"frames": 16})))
+    (network,) = prepared_networks(model, in_steps=in_steps)
+    as_it_is, lowered = (onnx.load_from_string(merged(network, newest=newest)) for newest in (None, 17))
+    assert [one.opset_import[0].version for one in (as_it_is, lowered)] == [18, 17]
+    assert all(len(node.input) == 1 for node in lowered.graph.node if node.op_type == "ReduceMean")
+    sessions = [onnxruntime.InferenceSession(one.SerializeToString()) for one in (as_it_is, lowered)]
+    given = {
+        taken.name: RNG.integers(0, 256, (2, *taken.shape[1:]), np.uint8)
+        if "uint8" in taken.type
+        else RNG.normal(size=(2, *taken.shape[1:])).astype(np.float32)
+        for taken in sessions[0].get_inputs()
+    }
+    for one, other in zip(*(session.run(None, given) for session in sessions), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_operator_that_the_wanted_set_lacks_is_one_sentence(tmp_path):
+    linear_network(tmp_path / "small.onnx", (4, 8, 8, 3))
+    (network,) = prepared_networks(find_model(str(write_card(tmp_path))))
+    model = onnx.load(network.path)
+    model.opset_import[0].version = 20
+    model.graph.node.insert(0, onnx.helper.make_node("Gelu", [model.graph.input[0].name], ["gelu"]))
+    onnx.save(model, network.path)
+    with pytest.raises(
+        ModelError, match=r"cannot be converted to ONNX operator set 17 \(.*\); export it again"
+    ) as caught:
+        merged(network, newest=17)
+    assert "\n" not in str(caught.value)
 
 
 def test_ir_is_not_for_tensorrt(tmp_path):

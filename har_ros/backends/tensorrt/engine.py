@@ -49,6 +49,8 @@ else:
 VERSION: str = vars(trt)["__version__"]
 IS_RTX = "rtx" in trt.__name__
 STRONGLY_TYPED = IS_RTX or int(VERSION.partition(".")[0]) >= 10
+NEWEST_OPSET = None if STRONGLY_TYPED else 17
+"""The newest ONNX operator set to give it; before 10, TensorRT passes over axes, which are inputs in newer ones."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def engine_file(network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int, 
 
     half: float16 inside, float32 outside. cancelled: ends a build when it is set.
     """
-    model = merged(network, half=half and STRONGLY_TYPED)
+    model = merged(network, half=half and STRONGLY_TYPED, newest=NEWEST_OPSET)
     key = hashlib.sha256(model)
     for part in (trt.__name__, VERSION, gpu.name, gpu.capability, half, max_batch, network.shape):
         key.update(repr(part).encode())
