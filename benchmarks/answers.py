@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from har_ros.backends.backend import BackendSettings
 from har_ros.frames.pixels import CameraImage, write_rgb
 from har_ros.frames.sampling import TimeGrid
+from har_ros.frames.spec import InputSpec
 from har_ros.networks.continual import softmax
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.source import open_source
@@ -51,17 +52,7 @@ class Networks:
 
     def frames(self, path: Path) -> Frames:
         """Return a video as the network sees it: T×224×224×3, 25 frames per second."""
-        spec, grid = self.continual.card.images, TimeGrid(RATE)
-        taken: list[Frames] = []
-        for frame in open_source(str(path)):
-            if not taken:
-                grid.start(frame.stamp)
-            places = grid.due(frame.stamp) if taken else 1
-            grid.take(places)
-            slot = np.empty((spec.height, spec.width, 3), np.uint8)
-            write_rgb(CameraImage.of_array(frame.pixels, frame.stamp), spec.resize, slot)
-            taken += [slot] * places
-        return np.stack(taken)
+        return sampled(path, self.continual.card.images, RATE)
 
     def window(self, frames: Frames) -> Rows:
         """Return the probabilities of one window."""
@@ -90,6 +81,21 @@ class Networks:
         """Steps by which a continual answer lags."""
         network = self.continual.network
         return network.length // STEP - 7
+
+
+def sampled(path: Path, spec: InputSpec, rate: float) -> Frames:
+    """Return a video as a network sees it, at so many frames per second: T×H×W×3."""
+    grid = TimeGrid(rate)
+    taken: list[Frames] = []
+    for frame in open_source(str(path)):
+        if not taken:
+            grid.start(frame.stamp)
+        places = grid.due(frame.stamp) if taken else 1
+        grid.take(places)
+        slot = np.empty((spec.height, spec.width, 3), np.uint8)
+        write_rgb(CameraImage.of_array(frame.pixels, frame.stamp), spec.resize, slot)
+        taken += [slot] * places
+    return np.stack(taken)
 
 
 def averages(columns: Rows, memory: int, lag: int) -> list[Rows | None]:
