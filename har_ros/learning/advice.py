@@ -28,6 +28,14 @@ def advice(measured: Mapping[str, Any]) -> list[str]:
         sizes = f"from {curve[-2]['clips_per_class']} to {curve[-1]['clips_per_class']} clips per class"
         if gain > 0.01:
             texts.append(f"More clips of all classes: {sizes}, accuracy rose by {gain:.3f}, and may rise further.")
+    sources = measured["source_curve"]
+    if len(sources) > 1:
+        gain = sources[-1]["accuracy"]["value"] - sources[-2]["accuracy"]["value"]
+        groups = f"from {sources[-2]['groups_per_class']:.0f} to {sources[-1]['groups_per_class']:.0f} groups per class"
+        if gain > 0.01:
+            texts.append(
+                f"Clips of more sources or people: {groups}, accuracy rose by {gain:.3f}, and may rise further."
+            )
     few = [row["label"] for row in measured["figures"]["classes"] if 0 < row["groups"] < ENOUGH_GROUPS]
     if few:
         texts.append(f"Clips of other sources or people, for {', '.join(few)}: there are fewer than {ENOUGH_GROUPS}.")

@@ -62,6 +62,7 @@ def _rendered(metrics: Mapping[str, Any], samples: Samples, probabilities: Float
             m=measured,
             curves={
                 "learning": learning_curve(measured["learning_curve"]) if "learning_curve" in measured else "",
+                "sources": source_curve(measured["source_curve"]) if "source_curve" in measured else "",
                 "losses": loss_curve(measured["losses"]) if measured.get("losses") else "",
                 "reliability": reliability_of(rows),
             },
@@ -94,11 +95,22 @@ def _settings(measured: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def learning_curve(rows: Sequence[Mapping[str, Any]]) -> str:
     """Draw the accuracy over the number of clips and of the groups that they are of, with its interval, as SVG."""
-    figure, axes = new_axes("clips per class (of so many groups)", "accuracy on other groups")
-    sizes = [row["clips_per_class"] for row in rows]
+    names = [f"{row['clips_per_class']}\n({row['groups_per_class']:.0f})" for row in rows]
+    return _accuracy(rows, "clips_per_class", names, "clips per class (of so many groups)")
+
+
+def source_curve(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Draw the accuracy over the number of groups and of the clips that are of them, with its interval, as SVG."""
+    names = [f"{row['groups_per_class']:.3g}\n({row['clips_per_class']:.0f})" for row in rows]
+    return _accuracy(rows, "groups_per_class", names, "groups per class (with so many clips)")
+
+
+def _accuracy(rows: Sequence[Mapping[str, Any]], size: str, names: Sequence[str], what: str) -> str:
+    figure, axes = new_axes(what, "accuracy on other groups")
+    sizes = [row[size] for row in rows]
     axes.set_xscale("log")
     axes.set_xlim(min(sizes) * 0.8, max(sizes) * 1.25)
-    axes.set_xticks(sizes, [f"{row['clips_per_class']}\n({row['groups_per_class']:.0f})" for row in rows])
+    axes.set_xticks(sizes, names)
     axes.minorticks_off()
     values, low, high = ([row["accuracy"][name] for row in rows] for name in ("value", "low", "high"))
     axes.fill_between(sizes, low, high, color=PALETTE[0], alpha=0.2, linewidth=0)

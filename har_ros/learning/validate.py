@@ -18,10 +18,7 @@ from har_ros.stats import metrics
 from har_ros.stats.intervals import Bootstrap, interval, rate
 from har_ros.truth.segments import NONE
 
-SIZES = (5, 10, 20, 50, 100, 200, 500)
-"""Clips per class of the learning curve."""
-REPEATS, DRAWN = 5, 50
-"""Draws of so many clips in each fold: REPEATS, or fewer where they come to more than DRAWN clips of a class."""
+REPEATS = 5
 MOST_CLASSES, FEW_CLASSES = 10, 3
 """For which it is tried what half of the clips would do; REPEATS times only for few, since it takes time."""
 Notify = Callable[[str], None]
@@ -121,32 +118,6 @@ def log_loss(samples: Samples, probabilities: Floats) -> dict[str, float]:
     return {**figure, "guessing": float(np.log(np.count_nonzero(counts)))}
 
 
-def learning_curve(
-    samples: Samples, validation: Validation, notify: Notify = lambda what: None
-) -> list[dict[str, Any]]:
-    """Return the accuracy when so many clips of each class are taught, drawn REPEATS times in each fold.
-
-    Clips of few groups are worth less than as many of many, so each row says of how many groups of a class they are.
-    """
-    most = max(int(np.bincount(samples.classes[train]).max()) for train, _ in validation.folds)
-    rows = []
-    for size in (*(size for size in SIZES if size < most), most):
-        notify(f"learning curve, {size} clips per class")
-        chosen = np.random.default_rng(size)
-        repeats = 0 if size == most else max(1, min(REPEATS, DRAWN // size))
-        right = np.zeros(len(samples.examples)) if repeats else validation.raw.argmax(axis=1) == samples.classes
-        groups = [] if repeats else [_groups(samples, train) for train, _ in validation.folds]
-        for _ in range(repeats):
-            taught = [(_some(samples, train, size, chosen), test) for train, test in validation.folds]
-            groups += [_groups(samples, train) for train, _ in taught]
-            right += (_said(samples, validation, taught) == samples.classes) / repeats
-        accuracy = _figure(
-            metrics.ratio(_sums(samples, right), _sums(samples, np.ones(len(right)))), len(np.unique(samples.groups))
-        )
-        rows.append({"clips_per_class": size, "groups_per_class": float(np.mean(groups)), "accuracy": accuracy})
-    return rows
-
-
 def gains(samples: Samples, validation: Validation, notify: Notify = lambda what: None) -> list[dict[str, Any]]:
     """Return what half of a class's clips less would cost, in F1 averaged over the classes: the dearest first.
 
@@ -161,9 +132,15 @@ def gains(samples: Samples, validation: Validation, notify: Notify = lambda what
         cost = []
         for _ in range(REPEATS if count <= FEW_CLASSES else 1):
             taught = [(_halved(samples, train, label, chosen), test) for train, test in validation.folds]
-            cost.append(whole - _macro_f1(samples, _said(samples, validation, taught)))
+            cost.append(whole - _macro_f1(samples, said(samples, validation, taught)))
         rows.append({"label": samples.labels[label], "cost_of_half": float(np.mean(cost))})
     return sorted(rows, key=lambda row: -float(row["cost_of_half"]))
+
+
+def accuracy(samples: Samples, right: Any) -> dict[str, float]:
+    """Return the share of the examples that is right, as a figure. right: of each, m."""
+    sums, count = _sums(samples, right), _sums(samples, np.ones(len(samples.examples)))
+    return _figure(metrics.ratio(sums, count), len(np.unique(samples.groups)))
 
 
 def _false_alarms(samples: Samples, said: Ints) -> dict[str, float] | None:
@@ -199,25 +176,13 @@ def _macro_f1(samples: Samples, said: Ints) -> float:
     return float(metrics.macro(metrics.precision_recall_f1(*sums)[2], sums[2]))
 
 
-def _said(samples: Samples, validation: Validation, divided: list[Fold]) -> Ints:
+def said(samples: Samples, validation: Validation, divided: list[Fold]) -> Ints:
+    """Return what is said of each example, by heads of the validation's strengths. divided: taught, and tested."""
     logits = np.zeros_like(validation.logits)
     for (train, test), choice in zip(divided, validation.choices, strict=True):
         windows = np.isin(samples.example, test)
         logits[windows] = heads.held_out_logits(samples, [(train, test)], [choice.strength])[0][windows]
     return np.asarray(heads.by_example(samples, logits).argmax(axis=1))
-
-
-def _some(samples: Samples, train: Ints, size: int, rng: np.random.Generator) -> Ints:
-    """Draw so many examples of each class, or all where there are fewer."""
-    classes = samples.classes[train]
-    parts = [rng.permutation(train[classes == label])[:size] for label in range(len(samples.labels))]
-    return np.sort(np.concatenate(parts))
-
-
-def _groups(samples: Samples, examples: Ints) -> float:
-    """Return of how many groups the examples of a class are, the mean over the classes that have some."""
-    classes, groups = samples.classes[examples], samples.groups[examples]
-    return float(np.mean([len(np.unique(groups[classes == label])) for label in np.unique(classes)]))
 
 
 def _halved(samples: Samples, train: Ints, label: int, rng: np.random.Generator) -> Ints:

@@ -16,13 +16,16 @@ from threadpoolctl import threadpool_limits
 from har_ros.backends.backend import BackendSettings
 from har_ros.graphs.cut import taught_network
 from har_ros.graphs.onnx_file import load_onnx
+from har_ros.learning import curves
 from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
 from har_ros.learning.advice import advice
 from har_ros.learning.dataset import Dataset
+from har_ros.learning.head import Choice, Head
 from har_ros.learning.lesson import Settings, Watch, learn_from, nobody, open_embedder, read, write
 from har_ros.learning.likeness import fit_rejection
 from har_ros.learning.model import CLIPS, TESTS, check_output
+from har_ros.learning.samples import Samples
 from har_ros.learning.test_set import measure, test_set
 from har_ros.teach.nothing import with_background
 
@@ -47,7 +50,7 @@ def teach(
         lesson = learn_from(embedder, dataset, settings, console, watch)
         samples, others, mined = with_background(embedder, lesson, console)
         tests = test_set(test, *read(embedder, test, console), samples) if test else None
-    lesson, everything = replace(lesson, samples=samples), np.arange(len(samples.examples))
+    lesson = replace(lesson, samples=samples)
     with progress_line(console, watch) as notify, threadpool_limits(1):  # for small matrices, more threads are slower
         checked = validation.validate(samples, notify)
         measured: dict[str, Any] = {
@@ -56,13 +59,12 @@ def teach(
             "log_loss": validation.log_loss(samples, checked.probabilities),
             "calibration": validation.calibration(samples, checked.probabilities),
             "uncalibrated_error": validation.calibration(samples, checked.raw)["error"],
-            "learning_curve": validation.learning_curve(samples, checked, notify),
+            "learning_curve": curves.learning_curve(samples, checked, notify),
+            "source_curve": curves.source_curve(samples, checked, notify),
             "gains": validation.gains(samples, checked, notify),
         }
         notify("the network")
-        choice = heads.choose(samples, everything)
-        [fitted] = heads.fits(samples, everything, [choice.strength])
-        head = replace(fitted.cooled(choice.temperature), rejection=fit_rejection(samples, everything))
+        head, choice = fitted(samples)
     network = taught_network(load_onnx(lesson.prepared.path), *head.rounded(), head.rejection)
     measured["advice"] = advice(measured)
     measured["background"] = others
@@ -77,6 +79,14 @@ def teach(
         measured["test"], probabilities = measure(tests, head)
         tested.append((TESTS, tests.samples, probabilities))
     return write(folder, overwrite, lesson, network, measured, tested, mined)
+
+
+def fitted(samples: Samples) -> tuple[Head, Choice]:
+    """Return the head of a network that is taught with all examples, and how it was chosen. none is the last label."""
+    everything = np.arange(len(samples.examples))
+    choice = heads.choose(samples, everything)
+    [linear] = heads.fits(samples, everything, [choice.strength])
+    return replace(linear.cooled(choice.temperature), rejection=fit_rejection(samples, everything)), choice
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
 from har_ros.learning.advice import doubt
+from har_ros.learning.curves import learning_curve, source_curve
 from har_ros.learning.samples import Example, Samples
 
 
@@ -226,13 +227,33 @@ def test_false_alarms_are_counted_by_the_hour_of_background():
 def test_more_clips_help_and_the_curve_tells():
     samples = balanced(3, 10, 6, seed=2)
     checked = validation.validate(samples)
-    curve = validation.learning_curve(samples, checked)
+    curve = learning_curve(samples, checked)
     assert [row["clips_per_class"] for row in curve] == [5, 10, 20, 50, 54]
     whole = validation.figures(samples, checked.raw)["accuracy"]["value"]
     assert curve[-1]["accuracy"]["value"] == pytest.approx(whole)
     assert curve[0]["accuracy"]["value"] < whole
     assert curve[-1]["groups_per_class"] == 9  # of ten, one is held out
     assert 1 < curve[0]["groups_per_class"] <= 5
+
+
+def test_more_sources_help_and_the_curve_counts_them():
+    """Each source has a look of its own, which its clips share."""
+    rng = np.random.default_rng(4)
+    pairs = [(label, source) for label in range(2) for source in range(12) for _ in range(6)]
+    classes, sources = np.array(pairs).T
+    looks = rng.normal(size=(12, 16)) * 3
+    centres = np.zeros((2, 16))
+    centres[1, :3] = 2
+    rows = centres[classes] + looks[sources] + rng.normal(size=(len(pairs), 16)) * 0.3
+    samples = made(classes, sources, rows)
+    checked = validation.validate(samples)
+    curve = source_curve(samples, checked)
+    assert [(row["groups_per_class"], row["clips_per_class"]) for row in curve[:3]] == [(2, 12), (4, 24), (8, 48)]
+    assert curve[-1]["groups_per_class"] == pytest.approx(12 * 9 / 10, abs=0.3)
+    values = [row["accuracy"]["value"] for row in curve]
+    assert values[0] < values[-1] - 0.05
+    assert values[-1] == validation.figures(samples, checked.raw)["accuracy"]["value"]
+    assert all(row["accuracy"]["low"] <= row["accuracy"]["value"] <= row["accuracy"]["high"] for row in curve)
 
 
 def test_what_is_scarce_has_most_to_gain():

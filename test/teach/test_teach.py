@@ -197,12 +197,16 @@ def test_advice_names_what_is_missing():
         "learning_curve": [
             {"clips_per_class": n, "accuracy": {**interval, "value": v}} for n, v in ((5, 0.5), (9, 0.6))
         ],
+        "source_curve": [
+            {"groups_per_class": n, "accuracy": {**interval, "value": v}} for n, v in ((2.0, 0.5), (4.5, 0.6))
+        ],
         "figures": {"classes": [{"label": "a", "groups": 7}, {"label": "b", "groups": 3}]},
     }
     texts = advice(measured)
     assert [text.split(":")[0].split(",")[0] for text in texts] == [
         "More clips of b",
         "More clips of all classes",
+        "Clips of more sources or people",
         "Clips of other sources or people",
         "A class none with anything else",
     ]
