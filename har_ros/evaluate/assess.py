@@ -87,12 +87,16 @@ class Truth:
 
 @dataclass(frozen=True)
 class Assessment:
-    """All that the report shows. judged: a track for each camera of each recording."""
+    """All that the report shows. judged: a track for each camera of each recording.
+
+    person_classes: of the network that says what people do, None where they are not followed.
+    """
 
     header: dict[str, Any]
     classes: Classes
     judged: tuple[Judged, ...]
     metrics: Metrics
+    person_classes: Classes | None = None
 
 
 def assess(predictions: Path, header: dict[str, Any], segments: Sequence[Segment], truth: Truth) -> Assessment:
@@ -108,11 +112,11 @@ def assess(predictions: Path, header: dict[str, Any], segments: Sequence[Segment
         judged.append(judge(track, concerned, classes, threshold, truth.coverage, cluster))
         taken = [*judged[-1].windows["cluster"].tolist(), *(segment.cluster for segment in judged[-1].segments)]
         cluster = 1 + max([cluster, *taken])
-    found = _metrics(header, classes, judged, truth)
+    found, person_classes = _metrics(header, classes, judged, truth), None
     if person_labels:
         person_classes = join(names, person_labels, truth.label_map, labels)
         found = _with_people(found, predictions.parent / PERSONS, header, person_classes, judged)
-    return Assessment(header, classes, tuple(judged), found)
+    return Assessment(header, classes, tuple(judged), found, person_classes)
 
 
 def _with_people(

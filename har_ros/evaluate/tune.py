@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from statistics import median
 
@@ -166,10 +167,10 @@ class Tuning:
             for smoothing in self._smoothings:
                 evidence = track.evidence(columns, 0.0 if self._smoothed else smoothing)
                 for limits in self._grid:
-                    events = Events(labels, EventSettings(*limits, event_overlap=True), smoothing)
+                    settings = EventSettings(*limits, event_overlap=True)
                     key = smoothing, limits, fold
                     known = table.get(key, [Outcome()] * len(self._classes.names))
-                    own = track.outcomes(evidence, events)
+                    own = track.outcomes(evidence, partial(Events, labels, settings, smoothing))
                     table[key] = [one + other for one, other in zip(known, own, strict=True)]
                 advance()
         return table
@@ -194,7 +195,7 @@ class Tuning:
         own = {label: ClassLimits(*limits) for at, limits in choice.limits.items() for label in self._outputs[at]}
         settings = dataclasses.replace(self._usual, classes={**self._usual.classes, **own})
         evidence = track.evidence(range(len(self._labels)), 0.0 if self._smoothed else choice.smoothing)
-        return track.outcomes(evidence, Events(self._labels, settings, choice.smoothing))
+        return track.outcomes(evidence, partial(Events, self._labels, settings, choice.smoothing))
 
     def _cost(self, outcomes: Sequence[Sequence[Outcome]], indices: Sequence[int]) -> Cost:
         """Sum up what was measured of some classes. outcomes: of each track, by class."""

@@ -2,6 +2,8 @@
 
 import pytest
 import yaml
+from bags import series, write_bag
+from small_networks import one_person
 
 from har_ros.commands.main import main as actionnet
 from har_ros.evaluate import results, tune
@@ -52,3 +54,33 @@ def test_what_gives_no_limits_is_an_error_in_a_sentence(bags, brightness_card, t
         actionnet(["events", "tune", str(bags[2]), *truth, "--recall", "0.9", "--false-alarms", "1"])
     assert actionnet(["events", "tune", str(bags[2]), *given, *truth, "--group-pattern", "("]) == 1
     assert "is no regular expression" in capsys.readouterr().err
+
+
+def test_with_persons_the_limits_are_those_of_people(brightness_card, tmp_path, capsys):
+    """Rising brightness is "fourth", of the one person, too."""
+    recordings = [write_bag(tmp_path / name, series(range(100, 240, 10))) for name in ("a", "b", "c")]
+    (tmp_path / "truth.csv").write_text("start,end,label\n0,14,fourth\n")
+    parameters = {
+        "model": brightness_card,
+        "pose_model": one_person(tmp_path),
+        "persons": "true",
+        "persons_model": "''",
+        "max_gap": "0.0",
+        "backend": "openvino",
+    }
+    given = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
+    folder = tmp_path / "results"
+    command = [
+        "events",
+        "tune",
+        *map(str, recordings),
+        *given,
+        "--truth",
+        str(tmp_path / "truth.csv"),
+        "-o",
+        str(folder),
+    ]
+    assert actionnet(command) == 0
+    assert "limits are chosen by the events of people" in capsys.readouterr().err
+    assert load_limits(folder / "limits.yaml").keys() == {"fourth"}
+    assert "recall 1.00" in (folder / "limits.yaml").read_text()

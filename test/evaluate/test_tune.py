@@ -10,8 +10,10 @@ from har_ros.evaluate import tune
 from har_ros.evaluate.assess import Truth, assess
 from har_ros.evaluate.recorded_evidence import RecordedEvidence
 from har_ros.evaluate.results import read
+from har_ros.evaluate.track import Moment
 from har_ros.evaluate.tune import Tuning, Wish
 from har_ros.pipeline.event_settings import EventSettings
+from har_ros.pipeline.events import SECOND, Events
 from har_ros.truth.segments import Segment
 
 
@@ -44,7 +46,7 @@ def chosen(folder, wish, level=lambda camera: 0.45, flare=0.35, flare_length=4, 
     assessment = assess(path, header, segments, Truth(tuple(segments)))
     tracks = {one.camera: RecordedEvidence(one, assessment.classes, one.camera) for one in assessment.judged}
     for window in read(path)[1]:
-        tracks[window.camera].append(window)
+        tracks[window.camera].append(Moment.of(window), window.end, window.probabilities)
     tuning = Tuning(list(tracks.values()), LABELS, assessment.classes, EventSettings(), 0.0, wish)
     steps = []
     tuned = tuning.run(lambda: steps.append(1))
@@ -99,3 +101,24 @@ def test_classes_with_too_few_groups_keep_their_limits(tmp_path):
     assert next(one for one in tuned.classes if one.name == "run").limits
     [run] = chosen(tmp_path, Wish(recall=0.95), cameras=CAMERAS[:2]).classes
     assert run.limits is None
+
+
+def test_people_share_a_segment_and_the_first_of_them_counts(tmp_path):
+    """Two run at once, the second a second later, without the pause of the truth; a third where nobody should."""
+    path, header = predictions(
+        tmp_path, [("/a", end, [0, 0, 0, 0]) for end in np.arange(1, LENGTH, 0.5)], cameras=("/a",)
+    )
+    segments = [Segment(5, 8, "run", "/a"), Segment(8.5, 11, "run", "/a")]
+    assessment = assess(path, header, segments, Truth(tuple(segments)))
+    evidence = RecordedEvidence(assessment.judged[0], assessment.classes, "one", people=True)
+    for window in read(path)[1]:
+        seconds = window.end / SECOND - assessment.judged[0].first / SECOND
+        for person, (start, stop) in {"p1_1": (5, 11), "p1_2": (6, 11), "p1_3": (25, 31)}.items():
+            score = 0.9 if start <= seconds - 0.5 < stop else 0.0
+            evidence.append(Moment.of(window), window.end, np.array([score, 0, 0, 0], np.float16), person)
+    rows = evidence.evidence(range(len(LABELS)), 0.0)
+    [outcome] = evidence.outcomes(rows, lambda: Events(LABELS, EventSettings()))
+    assert (outcome.segments, outcome.found, outcome.said, outcome.alarms) == (2, 2, 3, 1)
+    first, second = outcome.delays
+    assert 0 < first < 2  # of the first who runs, which has to last for a second
+    assert second == pytest.approx(first - 3.5)

@@ -19,13 +19,14 @@ from har_ros.commands.shared.parameter_file import add_parameter_file, node_para
 from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.evaluate import batch, results
 from har_ros.evaluate.assess import Truth, assess
+from har_ros.evaluate.persons import PERSONS
 from har_ros.evaluate.plan import Job, Plan
-from har_ros.evaluate.recorded_evidence import recorded
+from har_ros.evaluate.recorded_evidence import recorded, recorded_people
 from har_ros.evaluate.tune import Cost, Tuned, Tuning, Wish
 from har_ros.files.console import cell, say
 from har_ros.files.results_folder import atomic, reserved
 from har_ros.learning.dataset import group_of
-from har_ros.pipeline.configuration import all_labels, event_settings, named_model
+from har_ros.pipeline.configuration import all_labels, event_settings
 from har_ros.pipeline.event_settings import ClassLimits
 from har_ros.stats.intervals import Figure
 from har_ros.truth.segments import load_label_map, load_truth
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     }
     segments = load_truth(options.truth) if options.truth else ()
     truth = Truth(segments, load_label_map(options.label_map), options.truth_topic)
-    truth.check(jobs, named_model(values).labels())
+    truth.check(jobs, all_labels(values))
     recall = RECALL if options.recall is None and options.false_alarms is None else options.recall
     plan = Plan(values, options.output)
     with reserved(plan.folder):
@@ -108,9 +109,15 @@ def _tuned(
     header = batch.evaluate(jobs, plan, options.jobs, options.overwrite, console)
     predictions = plan.folder / results.PREDICTIONS
     assessment = assess(predictions, header, truth.of(jobs, header), truth)
-    tracks = recorded(predictions, assessment.judged, assessment.classes, groups.__getitem__)
+    classes, labels = assessment.classes, header["labels"]
+    if assessment.person_classes is not None:
+        say(console, "limits are chosen by the events of people; leave persons out for those of whole images")
+        classes, labels = assessment.person_classes, header["person_labels"]
+        tracks = recorded_people(plan.folder / PERSONS, assessment.judged, classes, groups.__getitem__)
+    else:
+        tracks = recorded(predictions, assessment.judged, classes, groups.__getitem__)
     usual, smoothing = event_settings(plan.values), plan.values["smoothing"]
-    tuning = Tuning(tracks, header["labels"], assessment.classes, usual, smoothing, wish)
+    tuning = Tuning(tracks, labels, classes, usual, smoothing, wish)
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("limits", total=tuning.steps)
         return tuning.run(lambda: progress.advance(task))
