@@ -30,6 +30,7 @@ async function camera() {
   } catch (error) {
     throw new Error(`The webcam cannot be used (${error.name}); allow it to this page, and close other programs that use it.`);
   }
+  screen.parentElement.hidden = false;
   await screen.play();
   return screen.srcObject;
 }
