@@ -52,7 +52,7 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
     assert barriers(tab) == []
 
     tab.get_by_label("class", exact=True).select_option("red")
-    tab.get_by_label("Seconds of a take").fill("1")
+    tab.get_by_label("seconds", exact=True).fill("1")
     tab.get_by_label("takes", exact=True).fill("1")
     tab.get_by_role("button", name="Record").click()
     tab.get_by_text("red, take 1 of 1, in 3").wait_for()

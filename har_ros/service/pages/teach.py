@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from har_ros.learning.choices import MODEL, SKELETONS
 from har_ros.learning.dataset import VIDEOS
 from har_ros.service.pages.render import page
-from har_ros.service.teaching.datasets import LONGEST_NAME, Clip, Stored
+from har_ros.service.teaching.datasets import LONGEST_NAME, Stored
 from har_ros.service.teaching.lessons import Lesson
 from har_ros.service.teaching.routes import DatasetView, Found, Taught, list_datasets
 from har_ros.service.teaching.state import Teaching
@@ -22,8 +22,8 @@ routes = APIRouter()
 @routes.get("/teach")
 def datasets(request: Request, teaching: Taught) -> Response:
     """Show the datasets, and the networks that were taught with them."""
-    found = {"datasets": list_datasets(teaching), "networks": teaching.networks(), "longest": LONGEST_NAME}
-    return page(request, "teach.html", **found)
+    found = list_datasets(teaching)
+    return page(request, "teach.html", datasets=found, networks=teaching.networks(), longest=LONGEST_NAME)
 
 
 @routes.get("/teach/{dataset}")
@@ -32,14 +32,14 @@ def dataset(request: Request, teaching: Taught, dataset: Found) -> Response:
     cards = teaching.teachable()
     usual = [name for name in (MODEL, SKELETONS) if name in cards]
     bases = {name: cards[name].kind == "sequence" for name in (*usual, *sorted(set(cards) - set(usual)))}
-    values = {"bases": bases, "longest": LONGEST_NAME, "accept": ",".join(("video/*", *VIDEOS))}
-    return page(request, "dataset.html", **values, **_classes(dataset), **_lessons(teaching, dataset))
+    shown = {**_classes(dataset), **_lessons(teaching, dataset)}
+    return page(request, "dataset.html", bases=bases, longest=LONGEST_NAME, **shown)
 
 
 @routes.get("/teach/{dataset}/classes")
 def classes(request: Request, dataset: Found) -> Response:
     """Show the classes only."""
-    return page(request, "classes.html", accept=",".join(("video/*", *VIDEOS)), **_classes(dataset))
+    return page(request, "classes.html", **_classes(dataset))
 
 
 @routes.get("/teach/{dataset}/lessons")
@@ -49,8 +49,9 @@ def lessons(request: Request, teaching: Taught, dataset: Found) -> Response:
 
 
 def _classes(dataset: Stored) -> dict[str, Any]:
-    clips: dict[str, list[Clip]] = {label: dataset.of_class(label) for label in dataset.classes}
-    return {"dataset": dataset, "view": DatasetView.of(dataset), "clips": clips, "enough": ENOUGH}
+    clips = {label: dataset.of_class(label) for label in dataset.classes}
+    accept = ",".join(("video/*", *VIDEOS))
+    return {"dataset": dataset, "view": DatasetView.of(dataset), "clips": clips, "enough": ENOUGH, "accept": accept}
 
 
 def _lessons(teaching: Teaching, dataset: Stored) -> dict[str, Any]:
