@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import av
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
@@ -33,7 +32,7 @@ def join(parts: Sequence[Path], path: Path) -> None:
 
 def _append(part: Path, output: OutputContainer, stream: VideoStream, start: int) -> int:
     """Append a part that starts at this time, in units of its stream. Returns its end."""
-    with cast(InputContainer, av.open(f"file:{part}")) as container:
+    with av.open(f"file:{part}") as container:
         source = container.streams.video[0]
         for packet in container.demux(source):
             if packet.dts is None or packet.pts is None:  # the end

@@ -22,7 +22,7 @@ from har_ros.service.live import Live
 from har_ros.service.live_routes import routes as live_routes
 from har_ros.service.pages import routes as pages
 from har_ros.service.pages.render import HEADERS, STATIC, error_page
-from har_ros.service.problems import PROBLEM, handle_errors, of_http
+from har_ros.service.problems import PROBLEM, RESPONSES, handle_errors, of_http
 from har_ros.service.stream_routes import routes as stream_routes
 from har_ros.service.streams import Streams
 from har_ros.service.teaching.routes import routes as teaching_routes
@@ -55,7 +55,12 @@ def application(
         await asyncio.to_thread(service.close)
 
     app = FastAPI(
-        title="har_ros", version=version_of("har_ros") or "", lifespan=lifespan, docs_url=None, redoc_url=None
+        title="har_ros",
+        version=version_of("har_ros") or "",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=RESPONSES,
     )
     app.state.guard, app.state.live = guard, live
     app.include_router(routes)

@@ -16,8 +16,8 @@ from har_ros.errors import HarError
 
 State = Literal["receiving", "queued", "running", "done", "failed"]
 ENDED: tuple[State, ...] = ("done", "failed")
-ATTEMPTS = 3
-"""How often a job is begun at the same place: one that ends its worker each time is given up."""
+ATTEMPTS = 5
+"""How often a job is begun without getting further than before: one that ends its worker each time is given up."""
 REMEMBERED = 86_400.0
 """Seconds for which it is known when an owner was served."""
 BUSY = 30.0
@@ -27,6 +27,7 @@ create table if not exists jobs (
     id text primary key, key text unique, name text not null, options text not null, state text not null,
     created real not null, started real, ended real, done integer not null default 0, total integer not null default 0,
     windows integer not null default 0, skipped integer not null default 0,
+    furthest integer not null default 0,
     error text not null default '', attempts integer not null default 0, worker integer, link text not null default '',
     owner text not null default '', temporary integer not null default 0
 );
@@ -43,8 +44,8 @@ class Job:
     name: of the video, as the client gave it. options: parameters of the node. created, started, ended: seconds since
     1970, None where that has not happened. done, total: frames; total is 0 where it is not known. windows: for which
     there is an answer so far. skipped: frames that were done when it was begun last. error: why it failed.
-    attempts: how often it was begun at the place where it is. link: where the video is to be fetched from, empty where
-    it came with the job.
+    attempts: how often it was begun since it got further than before. link: where the video is to be fetched from,
+    empty where it came with the job.
     """
 
     id: str
@@ -176,10 +177,6 @@ class JobStore:
         """Note where a worker goes on. Returns whether the job is still wanted."""
         return self._own("done = ?, skipped = ?", number, worker, done, done)
 
-    def forgive(self, number: str, worker: int) -> bool:
-        """Count a job's attempts from here on: it will not begin before this place. Returns whether it is wanted."""
-        return self._own("attempts = 1", number, worker)
-
     def finish(self, number: str, worker: int) -> bool:
         """Note that a worker's job is done. Returns whether it was still wanted."""
         return self._own("state = 'done', ended = ?", number, worker, time.time())
@@ -194,9 +191,10 @@ class JobStore:
             db.execute("delete from jobs where id = ?", (number,))
 
     def lost(self, worker: int) -> None:
-        """Let others have the jobs of a worker that ended; those that were begun too often fail."""
+        """Let others have the jobs of a worker that ended; those that were begun too often for nothing fail."""
         where = "where worker = ? and state = 'running'"
         error = f"the worker ended {ATTEMPTS} times at this video; it may need more memory than there is, or be damaged"
+        self._change(f"attempts = 1, furthest = done {where} and done > furthest", worker)
         self._change(
             f"state = 'failed', ended = ?, error = ? {where} and attempts >= ?", time.time(), error, worker, ATTEMPTS
         )

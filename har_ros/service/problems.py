@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +21,22 @@ TITLES = {460: "Checksum Mismatch"}
 """Of statuses that are tus's."""
 LONGEST = 1000
 """Characters of a problem's detail; it may quote what was sent."""
+
+_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "a sentence: what is wrong, and what to do"},
+    },
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "The request cannot be done", "content": {PROBLEM: {"schema": _SCHEMA}}},
+    "5XX": {"description": "The server cannot do it now", "content": {PROBLEM: {"schema": _SCHEMA}}},
+}
+"""For OpenAPI: how every error is answered."""
 
 
 def handle_errors(app: FastAPI) -> None:

@@ -32,10 +32,7 @@ SHARE = 0.02
 
 
 class VideoRun:
-    """One video through the networks, from the last checkpoint on.
-
-    checkpoints: how often it was saved since. note: why not all frames were looked at.
-    """
+    """One video through the networks, from the last checkpoint on. note: why not all frames were looked at."""
 
     def __init__(self, networks: Networks, source: Source, uri: str, place: Path, name: str) -> None:
         """place: the job's folder, of its id. name: of the video."""
@@ -48,7 +45,6 @@ class VideoRun:
                 path.unlink()
         self._sink = self._next_part()
         self._due = time.monotonic() + PERIOD
-        self.checkpoints = 0
         self.note = ""
 
     @property
@@ -153,7 +149,6 @@ class VideoRun:
         self._sink = self._next_part()
         now = time.monotonic()
         self._due = now + max(PERIOD, (now - begun) / SHARE) if saved else float("inf")
-        self.checkpoints += saved
 
     def _close_part(self) -> None:
         self._sink.close()

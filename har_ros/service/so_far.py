@@ -32,7 +32,8 @@ class SoFar(BaseModel):
 
 def so_far(place: Path, after: int, over: bool) -> SoFar:
     """Return what is in a job's folder; nothing where it has not begun. over: whether the job is."""
-    windows, summary = [], {"spans": [], "persons": []}
+    windows: list[dict[str, Any]] = []
+    summary: dict[str, Any] = {"spans": [], "persons": []}
     with suppress(FileNotFoundError), (place / WINDOWS).open(encoding="utf-8") as lines:
         complete = (line for line in lines if line.endswith("\n"))  # the last one may be half written
         windows = [json.loads(line) for line in islice(complete, after, after + MOST)]

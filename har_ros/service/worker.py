@@ -113,13 +113,9 @@ class Worker:
     def _follow(self, job: Job, run: VideoRun, total: int) -> None:
         """Note a job's progress to its end. total: frames of the video, 0 where that is not known."""
         self._store.resume(job.id, self._number, run.count)
-        checkpoints = 0
         for _ in run.frames(self._longest):
             if not self._store.progress(job.id, self._number, run.count, total, run.windows):
                 raise UnwantedError
-            if run.checkpoints > checkpoints:
-                checkpoints = run.checkpoints
-                self._store.forgive(job.id, self._number)
 
     def _fetched(self, job: Job) -> Path:
         """Return the video that a job has only a link to. Raises UnwantedError, HarError."""

@@ -76,15 +76,16 @@ def test_a_job_that_ends_its_worker_each_time_fails(store):
     assert f"ended {ATTEMPTS} times" in job.error
 
 
-def test_attempts_count_at_the_place_where_the_job_is(store):
+def test_attempts_count_while_the_job_gets_no_further(store):
     number = queued(store)
-    for _ in range(2 * ATTEMPTS):
+    for further in range(1, 2 * ATTEMPTS):
         assert store.claim(7).id == number
-        assert store.forgive(number, 7)
+        store.progress(number, 7, further, 100)
         store.lost(7)
     assert store.get(number).state == "queued"
-    for _ in range(ATTEMPTS - 1):
+    for done in range(ATTEMPTS - 1):
         store.claim(7)
+        store.progress(number, 7, done, 100)
         store.lost(7)
     assert store.get(number).state == "failed"
 
