@@ -129,11 +129,12 @@ class JobStore:
             row = db.execute(f"select {_COLUMNS} from jobs where id = ?", (number,)).fetchone()
         return _job(row) if row else None
 
-    def newest(self, count: int, before: float = float("inf")) -> list[Job]:
-        """Return so many jobs that were created before a time, newest first."""
-        query = f"select {_COLUMNS} from jobs where created < ? order by created desc limit ?"
+    def newest(self, count: int, before: float = float("inf"), name: str | None = None) -> list[Job]:
+        """Return so many jobs that were created before a time, newest first. name: of their videos, None for any."""
+        only = "created < ? and (? is null or name = ?)"
+        query = f"select {_COLUMNS} from jobs where {only} order by created desc limit ?"
         with self._transaction() as db:
-            return [_job(row) for row in db.execute(query, (before, count))]
+            return [_job(row) for row in db.execute(query, (before, name, name, count))]
 
     def count(self, owner: str) -> tuple[int, int]:
         """Return the number of jobs that are not over, and of those of an owner."""

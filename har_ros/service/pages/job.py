@@ -14,8 +14,8 @@ from har_ros.service.pages.form import fields_of
 from har_ros.service.pages.render import page
 from har_ros.service.so_far import so_far
 
-LOOKED_AT = 1000
-"""Newest jobs, among which others of the same video are looked for."""
+OTHERS = 100
+"""Newest jobs of videos of the same name, among which are those to compare with."""
 LAST = 50
 """Newest windows, among which that of each person is looked for."""
 routes = APIRouter()
@@ -26,7 +26,8 @@ def show(request: Request, service: Running, number: str) -> Response:
     """Show a job."""
     job = service.job(number)
     found = summary(service, job) if job.state == "done" else None
-    others = [JobView.of(one) for one in service.store.newest(LOOKED_AT) if _comparable(one, job)]
+    same = service.store.newest(OTHERS, name=job.name)
+    others = [JobView.of(one) for one in same if one.state == "done" and one.id != job.id]
     fields = fields_of(service.models, job.options) if job.over else None
     return page(request, "job.html", job=JobView.of(job), found=found, others=others, fields=fields)
 
@@ -44,7 +45,3 @@ def summary(service: Service, job: Job) -> dict[str, Any]:
     """Return the result of a job without its windows. Raises HTTPException when the job is not done."""
     found: dict[str, Any] = json.loads(service.found(job.id, SUMMARY).read_text(encoding="utf-8"))
     return found
-
-
-def _comparable(other: Job, job: Job) -> bool:
-    return other.name == job.name and other.id != job.id and other.state == "done"
