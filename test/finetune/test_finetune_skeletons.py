@@ -146,7 +146,7 @@ def said(recognizer, keypoints):
     ("what", "options"),
     [
         (["--skeletons"], ["--rate", "0.001"]),
-        (["--architecture", "dd-net"], ["--rate", "0.01"]),
+        (["--architecture", "dd-net"], ["--rate", "0.01", "--epochs", "48"]),
         (["--architecture", "st-gcn"], ["--rate", "0.01"]),
         (["--architecture", "lstm"], ["--rate", "0.03"]),
     ],
