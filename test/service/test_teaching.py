@@ -171,7 +171,7 @@ def test_what_is_no_clip_is_refused_and_leaves_nothing(client, dataset, folder, 
     assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
     assert str(folder) not in answer.text
     assert client.get(f"{dataset}/classes/wave/clips").json() == []
-    assert not [path for path in (folder / "datasets" / "mine").rglob("*") if path.is_file()]
+    assert not [path for name in ("datasets", "lessons") for path in folder.glob(f"{name}/mine/**/*") if path.is_file()]
 
 
 @pytest.mark.parametrize("address", ["%2e%2e", "..%2f..", "none", "a%00b", "%ff", "x" * 5000])
@@ -205,13 +205,14 @@ def test_a_folder_of_the_server_is_read_and_never_changed(client, given_datasets
     assert sorted((path, path.stat().st_mtime_ns) for path in given_datasets.rglob("*")) == before
 
 
-def test_the_check_says_what_does_not_fit_without_paths_of_the_server(models, given_datasets, module_cache, tmp_path):
+def test_the_check_says_what_does_not_fit_without_paths_of_the_server(
+    models, given_datasets, module_cache, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(models)
     dataset = given_datasets / "colours"
-    options = argparse.Namespace(
-        dataset=dataset, output=None, model=str(models / "tiny"), person="", background="", mirror=True
-    )
+    options = argparse.Namespace(dataset=dataset, output=None, model="tiny", person="", background="", mirror=True)
     with (tmp_path / "said").open("w+") as file:
-        reports = Reports(os.dup(file.fileno()), [dataset])
+        reports = Reports(os.dup(file.fileno()), [])
         result = work(options, reports)
         reports.send(result=result)
         file.seek(0)
@@ -239,6 +240,7 @@ def test_a_network_is_taught_followed_named_and_downloaded(client, tmp_path):
     assert set(said[-1]["result"]["accuracy"]) == {"value", "low", "high"}
     assert "my colours" in {model["name"] for model in client.get("/v1/models").json()}
     report = client.get("/v1/models/my colours/report")
+    assert "<td>colours</td>" in report.text  # the dataset, without its folder
     assert "sandbox" in report.headers["content-security-policy"]
     assert "<h1" in report.text
     archive = zipfile.ZipFile(io.BytesIO(client.get("/v1/models/my colours/archive").content))
@@ -274,19 +276,19 @@ def test_wrong_options_are_refused_in_a_sentence(client, given, said):
     assert said in answer.json()["detail"]
 
 
-def test_a_check_that_cannot_be_done_says_why(client, dataset):
+def test_a_check_that_cannot_be_done_says_why(client, dataset, folder):
     assert client.get(f"{dataset}/check").status_code == 404
     assert client.post(f"{dataset}/check", json={"model": "tiny"}).status_code == 202
     lesson = ended(client, f"{dataset}/check")
     assert lesson["state"] == "failed"
     assert "wave has no videos" in lesson["error"]
-    assert "/" not in lesson["error"]
+    assert str(folder) not in json.dumps(lesson)
 
 
 def test_a_training_that_the_server_did_not_see_the_end_of_says_so_and_leaves_no_network(
     tmp_path, models, given_datasets, module_cache
 ):
-    address, file = "/v1/datasets/colours/training", tmp_path / "datasets" / "colours" / "training.json"
+    address, file = "/v1/datasets/colours/training", tmp_path / "lessons" / "colours" / "training.json"
     with running(tmp_path, models, given_datasets) as client:
         assert client.post(address, json={"model": "tiny"}).status_code == 202
         killed = file.read_text()

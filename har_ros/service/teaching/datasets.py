@@ -112,7 +112,7 @@ class Stored:
         self.refuse_changes()
         for clip in self.of_class(label):
             self.picture(clip).unlink(missing_ok=True)
-        _erase(self.clips / label, self.home)
+        _erase(self.clips / label)
 
     def add_clip(self, label: str, group: str, name: str, made: Path) -> Clip:
         """Move a clip that was made to its place. group: empty, it is one of its own. Raises HTTPException, OSError."""
@@ -150,23 +150,23 @@ class Stored:
 class Datasets:
     """The datasets below a folder of the service, and those in a folder of the server, which are only read."""
 
-    def __init__(self, home: Path, given: Path | None) -> None:
-        """Raises ConfigurationError."""
+    def __init__(self, own: Path, made: Path, given: Path | None) -> None:
+        """own: with a folder for each dataset of the service. made: for what is made of each. given: as own, only read.
+
+        Raises ConfigurationError.
+        """
         if given is not None and not given.is_dir():
             raise ConfigurationError(f"{given} is no folder; give one that holds the folders of datasets (--datasets)")
-        self._home, self._given = home, given
+        self._own, self._made, self._given = own, made, given
         self.changing = Lock()
         """Held while names are looked for and taken."""
 
     def all(self) -> dict[str, Stored]:
         """Return the datasets by their names."""
-        own = sorted(path.parent for path in self._home.glob("*/clips"))
+        own = sorted(path for path in self._own.iterdir() if path.name[0] != ".")
         given = sorted(path for path in self._given.iterdir() if path.is_dir()) if self._given else []
-        usable = [place for place in given if NAME.fullmatch(place.name)]
-        return {
-            **{place.name: Stored(place.name, True, place / "clips", place) for place in own if place.name[0] != "."},
-            **{place.name: Stored(place.name, False, place, self._home / place.name) for place in usable},
-        }
+        found = [(True, path) for path in own] + [(False, path) for path in given if NAME.fullmatch(path.name)]
+        return {path.name: Stored(path.name, own, path, self._made / path.name) for own, path in found}
 
     def get(self, name: str) -> Stored:
         """Return a dataset. Raises HTTPException."""
@@ -180,14 +180,15 @@ class Datasets:
         name = checked_name("a dataset", given)
         with self.changing:
             _refuse_twice("dataset", name, self.all(), MOST_DATASETS)
-            (self._home / name / "clips").mkdir(parents=True)
+            (self._own / name).mkdir()
         return self.get(name)
 
     def remove(self, name: str) -> None:
         """Erase a dataset of the service. Raises HTTPException, OSError."""
         dataset = self.get(name)
         dataset.refuse_changes()
-        _erase(dataset.home, self._home)
+        _erase(dataset.clips)
+        shutil.rmtree(dataset.home, ignore_errors=True)
 
 
 def _refuse_twice(what: str, name: str, there: Mapping[str, object], most: int) -> None:
@@ -206,8 +207,8 @@ def _free(path: Path) -> Path:
     return free
 
 
-def _erase(folder: Path, beside: Path) -> None:
+def _erase(folder: Path) -> None:
     """Remove a folder; its name is free at once. Raises OSError."""
-    gone = beside / f".{uuid.uuid4().hex}"
+    gone = folder.with_name(f".{uuid.uuid4().hex}")
     folder.replace(gone)
     shutil.rmtree(gone, ignore_errors=True)

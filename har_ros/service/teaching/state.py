@@ -42,12 +42,12 @@ class Teaching:
 
     def __init__(self, folder: ServiceFolder, settings: WorkerSettings) -> None:
         """Raises ConfigurationError, OSError."""
-        home = folder.path / "datasets"
-        for place in (home, folder.models):
+        own, made = folder.path / "datasets", folder.path / "lessons"
+        for place in (own, made, folder.models):
             place.mkdir(parents=True, exist_ok=True)
             for left in [*place.glob(".*"), *place.glob("*/.*")]:  # of a server that was killed
                 shutil.rmtree(left, ignore_errors=True)
-        self.datasets = Datasets(home, settings.datasets)
+        self.datasets = Datasets(own, made, settings.datasets)
         self.models = Models(settings.models, folder.models)
         self.lessons = Lessons(settings.memory)
         self._networks = folder.models
@@ -115,6 +115,7 @@ class Teaching:
         suffix = PurePath(name).suffix.lower()
         if suffix not in VIDEOS:
             raise HTTPException(415, f"{shown(name)} is no video; send one of {', '.join(VIDEOS)}")
+        dataset.home.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".incoming-", dir=dataset.home) as place:
             sent, made, picture = (Path(place) / part for part in (f"sent{suffix}", "made.mp4", "made.jpg"))
             with sent.open("wb") as file:

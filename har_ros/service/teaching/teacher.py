@@ -80,11 +80,15 @@ def work(options: argparse.Namespace, reports: Reports) -> dict[str, Any]:
     console = Console(file=reports, width=WIDE)  # type: ignore[arg-type]
     logging.getLogger("har_ros").addHandler(_Logged(console))
     people = PeopleSettings(options.person) if options.person else PeopleSettings()
-    settings = Settings(options.model, mirror=options.mirror, people=people, background=options.background)
+    own, above = Path(options.model), options.dataset.parent.resolve()
+    model = os.path.relpath(own.resolve(), above) if own.is_dir() else options.model
+    output = options.output and options.output.absolute()
+    os.chdir(above)  # so that neither messages nor the report have paths of the server
+    settings = Settings(model, mirror=options.mirror, people=people, background=options.background)
     reports.watch("starting", 0, 0)
-    dataset = load_dataset(options.dataset)
-    if options.output is not None:
-        return summary(teach(dataset, options.output, settings, BackendSettings(), False, console, watch=reports.watch))
+    dataset = load_dataset(Path(options.dataset.name))
+    if output is not None:
+        return summary(teach(dataset, output, settings, BackendSettings(), False, console, watch=reports.watch))
     checked = check(dataset, settings, BackendSettings(), console, reports.watch)
     classes: list[dict[str, Any]] = []
     if checked.samples is not None:
@@ -112,7 +116,7 @@ def main() -> None:
     with suppress(ValueError, OSError):  # where less is allowed already
         resource.setrlimit(resource.RLIMIT_DATA, (options.memory, options.memory))
     os.nice(KINDNESS)
-    reports = Reports(os.dup(1), [options.dataset, *([options.output.parent] if options.output else [])])
+    reports = Reports(os.dup(1), [options.output.parent] if options.output else [])
     os.dup2(2, 1)  # what libraries print is no report
     Thread(target=_end_with_the_server, daemon=True).start()
     try:
