@@ -246,6 +246,15 @@ def test_servers_that_misbehave_are_given_up(path, answer, said):
         assert said in refused(f"http://video.test:{port}/", path, most_bytes=1_000_000, seconds=1.0, silence=0.5)
 
 
+def test_no_wait_for_bytes_goes_beyond_the_time_for_all_of_it(path):
+    def late(send, request, stopped):
+        stopped.wait(2)
+        send(FOUND % 1 + b"x")
+
+    with server(late) as (port, _):
+        assert "too slow" in refused(f"http://video.test:{port}/", path, seconds=0.5, silence=30.0)
+
+
 def test_a_body_that_is_longer_than_its_server_said_ends_where_it_said(path):
     with server(FOUND % 3 + b"abcdef") as (port, _):
         assert fetch(f"http://video.test:{port}/", path) == b"abc"
