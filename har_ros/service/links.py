@@ -72,8 +72,8 @@ class Links:
 
     def fetch(self, link: str, path: Path, note: Callable[[], None]) -> None:
         """Write what a link leads to into a file. note: called now and then. Raises HarError, OSError, and as note."""
-        network = CheckedNetwork(self.resolve, self.check, time.monotonic() + self.seconds)
         context = self.context or ssl.create_default_context()
+        network = CheckedNetwork(self.resolve, self.check, time.monotonic() + self.seconds)
         try:
             with httpcore.ConnectionPool(context, network_backend=network, max_keepalive_connections=0) as pool:
                 self._follow(pool, link, path, _now_and_then(note))
