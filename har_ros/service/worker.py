@@ -130,7 +130,6 @@ class Worker:
         try:
             self._links.fetch(job.link, path, note)
         except OSError as error:
-            note()  # raises where the folder was erased
             raise HarError(f"cannot write the video ({error.strerror}); make room on the server's disk") from None
         return path
 
