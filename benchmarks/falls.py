@@ -22,7 +22,7 @@ from scipy.stats import chi2
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.learning.background import OFF, WORLD
-from har_ros.learning.dataset import load_dataset
+from har_ros.learning.dataset import Dataset, load_dataset
 from har_ros.learning.lesson import Settings
 from har_ros.learning.people import PeopleFinder
 from har_ros.pipeline.recognizer import Recognizer
@@ -167,15 +167,20 @@ def _tried(
 
 def _taught(folder: Path, segments: Sequence[Segment], place: Path, settings: Settings) -> Path:
     """Teach with these segments; returns the network's folder."""
+    dataset = write_segments(folder, segments, place)
+    teach(dataset, place / "falls", settings, BackendSettings(), False, Console(stderr=True, quiet=True))
+    return place / "falls"
+
+
+def write_segments(folder: Path, segments: Sequence[Segment], place: Path) -> Dataset:
+    """Return the dataset of what these segments teach, whose file and links to videos are written into a folder."""
     for name in {segment.video for segment in segments}:
-        (place / name).symlink_to(folder / name)
+        (place / name).symlink_to((folder / name).resolve())
     with (place / "segments.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["bag", "subject", "start", "end", "label"])
         rows.writerows((s.video, s.subject, s.start, s.end, label) for one in segments for s, label in parts(one))
-    dataset = load_dataset(place / "segments.csv", "", "subject")
-    teach(dataset, place / "falls", settings, BackendSettings(), False, Console(stderr=True, quiet=True))
-    return place / "falls"
+    return load_dataset(place / "segments.csv", "", "subject")
 
 
 def parts(segment: Segment) -> Iterator[tuple[Segment, str]]:

@@ -3,7 +3,8 @@
 python benchmarks/sources.py FOLDER, a folder of class folders with a sources.csv
 
 As many sources as --taught says are drawn and taught with, again and again; the clips of all others say what is true.
-The same clips are also grouped by neighbours, as they are without a sources.csv.
+As in a network that teach makes, what is unlike the taught clips is none, and then wrong. The same clips are also
+grouped by neighbours, as they are without a sources.csv.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from har_ros.learning import validate as validation
 from har_ros.learning.dataset import by_class, load_dataset, neighbours
 from har_ros.learning.lesson import Settings, open_embedder, read
 from har_ros.learning.samples import Samples, gather, only
+from har_ros.teach.teach import fitted
+from har_ros.truth.segments import NONE
 
 
 def main() -> None:
@@ -41,6 +44,7 @@ def main() -> None:
     with open_embedder(Settings(options.model), BackendSettings()) as embedder:
         seen, _ = read(embedder, dataset, console)
     samples = gather(dataset.materials, seen, True)
+    samples = replace(samples, labels=(*samples.labels, NONE))
     near = {material.name: material.group for own in by_class(dataset.materials) for material in neighbours(own)}
     blocks = np.array([near[example.name] for example in samples.examples])
     for sources in options.taught:
@@ -63,13 +67,11 @@ def estimate(samples: Samples, chosen: NDArray[np.bool_], groups: NDArray[np.str
     taught = replace(
         taught, examples=tuple(replace(one, group=group) for one, group in zip(taught.examples, own, strict=True))
     )
-    everything = np.arange(len(taught.examples))
     if len(np.unique(taught.classes)) < 2 or not heads.folds(taught.classes, taught.groups):
         return []
     with threadpool_limits(1):
         accuracy = validation.figures(taught, validation.validate(taught).probabilities)["accuracy"]
-        choice = heads.choose(taught, everything)
-        [head] = heads.fits(taught, everything, [choice.strength])
+        head, _ = fitted(taught)
     others = only(samples, np.flatnonzero(~chosen))
     said = heads.by_example(others, head.logits(others.embeddings[:, 0])).argmax(axis=1)
     return [accuracy["value"], accuracy["low"], accuracy["high"], float(np.mean(said == others.classes))]
