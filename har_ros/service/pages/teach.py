@@ -11,8 +11,9 @@ from har_ros.learning.dataset import VIDEOS
 from har_ros.service.pages.render import page
 from har_ros.service.teaching.datasets import LONGEST_NAME, Stored
 from har_ros.service.teaching.lessons import Lesson
-from har_ros.service.teaching.routes import DatasetView, Found, Taught, list_datasets
+from har_ros.service.teaching.routes import Found, Taught, list_datasets
 from har_ros.service.teaching.state import Teaching
+from har_ros.service.teaching.views import DatasetView
 
 ENOUGH = 5
 """Clips of a class, and people or sources in them, from which on teaching gives something useful."""

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, File, Form, Header, HTTPException, Request, Response, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict
 
-from har_ros.learning.choices import MODEL, Person
 from har_ros.learning.model import REPORT
 from har_ros.service.room import check_room
-from har_ros.service.teaching.datasets import Clip, Stored
-from har_ros.service.teaching.lessons import Kind, Lesson
+from har_ros.service.teaching.datasets import Stored
+from har_ros.service.teaching.lessons import Kind
 from har_ros.service.teaching.state import Teaching, zipped
+from har_ros.service.teaching.views import ClassView, ClipView, DatasetView, LessonOptions, LessonView, Named
 
 WATCH = 0.25
 """Seconds between two looks at a lesson that somebody follows."""
@@ -26,90 +25,6 @@ REPORT_POLICY = (
     "frame-ancestors 'none'"
 )
 """Of a report, whose style is in it; it says more strictly itself which."""
-
-
-class Named(BaseModel):
-    """The name of what is to be made."""
-
-    model_config = ConfigDict(extra="forbid")
-    name: str
-
-
-class LessonOptions(BaseModel):
-    """What a network is taught with. name: of the network, empty: as the dataset's. person: of networks that take
-    skeletons, who of several people counts. background: further windows of none, empty for what is usual.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-    name: str = ""
-    model: str = MODEL
-    person: Person | None = None
-    background: Literal["", "world", "off"] = ""
-    mirror: bool = True
-
-
-class ClipView(BaseModel):
-    """A clip. group: whom or what it shows; clips of one are either taught with or tested with."""
-
-    id: str
-    name: str
-    group: str
-
-    @classmethod
-    def of(cls, clip: Clip) -> ClipView:
-        """Return what is shown of a clip."""
-        return cls(id=clip.id, name=clip.name, group=clip.group)
-
-
-class ClassView(BaseModel):
-    """A class of a dataset: how many clips it has, and of how many groups."""
-
-    name: str
-    clips: int
-    groups: int
-
-
-class DatasetView(BaseModel):
-    """A dataset. own: whether it can be changed; others are folders of the server."""
-
-    name: str
-    own: bool
-    classes: list[ClassView]
-
-    @classmethod
-    def of(cls, dataset: Stored) -> DatasetView:
-        """Return what is shown of a dataset."""
-        found = {label: dataset.of_class(label) for label in dataset.classes}
-        classes = [
-            ClassView(name=label, clips=len(clips), groups=len({clip.group for clip in clips}))
-            for label, clips in found.items()
-        ]
-        return cls(name=dataset.name, own=dataset.own, classes=classes)
-
-
-class LessonView(BaseModel):
-    """A check or a training. log: its lines, as far as they are new; said: how many there were so far."""
-
-    kind: Kind
-    state: str
-    options: dict[str, Any]
-    network: str
-    started: float
-    ended: float | None
-    doing: str
-    done: int
-    total: int
-    error: str
-    result: dict[str, Any] | None
-    log: list[str]
-    said: int
-
-    @classmethod
-    def of(cls, lesson: Lesson, since: int = 0) -> LessonView:
-        """Return what is shown of a lesson. since: the number of the first line of the log that is new."""
-        shown = {name: getattr(lesson, name) for name in cls.model_fields if name not in ("log", "said")}
-        said = lesson.said
-        return cls(**shown, log=lesson.since(since), said=said)
 
 
 def teaching_of(request: Request) -> Teaching:
