@@ -17,6 +17,9 @@ from har_ros.pipeline.recognition import Networks
 logger = logging.getLogger(__name__)
 
 VERSION = version_of("har_ros")
+PLAIN = {("collections", "Counter"), ("collections", "deque"), ("_thread", "allocate_lock")}
+ARRAYS = ("_frombuffer", "_reconstruct", "scalar")
+"""NumPy's functions that make arrays and numbers."""
 
 
 def save(path: Path, networks: Networks, state: Any) -> bool:
@@ -33,10 +36,7 @@ def save(path: Path, networks: Networks, state: Any) -> bool:
 
 
 def load(path: Path, networks: Networks) -> Any:
-    """Return the state that was saved, with these networks; None where there is none of this version of har_ros.
-
-    The file is code to Python: it must be this service's own.
-    """
+    """Return the state that was saved, with these networks; None where there is none of this version of har_ros."""
     try:
         with path.open("rb") as file:
             version, state = _Unpickler(file, networks).load()
@@ -68,9 +68,22 @@ class _Pickler(pickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
+    """Makes objects of har_ros and NumPy and plain ones only, whatever a file asks for."""
+
     def __init__(self, file: IO[bytes], networks: Networks) -> None:
         super().__init__(file)
         self._shared = _shared(networks)
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what makes an object. Raises UnpicklingError for what a state does not contain."""
+        root = module.partition(".")[0]
+        if (module, name) in PLAIN or (root == "numpy" and name in ARRAYS):
+            return super().find_class(module, name)
+        if root in ("har_ros", "numpy"):
+            found = super().find_class(module, name)
+            if isinstance(found, type) and found.__module__.partition(".")[0] == root:
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} is no part of a state")
 
     def persistent_load(self, place: int) -> object:
         """Return what is at this place."""

@@ -5,11 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import cv2
 import pytest
 from clips import moving, write_video
 
+from har_ros.service import checkpoint
 from har_ros.service.folder import CHECKPOINT, ServiceFolder
 from har_ros.service.jobs import JobStore
 from har_ros.service.options import Models
@@ -123,3 +125,17 @@ def test_a_checkpoint_that_cannot_be_used_costs_time_only(tmp_path, models, vide
     run(folder, models)
     assert untimed((place / "windows.jsonl").read_text()) == untimed((whole / "windows.jsonl").read_text())
     assert len(pictures(place / "video.mp4")) == FRAMES
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("os", "mkdir"), ("har_ros.service.folder", "shutil.rmtree"), ("har_ros.service.workers", "subprocess.Popen")],
+)
+def test_a_checkpoint_runs_nothing(tmp_path, caplog, module, name):
+    path = tmp_path / CHECKPOINT
+    made = str(tmp_path / "made").encode()
+    text = b"".join(b"\x8c" + bytes([len(one)]) + one for one in (module.encode(), name.encode()))
+    path.write_bytes(b"\x80\x04" + text + b"\x93" + b"\x8c" + bytes([len(made)]) + made + b"\x85R.")
+    assert checkpoint.load(path, SimpleNamespace(recognizer=None, persons=None)) is None
+    assert f"{module}.{name} is no part of a state" in caplog.text
+    assert not (tmp_path / "made").exists()
