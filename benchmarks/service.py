@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from har_ros.service.client import Client, RemoteJob
-from har_ros.service.jobs import JobStore
+from har_ros.service.jobs.store import JobStore
 
 PATHS = ("/", "/v1/jobs?count=1000", "/v1/jobs?count=1", "/v1/models", "/docs")
 JOBS = 1000

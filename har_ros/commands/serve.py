@@ -21,9 +21,9 @@ from har_ros.files.text import read_text
 from har_ros.service.application import application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
-from har_ros.service.jobs import JobStore
-from har_ros.service.live import Live
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.store import JobStore
+from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.live.robot import Live
 
 LEAST_TOKEN = 16
 FOLDER = "har_ros-service"

@@ -15,7 +15,7 @@ from har_ros.frames.pixels import Pixels, to_rgb
 from har_ros.msg import ActionEvent, ActionWindow, PersonWindow
 from har_ros.nodes.conversions import SECOND, nanoseconds
 from har_ros.nodes.images import LOG_PERIOD, ImageSubscription
-from har_ros.service.live import Live, LiveCamera
+from har_ros.service.live.robot import Live, LiveCamera
 
 LOOK = 1.0
 """Seconds between two looks for cameras."""

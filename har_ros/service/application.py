@@ -14,22 +14,22 @@ from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from har_ros.files.versions import version_of
-from har_ros.service.api import Service, routes
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import LOGIN, Guard
-from har_ros.service.incoming import FORM, media_type
-from har_ros.service.live import Live
-from har_ros.service.live_routes import routes as live_routes
+from har_ros.service.incoming.orders import FORM, media_type
+from har_ros.service.incoming.tus import PART
+from har_ros.service.incoming.tus import routes as tus
+from har_ros.service.jobs.routes import Service, routes
+from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.live.robot import Live
+from har_ros.service.live.routes import routes as live_routes
 from har_ros.service.pages import routes as pages
 from har_ros.service.pages.render import HEADERS, STATIC, error_page
 from har_ros.service.problems import PROBLEM, RESPONSES, handle_errors, of_http
-from har_ros.service.stream_routes import routes as stream_routes
-from har_ros.service.streams import Streams
+from har_ros.service.streams.routes import routes as stream_routes
+from har_ros.service.streams.streams import Streams
 from har_ros.service.teaching.routes import routes as teaching_routes
 from har_ros.service.teaching.state import Teaching
-from har_ros.service.tus import PART
-from har_ros.service.tus import routes as tus
-from har_ros.service.workers import WorkerSettings
 
 API = "/v1/"
 """Beginning of the API's paths, whose errors are problem details for browsers, too."""

@@ -27,7 +27,7 @@ from har_ros.nodes.robot_view import RobotView
 from har_ros.nodes.serve import Serve
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.workers import WorkerSettings
 
 TOPIC, ANNOTATED = "/robot/cam01/image_raw", "/robot/cam01/actions_image"
 

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
 
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.workers import WorkerSettings
 
 CHECKS = (status_code_conformance, content_type_conformance, response_schema_conformance)
 PATHS = "^/v1/(jobs|models)"

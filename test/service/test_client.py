@@ -12,7 +12,7 @@ from har_ros.service import client as module
 from har_ros.service.application import application
 from har_ros.service.client import Client
 from har_ros.service.guard import Guard
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.workers import WorkerSettings
 
 TOKEN = "0123456789abcdef"
 

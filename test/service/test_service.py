@@ -18,14 +18,16 @@ from fastapi.testclient import TestClient
 from har_ros.commands.main import main
 from har_ros.errors import HarError
 from har_ros.pipeline.recognition import Networks
-from har_ros.service import api, limits, room, worker
+from har_ros.service import limits, room
 from har_ros.service.application import application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
-from har_ros.service.jobs import JobStore
+from har_ros.service.jobs import routes as api
+from har_ros.service.jobs import worker
+from har_ros.service.jobs.store import JobStore
+from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.limits import check_video
 from har_ros.service.options import Models
-from har_ros.service.workers import WorkerSettings
 
 WAIT = 90
 """Seconds for what takes a few on a machine that is not busy."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from har_ros.service.api import JobView, Running
+from har_ros.service.jobs.routes import JobView, Running
 from har_ros.service.pages.job import summary
 from har_ros.service.pages.render import page
 

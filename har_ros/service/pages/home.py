@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from har_ros.service.api import JobView, Running, Service
 from har_ros.service.folder import SUFFIXES
+from har_ros.service.jobs.routes import JobView, Running, Service
 from har_ros.service.pages.form import fields_of
 from har_ros.service.pages.render import page
 

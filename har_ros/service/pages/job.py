@@ -7,12 +7,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from har_ros.service.api import JobView, Running, Service
 from har_ros.service.folder import SUMMARY
-from har_ros.service.jobs import Job
+from har_ros.service.jobs.routes import JobView, Running, Service
+from har_ros.service.jobs.so_far import so_far
+from har_ros.service.jobs.store import Job
 from har_ros.service.pages.form import fields_of
 from har_ros.service.pages.render import page
-from har_ros.service.so_far import so_far
 
 OTHERS = 100
 """Newest jobs of videos of the same name, among which are those to compare with."""

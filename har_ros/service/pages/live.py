@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from har_ros.service.live import Live, LiveState
+from har_ros.service.live.robot import Live, LiveState
 from har_ros.service.pages.render import page
 
 MOST = 4

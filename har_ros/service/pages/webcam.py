@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from har_ros.service.api import Running, Service
+from har_ros.service.jobs.routes import Running, Service
 from har_ros.service.pages.form import fields_of
 from har_ros.service.pages.render import page
 

@@ -22,10 +22,10 @@ from har_ros.learning.dataset import VIDEOS
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import CARD
 from har_ros.service.folder import ServiceFolder
+from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.options import Models
 from har_ros.service.teaching.datasets import Clip, Datasets, Stored, checked_name
 from har_ros.service.teaching.lessons import Lessons
-from har_ros.service.workers import WorkerSettings
 
 BLOCK = 1 << 20
 LONGEST = 120.0

@@ -8,11 +8,11 @@ from chromium import barriers, serving
 from clips import moving
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
-from har_ros.service import streams
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.live import Live
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.live.robot import Live
+from har_ros.service.streams import streams
 
 PHONE = {"width": 390, "height": 800}
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 pytest.importorskip("httpcore", reason="httpcore is not installed: pip install -r requirements-serve.txt")
 
 from har_ros.errors import ConfigurationError, HarError
-from har_ros.service.links import MOST_REDIRECTS, Links, read_link, shown_link, suffix_of
-from har_ros.service.public_network import LinkError, addresses_of, check_public, is_public
+from har_ros.service.incoming.links import MOST_REDIRECTS, Links, read_link, shown_link, suffix_of
+from har_ros.service.incoming.public_network import LinkError, addresses_of, check_public, is_public
 
 VIDEO = bytes(range(256)) * 100
 FOUND = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"

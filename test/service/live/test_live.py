@@ -16,8 +16,8 @@ pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r 
 from har_ros.service.application import application
 from har_ros.service.channel import Channel
 from har_ros.service.guard import Guard
-from har_ros.service.live import Live
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.live.robot import Live
 
 TOKEN = "a token that is long enough"
 

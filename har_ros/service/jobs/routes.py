@@ -18,14 +18,14 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
 from har_ros.service.folder import RESULT, VIDEO, ServiceFolder
-from har_ros.service.incoming import BODY, Incoming, Order, Ordered, of_file
-from har_ros.service.jobs import Job, JobStore
-from har_ros.service.links import shown_link
+from har_ros.service.incoming.links import shown_link
+from har_ros.service.incoming.orders import BODY, Incoming, Order, Ordered, of_file
+from har_ros.service.incoming.uploads import Uploads
+from har_ros.service.jobs.so_far import SoFar, so_far
+from har_ros.service.jobs.store import Job, JobStore
+from har_ros.service.jobs.workers import Workers, WorkerSettings
 from har_ros.service.options import Models
 from har_ros.service.room import Room, check_room
-from har_ros.service.so_far import SoFar, so_far
-from har_ros.service.uploads import Uploads
-from har_ros.service.workers import Workers, WorkerSettings
 
 WATCH = 0.25
 """Seconds between two looks at a job whose progress somebody follows."""

@@ -16,7 +16,7 @@ from threading import Event, Thread
 
 from har_ros.errors import one_line
 from har_ros.service.folder import ServiceFolder
-from har_ros.service.jobs import JobStore
+from har_ros.service.jobs.store import JobStore
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class Workers:
             options += ["--links", str(self._settings.links)]
         if self._settings.preload:
             options.append("--preload")
-        command = [sys.executable, "-m", "har_ros.service.worker", str(self._folder.path), *options]
+        command = [sys.executable, "-m", "har_ros.service.jobs.worker", str(self._folder.path), *options]
         # its own session: Ctrl-C in a terminal reaches the server, which ends the workers
         return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 

@@ -19,10 +19,10 @@ import httpx
 from har_ros.service.application import application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.workers import WorkerSettings
 
 SCRIPT = Path(__file__).with_name("tus_client.cjs")
-MODULES = Path(__file__).parents[2] / "build" / "node" / "node_modules"
+MODULES = Path(__file__).parents[3] / "build" / "node" / "node_modules"
 SIZE = 3_000_000
 
 

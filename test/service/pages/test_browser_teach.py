@@ -7,7 +7,7 @@ from clips import COLOURS, moving, write_video
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.workers import WorkerSettings
 
 WAIT = 40_000
 """Milliseconds for what takes a few seconds on a machine that is not busy."""

@@ -11,20 +11,20 @@ import cv2
 import pytest
 from clips import moving, write_video
 
-from har_ros.service import checkpoint
 from har_ros.service.folder import CHECKPOINT, ServiceFolder
-from har_ros.service.jobs import JobStore
+from har_ros.service.jobs import checkpoint
+from har_ros.service.jobs.store import JobStore
+from har_ros.service.jobs.worker import Worker
 from har_ros.service.options import Models
-from har_ros.service.worker import Worker
 
 FRAMES = 400
 WORKER = """
 import os, signal, sys
 from pathlib import Path
-from har_ros.service import checkpoint, run
+from har_ros.service.jobs import checkpoint, run
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.options import Models
-from har_ros.service.worker import Worker
+from har_ros.service.jobs.worker import Worker
 
 folder, models, place = sys.argv[1:]
 run.PERIOD = run.NOTE = 0.0
@@ -129,7 +129,11 @@ def test_a_checkpoint_that_cannot_be_used_costs_time_only(tmp_path, models, vide
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("os", "mkdir"), ("har_ros.service.folder", "shutil.rmtree"), ("har_ros.service.workers", "subprocess.Popen")],
+    [
+        ("os", "mkdir"),
+        ("har_ros.service.folder", "shutil.rmtree"),
+        ("har_ros.service.jobs.workers", "subprocess.Popen"),
+    ],
 )
 def test_a_checkpoint_runs_nothing(tmp_path, caplog, module, name):
     path = tmp_path / CHECKPOINT

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from har_ros.service.live import Live, LiveCamera
+from har_ros.service.live.robot import Live, LiveCamera
 
 BOUNDARY = "image"
 NOT_KEPT = {"Cache-Control": "no-store"}

@@ -13,9 +13,9 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
-from har_ros.service.incoming import media_type, video_name
+from har_ros.service.incoming.orders import media_type, video_name
+from har_ros.service.incoming.uploads import ALGORITHMS, Upload, Uploads
 from har_ros.service.room import check_room
-from har_ros.service.uploads import ALGORITHMS, Upload, Uploads
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,checksum,expiration,termination"

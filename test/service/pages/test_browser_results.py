@@ -11,8 +11,8 @@ from har_ros.recordings.video_file import VideoFile
 from har_ros.service.application import application
 from har_ros.service.folder import RESULT, SUMMARY, VIDEO, ServiceFolder
 from har_ros.service.guard import Guard
-from har_ros.service.jobs import JobStore
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.store import JobStore
+from har_ros.service.jobs.workers import WorkerSettings
 
 FRAMES = 80
 NASTY = "<b onclick=alert(1)>wave</b>"

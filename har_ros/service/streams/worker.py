@@ -157,7 +157,7 @@ def _actions(prediction: Prediction) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Look at images until the server closes our standard input, or is gone."""
-    parser = argparse.ArgumentParser(prog="python -m har_ros.service.stream_worker", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m har_ros.service.streams.worker", description=__doc__)
     parser.add_argument("--memory", type=int, required=True, help="bytes that the worker may have, at most")
     memory = parser.parse_args().memory
     logging.basicConfig(level=logging.INFO, format="stream %(process)d: %(message)s")

@@ -17,9 +17,9 @@ from har_ros.recordings.join import join
 from har_ros.recordings.source import Source, SourceFrame
 from har_ros.recordings.video_file import VideoFile
 from har_ros.recordings.watching import annotated, draw_all, play_again
-from har_ros.service import checkpoint
 from har_ros.service.folder import CHECKPOINT, EVENTS, PART, RESULT, SUMMARY, VIDEO, WINDOWS
-from har_ros.service.found import Found
+from har_ros.service.jobs import checkpoint
+from har_ros.service.jobs.found import Found
 
 MOST_RATE = 60
 """Images a second that a video of the greatest length may have."""

@@ -23,9 +23,9 @@ from fastapi.testclient import TestClient
 from har_ros.models.locate import find_model
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
+from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.teaching.datasets import checked_name, file_name
 from har_ros.service.teaching.teacher import Reports, work
-from har_ros.service.workers import WorkerSettings
 
 WAIT = 120
 """Seconds for what takes a few on a machine that is not busy."""

@@ -9,7 +9,7 @@ from chromium import serving, until
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.workers import WorkerSettings
 
 NASTY = "<img src=x onerror=alert(1)>.mp4"
 LARGE = 20 << 20

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.workers import WorkerSettings
 
 TOKEN = "a token that is long enough"
 HERE = "http://127.0.0.1:8765"

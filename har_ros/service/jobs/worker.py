@@ -18,11 +18,11 @@ from har_ros.errors import HarError
 from har_ros.pipeline.recognition import Networks
 from har_ros.recordings.source import open_source
 from har_ros.service.folder import ServiceFolder
-from har_ros.service.jobs import Job, JobStore
+from har_ros.service.incoming.links import Links, suffix_of
+from har_ros.service.jobs.run import VideoRun
+from har_ros.service.jobs.store import Job, JobStore
 from har_ros.service.limits import check_video
-from har_ros.service.links import Links, suffix_of
 from har_ros.service.options import Models
-from har_ros.service.run import VideoRun
 from har_ros.settings import ACTIONNET
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ class Worker:
 
 def main() -> None:
     """Run jobs until the server closes our standard input, or is gone."""
-    parser = argparse.ArgumentParser(prog="python -m har_ros.service.worker", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m har_ros.service.jobs.worker", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", type=Path, help="folder with networks")
     parser.add_argument("--longest", type=float, required=True, help="seconds of a video, at most")

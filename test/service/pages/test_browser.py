@@ -6,7 +6,7 @@ from chromium import barriers, serving
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.workers import WorkerSettings
 
 TOKEN = "a token that is long enough"
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
-from har_ros.service.streams import Stream, Streams
+from har_ros.service.streams.streams import Stream, Streams
 
 SECOND = 1_000_000_000
 JPEG = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}

@@ -12,11 +12,11 @@ from fastapi.testclient import TestClient
 from har_ros.service.application import application
 from har_ros.service.folder import RESULT, ServiceFolder
 from har_ros.service.guard import Guard
-from har_ros.service.jobs import JobStore
-from har_ros.service.links import Links
+from har_ros.service.incoming.links import Links
+from har_ros.service.jobs.store import JobStore
+from har_ros.service.jobs.worker import Worker
+from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.options import Models
-from har_ros.service.worker import Worker
-from har_ros.service.workers import WorkerSettings
 
 
 @pytest.fixture(scope="module")

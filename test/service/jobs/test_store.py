@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from har_ros.errors import HarError
-from har_ros.service.jobs import ATTEMPTS, JobStore
+from har_ros.service.jobs.store import ATTEMPTS, JobStore
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r 
 from har_ros.frames.compressed import EncodedImage
 from har_ros.pipeline.recognition import Networks
 from har_ros.pipeline.source_events import SourceEvents
-from har_ros.service import streams
 from har_ros.service.application import SMALL, application
 from har_ros.service.guard import Guard
-from har_ros.service.stream_worker import AHEAD, HEAD, Inbox, look
-from har_ros.service.workers import WorkerSettings
+from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.streams import streams
+from har_ros.service.streams.worker import AHEAD, HEAD, Inbox, look
 
 
 def jpeg(picture):

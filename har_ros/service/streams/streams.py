@@ -15,7 +15,7 @@ from fastapi import HTTPException
 from har_ros.errors import one_line
 from har_ros.service.channel import Channel
 from har_ros.service.options import Models
-from har_ros.service.stream_worker import HEAD
+from har_ros.service.streams.worker import HEAD
 
 LOADING = 120.0
 """Seconds that the networks may take to load, and to be fetched."""
@@ -100,7 +100,7 @@ class Stream:
     async def _talk(self) -> str:
         """Pass on what the worker says. Returns why it ended."""
         pipe = asyncio.subprocess.PIPE
-        command = [sys.executable, "-m", "har_ros.service.stream_worker", "--memory", str(self._memory)]
+        command = [sys.executable, "-m", "har_ros.service.streams.worker", "--memory", str(self._memory)]
         # its own session: Ctrl-C in a terminal reaches the server, which ends the streams
         self._process = process = await asyncio.create_subprocess_exec(
             *command, stdin=pipe, stdout=pipe, start_new_session=True, limit=LONGEST_LINE

@@ -22,16 +22,16 @@ import httpx
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from har_ros.service.api import Service
 from har_ros.service.application import SMALL, application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
-from har_ros.service.jobs import JobStore
+from har_ros.service.incoming.tus import PART, routes
+from har_ros.service.incoming.uploads import KEPT, LARGEST_TOGETHER, MOST, Uploads
+from har_ros.service.jobs.routes import Service
+from har_ros.service.jobs.store import JobStore
+from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.problems import handle_errors
 from har_ros.service.room import Room
-from har_ros.service.tus import PART, routes
-from har_ros.service.uploads import KEPT, LARGEST_TOGETHER, MOST, Uploads
-from har_ros.service.workers import WorkerSettings
 
 MOST_BYTES = 40_000_000
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -141,7 +141,7 @@ def test_what_came_before_the_connection_broke_counts(client, address):
 
 
 def test_a_connection_that_falls_silent_makes_room_for_the_next(client, address, monkeypatch):
-    monkeypatch.setattr("har_ros.service.uploads.SILENCE", 0.2)
+    monkeypatch.setattr("har_ros.service.incoming.uploads.SILENCE", 0.2)
     place = create(client, 100)
     answer = begun(address, place, 0, 100, b"x" * 10).getresponse()
     assert (answer.status, "nothing came" in json.loads(answer.read())["detail"]) == (503, True)

@@ -15,7 +15,15 @@ from har_ros.errors import ConfigurationError, one_line
 from har_ros.files.atomic import replacing
 from har_ros.files.text import CONTROL_CHARACTER
 from har_ros.service.folder import SUFFIXES
-from har_ros.service.public_network import PORTS, Check, CheckedNetwork, LinkError, Resolve, addresses_of, check_public
+from har_ros.service.incoming.public_network import (
+    PORTS,
+    Check,
+    CheckedNetwork,
+    LinkError,
+    Resolve,
+    addresses_of,
+    check_public,
+)
 
 LONGEST = 2000
 """Characters of a link, at most."""

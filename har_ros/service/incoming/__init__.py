@@ -1,0 +1,1 @@
+"""How videos come in: as forms, in parts (tus), and from links."""

@@ -1,0 +1,1 @@
+"""The robot's cameras, beside the node that looks at them."""

@@ -1,0 +1,1 @@
+"""Images of visitors' webcams: each stream has a process that looks at them."""
