@@ -22,8 +22,8 @@ from har_ros.service.application import application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
 from har_ros.service.jobs.store import JobStore
-from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.live.robot import Live
+from har_ros.service.settings import ServiceSettings
 
 LEAST_TOKEN = 16
 FOLDER = "har_ros-service"
@@ -46,25 +46,25 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
     options: of `parser`. live: the robot's cameras.
     """
     folder = options.folder.expanduser().absolute()
-    most_bytes = options.megabytes * 1_000_000
-    settings = WorkerSettings(
-        options.models,
-        options.workers,
-        60 * options.minutes,
-        int(options.memory * GIB),
-        options.days,
-        options.streams,
-        most_bytes if options.allow_links else 0,
-        preload=options.preload,
-        disk=options.gigabytes * 1_000_000_000,
+    settings = ServiceSettings(
+        models=options.models,
         datasets=options.datasets,
+        workers=options.workers,
+        streams=options.streams,
+        links=options.allow_links,
+        preload=options.preload,
+        most_bytes=options.megabytes * 1_000_000,
+        seconds=60 * options.minutes,
+        memory=int(options.memory * GIB),
+        disk=options.gigabytes * 1_000_000_000,
+        days=options.days,
     )
     guard = Guard(options.host, _token(options.token))
     _check_folder(folder)
     with reserved(folder), _listening(options.host, options.port) as place:  # one server has the folder
         JobStore(ServiceFolder(folder).jobs)  # raises where it cannot be used
         tempfile.tempdir = str(folder)  # where forms are received; /tmp may be in memory
-        app = application(folder, settings, guard, most_bytes, live)
+        app = application(folder, settings, guard, live)
         config = uvicorn.Config(app, log_level="critical", server_header=False, timeout_graceful_shutdown=GRACE)
         host, port = place.getsockname()[:2]
         say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/; Ctrl-C ends it")
@@ -94,7 +94,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def parser(program: str) -> argparse.ArgumentParser:
     """Return what reads the options of a program that serves."""
-    usual = WorkerSettings()
+    usual = ServiceSettings()
     parser = argparse.ArgumentParser(prog=program, description=__doc__)
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="the address to listen to (127.0.0.1: this machine only)")

@@ -20,12 +20,12 @@ from har_ros.service.incoming.orders import FORM, media_type
 from har_ros.service.incoming.tus import PART
 from har_ros.service.incoming.tus import routes as tus
 from har_ros.service.jobs.routes import Service, routes
-from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.live.robot import Live
 from har_ros.service.live.routes import routes as live_routes
 from har_ros.service.pages import routes as pages
 from har_ros.service.pages.render import HEADERS, STATIC, error_page
 from har_ros.service.problems import PROBLEM, RESPONSES, handle_errors, of_http
+from har_ros.service.settings import ServiceSettings
 from har_ros.service.streams.routes import routes as stream_routes
 from har_ros.service.streams.streams import Streams
 from har_ros.service.teaching.routes import routes as teaching_routes
@@ -39,14 +39,12 @@ STREAMED = (FORM, PART)
 """Bodies that go to the disk as they come."""
 
 
-def application(
-    folder: Path, settings: WorkerSettings, guard: Guard, most_bytes: int, live: Live | None = None
-) -> FastAPI:
-    """Return the application, whose workers run while it does. most_bytes: of a video. live: the robot's cameras."""
+def application(folder: Path, settings: ServiceSettings, guard: Guard, live: Live | None = None) -> FastAPI:
+    """Return the application, whose workers run while it does. live: the robot's cameras."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = service = await asyncio.to_thread(Service, ServiceFolder(folder), settings, most_bytes)
+        app.state.service = service = await asyncio.to_thread(Service, ServiceFolder(folder), settings)
         app.state.teaching = teaching = await asyncio.to_thread(Teaching, ServiceFolder(folder), settings)
         app.state.streams = Streams(service.models, settings.streams, settings.memory)
         yield
@@ -76,7 +74,7 @@ def application(
     async def check(request: Request, go_on: Any) -> Response:
         try:
             guard.check(request)
-            _check_length(request, most_bytes)
+            _check_length(request, settings.most_bytes)
             answer: Response = await go_on(request)
         except HTTPException as error:
             if error.status_code == HTTPStatus.UNAUTHORIZED and _from_browser(request):

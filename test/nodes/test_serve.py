@@ -27,7 +27,7 @@ from har_ros.nodes.robot_view import RobotView
 from har_ros.nodes.serve import Serve
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.settings import ServiceSettings
 
 TOPIC, ANNOTATED = "/robot/cam01/image_raw", "/robot/cam01/actions_image"
 
@@ -40,7 +40,7 @@ def view(ros, monkeypatch):
 
 @pytest.fixture
 def client(view, tmp_path):
-    app = application(tmp_path, WorkerSettings(workers=0), Guard("127.0.0.1", ""), 1000, view.live)
+    app = application(tmp_path, ServiceSettings(workers=0), Guard("127.0.0.1", ""), view.live)
     with serving(app) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield client
 

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
 
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.settings import ServiceSettings
 
 CHECKS = (status_code_conformance, content_type_conformance, response_schema_conformance)
 PATHS = "^/v1/(jobs|models)"
@@ -30,7 +30,9 @@ EXAMPLES = 5
 def operations(tmp_path_factory, models):
     """The operations of jobs and what they need; others take bytes that are no JSON, or do not end."""
     folder = tmp_path_factory.mktemp("service")
-    app = application(folder, WorkerSettings(models, workers=0, streams=0), Guard("127.0.0.1", ""), 1_000_000)
+    app = application(
+        folder, ServiceSettings(models, workers=0, streams=0, most_bytes=1_000_000), Guard("127.0.0.1", "")
+    )
     with serving(app) as address:
         schema = schemathesis.openapi.from_url(f"{address}/openapi.json").include(path_regex=PATHS)
         yield [found.ok() for found in schema.get_all_operations()]

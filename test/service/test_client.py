@@ -12,7 +12,7 @@ from har_ros.service import client as module
 from har_ros.service.application import application
 from har_ros.service.client import Client
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.settings import ServiceSettings
 
 TOKEN = "0123456789abcdef"
 
@@ -20,7 +20,9 @@ TOKEN = "0123456789abcdef"
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, models):
     folder = tmp_path_factory.mktemp("service")
-    with serving(application(folder, WorkerSettings(models), Guard("127.0.0.1", TOKEN), 10_000_000)) as address:
+    with serving(
+        application(folder, ServiceSettings(models, most_bytes=10_000_000), Guard("127.0.0.1", TOKEN))
+    ) as address:
         yield address
 
 

@@ -25,9 +25,9 @@ from har_ros.service.guard import Guard
 from har_ros.service.jobs import routes as api
 from har_ros.service.jobs import worker
 from har_ros.service.jobs.store import JobStore
-from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.limits import check_video
 from har_ros.service.options import Models
+from har_ros.service.settings import ServiceSettings
 
 WAIT = 90
 """Seconds for what takes a few on a machine that is not busy."""
@@ -35,7 +35,7 @@ WAIT = 90
 
 @contextmanager
 def running(folder, models, token="", **settings):
-    app = application(folder, WorkerSettings(models, **settings), Guard("127.0.0.1", token), 50_000_000)
+    app = application(folder, ServiceSettings(models, **settings, most_bytes=50_000_000), Guard("127.0.0.1", token))
     with TestClient(app, base_url="http://127.0.0.1:8765") as client:
         yield client
 

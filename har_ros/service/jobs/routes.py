@@ -23,9 +23,10 @@ from har_ros.service.incoming.orders import BODY, Incoming, Order, Ordered, of_f
 from har_ros.service.incoming.uploads import Uploads
 from har_ros.service.jobs.so_far import SoFar, so_far
 from har_ros.service.jobs.store import Job, JobStore
-from har_ros.service.jobs.workers import Workers, WorkerSettings
+from har_ros.service.jobs.workers import Workers
 from har_ros.service.options import Models
 from har_ros.service.room import Room, check_room
+from har_ros.service.settings import ServiceSettings
 
 WATCH = 0.25
 """Seconds between two looks at a job whose progress somebody follows."""
@@ -81,13 +82,13 @@ class JobView(BaseModel):
 class Service:
     """What the routes work on. Close it."""
 
-    def __init__(self, folder: ServiceFolder, settings: WorkerSettings, most_bytes: int) -> None:
-        """most_bytes: of a video. Raises HarError, OSError."""
+    def __init__(self, folder: ServiceFolder, settings: ServiceSettings) -> None:
+        """Raises HarError, OSError."""
         for place in (folder.path / "jobs", folder.models):
             place.mkdir(parents=True, exist_ok=True)
         self.folder, self.models, self.links = folder, Models(settings.models, folder.models), settings.links
         self.store = JobStore(folder.jobs)
-        self.uploads = Uploads(folder.uploads, most_bytes)
+        self.uploads = Uploads(folder.uploads, settings.most_bytes)
         self.room = Room(folder, settings.disk)
         for number in self.store.temporary():
             self.erase(number)

@@ -10,13 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Event, Thread
 
 from har_ros.errors import one_line
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.jobs.store import JobStore
+from har_ros.service.settings import ServiceSettings
 
 logger = logging.getLogger(__name__)
 
@@ -30,32 +29,10 @@ TIDY = 600.0
 """Seconds between two looks for jobs whose time is over."""
 
 
-@dataclass(frozen=True)
-class WorkerSettings:
-    """What workers do, and what jobs may take.
-
-    models: a folder of networks beside those that come with har_ros. workers: how many run at the same time. seconds:
-    of a video. memory: of a worker, bytes. days: that results stay. streams: of visitors' images, at the same time.
-    links: bytes of a video that a link leads to, 0 for no links. preload: whether workers load the default network
-    before a job needs it. datasets: a folder of datasets, to teach with.
-    """
-
-    models: Path | None = None
-    workers: int = 1
-    seconds: float = 3600.0
-    memory: int = 8 << 30
-    days: float = 7.0
-    streams: int = 2
-    links: int = 0
-    preload: bool = False
-    disk: int = 100_000_000_000
-    datasets: Path | None = None
-
-
 class Workers:
     """Close it: the workers end, and their jobs wait for the next start."""
 
-    def __init__(self, folder: ServiceFolder, settings: WorkerSettings, tidy: Callable[[], None]) -> None:
+    def __init__(self, folder: ServiceFolder, settings: ServiceSettings, tidy: Callable[[], None]) -> None:
         """tidy: what else to do now and then."""
         self._folder, self._settings, self._tidy_more = folder, settings, tidy
         self._store = JobStore(folder.jobs)
@@ -108,7 +85,7 @@ class Workers:
         if self._settings.models:
             options += ["--models", str(self._settings.models)]
         if self._settings.links:
-            options += ["--links", str(self._settings.links)]
+            options += ["--links", str(self._settings.most_bytes)]
         if self._settings.preload:
             options.append("--preload")
         command = [sys.executable, "-m", "har_ros.service.jobs.worker", str(self._folder.path), *options]

@@ -22,7 +22,7 @@ def home(request: Request, service: Running, before: float = END) -> Response:
     """Show a form for videos, and the jobs that were created before a time, newest first."""
     fields = fields_of(service.models, {})
     accept = ",".join(("video/*", *SUFFIXES))
-    links = bool(service.links)
+    links = service.links
     return page(request, "home.html", fields=fields, accept=accept, links=links, **_jobs(service, before))
 
 

@@ -22,8 +22,8 @@ from har_ros.learning.dataset import VIDEOS
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import CARD
 from har_ros.service.folder import ServiceFolder
-from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.options import Models
+from har_ros.service.settings import ServiceSettings
 from har_ros.service.teaching.datasets import Clip, Datasets, Stored, checked_name
 from har_ros.service.teaching.lessons import Lessons
 
@@ -40,7 +40,7 @@ MOST_NETWORKS = 100
 class Teaching:
     """The datasets, what runs on them, and the networks that came of them. Close it."""
 
-    def __init__(self, folder: ServiceFolder, settings: WorkerSettings) -> None:
+    def __init__(self, folder: ServiceFolder, settings: ServiceSettings) -> None:
         """Raises ConfigurationError, OSError."""
         own, made = folder.path / "datasets", folder.path / "lessons"
         for place in (own, made, folder.models):

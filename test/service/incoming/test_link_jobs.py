@@ -15,8 +15,8 @@ from har_ros.service.guard import Guard
 from har_ros.service.incoming.links import Links
 from har_ros.service.jobs.store import JobStore
 from har_ros.service.jobs.worker import Worker
-from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.options import Models
+from har_ros.service.settings import ServiceSettings
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_a_worker_that_may_not_follow_links_fails_the_job(folder, store, worker,
 
 
 def serving(folder, links):
-    app = application(folder.path, WorkerSettings(links=links), Guard("127.0.0.1", ""), 10_000_000)
+    app = application(folder.path, ServiceSettings(links=links, most_bytes=10_000_000), Guard("127.0.0.1", ""))
     return TestClient(app, base_url="http://127.0.0.1:8765")
 
 

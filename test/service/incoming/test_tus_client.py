@@ -19,7 +19,7 @@ import httpx
 from har_ros.service.application import application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.settings import ServiceSettings
 
 SCRIPT = Path(__file__).with_name("tus_client.cjs")
 MODULES = Path(__file__).parents[3] / "build" / "node" / "node_modules"
@@ -42,7 +42,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(node, folder):
-    with serving(application(folder.path, WorkerSettings(), Guard("127.0.0.1", ""), 10_000_000)) as address:
+    with serving(application(folder.path, ServiceSettings(most_bytes=10_000_000), Guard("127.0.0.1", ""))) as address:
         yield address
 
 

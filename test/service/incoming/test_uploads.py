@@ -29,9 +29,9 @@ from har_ros.service.incoming.tus import PART, routes
 from har_ros.service.incoming.uploads import KEPT, LARGEST_TOGETHER, MOST, Uploads
 from har_ros.service.jobs.routes import Service
 from har_ros.service.jobs.store import JobStore
-from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.problems import handle_errors
 from har_ros.service.room import Room
+from har_ros.service.settings import ServiceSettings
 
 MOST_BYTES = 40_000_000
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -47,7 +47,9 @@ def address(folder, tmp_path_factory):
     models = tmp_path_factory.mktemp("models")
     (models / "tiny").mkdir()
     teachable(models / "tiny").rename(models / "tiny" / "card.yaml")
-    with serving(application(folder.path, WorkerSettings(models), Guard("127.0.0.1", ""), MOST_BYTES)) as address:
+    with serving(
+        application(folder.path, ServiceSettings(models, most_bytes=MOST_BYTES), Guard("127.0.0.1", ""))
+    ) as address:
         yield address
 
 
@@ -334,7 +336,7 @@ def test_a_job_whose_upload_was_there_when_the_server_ended_goes_on(tmp_path):
     half = store.add("c.mp4", {})[0].id
     folder.of(half).mkdir()
     (folder.of(half) / ".input.mp4.1.part").touch()
-    Service(folder, WorkerSettings(), 1000).close()
+    Service(folder, ServiceSettings(most_bytes=1000)).close()
     assert {store.get(number).state for number in (upload.id, moved)} <= {"queued", "failed"}
     assert "send it again" in store.get(half).error
     assert not folder.of(half).exists()

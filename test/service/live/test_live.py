@@ -16,8 +16,8 @@ pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r 
 from har_ros.service.application import application
 from har_ros.service.channel import Channel
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.live.robot import Live
+from har_ros.service.settings import ServiceSettings
 
 TOKEN = "a token that is long enough"
 
@@ -49,7 +49,7 @@ def live(watchers):
 
 @pytest.fixture(scope="module")
 def client(live, tmp_path_factory):
-    app = application(tmp_path_factory.mktemp("s"), WorkerSettings(workers=0), Guard("127.0.0.1", ""), 1000, live)
+    app = application(tmp_path_factory.mktemp("s"), ServiceSettings(workers=0), Guard("127.0.0.1", ""), live)
     with serving(app) as address, httpx.Client(base_url=address, timeout=30) as client:
         yield client
 
@@ -100,7 +100,7 @@ def test_what_is_said_comes_as_events_after_how_it_stands(client, live):
 
 
 def test_without_a_robot_it_is_said_how_to_have_one(tmp_path):
-    app = application(tmp_path, WorkerSettings(workers=0), Guard("127.0.0.1", TOKEN), 1000)
+    app = application(tmp_path, ServiceSettings(workers=0), Guard("127.0.0.1", TOKEN))
     headers = {"Authorization": f"Bearer {TOKEN}"}
     with serving(app) as address, httpx.Client(base_url=address) as client:
         for path in ("/v1/live", "/v1/live/events", "/v1/live/cam01/video"):

@@ -6,14 +6,14 @@ from chromium import barriers, serving
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.settings import ServiceSettings
 
 TOKEN = "a token that is long enough"
 
 
 @pytest.fixture
 def address(tmp_path):
-    app = application(tmp_path, WorkerSettings(workers=0), Guard("127.0.0.1", TOKEN), 1_000_000)
+    app = application(tmp_path, ServiceSettings(workers=0), Guard("127.0.0.1", TOKEN))
     with serving(app) as address:
         yield address
 

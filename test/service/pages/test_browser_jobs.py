@@ -9,7 +9,7 @@ from chromium import serving, until
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.settings import ServiceSettings
 
 NASTY = "<img src=x onerror=alert(1)>.mp4"
 LARGE = 20 << 20
@@ -18,7 +18,9 @@ LARGE = 20 << 20
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory, models):
-    return application(tmp_path_factory.mktemp("service"), WorkerSettings(models), Guard("127.0.0.1", ""), 50_000_000)
+    return application(
+        tmp_path_factory.mktemp("service"), ServiceSettings(models, most_bytes=50_000_000), Guard("127.0.0.1", "")
+    )
 
 
 @pytest.fixture(scope="module")

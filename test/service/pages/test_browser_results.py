@@ -12,7 +12,7 @@ from har_ros.service.application import application
 from har_ros.service.folder import RESULT, SUMMARY, VIDEO, ServiceFolder
 from har_ros.service.guard import Guard
 from har_ros.service.jobs.store import JobStore
-from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.settings import ServiceSettings
 
 FRAMES = 80
 NASTY = "<b onclick=alert(1)>wave</b>"
@@ -62,8 +62,8 @@ def staged(tmp_path_factory, models):
     folder = ServiceFolder(tmp_path_factory.mktemp("service"))
     failed, _ = JobStore(folder.jobs).add("broken.mp4", {})
     jobs = stage(folder, "disc.mp4", SPANS), stage(folder, "disc.mp4", OTHERS, model="tiny")
-    settings = WorkerSettings(models, workers=0, links=10**6)
-    with serving(application(folder.path, settings, Guard("127.0.0.1", ""), 10**6)) as address:
+    settings = ServiceSettings(models, workers=0, links=True, most_bytes=10**6)
+    with serving(application(folder.path, settings, Guard("127.0.0.1", ""))) as address:
         yield address, *jobs, failed.id
 
 
@@ -180,7 +180,9 @@ def test_the_history_goes_on_to_older_jobs(tab, tmp_path, models):
     store = JobStore(ServiceFolder(tmp_path).jobs)
     for number in range(MANY):
         store.add(f"{number}.mp4", {})
-    with serving(application(tmp_path, WorkerSettings(models, workers=0), Guard("127.0.0.1", ""), 10**6)) as address:
+    with serving(
+        application(tmp_path, ServiceSettings(models, workers=0, most_bytes=10**6), Guard("127.0.0.1", ""))
+    ) as address:
         tab.goto(address)
         assert tab.locator("#history tbody tr").count() == 100
         assert not tab.get_by_label("link").is_visible()

@@ -7,7 +7,7 @@ from clips import COLOURS, moving, write_video
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.settings import ServiceSettings
 
 WAIT = 40_000
 """Milliseconds for what takes a few seconds on a machine that is not busy."""
@@ -15,7 +15,7 @@ WAIT = 40_000
 
 @pytest.fixture
 def address(tmp_path, models, module_cache):
-    app = application(tmp_path / "service", WorkerSettings(models), Guard("127.0.0.1", ""), 1_000_000)
+    app = application(tmp_path / "service", ServiceSettings(models, most_bytes=1_000_000), Guard("127.0.0.1", ""))
     with serving(app) as address:
         yield address
 

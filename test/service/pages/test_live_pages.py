@@ -10,8 +10,8 @@ from clips import moving
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.workers import WorkerSettings
 from har_ros.service.live.robot import Live
+from har_ros.service.settings import ServiceSettings
 from har_ros.service.streams import streams
 
 PHONE = {"width": 390, "height": 800}
@@ -24,8 +24,8 @@ def live():
 
 @pytest.fixture(scope="module")
 def app(models, live, tmp_path_factory):
-    settings = WorkerSettings(models, workers=0, streams=1)
-    return application(tmp_path_factory.mktemp("service"), settings, Guard("127.0.0.1", ""), 50_000_000, live)
+    settings = ServiceSettings(models, workers=0, streams=1)
+    return application(tmp_path_factory.mktemp("service"), settings, Guard("127.0.0.1", ""), live)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_the_robots_cameras_and_what_happens_before_them(tab, address, live):
 
 
 def test_without_a_robot_the_page_says_how_to_have_it(tab, tmp_path):
-    with serving(application(tmp_path, WorkerSettings(workers=0), Guard("127.0.0.1", ""), 1000)) as address:
+    with serving(application(tmp_path, ServiceSettings(workers=0), Guard("127.0.0.1", ""))) as address:
         tab.goto(f"{address}/live")
         tab.get_by_text("ros2 launch har_ros serve.launch.py").wait_for()
         assert barriers(tab) == []

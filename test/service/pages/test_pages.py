@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.settings import ServiceSettings
 
 TOKEN = "a token that is long enough"
 HERE = "http://127.0.0.1:8765"
@@ -16,7 +16,7 @@ HTML = {"accept": "text/html"}
 
 @pytest.fixture
 def client(tmp_path):
-    app = application(tmp_path, WorkerSettings(workers=0), Guard("127.0.0.1", TOKEN), 1_000_000)
+    app = application(tmp_path, ServiceSettings(workers=0, most_bytes=1_000_000), Guard("127.0.0.1", TOKEN))
     with TestClient(app, base_url=HERE, follow_redirects=False) as client:
         yield client
 
@@ -89,8 +89,8 @@ def test_the_api_page_names_every_route(client):
 def test_a_network_that_is_damaged_is_named_and_disturbs_no_other(tmp_path):
     (tmp_path / "models" / "broken").mkdir(parents=True)
     (tmp_path / "models" / "broken" / "card.yaml").write_text("name: [")
-    settings = WorkerSettings(tmp_path / "models", workers=0)
-    app = application(tmp_path / "service", settings, Guard("127.0.0.1", ""), 1_000_000)
+    settings = ServiceSettings(tmp_path / "models", workers=0)
+    app = application(tmp_path / "service", settings, Guard("127.0.0.1", ""))
     with TestClient(app, base_url=HERE) as client:
         names = [model["name"] for model in client.get("/v1/models").json()]
         assert "everyday-14" in names

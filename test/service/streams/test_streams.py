@@ -20,7 +20,7 @@ from har_ros.pipeline.recognition import Networks
 from har_ros.pipeline.source_events import SourceEvents
 from har_ros.service.application import SMALL, application
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.settings import ServiceSettings
 from har_ros.service.streams import streams
 from har_ros.service.streams.worker import AHEAD, HEAD, Inbox, look
 
@@ -34,8 +34,8 @@ IMAGES = [jpeg(picture) for picture in moving(frames=40)]
 
 @pytest.fixture(scope="module")
 def app(models, tmp_path_factory):
-    settings = WorkerSettings(models, workers=0, streams=2)
-    return application(tmp_path_factory.mktemp("service"), settings, Guard("127.0.0.1", ""), 50_000_000)
+    settings = ServiceSettings(models, workers=0, streams=2)
+    return application(tmp_path_factory.mktemp("service"), settings, Guard("127.0.0.1", ""))
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,9 @@ def test_wrong_images_are_refused_in_a_sentence(client):
 
 
 def test_streams_need_what_other_changes_need(models, tmp_path):
-    guarded = application(tmp_path, WorkerSettings(models, workers=0), Guard("127.0.0.1", "0123456789abcdef"), 10_000)
+    guarded = application(
+        tmp_path, ServiceSettings(models, workers=0, most_bytes=10_000), Guard("127.0.0.1", "0123456789abcdef")
+    )
     with serving(guarded) as address, httpx.Client(base_url=address) as client:
         assert client.post("/v1/streams", json={}).status_code == 401
         assert client.get("/v1/streams/x/events").status_code == 401

@@ -23,7 +23,7 @@ from fastapi.testclient import TestClient
 from har_ros.models.locate import find_model
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.workers import WorkerSettings
+from har_ros.service.settings import ServiceSettings
 from har_ros.service.teaching.datasets import checked_name, file_name
 from har_ros.service.teaching.teacher import Reports, work
 
@@ -51,7 +51,11 @@ def folder(tmp_path_factory):
 
 @contextmanager
 def running(folder, models, given_datasets):
-    app = application(folder, WorkerSettings(models, 0, datasets=given_datasets), Guard("127.0.0.1", ""), 50_000_000)
+    app = application(
+        folder,
+        ServiceSettings(models, workers=0, datasets=given_datasets, most_bytes=50_000_000),
+        Guard("127.0.0.1", ""),
+    )
     with TestClient(app, base_url="http://127.0.0.1:8765") as client:
         yield client
 
