@@ -45,6 +45,7 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _of_request)
     app.add_exception_handler(HarError, _of_har)
     app.add_exception_handler(OSError, _of_disk)
+    app.add_exception_handler(FileNotFoundError, _of_erased)
     app.add_exception_handler(sqlite3.Error, _of_disk)
     app.add_exception_handler(Exception, _of_any)
 
@@ -77,6 +78,10 @@ async def _of_any(request: Request, error: Exception) -> Response:
 async def _of_disk(request: Request, error: Exception) -> Response:
     logger.error("%s %s: %s (%s)", request.method, request.url.path, type(error).__name__, one_line(error))
     return problem(507, "the server cannot write; its disk may be full: erase jobs that are not needed, and try again")
+
+
+async def _of_erased(_: Request, error: Exception) -> Response:
+    return problem(404, "it was erased meanwhile")
 
 
 async def _of_har(_: Request, error: Exception) -> Response:

@@ -318,3 +318,13 @@ def test_a_folder_with_other_things_is_refused_and_kept(tmp_path, capsys):
     assert main(["serve", "--port", "0", "--folder", str(tmp_path)]) == 1
     assert "holds other things than jobs" in capsys.readouterr().err
     assert (tmp_path / "jobs" / "mine").is_dir()
+
+
+def test_a_result_that_is_erased_while_somebody_asks_for_it_is_not_found(client, video):
+    number = send(client, video).json()["id"]
+    until(client, number, "done")
+    client.app.state.service.folder.erase(number)
+    for what in ("result", "video", "actions.csv"):
+        answer = client.get(f"/v1/jobs/{number}/{what}")
+        assert (answer.status_code, answer.json()["detail"]) == (404, "it was erased meanwhile")
+    assert client.get(f"/jobs/{number}", headers={"accept": "text/html"}).status_code == 404

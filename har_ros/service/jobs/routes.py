@@ -176,11 +176,13 @@ class Service:
         self.store.remove(number)
 
     def found(self, number: str, name: str) -> Path:
-        """Return a file of a job that is done. Raises HTTPException."""
+        """Return a file of a job that is done. Raises HTTPException, OSError."""
         job = self.job(number)
         if job.state != "done":
             raise HTTPException(409, f"the job is {job.state}{': ' if job.error else ''}{job.error}; it has no results")
-        return self.folder.of(number) / name
+        path = self.folder.of(number) / name
+        path.stat()  # raises for one that was erased meanwhile
+        return path
 
 
 def service_of(request: Request) -> Service:

@@ -59,7 +59,15 @@ function follow() {
   };
 }
 
+function whileErased(event) {
+  if (event.detail.requestConfig.verb !== "delete") return;
+  if (event.type === "htmx:beforeRequest") events?.close();
+  else if (!event.detail.successful) follow();
+}
+
 if (box) {
+  document.addEventListener("htmx:beforeRequest", whileErased);
+  document.addEventListener("htmx:afterRequest", whileErased);
   document.addEventListener("visibilitychange", follow);
   follow();
 }
