@@ -61,6 +61,9 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
     )
     guard = Guard(options.host, _token(options.token))
     _check_folder(folder)
+    for given in (options.models, options.datasets):
+        if given is not None and not given.is_dir():
+            raise ConfigurationError(f"{given} is no folder; see --models and --datasets")
     with reserved(folder), _listening(options.host, options.port) as place:  # one server has the folder
         JobStore(ServiceFolder(folder).jobs)  # raises where it cannot be used
         tempfile.tempdir = str(folder)  # where forms are received; /tmp may be in memory

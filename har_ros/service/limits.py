@@ -11,7 +11,7 @@ from har_ros.errors import HarError
 
 MOST_PIXELS = 8192 * 4320
 """Of an image: 8K."""
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,gif"
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,asf,gif"
 """FFmpeg's readers of files. Not those of play lists, which open other files and addresses."""
 CODECS = (
     "h264",
@@ -23,6 +23,10 @@ CODECS = (
     "mpeg2video",
     "mpeg4",
     "msmpeg4v3",
+    "wmv1",
+    "wmv2",
+    "wmv3",
+    "vc1",
     "h263",
     "mjpeg",
     "prores",

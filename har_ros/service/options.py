@@ -49,11 +49,13 @@ class Models:
         return tuple(card.stat().st_mtime_ns for card in cards if card.is_file())
 
     def cards(self) -> dict[str, ModelCard]:
-        """Return the card of each network, but of those whose card is damaged."""
+        """Return the card of each network, but of those that cannot be used: damaged, or without their labels."""
         found = {}
         for name, place in self.places.items():
             with suppress(HarError):
-                found[name] = find_model(place).card
+                model = find_model(place)
+                model.labels()
+                found[name] = model.card
         return found
 
     def values(self, options: Mapping[str, Any], live: bool = False) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def read_link(link: str) -> SplitResult:
     try:
         parts = urlsplit(link)
         _ = parts.port  # raises
+        link.encode()  # also of what is no text
         host = _host(parts)
     except ValueError:
         raise ConfigurationError("the link cannot be read; give one such as https://host/video.mp4") from None

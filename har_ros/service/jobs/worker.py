@@ -6,12 +6,10 @@ import argparse
 import logging
 import os
 import resource
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from har_ros.errors import HarError
@@ -23,6 +21,7 @@ from har_ros.service.jobs.run import VideoRun
 from har_ros.service.jobs.store import Job, JobStore
 from har_ros.service.limits import check_video
 from har_ros.service.options import Models
+from har_ros.service.process import end_with_the_server
 from har_ros.settings import ACTIONNET
 
 logger = logging.getLogger(__name__)
@@ -158,7 +157,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="worker %(process)d: %(message)s")
     with suppress(ValueError, OSError):  # where less is allowed already
         resource.setrlimit(resource.RLIMIT_DATA, (options.memory, options.memory))
-    Thread(target=_end_with_the_server, daemon=True).start()
+    end_with_the_server()
     links = Links(options.links) if options.links else None
     folder = ServiceFolder(options.folder)
     models = Models(options.models, folder.models)
@@ -168,11 +167,6 @@ def main() -> None:
         while True:
             if not worker.run_one():
                 time.sleep(LOOK)
-
-
-def _end_with_the_server() -> None:
-    os.read(sys.stdin.fileno(), 1)  # sys.stdin would be locked, which hangs what OpenVINO's telemetry forks
-    os._exit(0)
 
 
 if __name__ == "__main__":

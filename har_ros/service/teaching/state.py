@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,8 @@ PATIENCE = 120.0
 """Seconds that decoding a clip may take."""
 AT_ONCE = 2
 """Clips that are decoded at the same time."""
+AT_MOST = 16
+"""Clips that are decoded or wait for it: each holds one of the threads that answer requests."""
 MOST_NETWORKS = 100
 
 
@@ -52,10 +55,12 @@ class Teaching:
         self.lessons = Lessons(settings.memory)
         self._networks = folder.models
         self._memory, self._longest = settings.memory, min(LONGEST, settings.seconds)
-        self._decoding = BoundedSemaphore(AT_ONCE)
+        self._decoding, self._waiting = BoundedSemaphore(AT_ONCE), BoundedSemaphore(AT_MOST)
+        self._ends, self._held = os.pipe()  # what decodes ends when the other end is closed
 
     def close(self) -> None:
         """Interrupt what runs."""
+        os.close(self._held)
         self.lessons.close()
 
     def teachable(self) -> dict[str, ModelCard]:
@@ -121,7 +126,9 @@ class Teaching:
             with sent.open("wb") as file:
                 shutil.copyfileobj(content, file, BLOCK)
             if error := self._decoded(made, picture, "--source", str(sent)):
-                raise HTTPException(422, f"{shown(name)} cannot be taken in: {error.replace(f'{place}/', '')}")
+                raise HTTPException(
+                    422, f"{shown(name)} cannot be taken in: {error.replace(str(sent), 'it').replace(f'{place}/', '')}"
+                )
             with self.datasets.changing:
                 clip = dataset.add_clip(label, group, name, made)
             with suppress(OSError):  # it is made again when it is asked for
@@ -137,17 +144,24 @@ class Teaching:
         return picture
 
     def _decoded(self, clip: Path, picture: Path, *options: str) -> str:
-        """Let a process of its own decode a clip: what crashes or hangs it costs that clip. Returns what was wrong."""
+        """Let a process of its own decode a clip: what crashes or hangs it costs that clip. Returns what was wrong.
+
+        Raises HTTPException when too many wait.
+        """
+        if not self._waiting.acquire(blocking=False):
+            raise HTTPException(503, f"{AT_MOST} clips are being taken in; try again later", {"Retry-After": "5"})
         limits = ["--longest", str(self._longest), "--memory", str(self._memory)]
         command = [sys.executable, "-m", "har_ros.service.teaching.intake", str(clip), str(picture), *limits, *options]
         try:
             with self._decoding:
-                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
+                done = subprocess.run(command, stdin=self._ends, capture_output=True, timeout=PATIENCE)
             return str(json.loads(done.stdout)["error"])
         except subprocess.TimeoutExpired:
             return f"decoding it takes longer than {PATIENCE:g} s; cut it"
         except (ValueError, KeyError):
             return f"the process that decodes it ended with status {done.returncode}; it may be damaged"
+        finally:
+            self._waiting.release()
 
 
 def zipped(network: Path) -> Iterator[bytes]:

@@ -7,10 +7,8 @@ import json
 import logging
 import os
 import resource
-import sys
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -24,6 +22,7 @@ from har_ros.learning.check import check
 from har_ros.learning.dataset import load_dataset
 from har_ros.learning.embed_people import PeopleSettings
 from har_ros.learning.lesson import Settings
+from har_ros.service.process import end_with_the_server
 from har_ros.teach.teach import teach
 
 logger = logging.getLogger(__name__)
@@ -118,7 +117,7 @@ def main() -> None:
     os.nice(KINDNESS)
     reports = Reports(os.dup(1), [options.output.parent] if options.output else [])
     os.dup2(2, 1)  # what libraries print is no report
-    Thread(target=_end_with_the_server, daemon=True).start()
+    end_with_the_server()
     try:
         reports.send(result=work(options, reports))
     except HarError as error:
@@ -138,11 +137,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-mirror", dest="mirror", action="store_false")
     parser.add_argument("--memory", type=int, required=True, help="bytes that this process may have, at most")
     return parser
-
-
-def _end_with_the_server() -> None:
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -401,3 +401,8 @@ def test_no_text_makes_a_link_that_crashes(text):
             shown_link(link)
         except ConfigurationError:
             continue
+
+
+def test_a_link_that_is_no_text_is_refused_in_a_sentence():
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        read_link("http://x/\ud800.mp4")

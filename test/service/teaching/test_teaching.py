@@ -24,6 +24,7 @@ from har_ros.models.locate import find_model
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
 from har_ros.service.settings import ServiceSettings
+from har_ros.service.teaching import state
 from har_ros.service.teaching.datasets import checked_name, file_name
 from har_ros.service.teaching.teacher import Reports, work
 
@@ -305,3 +306,14 @@ def test_a_training_that_the_server_did_not_see_the_end_of_says_so_and_leaves_no
     for lesson in (ended_with_it, left):
         assert (lesson["state"], "start it again" in lesson["error"]) == ("failed", True)
     assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_clips_that_wait_to_be_decoded_do_not_keep_others_from_being_answered(tmp_path, models, disc, monkeypatch):
+    monkeypatch.setattr(state, "AT_MOST", 0)
+    with running(tmp_path, models, None) as client:
+        client.post("/v1/datasets", json={"name": "mine"})
+        client.post("/v1/datasets/mine/classes", json={"name": "wave"})
+        answer = send(client, "/v1/datasets/mine", disc, "disc.mp4")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert "try again later" in answer.json()["detail"]
+        assert client.get("/v1/datasets/mine").json()["classes"] == [{"name": "wave", "clips": 0, "groups": 0}]

@@ -44,7 +44,7 @@ async function over(lesson) {
   const here = box.contains(document.activeElement) || document.activeElement === document.body;
   show(false);
   await window.htmx.ajax("GET", form.dataset.results, { target: "#results", swap: "innerHTML" });
-  announced.textContent = `The ${lesson.kind} is ${lesson.state}.`;
+  announced.textContent = lesson.state === "failed" ? `The ${lesson.kind} failed.` : `The ${lesson.kind} is ${lesson.state}.`;
   const title = document.getElementById(`${lesson.kind}-title`);
   if (here && title) {
     title.tabIndex = -1;

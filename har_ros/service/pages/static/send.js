@@ -59,6 +59,7 @@ form.addEventListener("submit", async (event) => {
   sending.hidden = !video.files.length;
   try {
     const jobs = await send([...video.files], options(form));
+    upload = null;
     if (jobs.length === 1) location.assign(`/jobs/${jobs[0]}`);
     video.value = "";
     if (link) link.value = "";
@@ -103,7 +104,11 @@ document.addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) drop.classList.remove("over");
 });
 
-const broken = Object.values(interrupted());
+window.addEventListener("beforeunload", (event) => {
+  if (upload) event.preventDefault(); // the browser asks
+});
+
+const broken = Object.values(interrupted()).filter(({ sent, size }) => sent < size);
 document.getElementById("interrupted").textContent = broken
   .map(({ name, sent, size }) => `${name} was interrupted at ${Math.floor((100 * sent) / size)} %: choose it again, and the upload goes on.`)
   .join(" ");
