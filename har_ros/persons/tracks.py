@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -90,7 +89,7 @@ class Tracker:
         self.settings = settings
         self.ignored = 0  # poses for which there was no room
         self._prefix = prefix or f"p{secrets.token_hex(3)}"
-        self._numbers = count(1)
+        self._named = 0
         self._motion = Motion()
         self._persons: list[_Person] = []
         self._last_stamp: int | None = None
@@ -178,7 +177,8 @@ class Tracker:
         person.last_seen, person.found = stamp, person.found + 1
         person.keypoints = keypoints
         if not person.id and stamp - person.since >= BELIEVED * SECOND:
-            person.id = f"{self._prefix}_{next(self._numbers)}"
+            self._named += 1
+            person.id = f"{self._prefix}_{self._named}"
 
     def _begin(self, stamp: int, poses: Poses, relative: NDArray[np.float32], free: list[int]) -> None:
         """Let strong poses that are nobody's be somebody new; who was not seen for a while makes room for them."""

@@ -8,9 +8,12 @@ import sys
 from types import SimpleNamespace
 
 import cv2
+import numpy as np
 import pytest
 from clips import moving, write_video
 
+from har_ros.persons.poses import Poses
+from har_ros.persons.tracks import Tracker
 from har_ros.service.folder import CHECKPOINT, ServiceFolder
 from har_ros.service.jobs import checkpoint
 from har_ros.service.jobs.store import JobStore
@@ -18,6 +21,7 @@ from har_ros.service.jobs.worker import Worker
 from har_ros.service.options import Models
 
 FRAMES = 400
+SECOND = 1_000_000_000
 WORKER = """
 import os, signal, sys
 from pathlib import Path
@@ -143,3 +147,14 @@ def test_a_checkpoint_runs_nothing(tmp_path, caplog, module, name):
     assert checkpoint.load(path, SimpleNamespace(recognizer=None, persons=None)) is None
     assert f"{module}.{name} is no part of a state" in caplog.text
     assert not (tmp_path / "made").exists()
+
+
+def test_a_checkpoint_holds_the_people_who_are_followed(tmp_path):
+    keypoints = np.dstack([np.random.default_rng(0).uniform(100, 300, (1, 17, 2)), np.full((1, 17, 1), 0.8)])
+    poses = Poses(np.float32([0.6]), np.float32([[100, 100, 300, 300]]), keypoints.astype(np.float32))
+    networks = SimpleNamespace(recognizer=None, persons=None)
+    tracker = Tracker()
+    before = [tracker.update(stamp * SECOND // 10, poses) for stamp in range(10)][-1]
+    assert checkpoint.save(tmp_path / CHECKPOINT, networks, tracker)
+    again = checkpoint.load(tmp_path / CHECKPOINT, networks).update(SECOND, poses)
+    assert [one.id for one in again] == [one.id for one in before] != []
