@@ -94,7 +94,7 @@ def test_the_report_shows_charts_and_mistakes(teach, dataset, tmp_path):
     shutil.copytree(dataset, mixed)
     shutil.move(mixed / "red/g0/0.avi", mixed / "blue/g0/wrong.avi")
     text = (teach(dataset=mixed) / "report.html").read_text()
-    assert text.count("<svg") == 2
+    assert text.count("<svg") == 3
     assert re.search(r'<b class="bad">red</b> [\d.]+<br>truth: blue<br>\s*<span class="faint">blue/g0/wrong.avi', text)
     assert "data:image/jpeg;base64," in text
     assert not re.search(r"https?:", text.replace("http://www.w3.org", ""))
@@ -242,7 +242,7 @@ def test_a_test_set_is_measured_and_nothing_is_fitted_to_it(teach, dataset, tmp_
     assert told in (folder / "report.html").read_text()
     said, progress = capsys.readouterr()
     assert told in said
-    assert "10 recordings, 1 of which in the cache" in progress  # the copy's
+    assert "10 recordings, 0 of which in the cache" in progress
     assert f"test set: of 10 clips of {tests}, 0.900" in said
 
 

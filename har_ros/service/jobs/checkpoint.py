@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 import logging
 import pickle
+from enum import Enum
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any
@@ -61,6 +62,10 @@ class _Pickler(pickle.Pickler):
     def __init__(self, file: IO[bytes], networks: Networks) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
         self._places = {id(one): place for place, one in enumerate(_shared(networks)) if one is not None}
+
+    def reducer_override(self, one: Any) -> Any:
+        """Write members of enumerations by their value: some versions of Python write how to look them up."""
+        return (type(one), (one.value,)) if isinstance(one, Enum) else NotImplemented
 
     def persistent_id(self, one: Any) -> int | None:
         """Return the place of what is not contained."""

@@ -14,6 +14,7 @@ from clips import moving, write_video
 
 from har_ros.persons.poses import Poses
 from har_ros.persons.tracks import Tracker
+from har_ros.pipeline.events import EventState
 from har_ros.service.folder import CHECKPOINT, ServiceFolder
 from har_ros.service.jobs import checkpoint
 from har_ros.service.jobs.store import JobStore
@@ -158,3 +159,9 @@ def test_a_checkpoint_holds_the_people_who_are_followed(tmp_path):
     assert checkpoint.save(tmp_path / CHECKPOINT, networks, tracker)
     again = checkpoint.load(tmp_path / CHECKPOINT, networks).update(SECOND, poses)
     assert [one.id for one in again] == [one.id for one in before] != []
+
+
+def test_a_checkpoint_holds_members_of_enumerations(tmp_path):
+    networks = SimpleNamespace(recognizer=None, persons=None)
+    assert checkpoint.save(tmp_path / CHECKPOINT, networks, [EventState.GOING_ON])
+    assert checkpoint.load(tmp_path / CHECKPOINT, networks) == [EventState.GOING_ON]
