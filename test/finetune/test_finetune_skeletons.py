@@ -3,21 +3,18 @@
 import importlib.util
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 from clips import write_video
+from waving import RATE, SIZE, frames_of, moving
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.commands.main import main as actionnet
 from har_ros.errors import ModelError
 from har_ros.frames.sampling import StreamSettings
-from har_ros.frames.skeletons import NAMES, SkeletonFrame, arranged, mirrored
-from har_ros.frames.spec import SkeletonSpec
-from har_ros.frames.window import Clip
 from har_ros.learning import embed_people
 from har_ros.learning.people import People
 from har_ros.models.check import prepared_networks
@@ -30,51 +27,11 @@ if importlib.util.find_spec("torch") and importlib.util.find_spec("lightning"):
     import torch
 
     from har_ros.finetune import finetune, training
-    from har_ros.finetune.architecture import shape_of
-    from har_ros.finetune.architectures import ARCHITECTURES, card_of
-    from har_ros.finetune.augment_skeletons import SkeletonAugmentation, SkeletonAugmenter
-    from har_ros.finetune.graph_network import partitions
-    from har_ros.finetune.skeleton_windows import RandomWindows, WindowSource, laid_out, plain, varied
-    from har_ros.finetune.torch_graph import OnnxModule
+    from har_ros.finetune.skeleton_windows import laid_out
     from har_ros.learning.embed import embedding_network
 
 F32 = BackendSettings("openvino", "f32")
-RATE, FRAMES = 25.0, 40
-SIZE = (480, 640)
 NOBODY = "nobody"
-STANDING = {
-    **{"nose": (0, -95), "left_eye": (4, -98), "right_eye": (-4, -98), "left_ear": (8, -96), "right_ear": (-8, -96)},
-    **{"left_shoulder": (20, -75), "right_shoulder": (-20, -75), "left_elbow": (25, -50), "right_elbow": (-25, -50)},
-    **{"left_wrist": (27, -25), "right_wrist": (-27, -25), "left_hip": (12, -20), "right_hip": (-12, -20)},
-    **{"left_knee": (12, 20), "right_knee": (-12, 20), "left_ankle": (12, 60), "right_ankle": (-12, 60)},
-}
-
-
-def moving(label, seed):
-    """Somebody who waves the left or right arm, or who bends the knees, in a place and of a size of their own."""
-    dice = np.random.default_rng(seed)
-    keypoints = np.zeros((FRAMES, 17, 3), np.float32)
-    keypoints[:, :, :2] = [STANDING[name] for name in NAMES]
-    phase = np.sin(np.arange(FRAMES) * dice.uniform(0.5, 0.7) + dice.uniform(0, 6))
-    if label == "squat":
-        upper = [NAMES.index(name) for name in NAMES if "knee" not in name and "ankle" not in name]
-        keypoints[:, upper, 1] += 15 + 15 * phase[:, None]
-    else:
-        wrist, elbow = NAMES.index(f"{label}_wrist"), NAMES.index(f"{label}_elbow")
-        keypoints[:, elbow, 1] = -80
-        keypoints[:, wrist, 1] = -105
-        keypoints[:, wrist, 0] += 15 * phase
-    keypoints[:, :, :2] *= dice.uniform(0.8, 1.5)
-    keypoints[:, :, :2] += (dice.uniform(200, 400), 250)
-    keypoints[:, :, :2] += dice.normal(0, 0.5, keypoints[:, :, :2].shape)
-    keypoints[:, :, 2] = 0.9
-    return keypoints
-
-
-def frames_of(keypoints):
-    return [
-        SkeletonFrame(one, SIZE, round((1 + number / RATE) * 1e9), "camera") for number, one in enumerate(keypoints)
-    ]
 
 
 class Finder:
@@ -252,93 +209,3 @@ def test_clips_without_people_are_left_out(run, dataset, tmp_path, capfd):
     folder = run("--epochs", "1", dataset=more)
     assert f"nobody is seen long enough in {more}/left/g0/{NOBODY}.avi" in " ".join(capfd.readouterr().err.split())
     assert json.loads((folder / "metrics.json").read_text())["clips"] == 18
-
-
-@pytest.mark.parametrize("layout", ["NTVC", "NTD", "NCTV", "NMTVC", "NCTVM"])
-@pytest.mark.parametrize("confidence", [True, False])
-@pytest.mark.parametrize("missing", ["interpolated", "zero"])
-def test_windows_are_laid_out_as_in_the_node(layout, confidence, missing):
-    spec = SkeletonSpec(layout, ("head", "left_wrist", "right_wrist"), 2, confidence, "image", missing=missing)
-    keypoints = moving("left", 1)[:8]
-    keypoints[3:5, NAMES.index("left_wrist"), 2] = 0
-    clip = clip_of(keypoints)
-    expected = arranged(clip, spec, None)
-    found = laid_out(torch.from_numpy(arranged(clip, plain(spec), None)), spec).numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-def clip_of(keypoints):
-    slots = np.zeros((len(keypoints), 18, 3), np.float32)
-    slots[:, :17], slots[:, 17] = keypoints, (640, 480, 0)
-    return Clip(slots, tuple(range(len(keypoints))))
-
-
-def windows_of(*clips, spec):
-    return torch.cat([torch.from_numpy(arranged(clip, plain(spec), None)) for clip in clips])
-
-
-def middle_of(window):
-    return (window[:, :, 0].max() + window[:, :, 0].min()) / 2
-
-
-@pytest.mark.parametrize("normalisation", ["box", "trunk", "image", "pixels"])
-def test_an_augmentation_of_nothing_leaves_windows_and_mirrored_ones_as_they_are(normalisation):
-    spec = SkeletonSpec("NTVC", normalisation=normalisation)
-    clips = clip_of(moving("left", 3)), clip_of(moving("squat", 4))
-    windows = windows_of(*clips, spec=spec)
-    nothing = SkeletonAugmentation(*[0.0] * 10)
-    augmenter = SkeletonAugmenter(NAMES, FRAMES, FRAMES - 1, 0, nothing)
-    kept = varied(windows, spec, torch.tensor([False, False]), augmenter)
-    np.testing.assert_allclose(kept.numpy(), windows.numpy(), rtol=1e-4, atol=1e-4)
-    other = windows_of(replace(clips[0], frames=mirrored(clips[0].frames)), spec=spec)[0].numpy()
-    found = [varied(windows, spec, torch.tensor([True, True]), augmenter)[0].numpy() for _ in range(20)]
-    if normalisation in ("image", "pixels"):  # mirrored where the person is, not where the image's middle is
-        other[:, :, 0] += (np.ptp(other[:, :, 0]) / 2 - other[:, :, 0].max()) + middle_of(windows[0].numpy())
-    flips = [np.allclose(one, other, rtol=1e-3, atol=2e-3) for one in found]
-    stays = [np.allclose(one, windows[0].numpy(), rtol=1e-4, atol=1e-4) for one in found]
-    assert any(flips)
-    assert any(stays)
-    assert all(flip != stay for flip, stay in zip(flips, stays, strict=True))
-
-
-def test_drawn_windows_are_the_epochs_and_lost_joints_are_zero():
-    spec = SkeletonSpec("NTVC", normalisation="box", confidence=True)
-    windows = windows_of(clip_of(moving("left", 3)), clip_of(moving("right", 4)), spec=spec)
-    windows[0, :, 5] = 0
-    rows = [np.array([0]), np.array([1])]
-    drawn = RandomWindows(WindowSource(windows, rows, [0, 1], [True, False], spec))
-    keys = [(3, 1), (3, 0)]
-    first, again, other = (drawn.__getitems__(one) for one in (keys, keys, [(4, 1), (4, 0)]))
-    assert [label for _, label in first] == [1, 0]
-    assert all(torch.equal(one, two) for (one, _), (two, _) in zip(first, again, strict=True))
-    assert not torch.equal(first[0][0], other[0][0])
-    for epoch in range(20):
-        window = drawn.__getitems__([(epoch, 0)])[0][0]
-        there = window[..., 2].amax(dim=0) >= spec.least_confidence
-        assert not there[5] or not there[6]  # lost, or mirrored to the other side
-        assert not window[:, ~there].any()
-        assert torch.isfinite(window).all()
-
-
-def test_of_a_joints_neighbours_those_nearer_to_the_middle_are_one_part():
-    parts = partitions(3, [(0, 1), (1, 2)])
-    whole = parts.sum(dim=0)
-    np.testing.assert_allclose(whole.sum(dim=0), np.ones(3))
-    assert parts[1].nonzero().tolist() == [[0, 1], [1, 2]]
-    assert parts[2].nonzero().tolist() == [[1, 0], [2, 1]]
-
-
-@pytest.mark.parametrize("name", ["lstm", "dd-net", "st-gcn"])
-def test_an_architecture_gives_the_embedding_that_its_card_promises(name):
-    module, card = ARCHITECTURES[name](), card_of(name)
-    assert sum(parameter.numel() for parameter in module.parameters()) < 1_000_000
-    with torch.no_grad():
-        assert module(torch.rand(3, *shape_of(card.input))).shape == (3, module.width)
-
-
-def test_everyday_14_in_pytorch_says_what_onnx_runtime_does(module_cache):
-    path = embedding_network(find_model("everyday-14")).path
-    windows = np.random.default_rng(0).random((4, 32, 13, 3)).astype(np.float32)
-    windows[0, :, 3] = 0
-    expected = onnxruntime.InferenceSession(path).run(None, {"skeletons": windows})[0]
-    np.testing.assert_allclose(OnnxModule(onnx.load(path))(torch.from_numpy(windows)).detach(), expected, atol=1e-4)

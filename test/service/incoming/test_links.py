@@ -1,64 +1,30 @@
 """Links: what is fetched, and what of all that is not public is left alone."""
 
-import socket
 import ssl
 import subprocess
-import threading
-from contextlib import contextmanager
-from ipaddress import IPv6Address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rough_server import (
+    FOUND,
+    body_without_end,
+    chunks_without_end,
+    drip,
+    headers_without_end,
+    one_chunk_of_everything,
+    server,
+    silence,
+)
 
 pytest.importorskip("httpcore", reason="httpcore is not installed: pip install -r requirements-serve.txt")
 
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.service.incoming.links import MOST_REDIRECTS, Links, read_link, shown_link, suffix_of
-from har_ros.service.incoming.public_network import LinkError, addresses_of, check_public, is_public
+from har_ros.service.incoming.public_network import LinkError, addresses_of
 
 VIDEO = bytes(range(256)) * 100
-FOUND = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
-NAT64 = 0x64FF9B << 64
 MOVED = "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n"
-
-
-@contextmanager
-def server(answer, address="127.0.0.1", port=0, context=None):
-    """Answer each connection with bytes, or by a function. Yields the port and the requests."""
-    requests, stopped = [], threading.Event()
-
-    def handle(connection):
-        with connection:
-            request = b""
-            while b"\r\n\r\n" not in request and (more := connection.recv(10_000)):
-                request += more
-            requests.append(request.decode())
-            if callable(answer):
-                answer(connection.sendall, request.decode(), stopped)
-            else:
-                connection.sendall(answer)
-
-    def accept():
-        while True:
-            try:
-                connection = listening.accept()[0]
-            except OSError:
-                return
-            try:
-                handle(context.wrap_socket(connection, server_side=True) if context else connection)
-            except OSError:
-                connection.close()
-
-    with socket.create_server((address, port)) as listening:
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        try:
-            yield listening.getsockname()[1], requests
-        finally:
-            stopped.set()
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
 
 
 def nothing():
@@ -187,41 +153,6 @@ def test_a_redirect_is_followed(path):
     assert requests[1].startswith("GET /a/b?x=1 ")
 
 
-def drip(send, request, stopped):
-    """Send a byte at a time, for ever."""
-    send(FOUND % 10_000)
-    while not stopped.wait(0.01):
-        send(b"x")
-
-
-def headers_without_end(send, request, stopped):
-    send(b"HTTP/1.1 200 OK\r\n")
-    while not stopped.wait(0.01):
-        send(b"X-More: x\r\n")
-
-
-def body_without_end(send, request, stopped):
-    send(b"HTTP/1.1 200 OK\r\n\r\n")
-    while not stopped.is_set():
-        send(b"x" * 10_000)
-
-
-def chunks_without_end(send, request, stopped):
-    send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    while not stopped.is_set():
-        send(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
-
-
-def one_chunk_of_everything(send, request, stopped):
-    send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n")
-    while not stopped.is_set():
-        send(b"x" * 10_000)
-
-
-def silence(send, request, stopped):
-    stopped.wait(30)
-
-
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -294,74 +225,6 @@ def test_a_server_proves_its_name_and_not_its_address(path, certificate):
         assert "certificate verify failed" in refused(f"https://video.test:{port}/", path)
     assert names == ["video.test", "other.test", "video.test"]
     assert len(requests) == 1
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1",
-        "localhost",
-        "2130706433",
-        "0x7f000001",
-        "0177.0.0.1",
-        "0x7f.1",
-        "127.1",
-        "0",
-        "10.0.0.1",
-        "172.16.0.1",
-        "192.168.1.1",
-        "100.64.0.1",
-        "169.254.169.254",
-        "224.0.0.1",
-        "239.1.1.1",
-        "255.255.255.255",
-        "192.0.2.1",
-        "[::1]",
-        "[::]",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:a00:1]",
-        "[::7f00:1]",
-        "[2002:7f00:1::]",
-        "[2001:0:4136:e378:8000:63bf:3fff:fdd2]",
-        "[64:ff9b::a9fe:a9fe]",
-        "[64:ff9b:1::1]",
-        "[fe80::1]",
-        "[fc00::1]",
-        "[fd00:ec2::254]",
-        "[fec0::1]",
-        "[ff02::1]",
-        "[ff0e::1]",
-        "[2001:db8::1]",
-        "[3fff::1]",
-        "[5f00::1]",
-    ],
-)
-def test_what_is_not_public_is_not_connected_to(path, host):
-    assert "not public" in refused(f"http://{host}/", path, resolve=addresses_of, check=check_public)
-
-
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
-def test_what_is_public_is_allowed_at_the_usual_ports(address):
-    check_public(address, 80)
-    check_public(address, 443)
-    with pytest.raises(LinkError, match="port 22"):
-        check_public(address, 22)
-
-
-@given(st.ip_addresses(v=4))
-def test_an_ipv4_address_is_public_whatever_its_form(address):
-    public = is_public(str(address))
-    assert public <= (address.is_global and not address.is_multicast)
-    for prefix in ("::ffff:0:0", "64:ff9b::"):
-        assert is_public(str(IPv6Address(int(IPv6Address(prefix)) + int(address)))) == public
-    assert not is_public(str(IPv6Address((0x2002 << 112) + (int(address) << 80))))
-    assert not is_public(str(IPv6Address(int(address))))
-
-
-@given(st.ip_addresses(v=6))
-def test_an_ipv6_address_that_is_public_is_global_unicast_or_has_an_ipv4_address_in_it(address):
-    if is_public(str(address)):
-        assert int(address) >> 125 == 1 or address.ipv4_mapped or int(address) >> 32 == NAT64
 
 
 @pytest.mark.parametrize(

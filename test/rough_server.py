@@ -1,0 +1,80 @@
+"""A web server that may misbehave: it answers with any bytes, too slowly, or without end."""
+
+import socket
+import threading
+from contextlib import contextmanager
+
+FOUND = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+
+
+@contextmanager
+def server(answer, address="127.0.0.1", port=0, context=None):
+    """Answer each connection with bytes, or by a function. Yields the port and the requests."""
+    requests, stopped = [], threading.Event()
+
+    def handle(connection):
+        with connection:
+            request = b""
+            while b"\r\n\r\n" not in request and (more := connection.recv(10_000)):
+                request += more
+            requests.append(request.decode())
+            if callable(answer):
+                answer(connection.sendall, request.decode(), stopped)
+            else:
+                connection.sendall(answer)
+
+    def accept():
+        while True:
+            try:
+                connection = listening.accept()[0]
+            except OSError:
+                return
+            try:
+                handle(context.wrap_socket(connection, server_side=True) if context else connection)
+            except OSError:
+                connection.close()
+
+    with socket.create_server((address, port)) as listening:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield listening.getsockname()[1], requests
+        finally:
+            stopped.set()
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+
+
+def drip(send, request, stopped):
+    """Send a byte at a time, for ever."""
+    send(FOUND % 10_000)
+    while not stopped.wait(0.01):
+        send(b"x")
+
+
+def headers_without_end(send, request, stopped):
+    send(b"HTTP/1.1 200 OK\r\n")
+    while not stopped.wait(0.01):
+        send(b"X-More: x\r\n")
+
+
+def body_without_end(send, request, stopped):
+    send(b"HTTP/1.1 200 OK\r\n\r\n")
+    while not stopped.is_set():
+        send(b"x" * 10_000)
+
+
+def chunks_without_end(send, request, stopped):
+    send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while not stopped.is_set():
+        send(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
+
+
+def one_chunk_of_everything(send, request, stopped):
+    send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n")
+    while not stopped.is_set():
+        send(b"x" * 10_000)
+
+
+def silence(send, request, stopped):
+    stopped.wait(30)
