@@ -141,6 +141,17 @@ ACTIONNET = (
         option=True,
     ),
     Parameter(
+        "stride",
+        0,
+        "Frames that enter a window of images between two that the network takes, at least; 0: in the node one, as the "
+        "newest window is what counts; of files an eighth of the window.",
+        0,
+        1024,
+        at_run_time=True,
+        fills="stream",
+        option=True,
+    ),
+    Parameter(
         "max_gap",
         2.0,
         "Seconds without a frame after which a camera's window starts over; 0.0: never.",

@@ -21,6 +21,8 @@ class StreamSettings:
     sample_rate: frames per second in the window, 0 as the card says.
     max_gap: seconds between two frames after which the window starts over, 0 never.
     memory: seconds over which a continual network's answers are averaged, 0 as the clip network does.
+    stride: frames that enter between two windows, at least; 0: each frame ends one. Networks that take each frame once
+    have it in their steps.
     Raises ConfigurationError when frames would be sampled in both ways.
     """
 
@@ -28,6 +30,7 @@ class StreamSettings:
     sample_rate: float = 0.0
     max_gap: float = 2.0
     memory: float = 0.0
+    stride: int = 0
 
     def __post_init__(self) -> None:
         if self.skip_frames >= 0 and self.sample_rate > 0:

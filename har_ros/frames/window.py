@@ -188,14 +188,18 @@ class FrameRing:
 
 
 class FrameWindow(FrameRing):
-    """Lends all newest frames, as soon as there are `length` and one of them is new."""
+    """Lends all newest frames, as soon as there are `length` and enough of them are new.
+
+    stride: how many have to be new; 0 is one.
+    """
 
     def __init__(
         self, length: int, shape: Sequence[int], spare: int | None = None, dtype: DTypeLike = np.uint8
     ) -> None:
         """Allocate room for `length` frames of this shape and type, and for `spare` newer ones (half as many)."""
         super().__init__(length, shape, length // 2 if spare is None else spare, dtype)
-        self._new = False  # whether a frame has come since the last was lent
+        self.stride = 0
+        self._new = 0  # frames that have come since the last were lent
 
     @property
     def full(self) -> bool:
@@ -205,23 +209,23 @@ class FrameWindow(FrameRing):
     @property
     def ready(self) -> bool:
         """Whether `hold` has something new to lend."""
-        return self._new and self.full
+        return self.full and self._new >= min(max(1, self.stride), self.length)
 
     def commit(self, stamp: int, frame_id: str = "", places: int = 1) -> None:
         """Make what was written into `slot()` the newest frame, with its stamp in nanoseconds."""
         self.dropped += self.ready
-        self._new = True
+        self._new += places
         self._add(stamp, frame_id, places)
 
     def hold(self) -> Clip:
         """Lend the newest frames; what was lent may be lent again."""
-        self._new = False
+        self._new = 0
         return self._lend(self.length, newer=0)
 
     def reset(self) -> None:
         """Forget all frames: the window fills from the beginning."""
         self.dropped += self.ready
-        self._new = False
+        self._new = 0
         self._clear()
 
 

@@ -31,7 +31,8 @@ class NewestFrames:
         return self.window.fill
 
     def configure(self, spec: WindowSpec, settings: StreamSettings) -> None:
-        """Use these settings from now on. Raises ConfigurationError, and changes nothing, when they do not fit."""
+        """Use these settings from now on."""
+        self.window.stride = settings.stride
 
 
 class ClipNetwork:

@@ -25,7 +25,8 @@ class NewestSkeletons(NewestFrames):
         super().__init__(length, SLOT, np.float32)
 
     def configure(self, spec: WindowSpec, settings: StreamSettings) -> None:
-        """Go on with these settings."""
+        """Use these settings from now on."""
+        super().configure(spec, settings)
         self.rate = rate_of(spec, settings)
 
 

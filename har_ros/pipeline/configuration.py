@@ -23,6 +23,9 @@ from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scores import ScoreSettings, check_allowed
 from har_ros.settings import ACTIONNET
 
+WINDOWS_IN_ONE = 8
+"""Windows of a file that begin within the length of one, where no stride was given."""
+
 
 def parameter_values(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a value for each of the node's parameters: what is given, else the default.
@@ -60,6 +63,14 @@ def backend_settings(values: dict[str, Any]) -> BackendSettings:
 def stream_settings(values: dict[str, Any]) -> StreamSettings:
     """Return how frames become windows. Raises ConfigurationError."""
     return StreamSettings(**_of("stream", values))
+
+
+def file_stream_settings(settings: StreamSettings, length: int) -> StreamSettings:
+    """Return how the images of a file become windows of this length, where no stride was given.
+
+    All windows of a file are recognised; a camera's, only the newest when the network is free.
+    """
+    return replace(settings, stride=settings.stride or max(1, length // WINDOWS_IN_ONE))
 
 
 def person_stream_settings(values: dict[str, Any]) -> StreamSettings:

@@ -10,6 +10,7 @@ from typing import Any
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.frames.pixels import CameraImage
 from har_ros.pipeline.configuration import (
+    file_stream_settings,
     open_estimator,
     open_person_recognizer,
     person_stream_settings,
@@ -61,6 +62,8 @@ class Following:
         self._networks = networks
         self._scores = score_settings(values, networks.recognizer.labels, labels)
         settings = person_stream_settings(values)
+        if networks.shared:
+            settings = file_stream_settings(settings, networks.recognizer.network.length)
         networks.recognizer.check(settings)
         self._people = People(networks.recognizer, settings, track_settings(values), prefix)
 

@@ -10,7 +10,13 @@ from typing import Any
 
 from har_ros.errors import ModelError
 from har_ros.frames.compressed import AnyImage, decode_all
-from har_ros.pipeline.configuration import open_recognizer, parameter_values, score_settings, stream_settings
+from har_ros.pipeline.configuration import (
+    file_stream_settings,
+    open_recognizer,
+    parameter_values,
+    score_settings,
+    stream_settings,
+)
 from har_ros.pipeline.following import Following, PersonNetworks
 from har_ros.pipeline.people import PersonResult
 from har_ros.pipeline.recognizer import Result
@@ -22,8 +28,8 @@ class ImageResult:
     """What is known after an image.
 
     stamp: of the image, in nanoseconds. whole: what the whole image shows, the answer to the window that ends with it;
-    None while the window is filling, and when the image did not enter it. persons: who is in the image; nobody where
-    people are not followed.
+    None while the window is filling, or has fewer new images than the stride. persons: who is in the image; nobody
+    where people are not followed.
     """
 
     stamp: int
@@ -83,7 +89,7 @@ class Recognition:
     def __init__(self, networks: Networks, prefix: str) -> None:
         """Use Networks.recognition. Raises ConfigurationError when the parameters do not fit the networks."""
         values, self._recognizer, persons = networks.values, networks.recognizer, networks.persons
-        self.settings = stream_settings(values)
+        self.settings = file_stream_settings(stream_settings(values), self._recognizer.network.length)
         self.stream = self._recognizer.stream(self.settings)
         labels = self._recognizer.labels
         self._scores = score_settings(values, labels, persons.recognizer.labels if persons else ())

@@ -50,6 +50,20 @@ def test_window_holds_the_newest_frames_in_order_whatever_happens(length, spare,
             assert clip.frame_id == f"camera{expected[-1]}"
 
 
+@given(length=st.integers(1, 7), stride=st.integers(0, 9), pushed=st.integers(0, 40))
+def test_a_window_is_ready_when_enough_of_its_frames_are_new(length, stride, pushed):
+    window, lent = FrameWindow(length, (2, 3, 3)), []
+    window.stride = stride
+    for number in range(1, pushed + 1):
+        push(window, number)
+        if window.ready:
+            lent.append(number)
+            window.hold()
+            window.release()
+    assert lent == list(range(length, pushed + 1, min(max(1, stride), length)))
+    assert window.dropped == 0
+
+
 def test_window_is_a_contiguous_view_of_the_ring_at_every_position():
     window = FrameWindow(5, (4, 4, 3))
     for number in range(40):

@@ -105,6 +105,14 @@ def test_the_newest_only_can_be_run(brightness_card):
     assert shown[-1].whole.prediction.accepted[0].label == "second"
 
 
+@pytest.mark.parametrize(("given", "stride"), [({}, 2), ({"stride": 1}, 1), ({"stride": 5}, 5)])
+def test_a_window_of_a_file_begins_an_eighth_of_its_length_after_the_last(tmp_path, given, stride):
+    linear_network(tmp_path / "small.onnx", (16, 8, 8, 3))
+    with open_networks(write_card(tmp_path, window={"frames": 16}), **given) as networks:
+        shown = [one.whole is not None for one in networks.results(images(*range(30)))]
+    assert [number for number, found in enumerate(shown, 1) if found] == list(range(16, 31, stride))
+
+
 def test_an_image_whose_people_are_not_finite_is_an_error_and_the_next_is_fine(brightness_card, pose_card):
     with open_networks(brightness_card, persons=True, pose_model=pose_card) as networks:
         recognition = networks.recognition()
