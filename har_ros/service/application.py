@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from har_ros.files.versions import version_of
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import LOGIN, Guard
-from har_ros.service.incoming.orders import FORM, media_type
+from har_ros.service.incoming.orders import FORM, announced, media_type
 from har_ros.service.incoming.tus import PART
 from har_ros.service.incoming.tus import routes as tus
 from har_ros.service.jobs.routes import Service, routes
@@ -35,8 +36,11 @@ API = "/v1/"
 """Beginning of the API's paths, whose errors are problem details for browsers, too."""
 SMALL = 2_000_000
 """Bytes of a body that is read as a whole, at most: of an order, or a webcam's image."""
-STREAMED = (FORM, PART)
-"""Bodies that go to the disk as they come."""
+STREAMED = {
+    FORM: re.compile(r"/v1/(?:jobs|classify|datasets/[^/]+/classes/[^/]+/clips)"),
+    PART: re.compile(r"/v1/uploads/[0-9a-f]+"),
+}
+"""Media types and paths of the bodies that go to the disk as they come."""
 
 
 def application(folder: Path, settings: ServiceSettings, guard: Guard, live: Live | None = None) -> FastAPI:
@@ -96,11 +100,16 @@ def _from_browser(request: Request) -> bool:
 
 
 def _check_length(request: Request, most: int) -> None:
-    """Raise HTTPException when a request is larger than allowed, or does not say how large it is."""
-    length = request.headers.get("content-length", "")
-    if (request.method in ("POST", "PATCH") and not length.isdecimal()) or "transfer-encoding" in request.headers:
+    """Raise HTTPException when a request is larger than allowed, or does not say how large it is.
+
+    most: bytes of a body that goes to the disk.
+    """
+    given = request.headers.get("content-length", "")
+    if (request.method in ("POST", "PATCH") and not given.isdecimal()) or "transfer-encoding" in request.headers:
         raise HTTPException(411, "the request does not say how long it is; send Content-Length")
-    if length.isdecimal() and int(length) > most:
-        raise HTTPException(413, f"{int(length) / 1e6:.0f} MB are more than {most / 1e6:.0f} MB; send a smaller video")
-    if length.isdecimal() and int(length) > SMALL and media_type(request) not in STREAMED:
-        raise HTTPException(413, f"a body of more than {SMALL / 1e6:.0f} MB must be one of {', '.join(STREAMED)}")
+    paths, length = STREAMED.get(media_type(request)), announced(request, "content-length")
+    remedy = "send a smaller video"
+    if paths is None or not paths.fullmatch(request.scope["path"]):
+        most, remedy = min(most, SMALL), f"a video is sent as {FORM} to /v1/jobs, or in parts to /v1/uploads"
+    if length > most:
+        raise HTTPException(413, f"{length:,} bytes are more than the {most:,} that are taken here; {remedy}")

@@ -6,9 +6,10 @@ import hashlib
 import hmac
 import secrets
 from ipaddress import ip_address
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import HTTPException, Request
+from fastapi import Depends, HTTPException, Request
 
 from har_ros.errors import ConfigurationError
 
@@ -62,6 +63,14 @@ class Guard:
             )
         if request.method not in SAFE and origin is None:
             raise HTTPException(403, "a change by cookie must say which page asks for it (the header Origin)")
+
+
+async def owner_of(request: Request) -> str:
+    """Return whose a request is: its address."""
+    return request.client.host if request.client else ""
+
+
+Owner = Annotated[str, Depends(owner_of)]
 
 
 def is_loopback(host: str) -> bool:

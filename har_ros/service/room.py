@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock
 
-from fastapi import HTTPException, Request
-
+from har_ros.errors import HarError
 from har_ros.service.folder import ServiceFolder
 
 FRESH = 10.0
 """Seconds after which the folder is measured again."""
-DIGITS = 18
-"""Of a length, at most."""
+
+
+class NoRoomError(HarError):
+    """What comes in does not fit beside what is kept."""
 
 
 class Room:
-    """What is left of the disk for videos and results. Threads may use it at the same time."""
+    """What is left of the disk for videos and results. Threads may use it at the same time.
 
-    def __init__(self, folder: ServiceFolder, most: int) -> None:
-        """most: bytes of all that is kept."""
-        self._folder, self._most = folder, most
+    Nothing makes room by itself before its days are over: what somebody sent is theirs. Results of jobs that were let
+    in may still go beyond the limit.
+    """
+
+    def __init__(self, folder: ServiceFolder, most: int, promised: Callable[[], int] = lambda: 0) -> None:
+        """most: bytes of all that is kept. promised: how many are still to come of what was let in."""
+        self._folder, self._most, self._promised = folder, most, promised
         self._lock = Lock()
-        self._used, self._measured = 0, float("-inf")
+        self._arriving = self._left = 0
+        self._measured = float("-inf")
 
-    def take(self, wanted: int) -> None:
-        """Let so many bytes in. Raises HTTPException when there is no room for them.
-
-        Nothing makes room by itself before its days are over: what somebody sent is theirs. Results of jobs that were
-        let in may still go beyond the limit.
-        """
+    @contextmanager
+    def taking(self, wanted: int) -> Iterator[None]:
+        """Let so many bytes in, which arrive while the block lasts. Raises NoRoomError when they do not fit."""
         with self._lock:
-            if time.monotonic() - self._measured > FRESH or self._used + wanted > self._most:
-                self._used, self._measured = self._folder.size(), time.monotonic()
-            if self._used + wanted > self._most:
-                raise HTTPException(
-                    507,
-                    f"{self._used / 1e9:.1f} GB of {self._most / 1e9:.1f} GB are taken, and {wanted / 1e6:.0f} MB more "
-                    "do not fit; erase jobs that are not needed, and try again",
-                )
-            self._used += wanted
+            self._check(wanted)
+            self._arriving += wanted
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._arriving -= wanted
+                self._left -= wanted  # of those that are not there after all, until it is measured again
 
+    def check(self, wanted: int = 0) -> None:
+        """Raise NoRoomError when so many more bytes do not fit."""
+        with self._lock:
+            self._check(wanted)
 
-def check_room(request: Request) -> None:
-    """Raise HTTPException when there is no room for what a request brings or announces. For a route's dependencies."""
-    room: Room = request.app.state.service.room
-    lengths = (request.headers.get(name, "") for name in ("content-length", "upload-length"))
-    room.take(sum(int(length[:DIGITS]) for length in lengths if length.isdecimal()))
+    def _check(self, wanted: int) -> None:
+        if time.monotonic() - self._measured > FRESH or self._left - self._arriving < wanted:
+            self._measure()
+        left = self._left - self._arriving
+        if left < wanted:
+            raise NoRoomError(
+                f"{wanted:,} bytes do not fit into the {max(0, left):,} that are left of {self._most:,}; "
+                "erase jobs that are not needed, and try again"
+            )
+
+    def _measure(self) -> None:
+        free = shutil.disk_usage(self._folder.path).free
+        self._left = min(self._most - self._folder.size(), free) - self._promised()
+        self._measured = time.monotonic()

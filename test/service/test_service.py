@@ -231,7 +231,7 @@ def test_there_is_room_only_for_what_the_disk_may_keep(tmp_path, models, video, 
         upload = {"Tus-Resumable": "1.0.0", "Upload-Length": "1000000", "Upload-Metadata": "filename YS5tcDQ="}
         assert client.post("/v1/uploads", headers=upload).status_code == 507
         (client.app.state.service.folder.of(number) / "video.mp4").write_bytes(bytes(1_000_000))
-        assert "do not fit; erase jobs" in send(client, video, status=507).json()["detail"]
+        assert "that are left of 1,000,000; erase jobs" in send(client, video, status=507).json()["detail"]
         client.delete(f"/v1/jobs/{number}")
         send(client, video)
 

@@ -24,9 +24,12 @@ from har_ros.service.incoming.public_network import (
     addresses_of,
     check_public,
 )
+from har_ros.service.room import Room
 
 LONGEST = 2000
 """Characters of a link, at most."""
+DIGITS = 18
+"""Of a length, at most."""
 MOST_REDIRECTS = 5
 NOTE = 0.5
 """Seconds between two notes of the progress."""
@@ -68,11 +71,13 @@ def suffix_of(link: str) -> str:
 class Links:
     """Fetches videos. most_bytes: of a video. seconds: for all of it. silence: seconds without a byte, at most.
 
+    room: what is left for all that is kept; None, it is not limited.
     resolve, check: which addresses a host has, and which may be connected to. context: for TLS, None for the machine's
     certificates.
     """
 
     most_bytes: int
+    room: Room | None = None
     seconds: float = 1800.0
     silence: float = 20.0
     resolve: Resolve = addresses_of
@@ -81,11 +86,16 @@ class Links:
 
     def fetch(self, link: str, path: Path, note: Callable[[], None]) -> None:
         """Write what a link leads to into a file. note: called now and then. Raises HarError, OSError, and as note."""
+
+        def look() -> None:
+            note()
+            self._check_room()
+
         context = self.context or ssl.create_default_context()
         network = CheckedNetwork(self.resolve, self.check, time.monotonic() + self.seconds)
         try:
             with httpcore.ConnectionPool(context, network_backend=network, max_keepalive_connections=0) as pool:
-                self._follow(pool, link, path, _now_and_then(note))
+                self._follow(pool, link, path, _now_and_then(look))
         except httpcore.TimeoutException:
             raise LinkError("the link's server is too slow; try again later, or send the video") from None
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
@@ -106,14 +116,20 @@ class Links:
     def _write(self, answer: httpcore.Response, length: str, path: Path, note: Callable[[], None]) -> None:
         if answer.status != 200:
             raise LinkError(f"the link's server answers {answer.status}; check the link")
-        if length.isdecimal() and int(length) > self.most_bytes:
+        announced = int(length[:DIGITS]) if length.isdecimal() else 0
+        if announced > self.most_bytes:
             raise self._too_large()
+        self._check_room(announced)
         with replacing(path) as part, part.open("wb") as file:
             for block in answer.iter_stream():
                 if file.tell() + len(block) > self.most_bytes:
                     raise self._too_large()
                 file.write(block)
                 note()
+
+    def _check_room(self, wanted: int = 0) -> None:
+        if self.room is not None:
+            self.room.check(wanted)
 
     def _too_large(self) -> LinkError:
         return LinkError(f"the link leads to more than {self.most_bytes / 1e6:.0f} MB; give one to a smaller video")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
@@ -17,8 +17,11 @@ from har_ros.files.atomic import replacing
 from har_ros.files.schema import shown
 from har_ros.service.folder import SUFFIXES
 from har_ros.service.options import EXAMPLE, read_options
+from har_ros.service.room import NoRoomError, Room
 
 BLOCK = 1 << 20
+DIGITS = 18
+"""Of a number of bytes, at most."""
 FORM = "multipart/form-data"
 JSON = "application/json"
 _OPTIONS = "the node's parameters, such as " + EXAMPLE
@@ -94,6 +97,25 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def announced(request: Request, header: str) -> int:
+    """Return the number of bytes in a header, 0 without one; of what no disk holds, the first digits only."""
+    given = request.headers.get(header, "")
+    return int(given.lstrip("0")[:DIGITS] or "0") if given.isdecimal() else 0
+
+
+def check_room(request: Request) -> Iterator[None]:
+    """Keep room for what a request brings or announces, while it lasts. For a route's dependencies.
+
+    Raises HTTPException.
+    """
+    room: Room = request.app.state.service.room
+    try:
+        with room.taking(announced(request, "content-length") + announced(request, "upload-length")):
+            yield
+    except NoRoomError as error:
+        raise HTTPException(507, str(error)) from None
+
+
 def of_file(video: UploadFile) -> Incoming:
     """Return the video in a form. Raises HTTPException."""
     name = video_name(video.filename or "")
@@ -123,6 +145,11 @@ def _of_form(form: FormData) -> Order:
     return Order(read_options(options), video=video)
 
 
+def _is_unicode(text: str) -> bool:
+    """Return whether text is characters only: JSON may have halves of those that UTF-16 writes as two."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 async def _json(request: Request) -> Any:
     try:
         return await request.json()
@@ -138,6 +165,6 @@ def _of_json(body: Any) -> Order:
     if len(given) != 1 or not given.keys() <= {"upload", "url", "again"}:
         raise HTTPException(422, 'give one of upload, url and again, and options: {"upload": "ID", "options": {…}}')
     ((name, value),) = given.items()
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _is_unicode(value):
         raise HTTPException(422, f"{name} is {shown(value)}; give text")
     return Order(options, upload=given.get("upload"), url=given.get("url"), again=given.get("again"))

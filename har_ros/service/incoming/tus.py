@@ -13,9 +13,9 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
-from har_ros.service.incoming.orders import media_type, video_name
+from har_ros.service.guard import Owner
+from har_ros.service.incoming.orders import check_room, media_type, video_name
 from har_ros.service.incoming.uploads import ALGORITHMS, Upload, Uploads
-from har_ros.service.room import check_room
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,checksum,expiration,termination"
@@ -45,7 +45,7 @@ class TusRoute(APIRoute):
         return checked
 
 
-def uploads_of(request: Request) -> Uploads:
+async def uploads_of(request: Request) -> Uploads:
     """Return the uploads of the service that the application runs."""
     uploads: Uploads = request.app.state.service.uploads
     return uploads
@@ -71,12 +71,13 @@ def say_what_is_known(uploads: Kept) -> Response:
 @routes.post("", status_code=201, dependencies=[Depends(check_room)])
 def create_upload(
     uploads: Kept,
+    owner: Owner,
     length: Annotated[int, Header(alias="Upload-Length", ge=0, lt=1 << 63)],
     metadata: Annotated[str, Header(alias="Upload-Metadata", description="filename and its value in base64")] = "",
 ) -> Response:
     """Start an upload; Location says where its bytes go. When all are there, send its id to /v1/jobs."""
     name = video_name(_value(metadata, "filename"))
-    upload = uploads.create(name, length, metadata)
+    upload = uploads.create(name, length, metadata, owner)
     headers = {"Location": f"/v1/uploads/{upload.id}", **_expires(upload)}
     return Response(status_code=201, headers=headers)
 

@@ -23,14 +23,15 @@ from fastapi import HTTPException
 from har_ros.files.atomic import replacing
 
 ABOUT, UNCHECKED = "upload.json", "unchecked"
-MOST = 50
-"""Uploads that no job took yet, at most."""
-LARGEST_TOGETHER = 4
-"""What they may have together, in videos of the greatest size."""
+MOST, MOST_OF_ONE = 500, 50
+"""Uploads that no job took yet, at most, and those of one client."""
+LARGEST_OF_ONE = 4
+"""What those of one client may have together, in videos of the greatest size."""
 KEPT = 86_400.0
 """Seconds that an upload stays to which nothing is added."""
 SILENCE = 5.0
 """Seconds after which a connection that sends nothing is taken for broken: its client may have come back already."""
+WAIT = {"Retry-After": "60"}
 ALGORITHMS = ("sha1", "sha256")
 
 
@@ -38,13 +39,14 @@ ALGORITHMS = ("sha1", "sha256")
 class Upload:
     """How an upload stands. length, offset: bytes in all, and those that count. expires: seconds since 1970.
 
-    metadata: the header Upload-Metadata, as the client gave it.
+    metadata: the header Upload-Metadata, as the client gave it. owner: whose it is.
     """
 
     id: str
     name: str
     length: int
     metadata: str
+    owner: str
     offset: int
     expires: float
 
@@ -64,18 +66,19 @@ class Uploads:
         self._creating, self._lock = Lock(), Lock()
         self._busy: set[str] = set()
 
-    def create(self, name: str, length: int, metadata: str) -> Upload:
-        """Start an upload. Raises HTTPException when there is no room for it, OSError."""
+    def create(self, name: str, length: int, metadata: str, owner: str) -> Upload:
+        """Start an upload. Raises HTTPException when it is too large, or there are too many; OSError."""
         with self._creating:
             self.tidy()
-            self._check_room(length)
+            self._check(length, owner)
             number = uuid.uuid4().hex
             place = self.path / number
             place.mkdir()
-            upload = Upload(number, name, length, metadata, 0, time.time() + KEPT)
+            upload = Upload(number, name, length, metadata, owner, 0, time.time() + KEPT)
             (place / upload.file).touch()
+            about = {"name": name, "length": length, "metadata": metadata, "owner": owner}
             with replacing(place / ABOUT) as path:
-                path.write_text(json.dumps({"name": name, "length": length, "metadata": metadata}), encoding="utf-8")
+                path.write_text(json.dumps(about), encoding="utf-8")
         return upload
 
     def get(self, number: str) -> Upload:
@@ -96,6 +99,10 @@ class Uploads:
         """Remove an upload. Raises HTTPException."""
         with self.alone(self.get(number).id):
             shutil.rmtree(self.path / number, ignore_errors=True)
+
+    def promised(self) -> int:
+        """Return the number of bytes that are still to come. Raises OSError."""
+        return sum(one.length - one.offset for one in self._all())
 
     def move(self, upload: Upload, place: Path) -> None:
         """Put an upload that is finished into a job's folder. Raises HTTPException, OSError."""
@@ -171,20 +178,23 @@ class Uploads:
         offset = int(unchecked.suffix[1:]) if unchecked else there.st_size
         return Upload(number, **about, offset=offset, expires=there.st_mtime + KEPT)
 
-    def _check_room(self, length: int) -> None:
-        """Raise HTTPException when there is no room for an upload of so many bytes."""
+    def _all(self) -> list[Upload]:
+        return [upload for place in self.path.iterdir() if (upload := self._read(place.name))]
+
+    def _check(self, length: int, owner: str) -> None:
+        """Raise HTTPException when a client may not begin an upload of so many bytes."""
         if length > self.most_bytes:
             raise HTTPException(
-                413, f"{length / 1e6:.0f} MB are more than {self.most_bytes / 1e6:.0f} MB; send a smaller video"
+                413, f"{length:,} bytes are more than the {self.most_bytes:,} of a video; send a smaller one"
             )
-        others = [upload for place in self.path.iterdir() if (upload := self._read(place.name))]
-        if len(others) >= MOST:
-            raise HTTPException(503, f"{MOST} uploads are open; try again later", {"Retry-After": "60"})
-        if sum(one.length for one in others) + length > LARGEST_TOGETHER * self.most_bytes:
-            raise HTTPException(507, "the uploads that are open need all room for uploads; try again later")
-        needed = sum(one.length - one.offset for one in others) + length
-        if needed > (free := shutil.disk_usage(self.path).free):
-            raise HTTPException(507, f"the server's disk has {free / 1e6:.0f} MB for {needed / 1e6:.0f} MB of uploads")
+        there = self._all()
+        own = [one.length for one in there if one.owner == owner]
+        if len(there) >= MOST:
+            raise HTTPException(503, f"{MOST} uploads are open; try again later", WAIT)
+        if len(own) >= MOST_OF_ONE:
+            raise HTTPException(429, f"{MOST_OF_ONE} uploads of yours are open; finish or erase one", WAIT)
+        if sum(own) + length > LARGEST_OF_ONE * self.most_bytes:
+            raise HTTPException(429, f"your uploads that are open take {sum(own):,} bytes; finish or erase one", WAIT)
 
 
 async def _without_silence(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -18,14 +18,15 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
 from har_ros.service.folder import RESULT, VIDEO, ServiceFolder
+from har_ros.service.guard import Owner
 from har_ros.service.incoming.links import shown_link
-from har_ros.service.incoming.orders import BODY, Incoming, Order, Ordered, of_file
+from har_ros.service.incoming.orders import BODY, Incoming, Order, Ordered, check_room, of_file
 from har_ros.service.incoming.uploads import Uploads
 from har_ros.service.jobs.so_far import SoFar, so_far
 from har_ros.service.jobs.store import Job, JobStore
 from har_ros.service.jobs.workers import Workers
 from har_ros.service.options import Models
-from har_ros.service.room import Room, check_room
+from har_ros.service.room import Room
 from har_ros.service.settings import ServiceSettings
 
 WATCH = 0.25
@@ -89,7 +90,7 @@ class Service:
         self.folder, self.models, self.links = folder, Models(settings.models, folder.models), settings.links
         self.store = JobStore(folder.jobs)
         self.uploads = Uploads(folder.uploads, settings.most_bytes)
-        self.room = Room(folder, settings.disk)
+        self.room = Room(folder, settings.disk, self.uploads.promised)
         for number in self.store.temporary():
             self.erase(number)
         self._take_received()
@@ -109,13 +110,7 @@ class Service:
     def add(self, order: Order, key: str | None, owner: str, temporary: bool = False) -> Job:
         """Take a video in, see JobStore.add. Raises HTTPException, HarError, OSError."""
         video, options = self._incoming(order), dict(order.options)
-        every, own = self.store.count(owner)
-        if every >= MOST_WAITING:
-            raise HTTPException(503, f"{MOST_WAITING} jobs wait already; try again later", {"Retry-After": "60"})
-        if own >= MOST_OF_ONE:
-            raise HTTPException(
-                429, f"{MOST_OF_ONE} jobs of yours wait already; try again later", {"Retry-After": "60"}
-            )
+        self._check_queue(owner)
         self.models.check(options)
         job, new = self.store.add(video.name, options, key, video.id, video.link, owner, temporary)
         wanted = video.id or job.id, video.name, video.link, options
@@ -133,6 +128,16 @@ class Service:
                     self.erase(job.id)
                 raise
         return job
+
+    def _check_queue(self, owner: str) -> None:
+        """Raise HTTPException when an owner may not add a job now."""
+        every, own = self.store.count(owner)
+        if every >= MOST_WAITING:
+            raise HTTPException(503, f"{MOST_WAITING} jobs wait already; try again later", {"Retry-After": "60"})
+        if own >= MOST_OF_ONE:
+            raise HTTPException(
+                429, f"{MOST_OF_ONE} jobs of yours wait already; try again later", {"Retry-After": "60"}
+            )
 
     def _incoming(self, order: Order) -> Incoming:
         """Return the video of an order. An upload gives its job its id, so that one makes a job only once."""
@@ -185,19 +190,13 @@ class Service:
         return path
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     """Return the service that the application runs."""
     service: Service = request.app.state.service
     return service
 
 
-def owner_of(request: Request) -> str:
-    """Return whose a request is: its address."""
-    return request.client.host if request.client else ""
-
-
 Running = Annotated[Service, Depends(service_of)]
-Owner = Annotated[str, Depends(owner_of)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 routes = APIRouter(prefix="/v1")
 

@@ -22,6 +22,7 @@ from har_ros.service.jobs.store import Job, JobStore
 from har_ros.service.limits import check_video
 from har_ros.service.options import Models
 from har_ros.service.process import end_with_the_server
+from har_ros.service.room import Room
 from har_ros.settings import ACTIONNET
 
 logger = logging.getLogger(__name__)
@@ -152,14 +153,17 @@ def main() -> None:
     parser.add_argument("--longest", type=float, required=True, help="seconds of a video, at most")
     parser.add_argument("--memory", type=int, required=True, help="bytes that the worker may have, at most")
     parser.add_argument("--links", type=int, default=0, help="bytes of a video that a link leads to, at most")
+    parser.add_argument(
+        "--disk", type=int, default=0, help="bytes of all that is kept, at most, where links are fetched"
+    )
     parser.add_argument("--preload", action="store_true", help="load the default network before a job needs it")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="worker %(process)d: %(message)s")
     with suppress(ValueError, OSError):  # where less is allowed already
         resource.setrlimit(resource.RLIMIT_DATA, (options.memory, options.memory))
     end_with_the_server()
-    links = Links(options.links) if options.links else None
     folder = ServiceFolder(options.folder)
+    links = Links(options.links, Room(folder, options.disk)) if options.links else None
     models = Models(options.models, folder.models)
     with closing(Worker(folder, models, options.longest, links)) as worker:
         if options.preload and not worker.run_one():

@@ -85,7 +85,7 @@ class Workers:
         if self._settings.models:
             options += ["--models", str(self._settings.models)]
         if self._settings.links:
-            options += ["--links", str(self._settings.most_bytes)]
+            options += ["--links", str(self._settings.most_bytes), "--disk", str(self._settings.disk)]
         if self._settings.preload:
             options.append("--preload")
         command = [sys.executable, "-m", "har_ros.service.jobs.worker", str(self._folder.path), *options]

@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from har_ros.learning.model import REPORT
-from har_ros.service.room import check_room
+from har_ros.service.incoming.orders import check_room
 from har_ros.service.teaching.datasets import Stored
 from har_ros.service.teaching.lessons import Kind
 from har_ros.service.teaching.state import Teaching, zipped

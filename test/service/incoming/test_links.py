@@ -20,6 +20,9 @@ from rough_server import (
 pytest.importorskip("httpcore", reason="httpcore is not installed: pip install -r requirements-serve.txt")
 
 from har_ros.errors import ConfigurationError, HarError
+from har_ros.service import room
+from har_ros.service.folder import ServiceFolder
+from har_ros.service.incoming import links
 from har_ros.service.incoming.links import MOST_REDIRECTS, Links, read_link, shown_link, suffix_of
 from har_ros.service.incoming.public_network import LinkError, addresses_of
 
@@ -142,6 +145,18 @@ def test_redirects_are_checked_like_links(path, location, said):
     with server(MOVED.format(location).encode()) as (port, requests):
         assert said in refused(f"http://video.test:{port}/", path, resolve=resolve)
     assert len(requests) == (1 if location else 1 + MOST_REDIRECTS)
+
+
+def test_a_link_is_fetched_only_while_there_is_room(path, tmp_path, monkeypatch):
+    """Also one whose server does not say how much it sends."""
+    monkeypatch.setattr(room, "FRESH", 0.0)
+    monkeypatch.setattr(links, "NOTE", 0.0)
+    small = room.Room(ServiceFolder(tmp_path), 2000)
+    with server(FOUND % len(VIDEO) + VIDEO) as (port, _):
+        assert "25,600 bytes do not fit into the 2,000" in refused(f"http://video.test:{port}/", path, room=small)
+
+    with server(body_without_end) as (port, _):
+        assert "do not fit into the 0" in refused(f"http://video.test:{port}/", path, room=small)
 
 
 def test_a_redirect_is_followed(path):

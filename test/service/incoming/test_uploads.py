@@ -15,9 +15,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from tus import TUS, create, offset, patch
 
+from har_ros.service import room
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.incoming.tus import PART, routes
-from har_ros.service.incoming.uploads import KEPT, LARGEST_TOGETHER, MOST, Uploads
+from har_ros.service.incoming.uploads import KEPT, LARGEST_OF_ONE, MOST, MOST_OF_ONE, Uploads
 from har_ros.service.jobs.routes import Service
 from har_ros.service.jobs.store import JobStore
 from har_ros.service.problems import handle_errors
@@ -35,14 +36,14 @@ def small(uploads):
     return alone(uploads)
 
 
-def alone(uploads):
+def alone(uploads, address="192.0.2.1"):
     """Return a client of the routes alone."""
     app = FastAPI()
     app.include_router(routes)
     room = Room(ServiceFolder(uploads.path.parent), 1 << 70)
     app.state.service = SimpleNamespace(uploads=uploads, room=room)
     handle_errors(app)
-    return TestClient(app, headers=TUS)
+    return TestClient(app, headers=TUS, client=(address, 50000))
 
 
 def names(uploads):
@@ -54,18 +55,37 @@ def age(uploads, upload, seconds):
     os.utime(path, 2 * (path.stat().st_mtime - seconds,))
 
 
-def test_uploads_have_a_limit_together_and_make_room_when_their_time_is_over(small, uploads):
-    for _ in range(LARGEST_TOGETHER):
+def test_uploads_of_one_client_have_limits_and_make_room_when_their_time_is_over(small, uploads):
+    for _ in range(LARGEST_OF_ONE):
         create(small, 1000)
-    assert "need all room" in create(small, 1, status=507)
+    assert "take 4,000 bytes" in create(small, 1, status=429)
+    create(alone(uploads, "192.0.2.2"), 1000)
     age(uploads, uploads.get(names(uploads)[0]), KEPT + 1)
-    create(small, 1000)
-    assert len(names(uploads)) == LARGEST_TOGETHER
-    for number in names(uploads):
+    for number in names(uploads)[1:]:
         uploads.erase(number)
-    for _ in range(MOST):
+    for _ in range(MOST_OF_ONE):
         create(small, 1)
-    assert f"{MOST} uploads are open" in create(small, 1, status=503)
+    assert f"{MOST_OF_ONE} uploads of yours are open" in create(small, 1, status=429)
+    create(alone(uploads, "192.0.2.2"), 1)
+    assert len(names(uploads)) == MOST_OF_ONE + 1
+
+
+def test_all_uploads_together_have_a_limit(uploads):
+    for number in range(MOST):
+        uploads.create("a.mp4", 1, "", str(number // MOST_OF_ONE))
+    assert f"{MOST} uploads are open" in create(alone(uploads), 1, status=503)
+
+
+def test_what_an_upload_promises_takes_room_until_it_is_there_or_erased(uploads, monkeypatch):
+    monkeypatch.setattr(room, "FRESH", 0.0)
+    client = alone(uploads)
+    client.app.state.service.room = Room(ServiceFolder(uploads.path.parent), 2000, uploads.promised)
+    place = create(client, 1000)
+    assert "do not fit" in create(client, 900, status=507)  # upload.json is there, too
+    patch(client, place, 0, bytes(600))
+    assert "do not fit" in create(client, 900, status=507)
+    assert client.delete(place).status_code == 204
+    create(client, 900)
 
 
 def test_a_length_that_no_file_has_is_refused(uploads):
@@ -73,10 +93,8 @@ def test_a_length_that_no_file_has_is_refused(uploads):
     assert client.post("/v1/uploads", headers={"Upload-Length": "9" * 400}).status_code == 422
 
 
-def test_an_upload_needs_room_on_the_disk_before_it_starts(tmp_path):
-    uploads = Uploads(tmp_path, 1 << 62)
-    with pytest.raises(Exception, match="the server's disk has"):
-        uploads.create("a.mp4", 1 << 61, "")
+def test_an_upload_needs_room_on_the_disk_before_it_starts(uploads):
+    assert "do not fit" in create(alone(Uploads(uploads.path, 1 << 62)), 1 << 59, status=507)
     assert names(uploads) == []
 
 
@@ -140,7 +158,7 @@ def test_a_job_whose_upload_was_there_when_the_server_ended_goes_on(tmp_path):
     folder = ServiceFolder(tmp_path)
     (tmp_path / "jobs").mkdir()
     uploads, store = Uploads(folder.uploads, 1000), JobStore(folder.jobs)
-    upload = uploads.create("a.mp4", 0, "")
+    upload = uploads.create("a.mp4", 0, "", "")
     store.add("a.mp4", {}, None, upload.id)
     moved = store.add("b.mp4", {})[0].id
     folder.of(moved).mkdir()
