@@ -7,7 +7,7 @@ import signal
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command. Returns the exit status: 0, 1 when something failed, 2 when the command line is wrong, 130 or
-    143 when SIGINT or SIGTERM ended it.
+    143 when SIGINT or SIGTERM ended it, which is a clean end (0) for a server.
     """
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:

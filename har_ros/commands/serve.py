@@ -7,10 +7,11 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 from rich.console import Console
 
 from har_ros.commands.shared.options import at_least, between, whole_number
@@ -21,20 +22,20 @@ from har_ros.files.text import read_text
 from har_ros.service.application import application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
-from har_ros.service.jobs.store import JobStore
 from har_ros.service.live.robot import Live
 from har_ros.service.settings import ServiceSettings
 
 LEAST_TOKEN = 16
 FOLDER = "har_ros-service"
-GIB = 1 << 30
+MB, GB, GIB = 1_000_000, 1_000_000_000, 1 << 30
 GRACE = 2
 """Seconds that clients have to go at the end: who follows a job would stay for as long as it takes."""
 
 
 def run(arguments: list[str]) -> int:
     """`actionnet serve`. Returns the exit status. Raises HarError."""
-    with prepared(parser("actionnet serve").parse_args(arguments)) as (server, place):
+    options = parser("actionnet serve").parse_args(arguments)
+    with prepared(options) as (server, place), suppress(KeyboardInterrupt):  # uvicorn raises the signal that ended it
         server.run([place])
     return 0
 
@@ -47,31 +48,56 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
     """
     folder = options.folder.expanduser().absolute()
     settings = ServiceSettings(
-        models=options.models,
-        datasets=options.datasets,
+        models=_expanded(options.models),
+        datasets=_expanded(options.datasets),
         workers=options.workers,
         streams=options.streams,
         links=options.allow_links,
         preload=options.preload,
-        most_bytes=options.megabytes * 1_000_000,
+        most_bytes=options.megabytes * MB,
         seconds=60 * options.minutes,
         memory=int(options.memory * GIB),
-        disk=options.gigabytes * 1_000_000_000,
+        disk=options.gigabytes * GB,
         days=options.days,
     )
     guard = Guard(options.host, _token(options.token))
     _check_folder(folder)
-    for given in (options.models, options.datasets):
-        if given is not None and not given.is_dir():
-            raise ConfigurationError(f"{given} is no folder; see --models and --datasets")
-    with reserved(folder), _listening(options.host, options.port) as place:  # one server has the folder
-        JobStore(ServiceFolder(folder).jobs)  # raises where it cannot be used
-        tempfile.tempdir = str(folder)  # where forms are received; /tmp may be in memory
-        app = application(folder, settings, guard, live)
+    # one server has the folder
+    with (
+        reserved(folder),
+        _listening(options.host, options.port) as place,
+        _temporary_files_in(folder),
+        _opened(folder, settings, guard, live) as app,
+    ):
         config = uvicorn.Config(app, log_level="critical", server_header=False, timeout_graceful_shutdown=GRACE)
         host, port = place.getsockname()[:2]
         say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/; Ctrl-C ends it")
         yield uvicorn.Server(config), place
+
+
+@contextmanager
+def _opened(folder: Path, settings: ServiceSettings, guard: Guard, live: Live | None) -> Iterator[FastAPI]:
+    """Yield the application, whose workers run meanwhile. Raises HarError."""
+    try:
+        app = application(folder, settings, guard, live)
+    except OSError as error:
+        raise HarError(f"cannot use {folder} ({error.strerror}); give another --folder") from None
+    with app.state.opened:
+        yield app
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let forms be received in a folder: /tmp may be in memory."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
+def _expanded(path: Path | None) -> Path | None:
+    return path.expanduser().absolute() if path else None
 
 
 def _check_folder(folder: Path) -> None:
@@ -89,10 +115,12 @@ def _listening(host: str, port: int) -> socket.socket:
     """Return a socket that listens. Raises ConfigurationError."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
+        listening = socket.create_server((host, port), family=family)
     except OSError as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise ConfigurationError(f"cannot listen to {host}, port {port} ({reason}); see --port and --host") from None
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio sets it for other sockets than this one
+    return listening
 
 
 def parser(program: str) -> argparse.ArgumentParser:
@@ -101,19 +129,19 @@ def parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=__doc__)
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="the address to listen to (127.0.0.1: this machine only)")
-    add("--port", type=whole_number(0, 65535), default=8765, help="the port to listen to; 0: any that is free (8765)")
-    add("--folder", type=Path, default=Path(FOLDER), help=f"the folder for videos and results ({FOLDER})")
+    add("--port", type=whole_number(0, 65535), default=8765, help="the port; 0: any that is free (%(default)s)")
+    add("--folder", type=Path, default=Path(FOLDER), help="the folder for videos and results (%(default)s)")
     add("--models", type=Path, help="a folder with taught networks, which clients may name")
     add("--datasets", type=Path, help="a folder with datasets, which clients may teach networks with")
     add("--token", type=Path, metavar="FILE", help="a file with the token that clients must send")
-    add("--workers", type=at_least(1), default=usual.workers, help=f"jobs at the same time ({usual.workers})")
-    add("--minutes", type=between(0.01, 1e5), default=usual.seconds / 60, help="of a video, at most (60)")
-    add("--megabytes", type=at_least(1), default=4000, help="of a video, at most (4000)")
-    add("--gigabytes", type=at_least(1), default=100, help="of all that is kept, at most (100)")
+    add("--workers", type=at_least(1), default=usual.workers, help="jobs at the same time (%(default)s)")
+    add("--minutes", type=between(0.01, 1e5), default=usual.seconds / 60, help="of a video, at most (%(default)g)")
+    add("--megabytes", type=at_least(1), default=usual.most_bytes // MB, help="of a video, at most (%(default)s)")
+    add("--gigabytes", type=at_least(1), default=usual.disk // GB, help="of all that is kept, at most (%(default)s)")
     add("--allow-links", action="store_true", help="fetch videos from links that clients send")
-    add("--memory", type=between(0.5, 1e4), default=usual.memory / GIB, help="GiB of a worker, at most (8)")
-    add("--streams", type=at_least(0), default=usual.streams, help=f"webcams at the same time ({usual.streams})")
-    add("--days", type=between(0.001, 1e4), default=usual.days, help="that results are kept (7)")
+    add("--memory", type=between(0.5, 1e4), default=usual.memory / GIB, help="GiB of a worker, at most (%(default)g)")
+    add("--streams", type=at_least(0), default=usual.streams, help="webcams at the same time (%(default)s)")
+    add("--days", type=between(0.001, 1e4), default=usual.days, help="that results are kept (%(default)g)")
     add(
         "--no-preload",
         dest="preload",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -44,17 +44,21 @@ STREAMED = {
 
 
 def application(folder: Path, settings: ServiceSettings, guard: Guard, live: Live | None = None) -> FastAPI:
-    """Return the application, whose workers run while it does. live: the robot's cameras."""
+    """Return the application; its workers run from now on, until it has been served or state.opened is closed.
+
+    live: the robot's cameras. Raises HarError, OSError.
+    """
+    with ExitStack() as begun:
+        service = begun.enter_context(closing(Service(ServiceFolder(folder), settings)))
+        teaching = begun.enter_context(closing(Teaching(ServiceFolder(folder), settings)))
+        opened = begun.pop_all()
+    streams = Streams(service.models, settings.streams, settings.memory)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = service = await asyncio.to_thread(Service, ServiceFolder(folder), settings)
-        app.state.teaching = teaching = await asyncio.to_thread(Teaching, ServiceFolder(folder), settings)
-        app.state.streams = Streams(service.models, settings.streams, settings.memory)
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await app.state.streams.close()
-        await asyncio.to_thread(teaching.close)
-        await asyncio.to_thread(service.close)
+        await streams.close()
+        await asyncio.to_thread(opened.close)
 
     app = FastAPI(
         title="har_ros",
@@ -65,6 +69,8 @@ def application(folder: Path, settings: ServiceSettings, guard: Guard, live: Liv
         responses=RESPONSES,
     )
     app.state.guard, app.state.live = guard, live
+    app.state.opened = opened
+    app.state.service, app.state.teaching, app.state.streams = service, teaching, streams
     app.include_router(routes)
     app.include_router(stream_routes)
     app.include_router(live_routes)
@@ -96,7 +102,7 @@ def application(folder: Path, settings: ServiceSettings, guard: Guard, live: Liv
 def _from_browser(request: Request) -> bool:
     """Return whether a person asks for a page, rather than a program for what the API has."""
     accepted = request.headers.get("accept", "")
-    return request.method == "GET" and "text/html" in accepted and not request.url.path.startswith(API)
+    return request.method in ("GET", "HEAD") and "text/html" in accepted and not request.url.path.startswith(API)
 
 
 def _check_length(request: Request, most: int) -> None:

@@ -1,0 +1,96 @@
+"""The command that serves: what its start needs, and how it ends."""
+
+import signal
+import socket
+import sys
+import tempfile
+import urllib.request
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from programs import running
+
+from har_ros.commands.main import main
+from har_ros.commands.serve import parser, prepared
+from har_ros.service.settings import ServiceSettings
+
+PROGRAM = "from har_ros.commands.main import main; raise SystemExit(main())"
+
+
+def options(folder, *more):
+    return parser("serve").parse_args(["--port", "0", "--folder", str(folder), "--no-preload", *more])
+
+
+def damaged(folder):
+    folder.mkdir()
+    (folder / "jobs.sqlite").write_bytes(b"no database " * 100)
+
+
+def blocked(folder):
+    """Where something else has the name of a folder that is needed."""
+    with prepared(options(folder)):
+        pass
+    (folder / "uploads").rmdir()
+    (folder / "uploads").touch()
+
+
+@pytest.mark.parametrize(
+    ("make", "more", "said"),
+    [
+        (damaged, [], "jobs.sqlite (file is not a database)"),
+        (blocked, [], "give another --folder"),
+        (lambda _: None, ["--models", "/nowhere"], "nowhere is no folder"),
+        (lambda _: None, ["--datasets", "/nowhere"], "nowhere is no folder"),
+        (lambda _: None, ["--host", "0.0.0.0"], "give a --token"),
+    ],
+)
+def test_a_start_that_fails_says_why_in_a_sentence(tmp_path, capsys, make, more, said):
+    make(tmp_path / "s")
+    capsys.readouterr()
+    assert main(["serve", "--port", "0", "--folder", str(tmp_path / "s"), *more]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert (said in " ".join(lines), lines[0].startswith("actionnet: ")) == (True, True)
+
+
+def test_files_of_forms_go_to_the_folder_while_it_serves(tmp_path):
+    before = tempfile.tempdir
+    with prepared(options(tmp_path / "s")):
+        assert tempfile.gettempdir() == str(tmp_path / "s")
+    assert tempfile.tempdir == before
+
+
+def test_answers_are_sent_without_waiting_for_more(tmp_path):
+    """Nagle's algorithm would hold the second part of an answer back for 40 ms."""
+    with prepared(options(tmp_path / "s")) as (_, place), socket.create_connection(place.getsockname()):
+        connection, _ = place.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_the_defaults_are_those_of_the_settings(tmp_path, monkeypatch):
+    seen = []
+
+    def application(_, settings, *more):
+        seen.append(settings)
+        return SimpleNamespace(state=SimpleNamespace(opened=nullcontext()))
+
+    monkeypatch.setattr("har_ros.commands.serve.application", application)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "nets").mkdir()
+    with prepared(options(tmp_path / "s")), prepared(options(tmp_path / "t", "--models", "~/nets")):
+        pass
+    assert seen == [ServiceSettings(), ServiceSettings(models=tmp_path / "nets")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(tmp_path, number):
+    command = [sys.executable, "-c", PROGRAM, "serve", "--port", "0", "--folder", str(tmp_path / "s"), "--no-preload"]
+    with running(command, tmp_path) as process:
+        address = process.stderr.readline().split()[1].removesuffix("/;")
+        assert urllib.request.urlopen(f"{address}/v1/jobs").read() == b"[]"
+        process.send_signal(number)
+        assert process.wait(60) == 0
+        assert process.stderr.read().strip() == ""
