@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
+from fastapi import Depends, Header, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
@@ -27,6 +27,7 @@ from har_ros.service.jobs.store import Job, JobStore
 from har_ros.service.jobs.workers import Workers
 from har_ros.service.options import Models
 from har_ros.service.room import Room
+from har_ros.service.routing import Routes
 from har_ros.service.settings import ServiceSettings
 
 WATCH = 0.25
@@ -198,7 +199,7 @@ async def service_of(request: Request) -> Service:
 
 Running = Annotated[Service, Depends(service_of)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
-routes = APIRouter(prefix="/v1")
+routes = Routes(prefix="/v1")
 
 
 @routes.post("/jobs", status_code=202, openapi_extra=BODY, dependencies=[Depends(check_room)])

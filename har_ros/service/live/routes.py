@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from har_ros.service.live.robot import Live, LiveCamera
+from har_ros.service.routing import Routes
 
 BOUNDARY = "image"
 NOT_KEPT = {"Cache-Control": "no-store"}
 NO_ROBOT = "this server does not run beside a robot's node; start it with: ros2 launch har_ros serve.launch.py"
 
 
-def live_of(request: Request) -> Live:
+async def live_of(request: Request) -> Live:
     """Return what the robot shows. Raises HTTPException where there is no robot."""
     live: Live | None = request.app.state.live
     if live is None:
@@ -25,7 +26,7 @@ def live_of(request: Request) -> Live:
 
 
 Robot = Annotated[Live, Depends(live_of)]
-routes = APIRouter(prefix="/v1/live")
+routes = Routes(prefix="/v1/live")
 
 
 @routes.get("")

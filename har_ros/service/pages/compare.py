@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from har_ros.service.jobs.routes import JobView, Running
 from har_ros.service.pages.job import summary
 from har_ros.service.pages.render import page
+from har_ros.service.routing import Routes
 
-routes = APIRouter()
+routes = Routes()
 
 
 @dataclass(frozen=True)

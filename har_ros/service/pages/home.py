@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from har_ros.service.folder import SUFFIXES
 from har_ros.service.jobs.routes import JobView, Running, Service
 from har_ros.service.pages.form import fields_of
 from har_ros.service.pages.render import page
+from har_ros.service.routing import Routes
 
 SHOWN = 100
 """Jobs on a page, at most."""
 END = float("inf")
-routes = APIRouter()
+routes = Routes()
 
 
 @routes.get("/")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from har_ros.service.folder import SUMMARY
 from har_ros.service.jobs.routes import JobView, Running, Service
@@ -13,12 +13,13 @@ from har_ros.service.jobs.so_far import so_far
 from har_ros.service.jobs.store import Job
 from har_ros.service.pages.form import fields_of
 from har_ros.service.pages.render import page
+from har_ros.service.routing import Routes
 
 OTHERS = 100
 """Newest jobs of videos of the same name, among which are those to compare with."""
 LAST = 50
 """Newest windows, among which that of each person is looked for."""
-routes = APIRouter()
+routes = Routes()
 
 
 @routes.get("/jobs/{number}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from har_ros.service.live.robot import Live, LiveState
 from har_ros.service.pages.render import page
+from har_ros.service.routing import Routes
 
 MOST = 4
 """Cameras on a page: a browser holds six connections to a server, and each camera takes one."""
-routes = APIRouter()
+routes = Routes()
 
 
 @routes.get("/live")

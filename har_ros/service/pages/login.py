@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from har_ros.service.guard import COOKIE, LOGIN
 from har_ros.service.pages.render import page
+from har_ros.service.routing import Routes
 
-routes = APIRouter()
+routes = Routes()
 
 
 @routes.get(LOGIN)

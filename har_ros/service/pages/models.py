@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from har_ros.errors import HarError
 from har_ros.frames.skeletons import NAMES
@@ -14,13 +14,14 @@ from har_ros.models.locate import find_model
 from har_ros.service.jobs.routes import Running
 from har_ros.service.options import Models
 from har_ros.service.pages.render import page
+from har_ros.service.routing import Routes
 
 KINDS = {
     "clip": "looks at windows of images",
     "encoder-decoder": "looks at each image, and at windows of what it saw in them",
     "sequence": "looks at the skeletons of people",
 }
-routes = APIRouter()
+routes = Routes()
 
 
 @dataclass(frozen=True)

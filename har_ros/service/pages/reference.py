@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from har_ros.service.pages.render import page
+from har_ros.service.routing import Routes
 
-routes = APIRouter()
+routes = Routes()
 
 
 @routes.get("/docs")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from har_ros.learning.choices import MODEL, SKELETONS
 from har_ros.learning.dataset import VIDEOS
 from har_ros.service.pages.render import page
+from har_ros.service.routing import Routes
 from har_ros.service.teaching.datasets import LONGEST_NAME, Stored
 from har_ros.service.teaching.lessons import Lesson
 from har_ros.service.teaching.routes import Found, Taught, list_datasets
@@ -17,7 +18,7 @@ from har_ros.service.teaching.views import DatasetView
 
 ENOUGH = 5
 """Clips of a class, and people or sources in them, from which on teaching gives something useful."""
-routes = APIRouter()
+routes = Routes()
 
 
 @routes.get("/teach")

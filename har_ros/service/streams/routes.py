@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi import Depends, Header, HTTPException, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
+from har_ros.service.routing import Routes
 from har_ros.service.streams.streams import Stream, Streams
 
 SECOND = 1_000_000_000
@@ -27,13 +28,13 @@ class Taken(BaseModel):
     taken: bool
 
 
-def streams_of(request: Request) -> Streams:
+async def streams_of(request: Request) -> Streams:
     """Return the streams of the application."""
     streams: Streams = request.app.state.streams
     return streams
 
 
-def stream_of(streams: Annotated[Streams, Depends(streams_of)], number: str) -> Stream:
+async def stream_of(streams: Annotated[Streams, Depends(streams_of)], number: str) -> Stream:
     """Return the stream that a path names. Raises HTTPException."""
     return streams.get(number)
 
@@ -44,7 +45,7 @@ CaptureTime = Annotated[
     float,
     Header(ge=0, le=1e10, allow_inf_nan=False, description="when the image was taken: seconds from any moment on"),
 ]
-routes = APIRouter(prefix="/v1/streams")
+routes = Routes(prefix="/v1/streams")
 
 
 @routes.post("", status_code=201)

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, File, Form, Header, HTTPException, Request, Response, UploadFile
+from fastapi import Depends, File, Form, Header, HTTPException, Request, Response, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from har_ros.learning.model import REPORT
 from har_ros.service.incoming.orders import check_room
+from har_ros.service.routing import Routes
 from har_ros.service.teaching.datasets import Stored
 from har_ros.service.teaching.lessons import Kind
 from har_ros.service.teaching.state import Teaching, zipped
@@ -27,7 +28,7 @@ REPORT_POLICY = (
 """Of a report, whose style is in it; it says more strictly itself which."""
 
 
-def teaching_of(request: Request) -> Teaching:
+async def teaching_of(request: Request) -> Teaching:
     """Return what the application teaches with."""
     teaching: Teaching = request.app.state.teaching
     return teaching
@@ -42,7 +43,7 @@ def dataset_of(teaching: Taught, dataset: str) -> Stored:
 
 
 Found = Annotated[Stored, Depends(dataset_of)]
-routes = APIRouter(prefix="/v1")
+routes = Routes(prefix="/v1")
 
 
 @routes.get("/datasets")
@@ -148,10 +149,10 @@ async def follow_lesson(
     dataset: Found,
     kind: Kind,
     _: Annotated[LessonView, Depends(show_lesson)],
-    last: Annotated[str, Header(alias="Last-Event-ID")] = "",
+    last: Annotated[int, Header(alias="Last-Event-ID", ge=0)] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow it: an event whenever it changes, with the lines of the log that are new, the last one when it is over."""
-    since, said = int(last) if last.isdecimal() else 0, None
+    since, said = last, None
     while True:
         lesson = await asyncio.to_thread(teaching.lessons.get, dataset, kind)
         if lesson is None:
