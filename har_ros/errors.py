@@ -1,5 +1,11 @@
 """What can go wrong. Each message is one sentence: what, the actual value, the remedy."""
 
+import re
+from pathlib import Path
+
+_FOLDERS = re.compile(r"(?<![^\s'\"(=\[])~?/(?:[^\s/'\"]+/)+")
+"""Of a path from the root or the home folder."""
+
 
 class HarError(Exception):
     """Anything that har_ros reports to its user instead of a traceback."""
@@ -33,6 +39,16 @@ def error_text(error: Exception) -> str:
 def one_line(error: object) -> str:
     """Return what another library says of its error as a part of one of our sentences."""
     return " ".join(str(error).split())
+
+
+def without_paths(text: str, *folders: Path) -> str:
+    """Return a message without the places that files have on this machine: each is called by its name.
+
+    folders: whose files are called by their paths in these.
+    """
+    for folder in folders:
+        text = text.replace(f"{folder}/", "").replace(str(folder), folder.name)
+    return _FOLDERS.sub("", text)
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sqlite3
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from har_ros.errors import ConfigurationError, HarError, one_line
+from har_ros.errors import ConfigurationError, HarError, one_line, without_paths
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +77,17 @@ async def _of_any(request: Request, error: Exception) -> Response:
 
 
 async def _of_disk(request: Request, error: Exception) -> Response:
+    if not _is_full(error):
+        return await _of_any(request, error)
     logger.error("%s %s: %s (%s)", request.method, request.url.path, type(error).__name__, one_line(error))
-    return problem(507, "the server cannot write; its disk may be full: erase jobs that are not needed, and try again")
+    return problem(507, "the server's disk is full; erase jobs that are not needed, and try again")
+
+
+def _is_full(error: Exception) -> bool:
+    """Return whether something could not be written because there is no room for it."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return "disk is full" in str(error)  # Python 3.10 has no numbers of SQLite's errors
 
 
 async def _of_erased(_: Request, error: Exception) -> Response:
@@ -85,4 +95,4 @@ async def _of_erased(_: Request, error: Exception) -> Response:
 
 
 async def _of_har(_: Request, error: Exception) -> Response:
-    return problem(422 if isinstance(error, ConfigurationError) else 500, str(error))
+    return problem(422 if isinstance(error, ConfigurationError) else 500, without_paths(str(error)))

@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from har_ros.errors import HarError
+from har_ros.errors import HarError, without_paths
 from har_ros.pipeline.recognition import Networks
 from har_ros.recordings.source import open_source
 from har_ros.service.folder import ServiceFolder
@@ -86,7 +86,8 @@ class Worker:
 
     def _said_to_clients(self, job: Job, text: str) -> str:
         """Return a text without the paths of the server."""
-        return text.replace(str(self._folder.input(job.id)), job.name).replace(f"{self._folder.of(job.id)}/", "")
+        video = self._folder.input(job.id)
+        return without_paths(text.replace(str(video), job.name) if video else text, self._folder.of(job.id))
 
     def _run(self, job: Job) -> None:
         """Raises UnwantedError, HarError."""

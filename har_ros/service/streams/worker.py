@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from har_ros.errors import HarError, ImageError, ModelError
+from har_ros.errors import HarError, ImageError, ModelError, without_paths
 from har_ros.frames.compressed import EncodedImage
 from har_ros.frames.sampling import rate_of
 from har_ros.persons.skeleton import LIMBS
@@ -102,7 +102,7 @@ def look(networks: Networks, inbox: Inbox, say: Say) -> None:
         try:
             result = recognition.take(newest)
         except (ImageError, ModelError) as error:
-            say({**counts, "error": str(error)})
+            say({**counts, "error": without_paths(str(error))})
             continue
         window = {"fill": recognition.stream.fill, "length": recognition.stream.length, "size": newest.size}
         say({**counts, **window, **_answer(result, events.take(result))})
@@ -174,7 +174,7 @@ def main() -> None:
         with Networks(json.loads(inbox.message()[1])) as networks:
             look(networks, inbox, say)
     except HarError as error:
-        say({"error": str(error)})
+        say({"error": without_paths(str(error))})
     except BrokenPipeError:  # the server is gone
         pass
     except Exception as error:

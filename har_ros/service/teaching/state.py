@@ -18,6 +18,7 @@ from typing import IO
 
 from fastapi import HTTPException
 
+from har_ros.errors import without_paths
 from har_ros.files.schema import shown
 from har_ros.learning.dataset import VIDEOS
 from har_ros.models.card import ModelCard
@@ -127,7 +128,7 @@ class Teaching:
                 shutil.copyfileobj(content, file, BLOCK)
             if error := self._decoded(made, picture, "--source", str(sent)):
                 raise HTTPException(
-                    422, f"{shown(name)} cannot be taken in: {error.replace(str(sent), 'it').replace(f'{place}/', '')}"
+                    422, f"{shown(name)} cannot be taken in: {without_paths(error.replace(str(sent), 'it'))}"
                 )
             with self.datasets.changing:
                 clip = dataset.add_clip(label, group, name, made)
@@ -140,7 +141,7 @@ class Teaching:
         """Return a picture of a clip, which is made when it is asked for first. Raises HTTPException."""
         picture = dataset.picture(clip)
         if not picture.is_file() and (error := self._decoded(clip.path, picture)):
-            raise HTTPException(422, f"{clip.name} has no picture: {error.replace(f'{dataset.clips}/', '')}")
+            raise HTTPException(422, f"{clip.name} has no picture: {without_paths(error, dataset.clips)}")
         return picture
 
     def _decoded(self, clip: Path, picture: Path, *options: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from har_ros.backends.backend import BackendSettings
-from har_ros.errors import HarError
+from har_ros.errors import HarError, without_paths
 from har_ros.files.console import say
 from har_ros.files.results_folder import finite
 from har_ros.learning.check import check
@@ -59,9 +59,7 @@ class Reports:
 
     def harmless(self, text: str) -> str:
         """Return a text without the paths of the server."""
-        for path in self._hidden:
-            text = text.replace(f"{path}/", "").replace(str(path), path.name)
-        return text
+        return without_paths(text, *self._hidden)
 
 
 class _Logged(logging.Handler):

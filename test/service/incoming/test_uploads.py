@@ -131,7 +131,7 @@ def test_a_full_disk_is_said_and_what_fitted_counts(small):
     place = create(small, 1000)
     with room_for(100):
         answer = small.patch(place, headers={"Upload-Offset": "0", "Content-Type": PART}, content=b"x" * 1000)
-    assert (answer.status_code, "disk may be full" in answer.json()["detail"]) == (507, True)
+    assert (answer.status_code, "disk is full" in answer.json()["detail"]) == (507, True)
     assert offset(small, place) == 100
 
 
