@@ -37,13 +37,14 @@ class Client:
     def submit(self, video: Path | str, **options: Any) -> RemoteJob:
         """Send a video. options: the node's parameters, as threshold=0.3. Raises HarError, OSError."""
         key = {"Idempotency-Key": uuid.uuid4().hex}  # a broken connection makes no second job
-        for left in reversed(range(SENDINGS)):
+        sendings = 1
+        while True:
             try:
                 return RemoteJob(self, self._send("/v1/jobs", video, options, headers=key).json()["id"])
             except ConnectionError:
-                if not left:
+                if sendings == SENDINGS:
                     raise
-        raise AssertionError
+                sendings += 1
 
     def classify(self, video: Path | str, **options: Any) -> dict[str, Any]:
         """Send a short clip and return its result; the server keeps nothing. Raises HarError, OSError."""

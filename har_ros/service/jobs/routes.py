@@ -111,7 +111,8 @@ class Service:
     def add(self, order: Order, key: str | None, owner: str, temporary: bool = False) -> Job:
         """Take a video in, see JobStore.add. Raises HTTPException, HarError, OSError."""
         video, options = self._incoming(order), dict(order.options)
-        self._check_queue(owner)
+        if self.store.same(key, video.id) is None:
+            self._check_queue(owner)
         self.models.check(options)
         job, new = self.store.add(video.name, options, key, video.id, video.link, owner, temporary)
         wanted = video.id or job.id, video.name, video.link, options

@@ -70,6 +70,7 @@ class Job:
 
 
 _COLUMNS = "id, name, options, state, created, started, ended, done, total, windows, skipped, error, attempts, link"
+_SAME = f"select {_COLUMNS} from jobs where key = ? or id = ? order by key is not ?"
 
 
 class JobStore:
@@ -104,15 +105,19 @@ class JobStore:
         Returns it, and whether it is new: a key that was used, and an id that is there, name their job.
         """
         with self._transaction() as db:
-            same = f"select {_COLUMNS} from jobs where key = ? or id = ? order by key is not ?"
-            there = db.execute(same, (key, number, key)).fetchone()
-            if there:
+            if there := db.execute(_SAME, (key, number, key)).fetchone():
                 return _job(there), False
             row = (number or uuid.uuid4().hex, key, name, json.dumps(dict(options)), link)
             columns = "id, key, name, options, link, owner, temporary, created, state"
             more = (owner, temporary, time.time())
             db.execute(f"insert into jobs ({columns}) values (?,?,?,?,?,?,?,?,'receiving')", (*row, *more))
             return _job(db.execute(f"select {_COLUMNS} from jobs where id = ?", row[:1]).fetchone()), True
+
+    def same(self, key: str | None, number: str | None) -> Job | None:
+        """Return the job that `add` would return for a key and an id, None when it would add one."""
+        with self._transaction() as db:
+            row = db.execute(_SAME, (key, number, key)).fetchone()
+        return _job(row) if row else None
 
     def enqueue(self, number: str) -> None:
         """Let a worker take the job: its video is there."""
