@@ -34,3 +34,21 @@ def test_a_visitor_logs_in_and_out(tab, address):
     tab.get_by_role("button", name="Log out").click()
     tab.goto(address)
     tab.get_by_role("heading", name="Log in").wait_for()
+
+
+def test_a_visitor_who_is_logged_out_elsewhere_is_sent_to_log_in(tab, address):
+    tab.goto(address)
+    tab.get_by_label("Token").fill(TOKEN)
+    tab.keyboard.press("Enter")
+    for name, mime in (("wave.mp4", "video/mp4"), ("", "")):
+        tab.get_by_label("Drop videos here").wait_for()
+        tab.context.clear_cookies()
+        if name:
+            tab.get_by_label("Drop videos here").set_input_files({"name": name, "mimeType": mime, "buffer": b"video"})
+            tab.get_by_role("button", name="Recognise").click()
+        else:
+            tab.evaluate("htmx.trigger(document.body, 'changed')")
+        tab.wait_for_url("**/login")
+        tab.get_by_label("Token").fill(TOKEN)
+        tab.keyboard.press("Enter")
+    tab.get_by_label("Drop videos here").wait_for()

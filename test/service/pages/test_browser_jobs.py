@@ -1,5 +1,6 @@
 """Jobs in a real browser, with a real worker: sent, followed, cancelled, run again and erased."""
 
+import json
 import re
 import struct
 
@@ -86,13 +87,14 @@ def test_a_video_is_sent_followed_run_again_compared_and_erased(home, video, app
 
 
 def test_a_job_is_followed_through_a_reload_and_cancelled(home, long_video, app):
+    home.route("**/found", lambda route: route.abort(), times=1)
     send(home, long_video)
     home.wait_for_url("**/jobs/*")
     home.get_by_text(re.compile(r"^[1-9]\d? %")).first.wait_for()
-    home.reload()
-    assert float(home.get_by_role("progressbar").get_attribute("value") or 0) >= 0
-    home.get_by_text(re.compile(r"^[1-9]\d? %")).first.wait_for()
     home.get_by_role("heading", name="Found so far").wait_for()
+    home.reload()
+    home.get_by_role("heading", name="Found so far").wait_for()
+    until(home, "document.getElementById('done').value > 0")
     home.get_by_text("whole image at").wait_for()
     address = home.url
     home.get_by_role("button", name="Cancel").click()
@@ -148,6 +150,42 @@ def test_a_lost_connection_is_said_and_tried_again(home, video):
     home.get_by_role("alert").get_by_text("the connection is lost; trying again").wait_for()
     home.wait_for_url("**/jobs/*")
     home.get_by_role("button", name="Erase").or_(home.get_by_role("button", name="Cancel")).click()
+
+
+def test_an_upload_is_cancelled_while_it_waits_for_the_connection(home, video):
+    home.evaluate("window.setTimeout = () => 0")  # so that the waiting never ends by itself
+    home.route("**/v1/uploads/*", lambda route: route.abort() if route.request.method == "PATCH" else route.continue_())
+    send(home, video)
+    home.get_by_role("alert").get_by_text("the connection is lost; trying again").wait_for()
+    with home.expect_request(lambda request: request.method == "DELETE"):
+        home.get_by_role("button", name="Cancel").click()
+    until(home, "!document.querySelector('#send button').disabled")
+    assert home.get_by_text("disc.mp4 (").is_visible()
+    assert home.evaluate("localStorage.getItem('har_ros uploads')") == "{}"
+
+
+def test_an_upload_that_the_server_no_longer_has_is_not_offered(home):
+    upload = {"place": "/v1/uploads/1", "name": "old.mp4", "sent": 1, "size": 2}
+    for expires, said in (("Date.now() + 60000", "old.mp4 was interrupted at 50 %"), ("Date.now() - 1", "")):
+        kept = f"{{old: {{...{json.dumps(upload)}, expires: {expires}}}}}"
+        home.evaluate(f"localStorage.setItem('har_ros uploads', JSON.stringify({kept}))")
+        home.reload()
+        until(home, "document.querySelector('#send select').form.id === 'send'")
+        assert home.locator("#interrupted").inner_text().startswith(said)
+        assert bool(home.locator("#interrupted").inner_text()) == bool(said)
+
+
+def test_of_several_videos_the_refused_stay_chosen_and_the_others_are_sent_once(home, video, app):
+    films = [{"name": f"{number}.mp4", "mimeType": "video/mp4", "buffer": video.read_bytes()} for number in range(2)]
+    text = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"text"}
+    send(home, films[0], text, films[1])
+    home.get_by_role("alert").get_by_text("notes.txt is no video; send one of").wait_for()
+    until(home, "!document.querySelector('#send button').disabled")
+    assert home.locator(".drop label").inner_text() == "notes.txt (0.0 MB)"
+    assert [job.name for job in app.state.service.store.newest(9)] == ["1.mp4", "0.mp4"]
+    for number in range(2):
+        home.get_by_role("button", name=f"{number}.mp4").click()
+    home.get_by_text("There are no videos yet").wait_for()
 
 
 def test_what_is_dropped_is_chosen_and_what_is_no_video_is_refused_in_a_sentence(home):

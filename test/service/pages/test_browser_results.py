@@ -138,6 +138,8 @@ def test_the_chart_of_classes_follows_and_leads_the_video(result):
 
 
 def test_two_results_of_a_video_are_compared(result):
+    created = result.locator("select#b option").evaluate("option => [option.dataset.created, option.textContent]")
+    assert created[0] not in created[1]
     result.get_by_role("button", name="Compare").click()
     result.get_by_role("heading", name="Where they differ").wait_for()
     said = [row.split("\t") for row in result.get_by_label("Differences").inner_text().splitlines() if "0:" in row]
@@ -154,7 +156,8 @@ def test_two_results_of_a_video_are_compared(result):
     at(result, 8.0)
     result.get_by_label("B", exact=True).check()
     at(result, 8.0)
-    until(result, "document.querySelector('video').currentSrc.includes(location.search.slice(-32))")
+    for what in ("document.querySelector('video').currentSrc", "document.querySelector('track').src"):
+        until(result, f"{what}.includes(location.search.slice(-32))")
 
 
 def test_a_class_is_found_among_those_of_all_models(tab, staged):

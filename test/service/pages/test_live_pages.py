@@ -1,5 +1,6 @@
 """The pages with cameras, in a real browser: the webcam, whose driver plays a video, and the robot's cameras."""
 
+import re
 import time
 
 import cv2
@@ -125,6 +126,61 @@ def test_the_robots_cameras_and_what_happens_before_them(tab, address, live):
     tab.get_by_role("link", name="cam5").click()
     assert tab.get_by_role("figure").count() == 1
     live.set(False, [])
+
+
+def hide(tab, hidden):
+    """Let a page believe that nobody can see it, or that somebody can."""
+    tab.evaluate(f"Object.defineProperty(document, 'hidden', {{configurable: true, value: {str(hidden).lower()}}})")
+    tab.dispatch_event("html", "visibilitychange")
+
+
+def listen(live, wanted):
+    """Wait until so many follow the events and watch cam01."""
+    end = time.monotonic() + 30
+    while (live.said.listeners, live.cameras["cam01"].images.listeners) != wanted:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_hidden_page_takes_no_connection_and_goes_on_when_it_is_seen(tab, address, live):
+    live.set(True, ["cam01"])
+    tab.goto(f"{address}/live")
+    listen(live, (1, 1))
+    pages = []
+    tab.on("request", lambda request: pages.append(request.url) if request.url.endswith("/live") else None)
+    live.say("event", {"camera": "cam01", "id": "e2", "person": "", "label": "wave", "state": "started", "start": 5.0})
+    tab.get_by_role("log").get_by_text("cam01: wave …").wait_for()
+    hide(tab, True)
+    listen(live, (0, 0))
+    hide(tab, False)
+    listen(live, (1, 1))
+    tab.get_by_role("log").get_by_text(re.compile("cam01: wave$")).wait_for()
+    assert pages == []
+    live.set(False, [])
+
+
+def test_people_are_drawn_where_they_are_in_a_video_of_another_shape(tab, address):
+    tab.goto(f"{address}/webcam")
+    drawn = tab.evaluate("""async () => {
+        const { drawPeople } = await import("/static/overlay.js");
+        const canvas = document.createElement("canvas");
+        Object.defineProperties(canvas, { clientWidth: { value: 400 }, clientHeight: { value: 200 } });
+        const person = { number: "1", box: [0, 0, 100, 100], joints: [], actions: [] };
+        drawPeople(canvas, { size: [100, 100], persons: [person] }, []);
+        const row = canvas.getContext("2d").getImageData(0, canvas.height / 2, canvas.width, 1).data;
+        const places = [...Array(canvas.width).keys()].filter((place) => row[4 * place + 3]);
+        return [places[0] / devicePixelRatio, places.at(-1) / devicePixelRatio];
+    }""")
+    assert drawn == pytest.approx([100, 300], abs=3)
+
+
+def test_a_webcam_that_is_taken_away_is_said(tab, address):
+    tab.goto(f"{address}/webcam?model=tiny")
+    tab.get_by_role("button", name="Start").click()
+    tab.get_by_text("Running.").wait_for()
+    tab.evaluate("document.getElementById('video').srcObject.getTracks()[0].dispatchEvent(new Event('ended'))")
+    tab.get_by_text("The webcam was taken away; start again.").wait_for()
+    assert tab.get_by_role("button", name="Start").is_enabled()
 
 
 def test_without_a_robot_the_page_says_how_to_have_it(tab, tmp_path):

@@ -5,7 +5,6 @@ const form = document.getElementById("again");
 const button = form.querySelector("button");
 const problem = document.getElementById("problem");
 
-form.addEventListener("invalid", (event) => event.target.closest("details")?.setAttribute("open", ""), true);
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   button.disabled = true;

@@ -1,4 +1,5 @@
 // Follows a job until it is over, then shows the page again, with what was found.
+import { follow } from "./events.js";
 import { left } from "./page.js";
 import { draw } from "./player.js";
 
@@ -7,7 +8,7 @@ const state = document.getElementById("state");
 const bar = document.getElementById("done");
 const announced = document.getElementById("announced");
 const WORDS = { receiving: "The video is still being sent.", queued: "Waiting until a worker is free." };
-let events = null;
+let stop = null;
 let said = "";
 let windows = 0; // that are shown
 let showing = false;
@@ -31,14 +32,17 @@ function announce(job) {
 async function showFound(job) {
   if (showing || job.windows === windows) return;
   showing = true;
-  windows = job.windows;
-  await window.htmx.ajax("GET", `/jobs/${job.id}/found`, "#found");
-  draw();
+  try {
+    await window.htmx.ajax("GET", `/jobs/${job.id}/found`, "#found");
+    windows = job.windows;
+    draw();
+  } catch {
+    // page.js says why; the next look is the next try
+  }
   setTimeout(() => (showing = false), PAUSE);
 }
 
-function take(event) {
-  const job = JSON.parse(event.data);
+function take(job) {
   if (job.ended !== null) return location.reload();
   state.textContent = sentence(job);
   if (job.frames) bar.value = (100 * job.frames_done) / job.frames;
@@ -47,27 +51,19 @@ function take(event) {
   showFound(job);
 }
 
-function follow() {
-  // a browser has few connections to a server, so that pages nobody looks at take none
-  events?.close();
-  if (document.hidden) return;
-  events = new EventSource(`/v1/jobs/${box.dataset.job}/events`);
-  events.addEventListener("progress", take);
-  events.onerror = () => {
-    const gone = events.readyState === EventSource.CLOSED;
-    state.textContent = gone ? "The job cannot be followed any more; reload the page." : "Connecting again …";
-  };
+function start() {
+  const say = (text) => text && (state.textContent = text); // while there is nothing to say, the progress is shown
+  stop = follow(`/v1/jobs/${box.dataset.job}/events`, { progress: take }, say);
 }
 
 function whileErased(event) {
   if (event.detail.requestConfig.verb !== "delete") return;
-  if (event.type === "htmx:beforeRequest") events?.close();
-  else if (!event.detail.successful) follow();
+  if (event.type === "htmx:beforeRequest") stop();
+  else if (!event.detail.successful) start();
 }
 
 if (box) {
   document.addEventListener("htmx:beforeRequest", whileErased);
   document.addEventListener("htmx:afterRequest", whileErased);
-  document.addEventListener("visibilitychange", follow);
-  follow();
+  start();
 }

@@ -1,5 +1,7 @@
 // Starts and follows checks and trainings.
-import { ask, complain } from "./teach.js";
+import { follow } from "./events.js";
+import { ask } from "./page.js";
+import { complain } from "./teach.js";
 
 const form = document.getElementById("lesson");
 const box = document.getElementById("running");
@@ -9,7 +11,7 @@ const announced = document.getElementById("announced");
 const log = document.getElementById("log");
 const LINES = 300;
 let running = form.dataset.running;
-let events = null;
+let stop = () => {};
 
 function showPeople() {
   form.elements.person.disabled = !form.elements.model.selectedOptions[0]?.dataset.people;
@@ -26,8 +28,7 @@ function show(active) {
   for (const button of form.querySelectorAll("button[name=kind]")) button.disabled = active;
 }
 
-function take(event) {
-  const lesson = JSON.parse(event.data);
+function take(lesson) {
   const what = lesson.doing[0].toUpperCase() + lesson.doing.slice(1);
   doing.textContent = lesson.total ? `${what}: ${lesson.done} of ${lesson.total}` : what;
   if (lesson.total) bar.value = lesson.done / lesson.total;
@@ -39,7 +40,7 @@ function take(event) {
 }
 
 async function over(lesson) {
-  events.close();
+  stop();
   running = "";
   const here = box.contains(document.activeElement) || document.activeElement === document.body;
   show(false);
@@ -52,17 +53,11 @@ async function over(lesson) {
   }
 }
 
-function follow() {
-  events?.close();
-  if (!running || document.hidden) return; // a browser has few connections to a server
+function start() {
+  if (!running) return;
   show(true);
-  log.textContent = "";
-  events = new EventSource(`${form.dataset.address}/${running}/events`);
-  events.addEventListener("progress", take);
-  events.onerror = () => {
-    const gone = events.readyState === EventSource.CLOSED;
-    doing.textContent = gone ? "It cannot be followed any more; reload the page." : "Connecting again …";
-  };
+  const say = (text) => text && (doing.textContent = text);
+  stop = follow(`${form.dataset.address}/${running}/events`, { progress: take }, say, () => (log.textContent = ""));
 }
 
 form.addEventListener("submit", async (event) => {
@@ -72,7 +67,7 @@ form.addEventListener("submit", async (event) => {
   try {
     await ask("POST", `${form.dataset.address}/${kind}`, options());
     running = kind;
-    follow();
+    start();
     document.getElementById("cancel").focus();
   } catch (error) {
     complain(error.message);
@@ -83,6 +78,5 @@ document.getElementById("cancel").addEventListener("click", () => {
   ask("DELETE", `${form.dataset.address}/${running}`).catch((error) => complain(error.message));
 });
 form.elements.model.addEventListener("change", showPeople);
-document.addEventListener("visibilitychange", follow);
 showPeople();
-follow();
+start();

@@ -1,5 +1,9 @@
 // The robot's cameras: keeps the lists beside the images, and asks for the cameras again when they change.
-import { noteEvent, showActions } from "./happenings.js";
+import { follow } from "./events.js";
+import { forgetRunning, noteEvent, showActions } from "./happenings.js";
+import { who } from "./page.js";
+
+const GONE = 2; // seconds without a word of a person, by the stamps of images, which a robot's clock may set back
 
 const happenings = document.getElementById("happenings");
 const line = document.getElementById("line");
@@ -18,7 +22,7 @@ function draw() {
     list.replaceChildren();
     const said = lists.get(figure.dataset.camera) || new Map();
     for (const [person, { actions }] of said) {
-      showActions(list, actions, person ? `person ${person.split("_").pop()}: ` : "");
+      showActions(list, actions, person ? `${who(person)}: ` : "");
     }
   }
 }
@@ -27,7 +31,7 @@ function onWindow(window) {
   const said = lists.get(window.camera) || new Map();
   lists.set(window.camera, said);
   said.set(window.person, window);
-  for (const [person, { end }] of said) if (person && end < window.end - 2) said.delete(person); // has gone
+  for (const [person, { end }] of said) if (person && Math.abs(window.end - end) > GONE) said.delete(person);
   if (!drawing) {
     drawing = true;
     requestAnimationFrame(draw);
@@ -51,7 +55,7 @@ function watch() {
 }
 
 function unwatch() {
-  for (const image of document.querySelectorAll("[data-source]")) image.src = "";
+  for (const image of document.querySelectorAll("[data-source]")) image.removeAttribute("src");
 }
 
 if (document.readyState === "complete") watch();
@@ -60,12 +64,9 @@ document.addEventListener("htmx:beforeSwap", unwatch);
 document.addEventListener("htmx:afterSwap", watch);
 document.addEventListener("visibilitychange", watch);
 addEventListener("pagehide", unwatch);
-const source = new EventSource("/v1/live/events");
-source.addEventListener("state", (event) => onState(JSON.parse(event.data)));
-source.addEventListener("window", (event) => onWindow(JSON.parse(event.data)));
-source.addEventListener("event", (event) => {
-  const happened = JSON.parse(event.data);
-  noteEvent(happenings, happened, `${happened.camera}: `, time(happened.start));
-});
-source.addEventListener("open", () => { line.textContent = ""; });
-source.addEventListener("error", () => { line.textContent = "The connection to the server is lost; it is tried again."; });
+const takers = {
+  state: onState,
+  window: onWindow,
+  event: (happened) => noteEvent(happenings, happened, `${happened.camera}: `, time(happened.start)),
+};
+follow("/v1/live/events", takers, (text) => (line.textContent = text), () => forgetRunning(happenings));

@@ -1,4 +1,5 @@
-import { sentence } from "./page.js";
+// The options of a job, and the request that makes one.
+import { ask } from "./page.js";
 
 // The options that a form gives, without those that stand at their defaults.
 const READ = {
@@ -19,11 +20,5 @@ export function options(form) {
 
 export async function start(order) {
   // Makes a job. Resolves to its id, rejects with the server's sentence.
-  const answer = await fetch("/v1/jobs", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(order),
-  });
-  if (!answer.ok) throw new Error(await sentence(answer));
-  return (await answer.json()).id;
+  return (await ask("POST", "/v1/jobs", order)).id;
 }

@@ -2,15 +2,15 @@
 const COLOURS = ["#e69f00", "#56b4e9", "#00be8c", "#f0e442", "#5a96ff", "#ff783c", "#dc8cc8", "#b4dc78"];
 const VISIBLE = 0.2;
 
-// Draw the people of an answer. canvas: lies over the video. answer: persons, and the size [height, width] of the image
+// Draw the people of an answer. canvas: lies over the video, which keeps its proportions within the same box. answer: persons, and the size [height, width] of the image
 // in whose pixels their places are. limbs: pairs of joints with a line between them.
 export function drawPeople(canvas, answer, limbs) {
   const [height, width] = answer.size;
   canvas.width = canvas.clientWidth * devicePixelRatio;
   canvas.height = canvas.clientHeight * devicePixelRatio;
   const pen = canvas.getContext("2d");
-  const scale = canvas.width / width;
-  pen.setTransform(scale, 0, 0, canvas.height / height, 0, 0);
+  const scale = Math.min(canvas.width / width, canvas.height / height);
+  pen.setTransform(scale, 0, 0, scale, (canvas.width - scale * width) / 2, (canvas.height - scale * height) / 2);
   const pixel = devicePixelRatio / scale;
   for (const person of answer.persons) drawPerson(pen, person, limbs, pixel);
 }

@@ -1,16 +1,39 @@
-// On every page: times as the visitor's own, and the API's sentence when a request of htmx fails.
-export async function sentence(answer) {
-  // What a failed answer says, a problem (RFC 9457) or anything else.
-  const text = await answer.text();
-  return detail(text) || `the server answers ${answer.status}; try again`;
+// On every page: requests to the API, times in the visitor's time zone, and the API's sentence when a request of htmx fails.
+const LOGIN = "/login";
+
+// Sends a request to the API. body: a form, an image, or what becomes JSON. Resolves to the answer's JSON, null where it
+// has none; rejects with an Error that has the server's sentence.
+export async function ask(method, address, body, headers = {}) {
+  const raw = body === undefined || body instanceof FormData || body instanceof Blob;
+  const json = raw ? {} : { "Content-Type": "application/json" };
+  let answer;
+  try {
+    answer = await fetch(address, { method, body: raw ? body : JSON.stringify(body), headers: { ...json, ...headers } });
+  } catch {
+    throw new Error("the server cannot be reached; try again");
+  }
+  if (!answer.ok) throw failure(answer.status, await answer.text());
+  return answer.status === 204 ? null : answer.json();
 }
 
-export function detail(text) {
+// Returns the Error of a failed answer, which is a problem (RFC 9457) or anything else, with the answer's status. A visitor
+// who is logged out is sent to the page to log in.
+export function failure(status, text) {
+  if (status === 401) location.assign(LOGIN);
+  return Object.assign(new Error(detail(text) || `the server answers ${status}; try again`), { status });
+}
+
+function detail(text) {
   try {
     return JSON.parse(text).detail || "";
   } catch {
     return "";
   }
+}
+
+// Returns what a person is called, empty for the whole image. person: an id such as cam01_person_3.
+export function who(person) {
+  return person ? `person ${person.split("_").pop()}` : "";
 }
 
 export function clock(seconds) {
@@ -28,6 +51,10 @@ const FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeSty
 
 function showTimes() {
   for (const time of document.querySelectorAll("time")) time.textContent = FORMAT.format(new Date(time.dateTime));
+  for (const option of document.querySelectorAll("option[data-created]")) {
+    const { created } = option.dataset; // an option holds text only
+    option.textContent = option.textContent.replace(created, FORMAT.format(new Date(created)));
+  }
 }
 
 function say(text) {
@@ -38,7 +65,7 @@ document.addEventListener("htmx:afterSwap", showTimes);
 document.addEventListener("htmx:sendError", () => say("The server cannot be reached."));
 document.addEventListener("htmx:responseError", (event) => {
   const request = event.detail.xhr;
-  say(detail(request.responseText) || `The server answers ${request.status}.`);
+  say(failure(request.status, request.responseText).message);
 });
 document.addEventListener("htmx:afterRequest", (event) => {
   if (!event.detail.successful) return;
@@ -49,4 +76,6 @@ document.addEventListener("htmx:afterRequest", (event) => {
   document.getElementById("history-title")?.focus();
   window.htmx.trigger(document.body, "changed");
 });
+// a browser shows what is wrong with a field only where the field can be seen
+document.addEventListener("invalid", (event) => event.target.closest("details")?.setAttribute("open", ""), true);
 showTimes();

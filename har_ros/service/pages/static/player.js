@@ -1,12 +1,12 @@
 // Timelines of what was found, which follow the page's video and lead it. What they show stands in tables beside them.
-import { clock } from "./page.js";
+import { clock, who } from "./page.js";
 
 const video = document.querySelector("video"); // none while a job runs
 const HUES = 8; // of style.css
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600]; // seconds between two marks
 const hues = new Map();
 
-export function hue(label) {
+function hue(label) {
   if (!hues.has(label)) hues.set(label, hues.size % HUES);
   return hues.get(label);
 }
@@ -108,7 +108,7 @@ class Timeline {
     this.now.style.left = `${Math.min(100, (100 * at) / this.seconds)}%`;
     const current = this.spans.filter((span) => span.start <= at && at < span.end);
     for (const span of this.spans) span.row.classList.toggle("current", current.includes(span));
-    const said = current.map((span) => (span.person ? `person ${span.person.split("_").pop()} ` : "") + span.label);
+    const said = current.map((span) => `${who(span.person)} ${span.label}`.trim());
     this.box.ariaValueNow = at.toFixed(1);
     this.box.ariaValueText = [clock(at), ...said].join(", ");
   }

@@ -12,6 +12,7 @@ const bar = document.getElementById("sent");
 const how = document.getElementById("sending-how");
 const problem = document.getElementById("problem");
 const button = form.querySelector("button");
+const REFUSED = [413, 415]; // answers that concern one video: too large, or none
 let upload = null;
 
 function megabytes(bytes) {
@@ -35,17 +36,43 @@ function begin(file, number, count) {
   return new Upload(file, progress, trouble);
 }
 
-async function send(files, given) {
-  // Resolves to the jobs. Rejects with a sentence, or with null when it was cancelled.
+function choose(files) {
+  const chosen = new DataTransfer();
+  for (const file of files) chosen.items.add(file);
+  video.files = chosen.files;
+  showFiles();
+}
+
+async function sendAll(files, given) {
+  // Makes jobs of the link and of the files; what became one is chosen no more. Resolves to the jobs, and to why others
+  // were refused. Rejects with a sentence, or with null when it was cancelled.
   const jobs = [];
-  if (link?.value) jobs.push(await start({ url: link.value, options: given }));
+  const refused = [];
+  let rest = files;
+  if (link?.value) {
+    jobs.push(await start({ url: link.value, options: given }));
+    link.value = "";
+  }
   for (const [place, file] of files.entries()) {
     upload = begin(file, place + 1, files.length);
-    jobs.push(await start({ upload: await upload.run(), options: given }));
+    try {
+      jobs.push(await start({ upload: await upload.run(), options: given }));
+    } catch (error) {
+      if (!REFUSED.includes(error?.status)) throw error;
+      refused.push(error.message.startsWith(file.name) ? error.message : `${file.name}: ${error.message}`);
+      continue;
+    }
     upload.forget();
+    rest = rest.filter((one) => one !== file);
+    choose(rest);
     window.htmx.trigger(document.body, "changed");
   }
-  return jobs;
+  return { jobs, refused };
+}
+
+function busy(whether) {
+  sending.hidden = !whether || !video.files.length;
+  for (const input of [button, video, link]) if (input) input.disabled = whether;
 }
 
 form.addEventListener("submit", async (event) => {
@@ -55,31 +82,24 @@ form.addEventListener("submit", async (event) => {
     problem.textContent = "Choose a video first, or drop it here.";
     return video.focus();
   }
-  button.disabled = true;
-  sending.hidden = !video.files.length;
+  busy(true);
+  let cancelled = false;
   try {
-    const jobs = await send([...video.files], options(form));
+    const { jobs, refused } = await sendAll([...video.files], options(form));
     upload = null;
-    if (jobs.length === 1) location.assign(`/jobs/${jobs[0]}`);
-    video.value = "";
-    if (link) link.value = "";
+    if (jobs.length === 1 && !refused.length) location.assign(`/jobs/${jobs[0]}`);
+    problem.textContent = refused.join(" ");
   } catch (error) {
+    cancelled = error === null;
     problem.textContent = error ? error.message : "";
   } finally {
     upload = null;
-    button.disabled = false;
-    sending.hidden = true;
-    showFiles();
+    busy(false);
+    if (cancelled) video.focus();
   }
 });
 
-// a browser shows what is wrong with a field only where the field can be seen
-form.addEventListener("invalid", (event) => event.target.closest("details")?.setAttribute("open", ""), true);
-
-document.getElementById("stop").addEventListener("click", () => {
-  upload?.cancel();
-  video.focus();
-});
+document.getElementById("stop").addEventListener("click", () => upload?.cancel());
 
 function showFiles() {
   const names = [...video.files].map((file) => `${file.name} (${megabytes(file.size)})`);
@@ -94,9 +114,8 @@ for (const name of ["dragover", "drop"]) {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
     drop.classList.toggle("over", name === "dragover");
-    if (name === "dragover" || upload) return;
-    video.files = event.dataTransfer.files;
-    showFiles();
+    if (name === "dragover" || video.disabled) return;
+    choose(event.dataTransfer.files);
     button.focus();
   });
 }

@@ -1,5 +1,5 @@
 // Datasets, classes and clips: what makes, adds and erases them.
-import { sentence } from "./page.js";
+import { ask } from "./page.js";
 
 const problem = document.getElementById("problem") || document.getElementById("said");
 const classes = document.getElementById("classes");
@@ -7,19 +7,6 @@ const adding = document.getElementById("adding");
 
 export function complain(text) {
   problem.textContent = text;
-}
-
-export async function ask(method, address, body) {
-  // Returns the answer. Rejects with the server's sentence.
-  const given = body === undefined || body instanceof FormData ? { body } : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-  let answer;
-  try {
-    answer = await fetch(address, { method, ...given });
-  } catch {
-    throw new Error("The server cannot be reached.");
-  }
-  if (!answer.ok) throw new Error(await sentence(answer));
-  return answer;
 }
 
 export async function refresh() {
@@ -49,7 +36,7 @@ export async function addClips(address, files) {
 }
 
 async function make(form) {
-  const made = await (await ask("POST", form.dataset.make, { name: form.elements.name.value.trim() })).json();
+  const made = await ask("POST", form.dataset.make, { name: form.elements.name.value.trim() });
   if (form.dataset.then) return location.assign(form.dataset.then + encodeURIComponent(made.name));
   form.reset();
   return refresh();

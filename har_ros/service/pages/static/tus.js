@@ -1,13 +1,14 @@
 // Uploads in parts (tus 1.0): what arrived counts, whatever becomes of the connection or of this page.
-import { detail } from "./page.js";
+import { failure } from "./page.js";
 
 const PART = 8 << 20; // bytes
 const PAUSES = [1, 2, 4, 8, 16, 30]; // seconds before another try, while nothing arrives
 const VERSION = { "Tus-Resumable": "1.0.0" };
-const KEPT = "har_ros uploads"; // in localStorage: how a file is known → where its upload is, and how far
+const KEPT = "har_ros uploads"; // in localStorage: how a file is known → where its upload is, how far, and until when
 
 export function interrupted() {
-  return JSON.parse(localStorage.getItem(KEPT) || "{}");
+  const uploads = Object.entries(JSON.parse(localStorage.getItem(KEPT) || "{}"));
+  return Object.fromEntries(uploads.filter(([, { expires }]) => expires > Date.now()));
 }
 
 function keep(key, upload) {
@@ -17,10 +18,24 @@ function keep(key, upload) {
   localStorage.setItem(KEPT, JSON.stringify(uploads));
 }
 
+function pause(seconds) {
+  return new Promise((wake) => setTimeout(wake, 1000 * seconds));
+}
+
+async function erase(place) {
+  // The server may still be at the part that was being sent. What cannot be erased expires.
+  for (const seconds of PAUSES) {
+    const answer = await fetch(place, { method: "DELETE", headers: VERSION }).catch(() => null);
+    if (answer?.status !== 423) return;
+    await pause(seconds);
+  }
+}
+
 export class Upload {
   // progress: is given the bytes that were sent. trouble: is given why it waits, empty when it goes on.
   constructor(file, progress, trouble) {
     Object.assign(this, { file, progress, trouble, request: null, cancelled: false });
+    this.cancelling = new Promise((wake) => (this.wake = wake));
     this.key = `${file.name} ${file.size} ${file.lastModified}`;
   }
 
@@ -40,8 +55,9 @@ export class Upload {
   cancel() {
     this.cancelled = true;
     this.request?.abort();
+    this.wake();
     this.forget();
-    if (this.place) fetch(this.place, { method: "DELETE", headers: VERSION });
+    if (this.place) erase(this.place);
   }
 
   async again(step) {
@@ -55,7 +71,7 @@ export class Upload {
         if (this.cancelled) throw null;
         if (!error.again || failed === PAUSES.length) throw error;
         this.trouble(`${error.message}; trying again`);
-        await new Promise((wake) => setTimeout(wake, 1000 * PAUSES[failed]));
+        await Promise.race([pause(PAUSES[failed]), this.cancelling]);
         if (this.cancelled) throw null;
       }
     }
@@ -66,8 +82,7 @@ export class Upload {
     const headers = { "Upload-Length": this.file.size, "Upload-Metadata": `filename ${name}` };
     const answer = await this.send("POST", "/v1/uploads", headers);
     this.place = answer.getResponseHeader("Location");
-    keep(this.key, { place: this.place, name: this.file.name, sent: 0, size: this.file.size });
-    return 0;
+    return this.arrived(answer, 0);
   }
 
   async offset() {
@@ -89,22 +104,28 @@ export class Upload {
     }
     const sent = (event) => this.progress(offset + event.loaded);
     const answer = await this.send("PATCH", this.place, headers, bytes, [], sent);
-    const next = Number(answer.getResponseHeader("Upload-Offset"));
-    keep(this.key, { place: this.place, name: this.file.name, sent: next, size: this.file.size });
-    this.progress(next);
-    return next;
+    return this.arrived(answer, Number(answer.getResponseHeader("Upload-Offset")));
+  }
+
+  arrived(answer, sent) {
+    // Remembers how much is there, for whoever chooses the file again.
+    const expires = Date.parse(answer.getResponseHeader("Upload-Expires"));
+    keep(this.key, { place: this.place, name: this.file.name, sent, size: this.file.size, expires });
+    this.progress(sent);
+    return sent;
   }
 
   send(method, place, headers, body = null, fine = [], sent = null) {
     return new Promise((resolve, reject) => {
+      if (this.cancelled) return reject(null);
       const request = (this.request = new XMLHttpRequest());
       request.open(method, place);
       for (const [name, value] of Object.entries({ ...VERSION, ...headers })) request.setRequestHeader(name, value);
       if (sent) request.upload.onprogress = sent;
       request.onload = () => {
         if (request.status < 300 || fine.includes(request.status)) return resolve(request);
-        const error = new Error(detail(request.responseText) || `the server answers ${request.status}`);
-        reject(Object.assign(error, { again: [409, 423, 460].includes(request.status) || request.status >= 502 }));
+        const again = [409, 423, 460].includes(request.status) || request.status >= 502;
+        reject(Object.assign(failure(request.status, request.responseText), { again }));
       };
       request.onerror = () => reject(Object.assign(new Error("the connection is lost"), { again: true }));
       request.onabort = () => reject(null);

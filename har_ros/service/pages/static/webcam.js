@@ -2,25 +2,18 @@
 import { noteEvent, showActions } from "./happenings.js";
 import { options } from "./options.js";
 import { drawPeople } from "./overlay.js";
-import { sentence } from "./page.js";
+import { ask } from "./page.js";
 
 const QUALITY = 0.85;
 const [video, overlay, form, start, stop, actions, happenings] =
   ["video", "overlay", "settings", "start", "stop", "actions", "happenings"].map((id) => document.getElementById(id));
 const picture = document.createElement("canvas"); // what is sent
-let running = null; // the stream: {path, source, timer, busy, sent, left, rate, limbs, began}
+let running = null; // the stream: {path, source, timer, busy, sent, left, side, limbs}
 
 function say(text, wrong = false) {
   const status = document.getElementById("status");
   status.textContent = text;
   status.className = wrong ? "bad" : "";
-}
-
-// Ask the server. Throws an Error with its sentence.
-async function ask(method, path, body, headers) {
-  const answer = await fetch(path, { method, body, headers });
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
-  throw new Error(await sentence(answer));
 }
 
 async function begin() {
@@ -31,11 +24,10 @@ async function begin() {
     }
     say("Asking for the webcam …");
     video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } }, audio: false });
+    for (const track of video.srcObject.getTracks()) track.onended = () => end("The webcam was taken away; start again.");
     await video.play();
     say("Loading the network …");
-    const body = JSON.stringify({ options: options(form) });
-    const stream = await ask("POST", "/v1/streams", body, { "Content-Type": "application/json" });
-    follow(stream);
+    follow(await ask("POST", "/v1/streams", { options: options(form) }));
   } catch (error) {
     end(error.name === "NotAllowedError" ? "The browser does not allow the webcam; allow it, and start again." : `No stream: ${error.message}`);
   }
@@ -44,7 +36,7 @@ async function begin() {
 function follow(stream) {
   const path = `/v1/streams/${encodeURIComponent(stream.id)}`;
   const source = new EventSource(`${path}/events`);
-  running = { path, source, busy: false, sent: 0, left: 0, began: performance.now() };
+  running = { path, source, busy: false, sent: 0, left: 0 };
   stop.disabled = false;
   source.addEventListener("state", (event) => onState(JSON.parse(event.data)));
   source.addEventListener("answer", (event) => onAnswer(JSON.parse(event.data)));
@@ -54,13 +46,17 @@ function follow(stream) {
 function onState(state) {
   if (state.state === "ended") end(state.error ? `The stream has ended: ${state.error}` : "The webcam is off.");
   if (state.state !== "ready" || running.timer) return;
-  const shorter = Math.min(video.videoWidth, video.videoHeight);
-  const scale = Math.min(1, state.side / shorter);
-  picture.width = Math.round(scale * video.videoWidth);
-  picture.height = Math.round(scale * video.videoHeight);
-  Object.assign(running, { limbs: state.limbs, rate: state.rate });
+  Object.assign(running, { limbs: state.limbs, side: state.side });
   say(`${state.model} looks at ${state.rate.toFixed(0)} images a second; its first window is filling.`);
   running.timer = setInterval(send, 1000 / state.rate);
+}
+
+// Draw the newest image as small as the network takes it: its shape changes when a phone is turned.
+function draw() {
+  const scale = Math.min(1, running.side / Math.min(video.videoWidth, video.videoHeight));
+  picture.width = Math.round(scale * video.videoWidth);
+  picture.height = Math.round(scale * video.videoHeight);
+  picture.getContext("2d").drawImage(video, 0, 0, picture.width, picture.height);
 }
 
 // Send the newest image; none while one is on its way, so that they never queue.
@@ -73,7 +69,7 @@ function send() {
   }
   stream.busy = true;
   const seconds = performance.now() / 1000;
-  picture.getContext("2d").drawImage(video, 0, 0, picture.width, picture.height);
+  draw();
   picture.toBlob(async (image) => {
     try {
       const { taken } = await ask("POST", `${stream.path}/frames`, image, { "Capture-Time": seconds.toFixed(4) });
@@ -124,6 +120,6 @@ function end(text) {
 
 form.addEventListener("submit", (event) => { event.preventDefault(); begin(); });
 stop.addEventListener("click", () => {
-  fetch(running.path, { method: "DELETE" });
+  ask("DELETE", running.path).catch(() => {}); // it ends without, a little later
   end("The webcam is off.");
 }); // who leaves the page follows the events no more, which ends the stream, too
