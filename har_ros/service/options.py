@@ -11,7 +11,7 @@ from typing import Any
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.schema import shown
 from har_ros.models.card import ModelCard
-from har_ros.models.locate import CARD, find_model
+from har_ros.models.locate import CARD, Model, find_model
 from har_ros.parameter import Parameter, unknown_names
 from har_ros.pipeline.configuration import all_labels, event_settings, parameter_values, score_settings
 from har_ros.settings import ACTIONNET, POSE_CARDS, card_names
@@ -48,15 +48,20 @@ class Models:
         cards = [Path(values[name]) / CARD for name in ("model", "persons_model")]
         return tuple(card.stat().st_mtime_ns for card in cards if card.is_file())
 
-    def cards(self) -> dict[str, ModelCard]:
-        """Return the card of each network, but of those that cannot be used: damaged, or without their labels."""
+    def usable(self) -> dict[str, Model[ModelCard]]:
+        """Return each network that can be used: whose card is valid, and whose labels and files are there."""
         found = {}
         for name, place in self.places.items():
             with suppress(HarError):
                 model = find_model(place)
                 model.labels()
-                found[name] = model.card
+                if not model.missing():
+                    found[name] = model
         return found
+
+    def cards(self) -> dict[str, ModelCard]:
+        """Return the card of each network that can be used."""
+        return {name: model.card for name, model in self.usable().items()}
 
     def values(self, options: Mapping[str, Any], live: bool = False) -> dict[str, Any]:
         """Return the node's parameters that a client's options stand for. Raises ConfigurationError.

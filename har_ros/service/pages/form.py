@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from har_ros.models.locate import find_pose_model
 from har_ros.parameter import Parameter
 from har_ros.service.options import ALLOWED, Models
 from har_ros.settings import POSE_CARDS, card_names
@@ -13,9 +14,9 @@ from har_ros.settings import POSE_CARDS, card_names
 FEW = ("model", "persons", "threshold")
 """Options that are shown at once; the rest can be unfolded."""
 HINTS = {
-    "model": "The network that says what the whole image shows.",
+    "model": "The network that says what the whole image shows: one of its classes.",
     "persons": "Follow the people, and say what each of them does, too.",
-    "persons_model": "The network that says what a person does; empty: the same as model.",
+    "persons_model": "The network that says what a person does, one of its classes; empty: the same as model.",
     "pose_model": "The network that finds people.",
     "threshold": "Classes with a lower probability are left out.",
 }
@@ -25,12 +26,16 @@ Kind = Literal["choice", "switch", "number", "list"]
 
 @dataclass(frozen=True)
 class Field:
-    """An option in a form. value: as it stands now. default: of who does not give it. choices: of a choice."""
+    """An option in a form. value: as it stands now. default: where it is not given. choices: of a choice.
+
+    classes: of each network that can be chosen, what it can say.
+    """
 
     row: Parameter
     value: Any
     default: Any
     choices: tuple[str, ...]
+    classes: Mapping[str, tuple[str, ...]]
 
     @property
     def name(self) -> str:
@@ -67,10 +72,12 @@ class Fields:
 
 def fields_of(models: Models, given: Mapping[str, Any]) -> Fields:
     """Return the fields of a form. given: options that are set."""
-    cards = models.cards()
-    images = tuple(name for name, card in cards.items() if card.kind != "sequence")
-    choices = {"model": images, "persons_model": ("", *cards), "pose_model": tuple(card_names(POSE_CARDS))}
-    fields = [_field(row, given, choices.get(row.name, row.choices)) for row in ALLOWED]
+    networks = models.usable()
+    every = {name: model.labels() for name, model in networks.items()}
+    images = {name: labels for name, labels in every.items() if networks[name].card.kind != "sequence"}
+    choices = {"model": tuple(images), "persons_model": ("", *every), "pose_model": _pose_networks()}
+    classes = {"model": images, "persons_model": every}
+    fields = [_field(row, given, choices.get(row.name, row.choices), classes.get(row.name, {})) for row in ALLOWED]
     few = tuple(sorted((one for one in fields if one.name in FEW), key=lambda one: FEW.index(one.name)))
     more: dict[str, tuple[Field, ...]] = {}
     for one in fields:
@@ -79,9 +86,16 @@ def fields_of(models: Models, given: Mapping[str, Any]) -> Fields:
     return Fields(few, more)
 
 
-def _field(row: Parameter, given: Mapping[str, Any], choices: tuple[str, ...]) -> Field:
+def _field(
+    row: Parameter, given: Mapping[str, Any], choices: tuple[str, ...], classes: Mapping[str, tuple[str, ...]]
+) -> Field:
     default = row.read(row.default)
-    return Field(row, given.get(row.name, default), default, choices)
+    return Field(row, given.get(row.name, default), default, choices, classes)
+
+
+def _pose_networks() -> tuple[str, ...]:
+    """Return the names of the networks that find people whose files are there."""
+    return tuple(name for name in card_names(POSE_CARDS) if not find_pose_model(name).missing())
 
 
 def _topic(row: Parameter) -> str:

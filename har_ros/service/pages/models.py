@@ -26,12 +26,12 @@ routes = Routes()
 
 @dataclass(frozen=True)
 class Shown:
-    """A network on the page. labels: what it can say. missing: bytes to download at its first job. wrong: why not."""
+    """A network on the page. labels: what it can say. missing: whether files of it are. wrong: why else not."""
 
     name: str
     card: ModelCard | None = None
     labels: tuple[str, ...] = ()
-    missing: int = 0
+    missing: bool = False
     wrong: str = ""
 
     @property
@@ -60,8 +60,9 @@ class Shown:
 
 @routes.get("/models")
 def models(request: Request, service: Running) -> Response:
-    """Show the networks."""
-    return page(request, "models.html", models=[_shown(service.models, name) for name in service.models.places])
+    """Show the networks, at first those that can be used."""
+    found = [_shown(service.models, name) for name in service.models.places]
+    return page(request, "models.html", models=sorted(found, key=lambda one: (one.missing, bool(one.wrong))))
 
 
 def _shown(models: Models, name: str) -> Shown:
@@ -69,6 +70,8 @@ def _shown(models: Models, name: str) -> Shown:
     place = models.places[name]
     try:
         model = find_model(place)
-        return Shown(name, model.card, model.labels(), sum(file.size or 0 for file in model.missing()))
+        missing = {file.name for file in model.missing()}
+        labels = () if model.card.labels in missing else model.labels()
+        return Shown(name, model.card, labels, bool(missing))
     except HarError as error:
         return Shown(name, wrong=str(error).replace(f"{place}/", ""))

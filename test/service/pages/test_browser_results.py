@@ -170,6 +170,19 @@ def test_a_class_is_found_among_those_of_all_models(tab, staged):
     tab.get_by_role("heading", name="tiny").wait_for()
 
 
+def test_what_a_network_knows_stands_beside_the_choice(tab, staged):
+    tab.goto(staged[0])
+    tab.get_by_label("model", exact=True).select_option("tiny")
+    tab.get_by_text("5 classes: class 0, class 1, class 2, …").first.click()
+    text = tab.get_by_text("Any other action is given as the class that looks most like it")
+    text.locator("visible=true").wait_for()
+    tab.get_by_text("More options").click()
+    of_people = tab.get_by_text("15 classes: catch, clap, golf, …")
+    of_people.wait_for()
+    tab.get_by_label("persons model").select_option("tiny")
+    of_people.wait_for(state="hidden")
+
+
 def test_a_link_is_followed_where_the_server_follows_links(tab, staged):
     tab.goto(staged[0])
     tab.get_by_label("link").fill("https://example.org/linked.mp4")

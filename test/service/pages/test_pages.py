@@ -1,6 +1,7 @@
 """The pages and the guard before them, without a browser: who gets in, and what the answers allow."""
 
 import pytest
+import yaml
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from fastapi.testclient import TestClient
@@ -99,3 +100,17 @@ def test_a_network_that_is_damaged_is_named_and_disturbs_no_other(tmp_path):
         text = client.get("/models").text
         assert "It cannot be used: card.yaml " in text
         assert str(tmp_path) not in text
+
+
+def test_a_network_whose_files_are_missing_is_shown_with_what_to_do_and_not_offered(tmp_path, models):
+    place = tmp_path / "models" / "elsewhere"
+    place.mkdir(parents=True)
+    card = yaml.safe_load((models / "tiny" / "card.yaml").read_text())
+    files = [{"name": card["network"]["file"], "url": "https://example.org/network.onnx"}]
+    (place / "card.yaml").write_text(yaml.safe_dump({**card, "name": "elsewhere", "files": files}))
+    app = application(tmp_path / "service", ServiceSettings(tmp_path / "models", workers=0), Guard("127.0.0.1", ""))
+    with TestClient(app, base_url=HERE) as client:
+        assert "elsewhere" not in [model["name"] for model in client.get("/v1/models").json()]
+        assert '<option value="elsewhere"' not in client.get("/").text
+        text = client.get("/models").text
+        assert "run there: <code>actionnet models fetch elsewhere</code>" in text

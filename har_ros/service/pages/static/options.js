@@ -22,3 +22,12 @@ export async function start(order) {
   // Makes a job. Resolves to its id, rejects with the server's sentence.
   return (await ask("POST", "/v1/jobs", order)).id;
 }
+
+function showClasses(select) {
+  for (const one of select.parentElement.querySelectorAll("[data-network]")) one.hidden = one.dataset.network !== select.value;
+}
+
+for (const select of document.querySelectorAll("select[data-option]")) {
+  select.addEventListener("change", () => showClasses(select));
+  showClasses(select); // a browser may have restored another choice
+}
