@@ -22,7 +22,7 @@ from har_ros.service.guard import Guard
 from har_ros.service.settings import ServiceSettings
 
 SCRIPT = Path(__file__).with_name("tus_client.cjs")
-MODULES = Path(__file__).parents[3] / "build" / "node" / "node_modules"
+NODE = Path(__file__).parents[3] / "build" / "node"
 SIZE = 3_000_000
 
 
@@ -30,7 +30,7 @@ SIZE = 3_000_000
 def node():
     if (node := shutil.which("node")) is None:
         pytest.skip("there is no node: apt-get install nodejs npm")
-    if not (MODULES / "tus-js-client").is_dir():
+    if not (NODE / ".ready").is_file():
         pytest.skip("there is no tus-js-client: make build/node/.ready")
     return node
 
@@ -57,7 +57,11 @@ def upload(node, address, path, chunk=1_000_000, **options):
     given = json.dumps({"name": "Größe, 1.mp4", "chunkSize": chunk, **options})
     command = [node, str(SCRIPT), f"{address}/v1/uploads", str(path), given]
     result = subprocess.run(
-        command, env={**os.environ, "NODE_PATH": str(MODULES)}, capture_output=True, text=True, timeout=120
+        command,
+        env={**os.environ, "NODE_PATH": str(NODE / "node_modules")},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert result.stderr == ""
     return json.loads(result.stdout)
