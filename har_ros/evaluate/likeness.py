@@ -1,13 +1,13 @@
 """How far windows are from those that a network was taught with: measured beside its answers.
 
 A network that was taught holds the windows that it was taught with, and the limit beyond which a window is none of
-them (graphs.rejection). What leads to its embedding runs a second time, for one window in half a window's length, as
-when it was taught, so that the share beyond the limit can be compared with that of clips that were held out.
+them (graphs.rejection). What leads to its embedding runs a second time after it has answered, for one window in half a
+window's length, as when it was taught, so that the share beyond the limit can be compared with that of clips that were
+held out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,24 +22,33 @@ from har_ros.graphs.rejection import NEVER, Rejection
 from har_ros.learning.embed import embedding_network, hop_of
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import Model
-from har_ros.networks.kind import Answer, Network
+from har_ros.networks.kind import Network
 from har_ros.networks.kinds import KINDS
 
 
 class Likeness:
-    """A taught network's embedding, and what it was taught with. Close it."""
+    """A taught network's embedding, and what it was taught with: measures windows (a Measure). Close it."""
 
     def __init__(self, model: Model[ModelCard], rejection: Rejection, frames: int, settings: BackendSettings) -> None:
         """frames: of a window, 0 as the card says. Raises HarError."""
         self._rejection = rejection
         prepared = embedding_network(model, frames)
         self._network = KINDS[model.card.kind]((prepared,), lambda one: load_backend(one, settings))
-        self.hop = hop_of(self._network.length)
+        self._hop = hop_of(self._network.length)
+        self._next: WeakKeyDictionary[Any, tuple[int, int]] = WeakKeyDictionary()
+        """Of each memory: restarts, and the number of the next window that is measured."""
 
-    def distances(self, clips: Sequence[Clip], memories: Sequence[Any]) -> list[float]:
-        """Return how far each window is from the nearest taught one, as a multiple of the limit. Raises ModelError."""
-        rows = [answer.probabilities for answer in self._network.run(clips, memories) if answer is not None]
-        return [float(one) / self._rejection.limit for one in self._rejection.distance(np.stack(rows))]
+    def distance(self, clip: Clip, memory: Any) -> float | None:
+        """Return how far a window is from the nearest taught one, as a multiple of the limit. Raises ModelError.
+
+        None where less than half a window has passed since the last one of this memory that was measured.
+        """
+        restarts, number = self._next.get(memory, (clip.restarts, clip.number))
+        if clip.restarts == restarts and clip.number < number:
+            return None
+        self._next[memory] = clip.restarts, clip.number + self._hop
+        rows = [answer.probabilities for answer in self._network.run([clip], [memory]) if answer is not None]
+        return float(self._rejection.distance(np.stack(rows))[0]) / self._rejection.limit
 
     def close(self) -> None:
         """Free the network."""
@@ -58,33 +67,3 @@ def open_likeness(
         return None
     rejection = Rejection.of(load_onnx(model.path(file.file)))
     return Likeness(model, rejection, frames, settings) if rejection and rejection.limit < NEVER else None
-
-
-class Compared:
-    """A network whose answers say how far their windows are from what was taught: see Answer.distance."""
-
-    stateless = True
-
-    def __init__(self, network: Network[Any], likeness: Likeness) -> None:
-        self._network = network
-        self._likeness = likeness
-        self.length, self.step, self.backend = network.length, network.step, network.backend
-        self.new_memory, self.length_with, self.summary = network.new_memory, network.length_with, network.summary
-        self._next: WeakKeyDictionary[Any, tuple[int, int]] = WeakKeyDictionary()
-        """Of each memory: restarts, and the number of the next window that is compared."""
-
-    def run(self, clips: Sequence[Clip], memories: Sequence[Any]) -> list[Answer | None]:
-        """Return the network's answers, some with their distance. Raises ModelError."""
-        answers = self._network.run(clips, memories)
-        return [self._compared(*one) for one in zip(answers, clips, memories, strict=True)]
-
-    def _compared(self, answer: Answer | None, clip: Clip, memory: Any) -> Answer | None:
-        restarts, number = self._next.get(memory, (clip.restarts, clip.number))
-        if answer is None or (clip.restarts == restarts and clip.number < number):
-            return answer
-        self._next[memory] = clip.restarts, clip.number + self._likeness.hop
-        [distance] = self._likeness.distances([clip], [memory])
-        return Answer(answer.probabilities, answer.start, answer.until, distance)
-
-    def close(self) -> None:
-        """Do nothing: the network belongs to others."""

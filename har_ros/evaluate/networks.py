@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from har_ros.evaluate.likeness import Compared, Likeness, open_likeness
+from har_ros.evaluate.likeness import Likeness, open_likeness
 from har_ros.models.locate import find_model
 from har_ros.pipeline.configuration import backend_settings, named_model
 from har_ros.pipeline.following import PersonNetworks
@@ -46,7 +46,7 @@ def compared(recognizer: Recognizer, likeness: Likeness | None) -> Recognizer:
     """Return a recognizer whose results say how far their windows are from what was taught, where that is known."""
     if likeness is None:
         return recognizer
-    return Recognizer(recognizer.card, recognizer.labels, Compared(recognizer.network, likeness))
+    return Recognizer(recognizer.card, recognizer.labels, recognizer.network, likeness.distance)
 
 
 def _closed_with(opened: ExitStack, likeness: Likeness | None) -> None:

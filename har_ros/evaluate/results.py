@@ -29,7 +29,7 @@ class PredictedWindow:
     restarts: how often the camera's window had started again. hypotheses: best first. probabilities: of all classes, in
     the order of the header's labels; in the file they are little-endian float16 in base64. padded: see replay.Seen; in
     the file only where it is true. until: stamp of the last frame of which the answer speaks, None where that is `end`.
-    distance: see likeness; None where it was not measured.
+    distance: see Likeness.distance; None where it was not measured.
     """
 
     bag: str

@@ -21,13 +21,11 @@ class Answer:
     """The probabilities (one per class) of the frames from `start` to `until`, stamps in nanoseconds.
 
     until: None for the newest frame; a network that needs later frames for an answer speaks of earlier ones.
-    distance: from what was taught, see evaluate.likeness; None where it was not measured.
     """
 
     probabilities: NDArray[np.float32]
     start: int
     until: int | None = None
-    distance: float | None = None
 
 
 Load = Callable[[PreparedNetwork], Backend]

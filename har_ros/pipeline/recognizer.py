@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ class Result:
     start, end: stamps of its first and last frame, in nanoseconds. frame_id: of the last frame. frames: how many.
     inference_time: seconds that the network took, for all windows that ran together. until: stamp of the last frame of
     which the answer speaks, earlier than `end` where the network is continual. restarts: how often the stream's window,
-    or the network's state, had begun again. distance: see networks.kind.Answer.
+    or the network's state, had begun again. distance: see Measure.
     """
 
     prediction: Prediction
@@ -43,13 +43,21 @@ class Result:
     distance: float | None = None
 
 
+Measure = Callable[[Clip, Any], float | None]
+"""Takes a window and its stream's memory; returns its distance from what the network was taught, or None."""
+
+
 class Recognizer:
     """A network ready to run. Use it from one thread at a time; close it with `with`."""
 
-    def __init__(self, card: ModelCard, labels: tuple[str, ...], network: Network[Any]) -> None:
+    def __init__(
+        self, card: ModelCard, labels: tuple[str, ...], network: Network[Any], measure: Measure | None = None
+    ) -> None:
+        """measure: of the windows that were recognised; its time is not part of inference_time."""
         self.card = card
         self.labels = labels
         self.network = network
+        self._measure = measure
 
     @classmethod
     def open(
@@ -134,10 +142,10 @@ class Recognizer:
             start = time.perf_counter()
             answers = self.network.run([clip for _, clip in new], [stream.memory for stream, _ in new]) if new else []
             inference_time = time.perf_counter() - start
-        results = {
-            stream: self._result(stream, clip, answer, settings, inference_time)
-            for (stream, clip), answer in zip(new, answers, strict=True)
-        }
+            results = {
+                stream: self._result(stream, clip, answer, settings, inference_time)
+                for (stream, clip), answer in zip(new, answers, strict=True)
+            }
         return [results.get(stream) for stream in streams]
 
     def _result(
@@ -147,6 +155,7 @@ class Recognizer:
             return None
         try:
             prediction = stream.scores.predict(answer.probabilities, clip, settings)
+            distance = self._measure(clip, stream.memory) if self._measure else None
         except ModelError as error:
             return error
         until = clip.end if answer.until is None else answer.until
@@ -160,7 +169,7 @@ class Recognizer:
             inference_time,
             until,
             restarts,
-            answer.distance,
+            distance,
         )
 
     def close(self) -> None:

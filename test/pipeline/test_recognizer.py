@@ -49,6 +49,24 @@ def test_no_window_before_it_is_full_then_one_per_frame(stream):
     assert brightness(stream) == [2, 3, 4, 5]
 
 
+def test_the_time_of_a_measure_is_not_the_networks(recognizer, monkeypatch):
+    now, seen = [0.0], []
+
+    def measure(clip, memory):
+        now[0] += 1
+        seen.append((clip.frames[:, 0, 0, 0].tolist(), memory))
+        return 0.5
+
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    measured = Recognizer(recognizer.card, recognizer.labels, recognizer.network, measure)
+    stream = measured.stream()
+    for i in range(4):
+        stream.push(grey(i))
+    [result] = measured.recognize([stream])
+    assert (result.distance, result.inference_time, now) == (0.5, 0.0, [1.0])
+    assert seen == [([0, 1, 2, 3], stream.memory)]
+
+
 def test_a_window_is_lent_once_and_dropped_when_a_newer_one_replaces_it(stream):
     for i in range(4):
         stream.push(grey(i))
