@@ -213,7 +213,7 @@ def _likeness_rows(likeness: LikenessFigures, who: str) -> Iterator[tuple[str, s
     for what, figure in kinds:
         if math.isfinite(figure.value):
             interval = f"{figure.low:.3f} … {figure.high:.3f}" if math.isfinite(figure.low) else ""
-            expected = f" [dim]expected of held-out clips: {likeness.expected:g}[/]" if "action" in what else ""
+            expected = f" [dim]expected of held-out clips: at most {likeness.expected:g}[/]" if "action" in what else ""
             yield f"{what}{who} unlike all that was taught{expected}", f"{figure.value:.3f}", interval
 
 

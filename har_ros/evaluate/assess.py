@@ -26,11 +26,11 @@ from har_ros.evaluate.measured import (
     TotalCounts,
 )
 from har_ros.evaluate.person_figures import events_of_people, person_event_figures
-from har_ros.evaluate.persons import PERSONS, Camera
+from har_ros.evaluate.persons import PERSONS
 from har_ros.evaluate.plan import Job
 from har_ros.evaluate.pool import Pool
 from har_ros.evaluate.replay import Counts
-from har_ros.evaluate.track import SaidSpan, Track
+from har_ros.evaluate.track import Track
 from har_ros.pipeline.configuration import event_settings, parameter_values
 from har_ros.recordings.bag import Bag
 from har_ros.stats import metrics
@@ -115,28 +115,21 @@ def assess(predictions: Path, header: dict[str, Any], segments: Sequence[Segment
     found, person_classes = _metrics(header, classes, judged, truth), None
     if person_labels:
         person_classes = join(names, person_labels, truth.label_map, labels)
-        found = _with_people(found, predictions.parent / PERSONS, header, person_classes, judged)
+        found = _with_people(found, predictions.parent / PERSONS, header, person_classes, judged, truth.coverage)
     return Assessment(header, classes, tuple(judged), found, person_classes)
 
 
 def _with_people(
-    found: Metrics, path: Path, header: dict[str, Any], classes: Classes, judged: Sequence[Judged]
+    found: Metrics, path: Path, header: dict[str, Any], classes: Classes, judged: Sequence[Judged], coverage: float
 ) -> Metrics:
     """Return the metrics with those of people, of whose windows there is a file."""
-    said, compared = _events_of_people(path, header, classes), of_people(persons.read(path))
-    name = parameter_values(header["parameters"])["persons_model"]
+    windows, values = tuple(persons.read(path)), parameter_values(header["parameters"])
+    settings, labels = event_settings(values), header["person_labels"]
+    said = events_of_people(windows, classes, labels, settings, values["smoothing"], values["track_timeout"])
     return dataclasses.replace(
         found,
         person_events=person_event_figures(judged, classes, said),
-        person_likeness=likeness_figures(judged, classes, compared, name),
-    )
-
-
-def _events_of_people(path: Path, header: dict[str, Any], classes: Classes) -> dict[Camera, list[SaidSpan]]:
-    values = parameter_values(header["parameters"])
-    windows, settings = persons.read(path), event_settings(values)
-    return events_of_people(
-        windows, classes, header["person_labels"], settings, values["smoothing"], values["track_timeout"]
+        person_likeness=likeness_figures(judged, classes, of_people(windows), "the network for people", coverage),
     )
 
 
@@ -189,7 +182,11 @@ def _metrics(
         windows_as_events=event_figures(judged, classes, windows_of),
         person_events=None,
         likeness=likeness_figures(
-            judged, classes, {(track.bag, track.camera): of_images(track) for track in judged}, header["card"]["name"]
+            judged,
+            classes,
+            {(track.bag, track.camera): of_images(track) for track in judged},
+            header["card"]["name"],
+            truth.coverage,
         ),
         person_likeness=None,
     )

@@ -77,11 +77,14 @@ def interval(values: Floats, groups: int, share: bool = True) -> Figure:
     return Figure(value, min(low, value), max(high, value))
 
 
-def proportion(successes: int, trials: int) -> Figure:
-    """Return a part of independent trials, with Wilson's interval. NaN without trials."""
+def proportion(successes: int, trials: int, exact: bool = False) -> Figure:
+    """Return a part of independent trials, with Wilson's interval. NaN without trials.
+
+    exact: with Clopper and Pearson's (Biometrika 26, 1934), which is wider: no end is on the wrong side too often.
+    """
     if not trials:
         return Figure(np.nan, np.nan, np.nan)
-    ends = binomtest(successes, trials).proportion_ci(LEVEL / 100, method="wilson")
+    ends = binomtest(successes, trials).proportion_ci(LEVEL / 100, method="exact" if exact else "wilson")
     return Figure(successes / trials, float(ends.low), float(ends.high))
 
 
