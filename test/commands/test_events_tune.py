@@ -1,13 +1,16 @@
 """`actionnet events tune` on bags of a small real network."""
 
+import numpy as np
 import pytest
 import yaml
-from bags import series, write_bag
+from bags import SECOND, T0, TOPIC, write_bag
 from small_networks import one_person
 
 from har_ros.commands.main import main as actionnet
 from har_ros.evaluate import results, tune
 from har_ros.pipeline.event_settings import load_limits
+from har_ros.recordings import messages
+from har_ros.recordings.bag import RAW
 
 
 @pytest.fixture(autouse=True)
@@ -57,8 +60,14 @@ def test_what_gives_no_limits_is_an_error_in_a_sentence(bags, brightness_card, t
 
 
 def test_with_persons_the_limits_are_those_of_people(brightness_card, tmp_path, capsys):
-    """Rising brightness is "fourth", of the one person, too."""
-    recordings = [write_bag(tmp_path / name, series(range(100, 240, 10))) for name in ("a", "b", "c")]
+    """The person becomes brighter, which is "fourth", while the image as a whole becomes darker, which is not."""
+    images = []
+    for second in range(14):
+        picture = np.full((64, 64, 3), 255 - 18 * second, np.uint8)
+        picture[5:55, 7:57] = 70 + 8 * second  # the square around whom the network finds
+        stamp = T0 + second * SECOND
+        images.append((TOPIC, RAW, stamp, messages.image(picture, "bgr8", stamp, "cam01")))
+    recordings = [write_bag(tmp_path / name, images) for name in ("a", "b", "c")]
     (tmp_path / "truth.csv").write_text("start,end,label\n0,14,fourth\n")
     parameters = {
         "model": brightness_card,
