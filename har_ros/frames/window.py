@@ -209,11 +209,15 @@ class FrameWindow(FrameRing):
     @property
     def ready(self) -> bool:
         """Whether `hold` has something new to lend."""
-        return self.full and self._new >= min(max(1, self.stride), self.length)
+        return self.full and self._new >= self._needed
+
+    @property
+    def _needed(self) -> int:
+        return min(max(1, self.stride), self.length)
 
     def commit(self, stamp: int, frame_id: str = "", places: int = 1) -> None:
         """Make what was written into `slot()` the newest frame, with its stamp in nanoseconds."""
-        self.dropped += self.ready
+        self.dropped += self.ready and self._new % self._needed + places >= self._needed
         self._new += places
         self._add(stamp, frame_id, places)
 

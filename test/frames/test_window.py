@@ -64,6 +64,15 @@ def test_a_window_is_ready_when_enough_of_its_frames_are_new(length, stride, pus
     assert window.dropped == 0
 
 
+@given(strides=st.integers(1, 4), stride=st.integers(1, 5), pushed=st.integers(0, 60))
+def test_windows_that_nobody_took_are_counted(strides, stride, pushed):
+    window = FrameWindow(strides * stride, (2, 3, 3))
+    window.stride = stride
+    for number in range(pushed):
+        push(window, number)
+    assert window.dropped == max(0, pushed - window.length) // stride
+
+
 def test_window_is_a_contiguous_view_of_the_ring_at_every_position():
     window = FrameWindow(5, (4, 4, 3))
     for number in range(40):
