@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from har_ros.errors import ConfigurationError, HarError, one_line, without_paths
+from har_ros.service.process import unexpected
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ async def _of_request(_: Request, error: Exception) -> Response:
 
 async def _of_any(request: Request, error: Exception) -> Response:
     logger.error("%s %s: %s (%s)", request.method, request.url.path, type(error).__name__, one_line(error))
-    return problem(500, f"unexpected error ({type(error).__name__}); the server's log has more")
+    return problem(500, unexpected(error))
 
 
 async def _of_disk(request: Request, error: Exception) -> Response:

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import resource
+import select
 import sys
+from contextlib import suppress
 from threading import Thread
+
+
+def prepare(name: str, memory: int) -> None:
+    """Set up this process's log and limit. name: in the log's lines. memory: bytes that it may have, at most."""
+    logging.basicConfig(level=logging.INFO, format=f"{name} %(process)d: %(message)s")
+    with suppress(ValueError, OSError):  # where less is allowed already
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 
 
 def end_with_the_server() -> None:
     """End this process when its standard input ends: the server holds the other end, however the server ends."""
+    if select.select([sys.stdin.fileno()], [], [], 0)[0]:  # it ended meanwhile: nothing may be begun
+        os._exit(0)
 
     def wait() -> None:
         os.read(sys.stdin.fileno(), 1)  # sys.stdin would be locked, which hangs what OpenVINO's telemetry forks
         os._exit(0)
 
     Thread(target=wait, daemon=True).start()
+
+
+def take_output() -> int:
+    """Return a descriptor of standard output, for answers only: what libraries print goes to standard error now."""
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    return answers
+
+
+def unexpected(error: Exception) -> str:
+    """Return what clients read of an error that no input should cause; the log has more."""
+    return f"unexpected error ({type(error).__name__}); the server's log has more"

@@ -17,3 +17,8 @@ def test_a_process_ends_when_the_other_end_of_its_input_is_closed():
         assert process.stdout.readline() == b"begun\n"
         process.stdin.close()
         assert process.wait(30) == 0
+
+
+def test_nothing_is_begun_when_the_server_ended_before():
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, b"")

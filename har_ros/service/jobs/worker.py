@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import resource
 import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
@@ -21,7 +20,7 @@ from har_ros.service.jobs.run import VideoRun
 from har_ros.service.jobs.store import Job, JobStore
 from har_ros.service.limits import check_video
 from har_ros.service.options import Models
-from har_ros.service.process import end_with_the_server
+from har_ros.service.process import end_with_the_server, prepare, unexpected
 from har_ros.service.room import Room
 from har_ros.settings import ACTIONNET
 
@@ -77,9 +76,7 @@ class Worker:
             self._store.fail(job.id, self._number, self._said_to_clients(job, str(error)))
         except Exception as error:  # the next job may be fine
             logger.exception("job %s", job.id)
-            self._store.fail(
-                job.id, self._number, f"unexpected error ({type(error).__name__}); the server's log has more"
-            )
+            self._store.fail(job.id, self._number, unexpected(error))
         finally:
             self._store.free(self._number)
         return True
@@ -159,9 +156,7 @@ def main() -> None:
     )
     parser.add_argument("--preload", action="store_true", help="load the default network before a job needs it")
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="worker %(process)d: %(message)s")
-    with suppress(ValueError, OSError):  # where less is allowed already
-        resource.setrlimit(resource.RLIMIT_DATA, (options.memory, options.memory))
+    prepare("worker", options.memory)
     end_with_the_server()
     folder = ServiceFolder(options.folder)
     links = Links(options.links, Room(folder, options.disk)) if options.links else None

@@ -10,7 +10,6 @@ import argparse
 import json
 import logging
 import os
-import resource
 import struct
 from collections import deque
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from har_ros.pipeline.recognition import ImageResult, Networks
 from har_ros.pipeline.scores import Prediction
 from har_ros.pipeline.source_events import SourceEvents
 from har_ros.recordings.event_file import event_row
+from har_ros.service.process import prepare, take_output, unexpected
 
 logger = logging.getLogger(__name__)
 
@@ -160,11 +160,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m har_ros.service.streams.worker", description=__doc__)
     parser.add_argument("--memory", type=int, required=True, help="bytes that the worker may have, at most")
     memory = parser.parse_args().memory
-    logging.basicConfig(level=logging.INFO, format="stream %(process)d: %(message)s")
-    with suppress(ValueError, OSError):  # where less is allowed already
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)  # what libraries print is no answer
+    prepare("stream", memory)
+    answers = os.fdopen(take_output(), "w", encoding="utf-8", buffering=1)
     inbox = Inbox(os.fdopen(0, "rb"))
 
     def say(message: dict[str, Any]) -> None:
@@ -179,7 +176,7 @@ def main() -> None:
         pass
     except Exception as error:
         logger.exception("the stream ends")
-        say({"error": f"unexpected error ({type(error).__name__}); the server's log has more"})
+        say({"error": unexpected(error)})
     os._exit(1)
 
 

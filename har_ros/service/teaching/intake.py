@@ -8,9 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -25,7 +23,7 @@ from har_ros.recordings.pictures import Place, pictures
 from har_ros.recordings.recording import SECOND, VIDEO
 from har_ros.recordings.source import sensible_rate
 from har_ros.service.limits import check_video
-from har_ros.service.process import end_with_the_server
+from har_ros.service.process import end_with_the_server, prepare
 
 FASTEST = 60.0
 """Images per second of a clip, at most."""
@@ -76,8 +74,7 @@ def main() -> int:
     parser.add_argument("--memory", type=int, required=True, help="bytes that this process may have, at most")
     options = parser.parse_args()
     end_with_the_server()
-    with suppress(ValueError, OSError):  # where less is allowed already
-        resource.setrlimit(resource.RLIMIT_DATA, (options.memory, options.memory))
+    prepare("intake", options.memory)
     error = ""
     try:
         if options.source:

@@ -6,8 +6,6 @@ import argparse
 import json
 import logging
 import os
-import resource
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from har_ros.learning.check import check
 from har_ros.learning.dataset import load_dataset
 from har_ros.learning.embed_people import PeopleSettings
 from har_ros.learning.lesson import Settings
-from har_ros.service.process import end_with_the_server
+from har_ros.service.process import end_with_the_server, prepare, take_output, unexpected
 from har_ros.teach.teach import teach
 
 logger = logging.getLogger(__name__)
@@ -109,12 +107,9 @@ def summary(metrics: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Work until it is done, or until the server closes our standard input or is gone."""
     options = _parser().parse_args()
-    logging.basicConfig(level=logging.INFO, format="teacher %(process)d: %(message)s")
-    with suppress(ValueError, OSError):  # where less is allowed already
-        resource.setrlimit(resource.RLIMIT_DATA, (options.memory, options.memory))
+    prepare("teacher", options.memory)
     os.nice(KINDNESS)
-    reports = Reports(os.dup(1), [options.output.parent] if options.output else [])
-    os.dup2(2, 1)  # what libraries print is no report
+    reports = Reports(take_output(), [options.output.parent] if options.output else [])
     end_with_the_server()
     try:
         reports.send(result=work(options, reports))
@@ -122,7 +117,7 @@ def main() -> None:
         reports.send(error=str(error))
     except Exception as error:
         logger.exception("%s", options.dataset)
-        reports.send(error=f"unexpected error ({type(error).__name__}); the server's log has more")
+        reports.send(error=unexpected(error))
 
 
 def _parser() -> argparse.ArgumentParser:
