@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,9 +32,11 @@ create table if not exists jobs (
     owner text not null default '', temporary integer not null default 0
 );
 create index if not exists jobs_by_state on jobs (state, created);
+create index if not exists jobs_by_time on jobs (created);
 create table if not exists owners (owner text primary key, served real not null);
 create table if not exists workers (worker integer primary key, alive real not null);
 """
+"""Of workers, alive is of the machine's monotonic clock: a clock that is set makes none of them look dead."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Job:
         return self.state in ENDED
 
 
-_COLUMNS = "id, name, options, state, created, started, ended, done, total, windows, skipped, error, attempts, link"
+_COLUMNS = ", ".join(field.name for field in fields(Job))
 _SAME = f"select {_COLUMNS} from jobs where key = ? or id = ? order by key is not ?"
 
 
@@ -121,7 +123,8 @@ class JobStore:
 
     def enqueue(self, number: str) -> None:
         """Let a worker take the job: its video is there."""
-        self._change("state = 'queued' where id = ? and state = 'receiving'", number)
+        with self._transaction() as db:
+            db.execute("update jobs set state = 'queued' where id = ? and state = 'receiving'", (number,))
 
     def receiving(self) -> list[Job]:
         """Return the jobs whose video is not there yet."""
@@ -163,7 +166,7 @@ class JobStore:
                 (worker, now),
             ).fetchone()
             if row:
-                db.execute("insert or replace into workers values (?, ?)", (worker, now))
+                db.execute("insert or replace into workers values (?, ?)", (worker, time.monotonic()))
                 db.execute("insert or replace into owners select owner, ? from jobs where id = ?", (now, row[0]))
                 db.execute("delete from owners where served < ?", (now - REMEMBERED,))
         return _job(row) if row else None
@@ -176,8 +179,8 @@ class JobStore:
     def progress(self, number: str, worker: int, done: int, total: int, windows: int = 0) -> bool:
         """Note how far a worker is. Returns whether the job is still wanted, and this worker's."""
         with self._transaction() as db:
-            db.execute("update workers set alive = ? where worker = ?", (time.time(), worker))
-        return self._own("done = ?, total = ?, windows = ?", number, worker, done, total, windows)
+            db.execute("update workers set alive = ? where worker = ?", (time.monotonic(), worker))
+            return _change_own(db, "done = ?, total = ?, windows = ?", number, worker, done, total, windows)
 
     def resume(self, number: str, worker: int, done: int) -> bool:
         """Note where a worker goes on. Returns whether the job is still wanted."""
@@ -198,38 +201,35 @@ class JobStore:
 
     def lost(self, worker: int) -> None:
         """Let others have the jobs of a worker that ended; those that were begun too often for nothing fail."""
-        where = "where worker = ? and state = 'running'"
-        error = f"the worker ended {ATTEMPTS} times at this video; it may need more memory than there is, or be damaged"
-        self._change(f"attempts = 1, furthest = done {where} and done > furthest", worker)
-        self._change(
-            f"state = 'failed', ended = ?, error = ? {where} and attempts >= ?", time.time(), error, worker, ATTEMPTS
-        )
-        self._change(f"state = 'queued', worker = null {where}", worker)
-        self.free(worker)
+        with self._transaction() as db:
+            _lose(db, worker)
 
     def give_back(self, worker: int) -> None:
         """Let the jobs of a worker begin again that ended for no fault of theirs."""
-        self._change("attempts = attempts - 1 where worker = ? and state = 'running'", worker)
-        self.lost(worker)
+        with self._transaction() as db:
+            _give_back(db, worker)
 
-    def hanging(self, seconds: float) -> list[int]:
-        """Return the workers that have noted nothing of their job for so long, also of one that was erased."""
+    def silent(self, seconds: float) -> list[int]:
+        """Return the workers that have noted nothing of their job for so long, also of one that was erased.
+
+        They may have ended, and others may have their process numbers.
+        """
         with self._transaction() as db:
             query = "select worker from workers where alive < ?"
-            return [int(row[0]) for row in db.execute(query, (time.time() - seconds,))]
+            return [int(row[0]) for row in db.execute(query, (time.monotonic() - seconds,))]
 
     def recover(self) -> None:
         """Let all jobs begin again that were running when the server ended, and drop what was being received."""
         with self._transaction() as db:
-            workers = [int(row[0]) for row in db.execute("select distinct worker from jobs where state = 'running'")]
+            running = db.execute("select distinct worker from jobs where state = 'running'").fetchall()
+            for (worker,) in running:
+                _give_back(db, worker)
             db.execute("delete from workers")
-        for worker in workers:
-            self.give_back(worker)
-        self._change(
-            "state = 'failed', ended = ?, error = 'the upload was interrupted; send it again' "
-            "where state = 'receiving'",
-            time.time(),
-        )
+            db.execute(
+                "update jobs set state = 'failed', ended = ?, error = 'the upload was interrupted; send it again' "
+                "where state = 'receiving'",
+                (time.time(),),
+            )
 
     def temporary(self) -> list[str]:
         """Return the jobs that somebody waited for while the server ended."""
@@ -242,17 +242,34 @@ class JobStore:
             return [str(row[0]) for row in db.execute("select id from jobs where ended < ?", (moment,))]
 
     def _own(self, change: str, number: str, worker: int, *values: Any) -> bool:
-        return self._change(f"{change} where id = ? and worker = ? and state = 'running'", *values, number, worker)
-
-    def _change(self, change: str, *values: Any) -> bool:
-        """Returns whether a job was changed."""
         with self._transaction() as db:
-            return db.execute(f"update jobs set {change}", values).rowcount > 0
+            return _change_own(db, change, number, worker, *values)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=BUSY)) as db, db:
             yield db
+
+
+def _change_own(db: sqlite3.Connection, change: str, number: str, worker: int, *values: Any) -> bool:
+    """Change a job that is a worker's. Returns whether it still is."""
+    own = "where id = ? and worker = ? and state = 'running'"
+    return db.execute(f"update jobs set {change} {own}", (*values, number, worker)).rowcount > 0
+
+
+def _give_back(db: sqlite3.Connection, worker: int) -> None:
+    db.execute("update jobs set attempts = attempts - 1 where worker = ? and state = 'running'", (worker,))
+    _lose(db, worker)
+
+
+def _lose(db: sqlite3.Connection, worker: int) -> None:
+    own = "where worker = ? and state = 'running'"
+    error = f"the worker ended {ATTEMPTS} times at this video; it may need more memory than there is, or be damaged"
+    db.execute(f"update jobs set attempts = 1, furthest = done {own} and done > furthest", (worker,))
+    failed = f"update jobs set state = 'failed', ended = ?, error = ? {own} and attempts >= ?"
+    db.execute(failed, (time.time(), error, worker, ATTEMPTS))
+    db.execute(f"update jobs set state = 'queued', worker = null {own}", (worker,))
+    db.execute("delete from workers where worker = ?", (worker,))
 
 
 def _job(row: tuple[Any, ...]) -> Job:

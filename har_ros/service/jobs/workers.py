@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Event, Thread
 
 from har_ros.errors import one_line
@@ -25,6 +22,8 @@ HANGS = 120.0
 """Seconds without any progress after which a worker is ended; networks are loaded, and fetched, in less."""
 PAUSE = 2.0
 """Seconds from the end of a worker to the start of the next one, which may end at once, too."""
+END = 5.0
+"""Seconds that a worker has to end by itself."""
 TIDY = 600.0
 """Seconds between two looks for jobs whose time is over."""
 
@@ -67,13 +66,16 @@ class Workers:
 
     def _look(self) -> None:
         for process in [one for one in self._running if one.poll() is not None]:
-            logger.warning("worker %d ended with status %s; another one takes its place", process.pid, process.poll())
+            self._store.lost(process.pid)  # first: where that fails, the next look finds it again
             self._running.remove(process)
-            self._store.lost(process.pid)
+            logger.warning("worker %d ended with status %s; another one takes its place", process.pid, process.poll())
             self._closing.wait(PAUSE)
-        for number in self._store.hanging(HANGS):
-            with suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
+        for number in self._store.silent(HANGS):
+            own = next((process for process in self._running if process.pid == number), None)
+            if own is not None:
+                own.kill()
+            else:  # of a server that was killed: its workers end by themselves, and others may have their numbers
+                self._store.lost(number)
         while len(self._running) < self._settings.workers:
             self._running.append(self._start())
         if time.monotonic() - self._tidied > TIDY:
@@ -104,7 +106,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
         process.stdin.close()  # which ends it
     try:
-        process.wait(5)
+        process.wait(END)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

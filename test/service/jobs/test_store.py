@@ -1,6 +1,7 @@
 """The file of jobs."""
 
 import threading
+import time
 
 import pytest
 
@@ -135,17 +136,25 @@ def test_pages_of_jobs_go_from_the_newest_to_the_oldest(store):
 def test_workers_that_note_nothing_are_known(store):
     queued(store)
     store.claim(9)
-    assert store.hanging(60) == []
-    assert store.hanging(-1) == [9]
+    assert store.silent(60) == []
+    assert store.silent(-1) == [9]
+
+
+def test_no_worker_looks_dead_when_the_clock_is_set(store, monkeypatch):
+    queued(store)
+    store.claim(9)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 86_400)
+    assert store.silent(60) == []
 
 
 def test_a_worker_that_hangs_at_an_erased_job_is_known_until_it_lets_go(store):
     number = queued(store)
     store.claim(9)
     store.remove(number)
-    assert store.hanging(-1) == [9]
+    assert store.silent(-1) == [9]
     store.free(9)
-    assert store.hanging(-1) == []
+    assert store.silent(-1) == []
 
 
 def test_restarts_of_the_server_do_not_count_as_attempts(tmp_path):

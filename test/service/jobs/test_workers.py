@@ -1,0 +1,94 @@
+"""Workers are watched: those that end or hang lose their job, and nobody else is killed for it."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from types import SimpleNamespace
+
+import pytest
+
+from har_ros.service.folder import ServiceFolder
+from har_ros.service.jobs import workers
+from har_ros.service.jobs.store import JobStore
+from har_ros.service.jobs.workers import Workers
+from har_ros.service.settings import ServiceSettings
+
+WAIT = 60
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "PERIOD", 0.01)
+    monkeypatch.setattr(workers, "PAUSE", 0.0)
+    return ServiceFolder(tmp_path)
+
+
+def until(condition):
+    end = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def queued(store):
+    job, _ = store.add("a.mp4", {})
+    store.enqueue(job.id)
+    return job.id
+
+
+def test_a_process_that_has_the_number_of_a_dead_servers_worker_is_left_alone(folder, monkeypatch):
+    monkeypatch.setattr(workers, "HANGS", -1.0)
+    with (
+        subprocess.Popen(["sleep", "600"]) as other,
+        closing(Workers(folder, ServiceSettings(workers=0), lambda: None)),
+    ):
+        store = JobStore(folder.jobs)
+        number = queued(store)
+        store.claim(other.pid)
+        until(lambda: store.get(number).state == "queued")
+        assert other.poll() is None
+        other.kill()
+
+
+@pytest.fixture
+def sleeper(tmp_path, monkeypatch):
+    """Workers that do nothing."""
+    program = tmp_path / "sleeper"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(workers, "sys", SimpleNamespace(executable=str(program)))
+    monkeypatch.setattr(workers, "END", 0.0)
+
+
+def test_a_worker_that_hangs_is_replaced_and_its_job_waits_again(folder, sleeper, monkeypatch):
+    with closing(Workers(folder, ServiceSettings(workers=1), lambda: None)) as running:
+        until(lambda: running.processes)
+        [process], store = running.processes, JobStore(folder.jobs)
+        number = queued(store)
+        store.claim(process)
+        monkeypatch.setattr(workers, "HANGS", -1.0)
+        until(lambda: store.get(number).state == "queued")
+        until(lambda: running.processes not in ([], [process]))
+
+
+def test_the_job_of_a_worker_that_ended_waits_again_though_the_disk_was_full(folder, sleeper, monkeypatch):
+    lost, refused = JobStore.lost, []
+
+    def lost_later(self, worker):
+        if len(refused) < 2:
+            refused.append(worker)
+            raise sqlite3.OperationalError("database or disk is full")
+        lost(self, worker)
+
+    monkeypatch.setattr(JobStore, "lost", lost_later)
+    with closing(Workers(folder, ServiceSettings(workers=1), lambda: None)) as running:
+        until(lambda: running.processes)
+        [process], store = running.processes, JobStore(folder.jobs)
+        number = queued(store)
+        store.claim(process)
+        os.kill(process, signal.SIGKILL)
+        until(lambda: store.get(number).state == "queued")
+        assert refused == [process, process]
