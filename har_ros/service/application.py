@@ -20,7 +20,8 @@ from har_ros.service.guard import LOGIN, Guard
 from har_ros.service.incoming.orders import FORM, announced, media_type
 from har_ros.service.incoming.tus import PART
 from har_ros.service.incoming.tus import routes as tus
-from har_ros.service.jobs.routes import Service, routes
+from har_ros.service.jobs.routes import routes
+from har_ros.service.jobs.service import Service
 from har_ros.service.live.robot import Live
 from har_ros.service.live.routes import routes as live_routes
 from har_ros.service.pages import routes as pages

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.service.application import SMALL, application
 from har_ros.service.guard import Guard
-from har_ros.service.jobs import routes as api
+from har_ros.service.jobs import service as jobs_service
 from har_ros.service.settings import ServiceSettings
 
 FORM, PART = "multipart/form-data; boundary=x", "application/offset+octet-stream"
@@ -128,8 +128,8 @@ def test_a_repeated_key_gets_its_job_also_when_nothing_more_may_wait(client, mon
 
     first = send("once")
     assert first.status_code == 202
-    monkeypatch.setattr(api, "MOST_OF_ONE", 1)
-    monkeypatch.setattr(api, "MOST_WAITING", 1)
+    monkeypatch.setattr(jobs_service, "MOST_OF_ONE", 1)
+    monkeypatch.setattr(jobs_service, "MOST_WAITING", 1)
     assert send("twice").status_code == 503
     again = send("once")
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])

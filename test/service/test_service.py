@@ -22,7 +22,7 @@ from har_ros.service import limits, room
 from har_ros.service.application import application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
-from har_ros.service.jobs import routes as api
+from har_ros.service.jobs import service as jobs_service
 from har_ros.service.jobs import worker
 from har_ros.service.jobs.store import JobStore
 from har_ros.service.limits import check_video
@@ -237,7 +237,7 @@ def test_there_is_room_only_for_what_the_disk_may_keep(tmp_path, models, video, 
 
 
 def test_nobody_has_all_places_of_the_queue(tmp_path, models, video, monkeypatch):
-    monkeypatch.setattr(api, "MOST_OF_ONE", 1)
+    monkeypatch.setattr(jobs_service, "MOST_OF_ONE", 1)
     with running(tmp_path, models, workers=0) as client:
         send(client, video)
         assert "jobs of yours wait" in send(client, video, status=429).json()["detail"]

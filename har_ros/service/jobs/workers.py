@@ -25,15 +25,15 @@ PAUSE = 2.0
 END = 5.0
 """Seconds that a worker has to end by itself."""
 TIDY = 600.0
-"""Seconds between two looks for jobs whose time is over."""
+"""Seconds between two calls of `tidy`."""
 
 
 class Workers:
     """Close it: the workers end, and their jobs wait for the next start."""
 
     def __init__(self, folder: ServiceFolder, settings: ServiceSettings, tidy: Callable[[], None]) -> None:
-        """tidy: what else to do now and then."""
-        self._folder, self._settings, self._tidy_more = folder, settings, tidy
+        """tidy: what to do now and then."""
+        self._folder, self._settings, self._tidy = folder, settings, tidy
         self._store = JobStore(folder.jobs)
         self._store.recover()
         self._running: list[subprocess.Popen[bytes]] = []
@@ -93,13 +93,6 @@ class Workers:
         command = [sys.executable, "-m", "har_ros.service.jobs.worker", str(self._folder.path), *options]
         # its own session: Ctrl-C in a terminal reaches the server, which ends the workers
         return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-
-    def _tidy(self) -> None:
-        """Erase what is kept no longer."""
-        for number in self._store.ended_before(time.time() - self._settings.days * 86_400):
-            self._folder.erase(number)
-            self._store.remove(number)
-        self._tidy_more()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

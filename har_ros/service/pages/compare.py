@@ -9,7 +9,8 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from har_ros.service.jobs.routes import JobView, Running
+from har_ros.service.jobs.routes import JobView
+from har_ros.service.jobs.service import Running
 from har_ros.service.pages.job import summary
 from har_ros.service.pages.render import page
 from har_ros.service.routing import Routes

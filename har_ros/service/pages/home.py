@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import Request, Response
 
 from har_ros.service.folder import SUFFIXES
-from har_ros.service.jobs.routes import JobView, Running, Service
+from har_ros.service.jobs.routes import JobView
+from har_ros.service.jobs.service import Running, Service
 from har_ros.service.pages.form import fields_of
 from har_ros.service.pages.render import page
 from har_ros.service.routing import Routes

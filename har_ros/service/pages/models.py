@@ -11,7 +11,7 @@ from har_ros.frames.skeletons import NAMES
 from har_ros.frames.spec import SkeletonSpec
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import find_model
-from har_ros.service.jobs.routes import Running
+from har_ros.service.jobs.service import Running
 from har_ros.service.options import Models
 from har_ros.service.pages.render import page
 from har_ros.service.routing import Routes

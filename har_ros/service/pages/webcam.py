@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from har_ros.service.jobs.routes import Running, Service
+from har_ros.service.jobs.service import Running, Service
 from har_ros.service.pages.form import fields_of
 from har_ros.service.pages.render import page
 from har_ros.service.routing import Routes

@@ -19,7 +19,7 @@ from har_ros.service import room
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.incoming.tus import PART, routes
 from har_ros.service.incoming.uploads import KEPT, LARGEST_OF_ONE, MOST, MOST_OF_ONE, Uploads
-from har_ros.service.jobs.routes import Service
+from har_ros.service.jobs.service import Service
 from har_ros.service.jobs.store import JobStore
 from har_ros.service.problems import handle_errors
 from har_ros.service.room import Room
