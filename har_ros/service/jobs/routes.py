@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from har_ros.service.folder import RESULT, VIDEO
 from har_ros.service.guard import Owner
 from har_ros.service.incoming.orders import BODY, Ordered, check_room
+from har_ros.service.jobs.job import Job
 from har_ros.service.jobs.service import Running
 from har_ros.service.jobs.so_far import SoFar, so_far
-from har_ros.service.jobs.store import Job
 from har_ros.service.routing import Routes
 
 WATCH = 0.25
@@ -49,10 +49,7 @@ class JobView(BaseModel):
     @classmethod
     def of(cls, job: Job) -> JobView:
         """Return what is shown of a job."""
-        left = None
-        new = job.done - job.skipped
-        if job.state == "running" and job.started and new and job.total:
-            left = round((time.time() - job.started) / new * max(0, job.total - job.done), 1)
+        left = job.seconds_left(time.time())
         return cls(
             id=job.id,
             video=job.name,
@@ -64,7 +61,7 @@ class JobView(BaseModel):
             frames_done=job.done,
             frames=job.total,
             windows=job.windows,
-            seconds_left=left,
+            seconds_left=None if left is None else round(left, 1),
             error=job.error,
         )
 

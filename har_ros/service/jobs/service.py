@@ -16,7 +16,8 @@ from har_ros.service.folder import ServiceFolder
 from har_ros.service.incoming.links import shown_link
 from har_ros.service.incoming.orders import Incoming, Order, of_file
 from har_ros.service.incoming.uploads import Uploads
-from har_ros.service.jobs.store import Job, JobStore
+from har_ros.service.jobs.job import Job
+from har_ros.service.jobs.store import JobStore
 from har_ros.service.jobs.workers import Workers
 from har_ros.service.options import Models
 from har_ros.service.room import Room

@@ -8,14 +8,13 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from har_ros.errors import HarError
+from har_ros.service.jobs.job import Job
 
-State = Literal["receiving", "queued", "running", "done", "failed"]
-ENDED: tuple[State, ...] = ("done", "failed")
 ATTEMPTS = 5
 """How often a job is begun without getting further than before: one that ends its worker each time is given up."""
 REMEMBERED = 86_400.0
@@ -26,10 +25,9 @@ SCHEMA = """
 create table if not exists jobs (
     id text primary key, key text unique, name text not null, options text not null, state text not null,
     created real not null, started real, ended real, done integer not null default 0, total integer not null default 0,
-    windows integer not null default 0, skipped integer not null default 0,
-    furthest integer not null default 0,
-    error text not null default '', attempts integer not null default 0, worker integer, link text not null default '',
-    owner text not null default '', temporary integer not null default 0
+    windows integer not null default 0, paced real, skipped integer not null default 0,
+    furthest integer not null default 0, error text not null default '', attempts integer not null default 0,
+    worker integer, link text not null default '', owner text not null default '', temporary integer not null default 0
 );
 create index if not exists jobs_by_state on jobs (state, created);
 create index if not exists jobs_by_time on jobs (created);
@@ -37,38 +35,6 @@ create table if not exists owners (owner text primary key, served real not null)
 create table if not exists workers (worker integer primary key, alive real not null);
 """
 """Of workers, alive is of the machine's monotonic clock: a clock that is set makes none of them look dead."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A video and what is to be done with it.
-
-    name: of the video, as the client gave it. options: parameters of the node. created, started, ended: seconds since
-    1970, None where that has not happened. done, total: frames; total is 0 where it is not known. windows: for which
-    there is an answer so far. skipped: frames that were done when it was begun last. error: why it failed.
-    attempts: how often it was begun since it got further than before. link: where the video is to be fetched from,
-    empty where it came with the job.
-    """
-
-    id: str
-    name: str
-    options: Mapping[str, Any]
-    state: State
-    created: float
-    started: float | None
-    ended: float | None
-    done: int
-    total: int
-    windows: int
-    skipped: int
-    error: str
-    attempts: int
-    link: str
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.state in ENDED
 
 
 _COLUMNS = ", ".join(field.name for field in fields(Job))
@@ -160,7 +126,7 @@ class JobStore:
         with self._transaction() as db:
             row = db.execute(
                 f"update jobs set state = 'running', worker = ?, started = ?, attempts = attempts + 1, "
-                f"done = 0, windows = 0, skipped = 0 "
+                f"done = 0, windows = 0, paced = null, skipped = 0 "
                 f"where id = (select id from jobs left join owners using (owner) where state = 'queued' "
                 f"order by coalesce(served, 0), created limit 1) returning {_COLUMNS}",
                 (worker, now),
@@ -180,11 +146,12 @@ class JobStore:
         """Note how far a worker is. Returns whether the job is still wanted, and this worker's."""
         with self._transaction() as db:
             db.execute("update workers set alive = ? where worker = ?", (time.monotonic(), worker))
-            return _change_own(db, "done = ?, total = ?, windows = ?", number, worker, done, total, windows)
-
-    def resume(self, number: str, worker: int, done: int) -> bool:
-        """Note where a worker goes on. Returns whether the job is still wanted."""
-        return self._own("done = ?, skipped = ?", number, worker, done, done)
+            change = (
+                "done = ?, total = ?, windows = ?, "
+                "skipped = case when paced is null then ? else skipped end, paced = coalesce(paced, ?)"
+            )
+            paced = time.time() if windows else None
+            return _change_own(db, change, number, worker, done, total, windows, done, paced)
 
     def finish(self, number: str, worker: int) -> bool:
         """Note that a worker's job is done. Returns whether it was still wanted."""

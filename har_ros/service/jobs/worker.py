@@ -16,8 +16,9 @@ from har_ros.pipeline.recognition import Networks
 from har_ros.recordings.source import open_source
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.incoming.links import Links, suffix_of
+from har_ros.service.jobs.job import Job
 from har_ros.service.jobs.run import VideoRun
-from har_ros.service.jobs.store import Job, JobStore
+from har_ros.service.jobs.store import JobStore
 from har_ros.service.limits import check_video
 from har_ros.service.options import Models
 from har_ros.service.process import end_with_the_server, prepare, unexpected
@@ -110,7 +111,6 @@ class Worker:
 
     def _follow(self, job: Job, run: VideoRun, total: int) -> None:
         """Note a job's progress to its end. total: frames of the video, 0 where that is not known."""
-        self._store.resume(job.id, self._number, run.count)
         for _ in run.frames(self._longest):
             if not self._store.progress(job.id, self._number, run.count, total, run.windows):
                 raise UnwantedError

@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import Request, Response
 
 from har_ros.service.folder import SUMMARY
+from har_ros.service.jobs.job import Job
 from har_ros.service.jobs.routes import JobView
 from har_ros.service.jobs.service import Running, Service
 from har_ros.service.jobs.so_far import so_far
-from har_ros.service.jobs.store import Job
 from har_ros.service.pages.form import fields_of
 from har_ros.service.pages.render import page
 from har_ros.service.routing import Routes

@@ -126,6 +126,34 @@ def test_what_ran_when_the_server_ended_begins_again_and_half_an_upload_fails(tm
     assert "send it again" in again.get(half).error
 
 
+def test_the_time_left_counts_from_the_first_window_of_this_worker_on(store, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+
+    def left(done, windows, seconds):
+        """Return the seconds that are left when so many have passed since the last note."""
+        now[0] += seconds
+        assert store.progress(number, 7, done, 564, windows)
+        found = store.get(number).seconds_left(now[0])
+        return None if found is None else round(found, 3)
+
+    number = queued(store)
+    assert store.get(number).seconds_left(now[0]) is None
+    store.claim(7)
+    assert left(0, 0, 20) is None  # the network is loaded
+    assert left(40, 0, 1) is None  # a window fills, which takes no time
+    assert left(64, 1, 1) is None
+    assert left(164, 26, 50) == 200  # 400 frames more at 2 a second
+    assert left(264, 51, 50) == 150
+    store.lost(7)
+    store.claim(7)
+    assert left(264, 51, 30) is None  # it goes on at a checkpoint
+    assert left(314, 64, 50) == 250
+    assert left(564, 126, 250) == 0
+    store.finish(number, 7)
+    assert store.get(number).seconds_left(now[0]) is None
+
+
 def test_pages_of_jobs_go_from_the_newest_to_the_oldest(store):
     ids = [queued(store, f"{n}.mp4") for n in range(5)]
     page = store.newest(2)
