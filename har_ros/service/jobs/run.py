@@ -28,7 +28,7 @@ NOTE = 0.5
 PERIOD = 10.0
 """Seconds between two checkpoints, at least."""
 SHARE = 0.02
-"""Of the time that checkpoints may take."""
+"""Of the time that checkpoints may take, and the summaries of what was found so far: they grow with it."""
 
 
 class VideoRun:
@@ -44,7 +44,7 @@ class VideoRun:
             if path not in self._parts:
                 path.unlink()
         self._sink = self._next_part()
-        self._due = time.monotonic() + PERIOD
+        self._due, self._next_summary = time.monotonic() + PERIOD, 0.0
         self.note = ""
 
     @property
@@ -132,7 +132,11 @@ class VideoRun:
     def _show(self, lines: IO[str]) -> None:
         """Let readers see what is known so far. Raises HarError, OSError."""
         lines.flush()
-        write_json(self._place / SUMMARY, self._summary())
+        begun = time.monotonic()
+        if begun >= self._next_summary:
+            write_json(self._place / SUMMARY, self._summary())
+            now = time.monotonic()
+            self._next_summary = now + (now - begun) / SHARE
 
     def _summary(self) -> dict[str, Any]:
         return {**self._about, "note": self.note, **self._found.summary()}

@@ -1,0 +1,29 @@
+"""What a job writes while it runs."""
+
+from types import SimpleNamespace
+
+from har_ros.pipeline.recognition import Networks
+from har_ros.recordings.source import open_source
+from har_ros.service.jobs import run as module
+from har_ros.service.jobs.run import SHARE, VideoRun
+
+
+def test_summaries_take_a_small_share_of_the_time_however_long_each_takes(tmp_path, models, video, monkeypatch):
+    now, written = [0.0], []
+
+    def monotonic():
+        now[0] += 0.2
+        return now[0]
+
+    def write_slowly(path, content):
+        now[0] += 0.1
+        written.append(content)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=monotonic))
+    monkeypatch.setattr(module, "write_json", write_slowly)
+    monkeypatch.setattr(module, "PERIOD", 1e9)
+    with Networks.open(str(models / "tiny")) as networks:
+        run = VideoRun(networks, open_source(str(video)), str(video), tmp_path, video.name)
+        noted = sum(1 for _ in run.frames(3600))
+    assert 1 < len(written) <= 1 + SHARE * now[0] / 0.1
+    assert noted > 10
