@@ -21,7 +21,7 @@ from rich.progress import track
 from scipy.stats import binomtest
 
 from har_ros.frames.window import Clip
-from har_ros.learning.dataset import VIDEOS
+from har_ros.learning.class_folders import VIDEOS
 from har_ros.learning.duplicates import near_duplicates
 from har_ros.learning.embed import hop_of, looks
 from har_ros.learning.samples import Example, Samples

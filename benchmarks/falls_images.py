@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.learning.background import OFF
-from har_ros.learning.dataset import VIDEOS
+from har_ros.learning.class_folders import VIDEOS
 from har_ros.learning.embed import Embedder, Windows
 from har_ros.learning.head import Head
 from har_ros.learning.lesson import Settings, learn_from, open_embedder

@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> int:
     showing.add_argument("--clips", type=at_least(1), default=2, help="of each class (2)")
     showing.add_argument("--augmented", type=at_least(0), default=2, help="draws of finetune's transformations (2)")
     options = parser.parse_args(arguments)
-    dataset = dataset_of(options, options.dataset)
+    dataset = dataset_of(options, options.dataset, with_empty=options.command == "check")
     return _check(dataset, options) if options.command == "check" else _show(dataset, options)
 
 

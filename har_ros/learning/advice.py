@@ -6,12 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from har_ros.learning.class_folders import ENOUGH
 from har_ros.learning.duplicates import Pair
 from har_ros.learning.samples import Samples
 from har_ros.truth.segments import NONE
-
-ENOUGH_GROUPS = 5
-"""Groups of a class below which its figures hang on few sources."""
 
 
 def advice(measured: Mapping[str, Any]) -> list[str]:
@@ -36,9 +34,9 @@ def advice(measured: Mapping[str, Any]) -> list[str]:
             texts.append(
                 f"Clips of more sources or people: {groups}, accuracy rose by {gain:.3f}, and may rise further."
             )
-    few = [row["label"] for row in measured["figures"]["classes"] if 0 < row["groups"] < ENOUGH_GROUPS]
+    few = [row["label"] for row in measured["figures"]["classes"] if 0 < row["groups"] < ENOUGH]
     if few:
-        texts.append(f"Clips of other sources or people, for {', '.join(few)}: there are fewer than {ENOUGH_GROUPS}.")
+        texts.append(f"Clips of other sources or people, for {', '.join(few)}: there are fewer than {ENOUGH}.")
     if NONE not in [row["label"] for row in measured["figures"]["classes"]]:
         texts.append(f"A class {NONE} with anything else, or every window is one of these classes.")
     return texts

@@ -10,14 +10,14 @@ from rich.console import Console
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import HarError, counted
-from har_ros.learning.advice import ENOUGH_GROUPS, pair_in_words
-from har_ros.learning.dataset import VIDEOS, Dataset
+from har_ros.learning.advice import pair_in_words
+from har_ros.learning.class_folders import ENOUGH, VIDEOS
+from har_ros.learning.dataset import Dataset
 from har_ros.learning.duplicates import near_duplicates
 from har_ros.learning.lesson import Settings, Watch, nobody, open_embedder, read
 from har_ros.learning.samples import Samples, gather
 from har_ros.recordings.bag import open_recording
 
-ENOUGH_CLIPS = 5
 UNEQUAL = 10
 """Times as many clips as another class has, from which on it is said."""
 DARK = 25.0
@@ -40,7 +40,8 @@ def check(
     dataset: Dataset, settings: Settings, backend: BackendSettings, console: Console, watch: Watch = nobody
 ) -> Checked:
     """Look at a dataset as teaching does. Raises HarError when no recording can be used."""
-    found = [f"{path} is no video and is left out ({', '.join(VIDEOS)})" for path in _strangers(dataset)]
+    found = [*dataset.empty]
+    found += [f"{path} is no video and is left out ({', '.join(VIDEOS)})" for path in _strangers(dataset)]
     with open_embedder(settings, backend) as embedder:
         seen, left_out = read(embedder, dataset, console, watch)
         rate = embedder.card.window.sample_rate or 0.0
@@ -87,11 +88,11 @@ def _unbalanced(samples: Samples) -> list[str]:
     found = []
     for number, label in enumerate(samples.labels):
         groups = len({example.group for example in samples.of_class(number)})
-        if counts[number] < ENOUGH_CLIPS:
-            found.append(f"{label} has {counted(counts[number], 'clip')}; give {ENOUGH_CLIPS} or more")
-        if groups < ENOUGH_GROUPS:
+        if counts[number] < ENOUGH:
+            found.append(f"{label} has {counted(counts[number], 'clip')}; give {ENOUGH} or more")
+        if groups < ENOUGH:
             few = counted(groups, "group")
-            found.append(f"{label} has {few}; add sources or people, figures are unsure below {ENOUGH_GROUPS}")
+            found.append(f"{label} has {few}; add sources or people, figures are unsure below {ENOUGH}")
     if counts.max() > UNEQUAL * counts.min():
         most, least = samples.labels[int(counts.argmax())], samples.labels[int(counts.argmin())]
         found.append(f"{most} has {counted(counts.max(), 'clip')} and {least} {counts.min()}; add clips of {least}")

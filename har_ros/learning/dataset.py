@@ -13,13 +13,13 @@ from pathlib import Path
 from har_ros.errors import ConfigurationError, counted
 from har_ros.files.cache import digest
 from har_ros.files.text import read_text
+from har_ros.learning.class_folders import VIDEOS, class_folders, videos_in
 from har_ros.models.labels import wrong_labels
 from har_ros.recordings.source import natural
 from har_ros.truth.segments import ANY, NONE, Segment, load_truth
 
 SOURCES = "sources.csv"
 """In a folder of class folders: columns clip (its path there) and source, which is its group."""
-VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".gif")
 SEGMENT_FILES = (".csv", ".yaml", ".yml", ".json")
 LARGEST_BLOCK = 10
 """Neighbours by name that are one group where nothing else says so, at most."""
@@ -44,26 +44,37 @@ class Material:
 
 @dataclass(frozen=True)
 class Dataset:
-    """path: as it was given. grouping: how the groups came about, in words. materials: in the order of their names."""
+    """path: as it was given. grouping: how the groups came about, in words. materials: in the order of their names.
+
+    empty: a sentence for each class folder without videos.
+    """
 
     path: Path
     grouping: str
     materials: tuple[Material, ...]
+    empty: tuple[str, ...] = ()
 
 
 def load_dataset(
-    path: Path, pattern: str = "", column: str = "", label_map: Mapping[str, object] | None = None
+    path: Path,
+    pattern: str = "",
+    column: str = "",
+    label_map: Mapping[str, object] | None = None,
+    with_empty: bool = False,
 ) -> Dataset:
     """Find the recordings of a folder of class folders, or of a file of segments, whose folder they lie in.
 
     pattern: a regular expression on a recording's name; what its first group matches, or all of it, is the group.
-    column: of a CSV file, which names the group. label_map: name → class, or "none". Raises ConfigurationError.
+    column: of a CSV file, which names the group. label_map: name → class, or "none". with_empty: let class folders be
+    that have no videos, while others have some. Raises ConfigurationError.
     """
     if path.is_dir():
         if column:
             raise ConfigurationError(f"{path} is a folder, which has no column {column!r}; use --group-pattern")
-        found, grouping = _of_folder(path)
+        found, empty = _of_folder(path, with_empty)
+        found, grouping = _grouped(path, found)
     elif path.suffix.lower() in SEGMENT_FILES and path.is_file():
+        empty = []
         found, grouping = _of_segments(path, column)
     else:
         raise ConfigurationError(
@@ -76,23 +87,30 @@ def load_dataset(
     mapped = [_mapped(material, label_map or {}) for material in found]
     _refuse_names(mapped)
     _refuse_same_files(mapped)
-    return Dataset(path, grouping, tuple(sorted(mapped, key=lambda material: natural(material.name))))
+    return Dataset(path, grouping, tuple(sorted(mapped, key=lambda material: natural(material.name))), tuple(empty))
 
 
-def _of_folder(folder: Path) -> tuple[list[Material], str]:
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    found = []
-    for place in classes:
-        files = [path for path in place.rglob("*") if path.suffix.lower() in VIDEOS and not path.name.startswith(".")]
-        if not files:
-            raise ConfigurationError(f"{place} has no videos ({', '.join(VIDEOS)}); add some or remove the folder")
-        files.sort(key=lambda path: natural(path.relative_to(folder).as_posix()))
+def _of_folder(folder: Path, with_empty: bool) -> tuple[list[Material], list[str]]:
+    """Return the clips of class folders, and a sentence for each folder without any. Raises ConfigurationError."""
+    found, empty = [], []
+    places = class_folders(folder)
+    for place in places:
+        files = videos_in(place)
         found += [Material(path.relative_to(folder).as_posix(), path, "", place.name) for path in files]
-    if len(classes) < 2:
+        if not files:
+            empty.append(f"{place} has no videos ({', '.join(VIDEOS)}); add some or remove the folder")
+    if empty and not (with_empty and found):
+        raise ConfigurationError(empty[0])
+    if len(places) < 2:
         raise ConfigurationError(
-            f"{folder} has {counted(len(classes), 'class folder')}; give at least two, such as waving and {NONE} "
+            f"{folder} has {counted(len(places), 'class folder')}; give at least two, such as waving and {NONE} "
             "(everything else)"
         )
+    return found, empty
+
+
+def _grouped(folder: Path, found: list[Material]) -> tuple[list[Material], str]:
+    """Return the clips of class folders with their groups, and how these came about, in words."""
     if (folder / SOURCES).is_file():
         return _by_source(folder / SOURCES, found), f"the sources in {SOURCES}"
     inner = [len(Path(material.name).parts) > 2 for material in found]

@@ -102,7 +102,7 @@ class PeopleEmbedder(Embedder):
         first = min(int(camera.stamps[0]) for camera in cameras)
         found = [(camera, self._windows(camera)) for camera in cameras]
         if not any(windows for _, windows in found):
-            raise ConfigurationError(f"nobody is seen long enough in {path}; remove it, or try a larger --pose-size")
+            raise ConfigurationError(f"nobody is seen long enough in {path}; remove it, or show people larger")
         who: Person = "all" if everybody else self._person
         return [_joined(camera, first, windows, who) for camera, windows in found if windows]
 

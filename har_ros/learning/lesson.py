@@ -207,7 +207,7 @@ def read(
     windows: dict[Path, list[Windows]] = {}
     left_out: list[str] = []
     paths = list(dict.fromkeys(material.path for material in dataset.materials))
-    before = embedder.computed
+    cached, computed = 0, embedder.computed
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(LOOKING, total=len(paths))
@@ -220,8 +220,9 @@ def read(
                 say(console, f"left out: {found}")
             else:
                 windows[path] = found
-    cached = len(windows) - (embedder.computed - before)
+                cached += embedder.computed == computed
+            computed = embedder.computed
     say(console, f"{counted(len(windows), 'recording')}, {cached} of which in the cache")
     if not windows:
-        raise ConfigurationError(f"no recording of {dataset.path} can be used; see above")
+        raise ConfigurationError(f"no recording of {dataset.path} can be used; the first: {left_out[0]}")
     return windows, left_out

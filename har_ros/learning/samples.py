@@ -247,5 +247,5 @@ def _refuse_few(labels: Sequence[str], examples: Sequence[Example]) -> None:
         if len(groups) < 2:
             raise ConfigurationError(
                 f"all {len(own)} clips of the class {label!r} are in one group, {groups[0]!r}, so nobody can tell how "
-                "well it is recognised elsewhere; add clips of another source or person, or see --group-pattern"
+                "well it is recognised elsewhere; add clips of another source or person"
             )

@@ -8,15 +8,12 @@ from pathlib import Path
 
 from har_ros.errors import ConfigurationError, counted
 from har_ros.frames.compressed import AnyImage
-from har_ros.learning.dataset import VIDEOS
+from har_ros.learning.class_folders import ENOUGH, class_folders, videos_in
 from har_ros.learning.nearest import NearestPerson
 from har_ros.recordings.clip_file import ClipFile
 from har_ros.recordings.recording import SECOND
 from har_ros.recordings.source import DEFAULT_RATE, sensible_rate
 from har_ros.truth.segments import NONE
-
-ENOUGH = 5
-"""Takes of a class from which on teaching gives something useful."""
 
 
 class Pace:
@@ -110,16 +107,14 @@ def check_names(dataset: Path, label: str, group: str) -> None:
             raise ConfigurationError(f"{what} is {name!r}; use a name without '/', not beginning with '.'")
     if not label:
         raise ConfigurationError(f"label is empty; name the action, such as waving, or {NONE} for anything else")
-    there = [path.name for path in dataset.iterdir() if path.is_dir()] if dataset.is_dir() else []
-    for name in there:
+    for name in _classes(dataset):
         if name != label and name.casefold() == label.casefold():
             raise ConfigurationError(f"{dataset} has a class {name!r}, which differs from {label!r} by case; use one")
 
 
 def verdict(dataset: Path, label: str) -> str:
     """Say whether there is enough to teach with, and what is missing."""
-    places = sorted(dataset.iterdir()) if dataset.is_dir() else []
-    groups = {place.name: _takes(place) for place in places if place.is_dir()}
+    groups = {name: _takes(place) for name, place in _classes(dataset).items()}
     few = {name: ENOUGH - len(found) for name, found in groups.items() if len(found) < ENOUGH}
     count = len(groups.get(label, ()))
     have = f"{label}: {counted(count, 'take')}"
@@ -135,7 +130,11 @@ def verdict(dataset: Path, label: str) -> str:
     return f"{have}; there is enough of every class: ros2 run har_ros teach {dataset} -o my-actions"
 
 
+def _classes(dataset: Path) -> dict[str, Path]:
+    """Return the folders of the classes that there are so far."""
+    return {place.name: place for place in class_folders(dataset)} if dataset.is_dir() else {}
+
+
 def _takes(folder: Path) -> set[str]:
     """Return the takes of a class: with a group's name, the moment begins the file's, else it is the folder's."""
-    clips = [path for path in folder.rglob("*") if path.suffix in VIDEOS and not path.name.startswith(".")]
-    return {f"{path.parent.name} {path.stem.rpartition('_')[0]}" for path in clips}
+    return {f"{path.parent.name} {path.stem.rpartition('_')[0]}" for path in videos_in(folder)}

@@ -19,7 +19,7 @@ from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.files.console import say
 from har_ros.learning import head as heads
 from har_ros.learning.background import OFF, WORLD, Background, background_bytes, find_background, joined
-from har_ros.learning.dataset import VIDEOS
+from har_ros.learning.class_folders import VIDEOS
 from har_ros.learning.embed import Embedder, Windows, embed
 from har_ros.learning.lesson import Lesson
 from har_ros.learning.samples import Samples

@@ -241,6 +241,7 @@ def test_a_dataset_without_faults_passes(tmp_path, small, capsys):
 
 def test_all_faults_are_found(tmp_path, small, capsys):
     folder = write_dataset(tmp_path / "set", groups=5, each=2)
+    (folder / "nobody yet").mkdir()
     (folder / "red/notes\x1b[31m.txt").write_text("x")
     (folder / "red/g0/broken.avi").write_bytes(b"RIFF" + bytes(100))
     write_video(folder / "few/a/1.avi", moving(seed=77))
@@ -251,6 +252,7 @@ def test_all_faults_are_found(tmp_path, small, capsys):
     status, said = check(folder, small, tmp_path, capsys)
     assert status == 1
     for part in (
+        "nobody yet has no videos",
         "notes\ufffd[31m.txt is no video",
         "broken.avi",
         "few has 2 clips",

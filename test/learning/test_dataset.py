@@ -122,6 +122,17 @@ def test_what_is_no_dataset_is_refused(tmp_path):
     refused(lambda: load_dataset(folder, label_map={"a": ["x", "y"]}), "'a'", "several classes")
 
 
+def test_classes_without_videos_are_named_where_others_have_some(tmp_path):
+    folder = touch(tmp_path / "a", "walk/1.mp4", "sit/1.txt", "lie/.1.mp4")
+    dataset = load_dataset(folder, with_empty=True)
+    assert [material.name for material in dataset.materials] == ["walk/1.mp4"]
+    assert [text.partition(" has no videos (.mp4")[0] for text in dataset.empty] == [
+        str(folder / "lie"),
+        str(folder / "sit"),
+    ]
+    refused(lambda: load_dataset(touch(tmp_path / "b", "sit/1.txt", "lie/2.txt"), with_empty=True), "lie", "no videos")
+
+
 def test_the_same_clip_in_two_classes_is_refused(tmp_path):
     folder = write_dataset(tmp_path)
     shutil.copy(folder / "red/g0/0.avi", folder / "blue/g1/copy.avi")

@@ -1,3 +1,4 @@
+import io
 import shutil
 
 import numpy as np
@@ -5,11 +6,14 @@ import onnxruntime
 import pytest
 from bags import SECOND, TOPIC, series, values_of, write_bag
 from clips import moving, teachable, write_video
+from rich.console import Console
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, HarError, ModelError
 from har_ros.frames.pixels import CameraImage, write_rgb
+from har_ros.learning.dataset import load_dataset
 from har_ros.learning.embed import ImageEmbedder, embed, embedding_network
+from har_ros.learning.lesson import read
 from har_ros.models.locate import find_model
 from har_ros.recordings.recording import VideoRecording
 from har_ros.recordings.source import open_source
@@ -142,3 +146,21 @@ def test_networks_that_cannot_be_taught_are_refused(tmp_path, card):
 
     with pytest.raises(ModelError, match="encoder-decoder"):
         embedding_network(find_model(str(encoder_decoder(tmp_path / "pair")[0])))
+
+
+def test_a_recording_that_is_computed_and_left_out_is_none_from_the_cache(tmp_path, card):
+    class Strict(ImageEmbedder):
+        def look_at(self, path, everybody=False):
+            found = super().look_at(path, everybody)
+            if path.stem == "dark":
+                raise HarError("nobody is seen in dark.avi")
+            return found
+
+    for number, name in enumerate(("wave/a", "wave/dark", "none/b")):
+        write_video(tmp_path / "set" / f"{name}.avi", moving(seed=number))
+    for cached in (0, 2):
+        said = io.StringIO()
+        with Strict(card, BackendSettings("openvino", "f32")) as embedder:
+            windows, left_out = read(embedder, load_dataset(tmp_path / "set"), Console(file=said))
+        assert (len(windows), left_out) == (2, ["nobody is seen in dark.avi"])
+        assert f"2 recordings, {cached} of which in the cache" in said.getvalue()

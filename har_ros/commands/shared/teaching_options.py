@@ -84,7 +84,10 @@ def add_teaching_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def dataset_of(options: argparse.Namespace, path: Path) -> Dataset:
-    """Return the dataset of a path, with the groups and classes that the options ask for. Raises HarError."""
+def dataset_of(options: argparse.Namespace, path: Path, with_empty: bool = False) -> Dataset:
+    """Return the dataset of a path, with the groups and classes that the options ask for. Raises HarError.
+
+    with_empty: see load_dataset.
+    """
     label_map = load_label_map(options.label_map)
-    return load_dataset(path.expanduser(), options.group_pattern, options.group_column, label_map)
+    return load_dataset(path.expanduser(), options.group_pattern, options.group_column, label_map, with_empty)

@@ -81,7 +81,7 @@ def work(options: argparse.Namespace, reports: Reports) -> dict[str, Any]:
     os.chdir(above)  # so that neither messages nor the report have paths of the server
     settings = Settings(model, mirror=options.mirror, people=people, background=options.background)
     reports.watch("starting", 0, 0)
-    dataset = load_dataset(Path(options.dataset.name))
+    dataset = load_dataset(Path(options.dataset.name), with_empty=output is None)
     if output is not None:
         return summary(teach(dataset, output, settings, BackendSettings(), False, console, watch=reports.watch))
     checked = check(dataset, settings, BackendSettings(), console, reports.watch)
