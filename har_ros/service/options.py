@@ -39,9 +39,10 @@ class Models:
     @property
     def places(self) -> dict[str, str]:
         """The names of all networks, and what the parameter model has to be for each."""
-        own = [path.parent for folder in self._folders for path in sorted(folder.glob(f"*/{CARD}"))]
-        named = {place.name: str(place) for place in own if not place.name.startswith(".")}  # those are being erased
-        return {**{name: name for name in card_names()}, **named}
+        found = {name: name for name in card_names()}
+        for folder in self._folders:
+            found |= {name: str(place) for name, place in networks_in(folder).items()}
+        return found
 
     def written(self, values: Mapping[str, Any]) -> tuple[int, ...]:
         """Return when the networks of parameters were written: others of their names may have taken their place."""
@@ -96,6 +97,12 @@ class Models:
         labels = all_labels(values)
         event_settings(values, labels)
         score_settings(values, labels)
+
+
+def networks_in(folder: Path) -> dict[str, Path]:
+    """Return the folders of the networks in a folder, without those that are being erased."""
+    found = [path.parent for path in sorted(folder.glob(f"*/{CARD}"))]
+    return {place.name: place for place in found if not place.name.startswith(".")}
 
 
 def read_options(text: str) -> dict[str, Any]:

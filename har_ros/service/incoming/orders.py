@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
@@ -82,14 +83,32 @@ async def read_order(request: Request) -> AsyncIterator[Order]:
     if media_type(request) == JSON:
         yield _of_json(await _json(request))
         return
+    async with small_form(request) as form:
+        yield _of_form(form)
+
+
+Ordered = Annotated[Order, Depends(read_order)]
+
+
+@asynccontextmanager
+async def small_form(request: Request) -> AsyncIterator[FormData]:
+    """Read a form of one video and one other field, as a dependency does it: after what refuses the request unread.
+
+    Raises HTTPException.
+    """
     try:
         async with request.form(max_files=1, max_fields=1) as form:
-            yield _of_form(form)
+            yield form
     except ClientDisconnect:
         raise HTTPException(400, "the connection broke before all of the video was there; send it again") from None
 
 
-Ordered = Annotated[Order, Depends(read_order)]
+def video_of(form: FormData) -> UploadFile:
+    """Return the video in a form. Raises HTTPException."""
+    video = form.get("video")
+    if not isinstance(video, UploadFile):
+        raise HTTPException(422, "there is no video; send it as the form field video: curl -F video=@input.mp4 …")
+    return video
 
 
 def media_type(request: Request) -> str:
@@ -137,9 +156,7 @@ def _copy(video: IO[bytes], suffix: str, place: Path) -> None:
 
 
 def _of_form(form: FormData) -> Order:
-    video, options = form.get("video"), form.get("options", "{}")
-    if not isinstance(video, UploadFile):
-        raise HTTPException(422, "there is no video; send it as the form field video: curl -F video=@input.mp4 …")
+    video, options = video_of(form), form.get("options", "{}")
     if not isinstance(options, str):
         raise HTTPException(422, f"options is a file; send it as text such as {EXAMPLE}")
     return Order(read_options(options), video=video)

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from har_ros.learning.choices import MODEL, SKELETONS
-from har_ros.learning.dataset import VIDEOS
+from har_ros.learning.class_folders import ENOUGH, VIDEOS
 from har_ros.service.pages.render import page
 from har_ros.service.routing import Routes
 from har_ros.service.teaching.datasets import LONGEST_NAME, Stored
@@ -16,8 +16,6 @@ from har_ros.service.teaching.routes import Found, Taught, list_datasets
 from har_ros.service.teaching.state import Teaching
 from har_ros.service.teaching.views import DatasetView
 
-ENOUGH = 5
-"""Clips of a class, and people or sources in them, from which on teaching gives something useful."""
 routes = Routes()
 
 
@@ -51,9 +49,10 @@ def lessons(request: Request, teaching: Taught, dataset: Found) -> Response:
 
 
 def _classes(dataset: Stored) -> dict[str, Any]:
-    clips = {label: dataset.of_class(label) for label in dataset.classes}
+    clips = dataset.content()
     accept = ",".join(("video/*", *VIDEOS))
-    return {"dataset": dataset, "view": DatasetView.of(dataset), "clips": clips, "enough": ENOUGH, "accept": accept}
+    view = DatasetView.of(dataset, clips)
+    return {"dataset": dataset, "view": view, "clips": clips, "enough": ENOUGH, "accept": accept}
 
 
 def _lessons(teaching: Teaching, dataset: Stored) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import re
 import shutil
 import unicodedata
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from threading import Lock
@@ -17,8 +17,7 @@ from fastapi import HTTPException
 
 from har_ros.errors import ConfigurationError
 from har_ros.files.schema import shown
-from har_ros.learning.dataset import VIDEOS
-from har_ros.recordings.source import natural
+from har_ros.learning.class_folders import class_folders, videos_in
 
 MOST_DATASETS, MOST_CLASSES, MOST_CLIPS = 100, 100, 2000
 """Of the service, of a dataset, of a dataset."""
@@ -66,27 +65,32 @@ class Clip:
 
 @dataclass(frozen=True)
 class Stored:
-    """A dataset. own: whether it can be changed. clips: the folder of classes. home: for what is made of it."""
+    """A dataset. own: whether it can be changed. clips: the folder of classes. home: for what is made of it.
+
+    lock: held while names in it are looked for and taken.
+    """
 
     name: str
     own: bool
     clips: Path
     home: Path
+    lock: Lock
 
     @property
     def classes(self) -> dict[str, Path]:
         """The classes and their folders."""
-        places = sorted(path for path in self.clips.iterdir() if path.is_dir() and not path.name.startswith("."))
-        return {place.name: place for place in places}
+        return {place.name: place for place in class_folders(self.clips)}
+
+    def content(self) -> dict[str, list[Clip]]:
+        """Return the clips of each class."""
+        return {label: _clips_in(place) for label, place in self.classes.items()}
 
     def of_class(self, label: str) -> list[Clip]:
         """Return the clips of a class. Raises HTTPException."""
         place = self.classes.get(label)
         if place is None:
             raise HTTPException(404, f"{self.name} has no class {shown(label)}")
-        files = [path for path in place.rglob("*") if path.suffix.lower() in VIDEOS and not path.name.startswith(".")]
-        files.sort(key=lambda path: natural(path.relative_to(place).as_posix()))
-        return [Clip.of(path, place) for path in files]
+        return _clips_in(place)
 
     def clip(self, label: str, number: str) -> Clip:
         """Return a clip. Raises HTTPException."""
@@ -101,50 +105,67 @@ class Stored:
 
     def add_class(self, name: str) -> str:
         """Make a class, and return its name. Raises HTTPException, OSError."""
-        self.refuse_changes()
-        label = checked_name("a class", name)
-        _refuse_twice("class", label, self.classes, MOST_CLASSES)
-        (self.clips / label).mkdir()
+        with self._changing():
+            label = checked_name("a class", name)
+            _refuse_twice("class", label, self.classes, MOST_CLASSES)
+            (self.clips / label).mkdir()
         return label
 
     def remove_class(self, label: str) -> None:
-        """Erase a class with its clips. Raises HTTPException."""
-        self.refuse_changes()
-        for clip in self.of_class(label):
-            self.picture(clip).unlink(missing_ok=True)
-        _erase(self.clips / label)
+        """Erase a class with its clips. Raises HTTPException, OSError."""
+        with self._changing():
+            for clip in self.of_class(label):
+                self.picture(clip).unlink(missing_ok=True)
+            erase_folder(self.clips / label)
 
     def add_clip(self, label: str, group: str, name: str, made: Path) -> Clip:
         """Move a clip that was made to its place. group: empty, it is one of its own. Raises HTTPException, OSError."""
-        self.refuse_changes()
-        self.of_class(label)
-        place, stem = self.clips / label, file_name(name)
-        if group:
-            path = _free(place / checked_name("a group", group) / f"{stem}.mp4")
-        else:
-            path = _free(place / stem) / f"{stem}.mp4"
-        path.parent.mkdir(exist_ok=True)
-        made.replace(path)
+        with self._changing():
+            self.of_class(label)
+            place, stem = self.clips / label, file_name(name)
+            if group:
+                path = _free(place / checked_name("a group", group) / f"{stem}.mp4")
+            else:
+                path = _free(place / stem) / f"{stem}.mp4"
+            path.parent.mkdir(exist_ok=True)
+            made.replace(path)
         return Clip.of(path, place)
 
     def remove_clip(self, label: str, number: str) -> None:
         """Erase a clip. Raises HTTPException, OSError."""
-        self.refuse_changes()
-        clip = self.clip(label, number)
-        clip.path.unlink(missing_ok=True)
-        self.picture(clip).unlink(missing_ok=True)
-        with suppress(OSError):  # others of its group are there
-            clip.path.parent.rmdir()
+        with self._changing():
+            clip = self.clip(label, number)
+            clip.path.unlink(missing_ok=True)
+            self.picture(clip).unlink(missing_ok=True)
+            with suppress(OSError):  # others of its group are there
+                clip.path.parent.rmdir()
 
-    def refuse_full(self) -> None:
-        """Raise HTTPException when the dataset takes no further clip."""
-        if sum(len(self.of_class(label)) for label in self.classes) >= MOST_CLIPS:
+    def remove(self) -> None:
+        """Erase the dataset. Raises HTTPException, OSError."""
+        with self._changing():
+            erase_folder(self.clips)
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def refuse_clips(self, label: str) -> None:
+        """Raise HTTPException when a class takes no further clip."""
+        self.refuse_changes()
+        self.of_class(label)
+        if sum(map(len, self.content().values())) >= MOST_CLIPS:
             raise HTTPException(409, f"{self.name} has {MOST_CLIPS} clips, the most that a dataset has; erase some")
 
     def refuse_changes(self) -> None:
         """Raise HTTPException when the dataset is only read."""
         if not self.own:
             raise HTTPException(409, f"{self.name} is a folder of the server, which is only read; change it there")
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Keep others from changing the datasets. Raises HTTPException when this one is only read, or gone."""
+        self.refuse_changes()
+        with self.lock:
+            if not self.clips.is_dir():
+                raise HTTPException(404, f"there is no dataset {self.name}")
+            yield
 
 
 class Datasets:
@@ -158,15 +179,14 @@ class Datasets:
         if given is not None and not given.is_dir():
             raise ConfigurationError(f"{given} is no folder; give one that holds the folders of datasets (--datasets)")
         self._own, self._made, self._given = own, made, given
-        self.changing = Lock()
-        """Held while names are looked for and taken."""
+        self._changing = Lock()
 
     def all(self) -> dict[str, Stored]:
         """Return the datasets by their names."""
         own = sorted(path for path in self._own.iterdir() if path.name[0] != ".")
         given = sorted(path for path in self._given.iterdir() if path.is_dir()) if self._given else []
         found = [(True, path) for path in own] + [(False, path) for path in given if NAME.fullmatch(path.name)]
-        return {path.name: Stored(path.name, own, path, self._made / path.name) for own, path in found}
+        return {path.name: Stored(path.name, own, path, self._made / path.name, self._changing) for own, path in found}
 
     def get(self, name: str) -> Stored:
         """Return a dataset. Raises HTTPException."""
@@ -178,17 +198,14 @@ class Datasets:
     def add(self, given: str) -> Stored:
         """Make an empty dataset. Raises HTTPException, OSError."""
         name = checked_name("a dataset", given)
-        with self.changing:
+        with self._changing:
             _refuse_twice("dataset", name, self.all(), MOST_DATASETS)
             (self._own / name).mkdir()
         return self.get(name)
 
-    def remove(self, name: str) -> None:
-        """Erase a dataset of the service. Raises HTTPException, OSError."""
-        dataset = self.get(name)
-        dataset.refuse_changes()
-        _erase(dataset.clips)
-        shutil.rmtree(dataset.home, ignore_errors=True)
+
+def _clips_in(place: Path) -> list[Clip]:
+    return [Clip.of(path, place) for path in videos_in(place)]
 
 
 def _refuse_twice(what: str, name: str, there: Mapping[str, object], most: int) -> None:
@@ -207,7 +224,7 @@ def _free(path: Path) -> Path:
     return free
 
 
-def _erase(folder: Path) -> None:
+def erase_folder(folder: Path) -> None:
     """Remove a folder; its name is free at once. Raises OSError."""
     gone = folder.with_name(f".{uuid.uuid4().hex}")
     folder.replace(gone)

@@ -43,7 +43,7 @@ def take_in(source: Path, clip: Path, longest: float) -> None:
             moment = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             last = moment if moment > last else last + 1 / rate  # some files have no stamps
             if last > longest:
-                raise VideoError(f"the clip lasts longer than {longest:g} s; cut it, see: actionnet clips")
+                raise VideoError(f"the clip lasts longer than {longest:g} s; cut it")
             file.take(CameraImage.of_array(np.asarray(frame, np.uint8), round(last * SECOND)))
         if not file.frames:
             raise VideoError("it is no video that can be decoded; try: ffmpeg -i CLIP -c:v libx264 copy.mp4")

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock, Thread
@@ -104,6 +105,8 @@ class Lessons:
                 raise HTTPException(
                     409, f"the {busy.kind} of {busy.dataset} runs, and one at a time does; wait for it, or cancel it"
                 )
+            if not dataset.clips.is_dir():
+                raise HTTPException(404, f"there is no dataset {dataset.name}")
             dataset.home.mkdir(parents=True, exist_ok=True)
             command = [str(dataset.clips), *arguments, "--memory", str(self._memory)]
             self._running = _Running(lesson, _file(dataset, kind), command)
@@ -116,10 +119,19 @@ class Lessons:
             return running.lesson
         return _read(_file(dataset, kind))
 
-    def busy(self, dataset: Stored) -> bool:
-        """Return whether one of a dataset runs."""
-        lessons = [self.get(dataset, kind) for kind in ("check", "training")]
-        return any(lesson is not None and lesson.state == "running" for lesson in lessons)
+    @contextmanager
+    def released(self, dataset: Stored) -> Iterator[None]:
+        """Let something of a dataset be erased, while nothing begins. Raises HTTPException while a lesson reads it."""
+        with self._lock:
+            running = self._running
+            if running is not None and running.lesson.dataset == dataset.name:
+                if running.lesson.state == "running":
+                    raise HTTPException(
+                        409, f"the {running.lesson.kind} of {dataset.name} reads its clips; wait for it, or cancel it"
+                    )
+                running.join()
+                self._running = None  # its file has the lesson, and is erased with the dataset
+            yield
 
     def cancel(self, dataset: Stored, kind: Kind) -> None:
         """End it, if it runs, without a result."""
@@ -154,6 +166,10 @@ class _Running:
                 return
             self.lesson.end(state, error)
         self._process.kill()
+        self.join()
+
+    def join(self) -> None:
+        """Wait until the end of the process is written."""
         self._reader.join()
 
     def _read(self) -> None:
@@ -172,7 +188,7 @@ class _Running:
 
     def _outcome(self, status: int) -> tuple[State, str]:
         if self.lesson.error or self.lesson.result is None:
-            ended = f"its process ended with status {status}; a clip may be damaged, or need more memory (--memory)"
+            ended = f"its process ended with status {status}; a clip may be damaged, or need more memory than --memory"
             return "failed", self.lesson.error or ended
         return "done", ""
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import Depends, File, Form, Header, HTTPException, Request, Response, UploadFile
+from fastapi import Depends, Header, HTTPException, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -17,7 +17,17 @@ from har_ros.service.routing import Routes
 from har_ros.service.teaching.datasets import Stored
 from har_ros.service.teaching.lessons import Kind
 from har_ros.service.teaching.state import Teaching, zipped
-from har_ros.service.teaching.views import ClassView, ClipView, DatasetView, LessonOptions, LessonView, Named
+from har_ros.service.teaching.views import (
+    CLIP_BODY,
+    ClassView,
+    ClipView,
+    DatasetView,
+    LessonOptions,
+    LessonView,
+    Named,
+    SentClip,
+    read_clip,
+)
 
 WATCH = 0.25
 """Seconds between two looks at a lesson that somebody follows."""
@@ -49,7 +59,7 @@ routes = Routes(prefix="/v1")
 @routes.get("/datasets")
 def list_datasets(teaching: Taught) -> list[DatasetView]:
     """List the datasets: those that were made here, and those in the folder --datasets, which are only read."""
-    return [DatasetView.of(dataset) for dataset in teaching.datasets.all().values()]
+    return [DatasetView.of(dataset, dataset.content()) for dataset in teaching.datasets.all().values()]
 
 
 @routes.post("/datasets", status_code=201)
@@ -57,21 +67,20 @@ def add_dataset(teaching: Taught, response: Response, given: Named) -> DatasetVi
     """Make an empty dataset."""
     dataset = teaching.datasets.add(given.name)
     response.headers["Location"] = f"/v1/datasets/{quote(dataset.name)}"
-    return DatasetView.of(dataset)
+    return DatasetView.of(dataset, dataset.content())
 
 
 @routes.get("/datasets/{dataset}")
 def show_dataset(dataset: Found) -> DatasetView:
     """Say which classes a dataset has."""
-    return DatasetView.of(dataset)
+    return DatasetView.of(dataset, dataset.content())
 
 
 @routes.delete("/datasets/{dataset}", status_code=204)
 def erase_dataset(teaching: Taught, dataset: Found) -> None:
     """Erase a dataset with all its clips. Networks that were taught with it stay."""
-    if teaching.lessons.busy(dataset):
-        raise HTTPException(409, f"{dataset.name} is being used; wait for it, or cancel it")
-    teaching.datasets.remove(dataset.name)
+    with teaching.lessons.released(dataset):
+        dataset.remove()
 
 
 @routes.post("/datasets/{dataset}/classes", status_code=201)
@@ -81,9 +90,10 @@ def add_class(dataset: Found, given: Named) -> ClassView:
 
 
 @routes.delete("/datasets/{dataset}/classes/{label}", status_code=204)
-def erase_class(dataset: Found, label: str) -> None:
+def erase_class(teaching: Taught, dataset: Found, label: str) -> None:
     """Erase a class with its clips."""
-    dataset.remove_class(label)
+    with teaching.lessons.released(dataset):
+        dataset.remove_class(label)
 
 
 @routes.get("/datasets/{dataset}/classes/{label}/clips")
@@ -92,16 +102,20 @@ def list_clips(dataset: Found, label: str) -> list[ClipView]:
     return [ClipView.of(clip) for clip in dataset.of_class(label)]
 
 
-@routes.post("/datasets/{dataset}/classes/{label}/clips", status_code=201, dependencies=[Depends(check_room)])
-def add_clip(
-    teaching: Taught,
-    dataset: Found,
-    label: str,
-    video: Annotated[UploadFile, File(description="the clip, a few seconds of the action")],
-    group: Annotated[str, Form(description="whom it shows, or where it is from; empty: as no other clip")] = "",
-) -> ClipView:
+def takes_clips(dataset: Found, label: str) -> None:
+    """Raise HTTPException when a class takes no clip."""
+    dataset.refuse_clips(label)
+
+
+@routes.post(
+    "/datasets/{dataset}/classes/{label}/clips",
+    status_code=201,
+    openapi_extra=CLIP_BODY,
+    dependencies=[Depends(takes_clips), Depends(check_room)],
+)
+def add_clip(teaching: Taught, dataset: Found, label: str, sent: Annotated[SentClip, Depends(read_clip)]) -> ClipView:
     """Send a clip. It becomes H.264 of 640 pixels at most, at a constant rate."""
-    return ClipView.of(teaching.add_clip(dataset, label, group, video.filename or "", video.file))
+    return ClipView.of(teaching.add_clip(dataset, label, sent.group, sent.video.filename or "", sent.video.file))
 
 
 @routes.get("/datasets/{dataset}/classes/{label}/clips/{number}/picture", response_class=FileResponse)
@@ -117,9 +131,10 @@ def show_clip(dataset: Found, label: str, number: str) -> FileResponse:
 
 
 @routes.delete("/datasets/{dataset}/classes/{label}/clips/{number}", status_code=204)
-def erase_clip(dataset: Found, label: str, number: str) -> None:
+def erase_clip(teaching: Taught, dataset: Found, label: str, number: str) -> None:
     """Erase a clip."""
-    dataset.remove_clip(label, number)
+    with teaching.lessons.released(dataset):
+        dataset.remove_clip(label, number)
 
 
 @routes.post("/datasets/{dataset}/{kind}", status_code=202)

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,13 +19,12 @@ from fastapi import HTTPException
 
 from har_ros.errors import without_paths
 from har_ros.files.schema import shown
-from har_ros.learning.dataset import VIDEOS
+from har_ros.learning.class_folders import VIDEOS
 from har_ros.models.card import ModelCard
-from har_ros.models.locate import CARD
 from har_ros.service.folder import ServiceFolder
-from har_ros.service.options import Models
+from har_ros.service.options import Models, networks_in
 from har_ros.service.settings import ServiceSettings
-from har_ros.service.teaching.datasets import Clip, Datasets, Stored, checked_name
+from har_ros.service.teaching.datasets import Clip, Datasets, Stored, checked_name, erase_folder
 from har_ros.service.teaching.lessons import Lessons
 
 BLOCK = 1 << 20
@@ -86,7 +84,7 @@ class Teaching:
 
     def networks(self) -> dict[str, Path]:
         """Return the folders of the networks that were taught here."""
-        return {path.parent.name: path.parent for path in sorted(self._networks.glob(f"*/{CARD}"))}
+        return networks_in(self._networks)
 
     def network(self, name: str) -> Path:
         """Return the folder of a network that was taught here. Raises HTTPException."""
@@ -97,9 +95,7 @@ class Teaching:
 
     def remove_network(self, name: str) -> None:
         """Erase a network that was taught here. Raises HTTPException, OSError."""
-        gone = self._networks / f".{uuid.uuid4().hex}"
-        self.network(name).replace(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        erase_folder(self.network(name))
 
     def arguments(self, model: str, person: str | None, background: str, mirror: bool) -> list[str]:
         """Return what the process is to be told of the options. Raises HarError, HTTPException."""
@@ -113,9 +109,6 @@ class Teaching:
 
     def add_clip(self, dataset: Stored, label: str, group: str, name: str, content: IO[bytes]) -> Clip:
         """Take a clip in. name: of its file, as it was sent. Raises HTTPException, OSError."""
-        dataset.refuse_changes()
-        dataset.of_class(label)
-        dataset.refuse_full()
         if group:
             checked_name("a group", group)
         suffix = PurePath(name).suffix.lower()
@@ -130,8 +123,7 @@ class Teaching:
                 raise HTTPException(
                     422, f"{shown(name)} cannot be taken in: {without_paths(error.replace(str(sent), 'it'))}"
                 )
-            with self.datasets.changing:
-                clip = dataset.add_clip(label, group, name, made)
+            clip = dataset.add_clip(label, group, name, made)
             with suppress(OSError):  # it is made again when it is asked for
                 dataset.picture(clip).parent.mkdir(exist_ok=True)
                 picture.replace(dataset.picture(clip))

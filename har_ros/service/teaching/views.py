@@ -2,13 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from fastapi import HTTPException, Request, UploadFile
 from pydantic import BaseModel, ConfigDict
 
 from har_ros.learning.choices import MODEL, Person
+from har_ros.service.incoming.orders import FORM, small_form, video_of
 from har_ros.service.teaching.datasets import Clip, Stored
 from har_ros.service.teaching.lessons import Kind, Lesson
+
+CLIP_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["video"],
+                    "properties": {
+                        "video": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "the clip, a few seconds of the action",
+                        },
+                        "group": {
+                            "type": "string",
+                            "description": "whom it shows, or where it is from; empty: as no other clip",
+                            "default": "",
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+"""For OpenAPI: the body that `read_clip` takes."""
+
+
+@dataclass(frozen=True)
+class SentClip:
+    """A clip in a form. group: whom or what it shows, empty: as no other clip."""
+
+    video: UploadFile
+    group: str
+
+
+async def read_clip(request: Request) -> AsyncIterator[SentClip]:
+    """Read the form of a request. Raises HTTPException."""
+    async with small_form(request) as form:
+        group = form.get("group", "")
+        if not isinstance(group, str):
+            raise HTTPException(422, "group is a file; send it as text")
+        yield SentClip(video_of(form), group)
 
 
 class Named(BaseModel):
@@ -60,12 +108,11 @@ class DatasetView(BaseModel):
     classes: list[ClassView]
 
     @classmethod
-    def of(cls, dataset: Stored) -> DatasetView:
-        """Return what is shown of a dataset."""
-        found = {label: dataset.of_class(label) for label in dataset.classes}
+    def of(cls, dataset: Stored, content: Mapping[str, Sequence[Clip]]) -> DatasetView:
+        """Return what is shown of a dataset. content: the clips of its classes."""
         classes = [
             ClassView(name=label, clips=len(clips), groups=len({clip.group for clip in clips}))
-            for label, clips in found.items()
+            for label, clips in content.items()
         ]
         return cls(name=dataset.name, own=dataset.own, classes=classes)
 

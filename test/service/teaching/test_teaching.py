@@ -6,6 +6,7 @@ import json
 import os
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
@@ -51,12 +52,9 @@ def folder(tmp_path_factory):
 
 
 @contextmanager
-def running(folder, models, given_datasets):
-    app = application(
-        folder,
-        ServiceSettings(models, workers=0, datasets=given_datasets, most_bytes=50_000_000),
-        Guard("127.0.0.1", ""),
-    )
+def running(folder, models, given_datasets, **more):
+    settings = ServiceSettings(models, workers=0, datasets=given_datasets, most_bytes=50_000_000, **more)
+    app = application(folder, settings, Guard("127.0.0.1", ""))
     with TestClient(app, base_url="http://127.0.0.1:8765") as client:
         yield client
 
@@ -179,6 +177,45 @@ def test_what_is_no_clip_is_refused_and_leaves_nothing(client, dataset, folder, 
     assert not [path for name in ("datasets", "lessons") for path in folder.glob(f"{name}/mine/**/*") if path.is_file()]
 
 
+def unread():
+    raise AssertionError("the body is read")
+    yield b""
+
+
+@pytest.mark.parametrize(
+    ("dataset", "label", "status"), [("none", "wave", 404), ("mine", "none", 404), ("colours", "red", 409)]
+)
+@pytest.mark.usefixtures("dataset")
+def test_a_clip_that_no_class_takes_is_refused_unread(client, dataset, label, status):
+    headers = {"content-type": "multipart/form-data; boundary=x", "content-length": "40000000"}
+    address = f"/v1/datasets/{dataset}/classes/{label}/clips"
+    assert client.post(address, headers=headers, content=unread()).status_code == status
+
+
+def test_a_clip_for_which_there_is_no_room_is_refused_unread(tmp_path, models):
+    headers = {"content-type": "multipart/form-data; boundary=x", "content-length": "40000000"}
+    with running(tmp_path, models, None, disk=10_000_000) as client:
+        client.post("/v1/datasets", json={"name": "mine"})
+        client.post("/v1/datasets/mine/classes", json={"name": "wave"})
+        answer = client.post("/v1/datasets/mine/classes/wave/clips", headers=headers, content=unread())
+    assert answer.status_code == 507
+
+
+@pytest.mark.parametrize(
+    ("files", "form"),
+    [
+        ([("video", ("a.avi", b"x")), ("video", ("b.avi", b"x"))], {}),
+        ([("video", ("a.avi", b"x"))], {"group": "x", "more": "x"}),
+        ([("group", ("a", b"x"))], {}),
+        ([], {"group": "x"}),
+    ],
+)
+def test_a_form_that_is_no_clip_is_refused(client, dataset, files, form):
+    answer = client.post(f"{dataset}/classes/wave/clips", files=files, data=form)
+    assert answer.status_code in (400, 422)
+    assert client.get(f"{dataset}/classes/wave/clips").json() == []
+
+
 @pytest.mark.parametrize("address", ["%2e%2e", "..%2f..", "none", "a%00b", "%ff", "x" * 5000])
 @pytest.mark.parametrize("form", ["{}", "mine/classes/{}", "mine/classes/{}/clips", "mine/classes/wave/clips/{}"])
 def test_addresses_of_what_is_not_there_change_nothing(client, dataset, folder, address, form):
@@ -235,7 +272,9 @@ def test_a_network_is_taught_followed_named_and_downloaded(client, tmp_path):
     started = client.post(f"{address}/training", json={"model": "tiny", "name": "my colours"})
     assert started.status_code == 202, started.text
     assert client.post(f"{address}/check", json={"model": "tiny"}).status_code == 409
-    assert client.delete(address).status_code == 409
+    for erased in ("", "/classes/red", f"/classes/red/clips/{'0' * 16}"):
+        answer = client.delete(address + erased)
+        assert (answer.status_code, "the training of colours reads its clips" in answer.text) == (409, True)
     with client.stream("GET", f"{address}/training/events") as answer:
         said = [json.loads(line[5:]) for line in answer.iter_lines() if line.startswith("data:")]
     assert said[-1]["state"] == "done", said[-1]
@@ -288,6 +327,26 @@ def test_a_check_that_cannot_be_done_says_why(client, dataset, folder):
     assert lesson["state"] == "failed"
     assert "wave has no videos" in lesson["error"]
     assert str(folder) not in json.dumps(lesson)
+
+
+def test_a_dataset_that_is_made_again_has_no_old_check(client, dataset):
+    assert client.post(f"{dataset}/check", json={"model": "tiny"}).status_code == 202
+    ended(client, f"{dataset}/check")
+    assert client.delete(dataset).status_code == 204
+    assert client.post("/v1/datasets", json={"name": "mine"}).status_code == 201
+    assert client.get(f"{dataset}/check").status_code == 404
+
+
+def test_of_two_who_make_the_same_class_at_once_one_is_refused(client, dataset):
+    def add(name):
+        return client.post(f"{dataset}/classes", json={"name": name}).status_code
+
+    for number in range(5):
+        names = [f"jump {number}", f"JUMP {number}"] * 4
+        with ThreadPoolExecutor(len(names)) as pool:
+            answers = list(pool.map(add, names))
+        assert sorted(answers) == [201] + [409] * 7
+    assert len(client.get(dataset).json()["classes"]) == 6
 
 
 def test_a_training_that_the_server_did_not_see_the_end_of_says_so_and_leaves_no_network(
