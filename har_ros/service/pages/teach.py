@@ -11,7 +11,7 @@ from har_ros.learning.class_folders import ENOUGH, VIDEOS
 from har_ros.service.pages.render import page
 from har_ros.service.routing import Routes
 from har_ros.service.teaching.datasets import LONGEST_NAME, Stored
-from har_ros.service.teaching.lessons import Lesson
+from har_ros.service.teaching.networks import TaughtNetwork
 from har_ros.service.teaching.routes import Found, Taught, list_datasets
 from har_ros.service.teaching.state import Teaching
 from har_ros.service.teaching.views import DatasetView
@@ -23,7 +23,7 @@ routes = Routes()
 def datasets(request: Request, teaching: Taught) -> Response:
     """Show the datasets, and the networks that were taught with them."""
     found = list_datasets(teaching)
-    return page(request, "teach.html", datasets=found, networks=teaching.networks(), longest=LONGEST_NAME)
+    return page(request, "teach.html", datasets=found, networks_taught=_networks(teaching), longest=LONGEST_NAME)
 
 
 @routes.get("/teach/{dataset}")
@@ -44,7 +44,7 @@ def classes(request: Request, dataset: Found) -> Response:
 
 @routes.get("/teach/{dataset}/lessons")
 def lessons(request: Request, teaching: Taught, dataset: Found) -> Response:
-    """Show what came of the last check and the last training only."""
+    """Show what came of the last check and the trainings only."""
     return page(request, "lessons.html", dataset=dataset, **_lessons(teaching, dataset))
 
 
@@ -58,9 +58,14 @@ def _classes(dataset: Stored) -> dict[str, Any]:
 def _lessons(teaching: Teaching, dataset: Stored) -> dict[str, Any]:
     check, training = (teaching.lessons.get(dataset, kind) for kind in ("check", "training"))
     running = next((one.kind for one in (check, training) if one is not None and one.state == "running"), "")
-    return {"check": check, "training": training, "running": running, "there": _there(teaching, training)}
+    last = training.network if training is not None and training.state == "done" else ""
+    own = [network for network in _networks(teaching) if network.dataset == dataset.name]
+    there = any(network.name == last for network in own)
+    earlier = [network for network in own if network.name != last]
+    return {"check": check, "training": training, "running": running, "there": there, "earlier": earlier}
 
 
-def _there(teaching: Teaching, training: Lesson | None) -> bool:
-    """Return whether the network of a training is still there."""
-    return training is not None and training.network in teaching.networks()
+def _networks(teaching: Teaching) -> list[TaughtNetwork]:
+    """Return the networks that were taught here, the newest first."""
+    found = map(TaughtNetwork.of, teaching.networks().values())
+    return sorted(found, key=lambda network: network.written, reverse=True)

@@ -16,7 +16,8 @@ from har_ros.service.incoming.orders import check_room
 from har_ros.service.routing import Routes
 from har_ros.service.teaching.datasets import Stored
 from har_ros.service.teaching.lessons import Kind
-from har_ros.service.teaching.state import Teaching, zipped
+from har_ros.service.teaching.networks import zipped
+from har_ros.service.teaching.state import Teaching
 from har_ros.service.teaching.views import (
     CLIP_BODY,
     ClassView,

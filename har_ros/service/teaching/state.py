@@ -8,8 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePath
 from threading import BoundedSemaphore
@@ -155,13 +153,3 @@ class Teaching:
             return f"the process that decodes it ended with status {done.returncode}; it may be damaged"
         finally:
             self._waiting.release()
-
-
-def zipped(network: Path) -> Iterator[bytes]:
-    """Yield a ZIP archive of the folder of a network. Raises OSError."""
-    with tempfile.TemporaryFile() as file:
-        with zipfile.ZipFile(file, "w") as archive:  # a network is numbers, which do not become fewer
-            for path in sorted(network.iterdir()):
-                archive.write(path, f"{network.name}/{path.name}")
-        file.seek(0)
-        yield from iter(lambda: file.read(BLOCK), b"")

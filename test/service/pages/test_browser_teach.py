@@ -9,7 +9,7 @@ from har_ros.service.application import application
 from har_ros.service.guard import Guard
 from har_ros.service.settings import ServiceSettings
 
-WAIT = 40_000
+WAIT = 120_000
 """Milliseconds for what takes a few seconds on a machine that is not busy."""
 
 
@@ -60,6 +60,16 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
     tab.get_by_role("button", name="Erase the clip take-").click()
     tab.get_by_role("link", name="take-").wait_for(state="detached")
     assert tab.evaluate("document.activeElement.textContent") == "red"
+    assert tab.evaluate("document.getElementById('webcam').srcObject") is None
+
+    full = {"status": 507, "content_type": "application/problem+json", "body": '{"detail": "the disk is full"}'}
+    tab.route("**/clips", lambda route: route.fulfill(**full))
+    tab.get_by_label("takes", exact=True).fill("2")
+    tab.get_by_role("button", name="Record").click()
+    tab.get_by_text("the disk is full").wait_for()
+    tab.get_by_role("button", name="Stop").wait_for(state="hidden")
+    assert tab.get_by_text("the disk is full").is_visible()
+    tab.unroute("**/clips")
 
     tab.get_by_label("Looks at").select_option("tiny")
     tab.get_by_role("button", name="Check").click()

@@ -291,6 +291,15 @@ def test_a_network_is_taught_followed_named_and_downloaded(client, tmp_path):
     archive.extractall(tmp_path)
     assert find_model(str(tmp_path / "my colours")).labels() == ("blue", "red", "none")
     assert client.post(f"{address}/training", json={"model": "tiny", "name": "MY colours"}).status_code == 409
+    assert client.post(f"{address}/training", json={"model": "tiny", "name": "another"}).status_code == 202
+    assert client.delete(f"{address}/training").status_code == 204
+    page = client.get("/teach/colours").text
+    assert "The training was cancelled" in page
+    earlier = page[page.index("Networks taught before") :]
+    assert "with 9 clips of colours" in earlier
+    assert f"{said[-1]['result']['accuracy']['value']:.2f}" in earlier
+    assert "my%20colours/archive" in earlier
+    assert "with 9 clips of colours" in client.get("/teach").text
     assert client.delete("/v1/models/my colours").status_code == 204
     assert "my colours" not in {model["name"] for model in client.get("/v1/models").json()}
 

@@ -21,7 +21,6 @@ function showClasses() {
 
 async function camera() {
   // Returns the webcam's pictures. Rejects with a sentence.
-  if (screen.srcObject?.active) return screen.srcObject;
   if (!navigator.mediaDevices || !window.MediaRecorder) {
     throw new Error("The browser gives its camera only to pages of this machine, or over HTTPS: open the page there, or put a proxy with TLS before the server.");
   }
@@ -33,6 +32,12 @@ async function camera() {
   screen.parentElement.hidden = false;
   await screen.play();
   return screen.srcObject;
+}
+
+function release() {
+  screen.srcObject?.getTracks().forEach((track) => track.stop());
+  screen.srcObject = null;
+  screen.parentElement.hidden = true;
 }
 
 function pause(milliseconds) {
@@ -93,6 +98,7 @@ form.addEventListener("submit", async (event) => {
   } catch (error) {
     complain(error.message);
   } finally {
+    release();
     stopped = null;
     count.textContent = "";
     stop.hidden = true;
@@ -102,5 +108,5 @@ form.addEventListener("submit", async (event) => {
 });
 
 document.addEventListener("classes", showClasses);
-window.addEventListener("pagehide", () => screen.srcObject?.getTracks().forEach((track) => track.stop()));
+window.addEventListener("pagehide", release);
 showClasses();

@@ -15,7 +15,7 @@ export async function refresh() {
 }
 
 export async function addClips(address, files) {
-  // Sends clips to a class, one after the other; tells of each that is refused.
+  // Sends clips to a class, one after the other. Rejects with the sentences of those that are refused.
   const group = document.getElementById("group").value.trim();
   const wrong = [];
   for (const [place, file] of [...files].entries()) {
@@ -31,8 +31,8 @@ export async function addClips(address, files) {
   }
   const added = files.length - wrong.length;
   adding.textContent = `${added} clip${added === 1 ? "" : "s"} added.`;
-  complain(wrong.join("; "));
   await refresh();
+  if (wrong.length) throw new Error(wrong.join("; "));
 }
 
 async function make(form) {
@@ -58,6 +58,7 @@ async function guarded(work) {
     await work();
   } catch (error) {
     complain(error.message);
+    if (classes) await refresh(); // what is refused may have been changed elsewhere
   }
 }
 

@@ -1,0 +1,54 @@
+"""The networks that were taught: what is known of each, and its folder as an archive."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from har_ros.errors import HarError
+from har_ros.files.results_folder import read_json
+from har_ros.learning.model import METRICS
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class TaughtNetwork:
+    """A network. written: seconds since 1970. dataset: the name of what it was taught with. clips: how many those were.
+
+    accuracy: value, low and high, as in metrics.json. The last three are empty where the network does not say it.
+    """
+
+    name: str
+    written: float
+    dataset: str = ""
+    clips: int = 0
+    accuracy: Mapping[str, float | None] | None = None
+
+    @classmethod
+    def of(cls, folder: Path) -> TaughtNetwork:
+        """Return what the folder of a network says. Raises OSError."""
+        written = folder.stat().st_mtime
+        try:
+            metrics = read_json(folder / METRICS)
+            accuracy = {name: metrics["figures"]["accuracy"][name] for name in ("value", "low", "high")}
+            return cls(folder.name, written, metrics["settings"]["dataset"], metrics["clips"], accuracy)
+        except (HarError, TypeError, KeyError) as error:
+            logger.warning("%s cannot be read (%s)", folder / METRICS, type(error).__name__)
+            return cls(folder.name, written)
+
+
+def zipped(network: Path) -> Iterator[bytes]:
+    """Yield a ZIP archive of the folder of a network. Raises OSError."""
+    with tempfile.TemporaryFile() as file:
+        with zipfile.ZipFile(file, "w") as archive:  # a network is numbers, which do not become fewer
+            for path in sorted(network.iterdir()):
+                archive.write(path, f"{network.name}/{path.name}")
+        file.seek(0)
+        yield from iter(lambda: file.read(BLOCK), b"")
