@@ -3,10 +3,13 @@
 import shutil
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+
+import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SERIOUS = ("serious", "critical")
+POLICY = "Content Security Policy"
 WAIT = 60
 """Seconds for what takes less on a machine that is not busy."""
 
@@ -14,6 +17,38 @@ WAIT = 60
 def chromium():
     """Return the program of an installed Chromium, None when there is none."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextmanager
+def launching():
+    """Yield a function that starts a Chromium with more options; all are closed at the end. Skips without one."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    place = chromium()
+    if place is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    given = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--no-sandbox"]
+    with sync_api.sync_playwright() as playwright, ExitStack() as opened:
+
+        def start(*more):
+            browser = playwright.chromium.launch(executable_path=place, args=[*given, *more])
+            opened.callback(browser.close)
+            return browser
+
+        yield start
+
+
+@contextmanager
+def visitor(browser):
+    """A tab of a new visitor. Errors of scripts, and what the policy forbids, fail the test: tab.wrong."""
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.set_default_timeout(30_000)
+    tab.wrong = []
+    tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
+    tab.on("console", lambda message: tab.wrong.append(message.text) if POLICY in message.text else None)
+    yield tab
+    context.close()
+    assert tab.wrong == []
 
 
 @contextmanager

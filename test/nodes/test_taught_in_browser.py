@@ -1,0 +1,94 @@
+"""A class that was taught in the browser runs in the node, as the page says."""
+
+import shlex
+import zipfile
+
+import cv2
+import pytest
+from chromium import launching, serving, visitor
+from clips import COLOURS, RATE, moving, teachable, write_video
+from std_msgs.msg import Header
+
+pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from har_ros.nodes.conversions import image_message
+from har_ros.service.application import application
+from har_ros.service.guard import Guard
+from har_ros.service.settings import ServiceSettings
+
+WAIT = 120_000
+"""Milliseconds for what takes a few seconds on a machine that is not busy."""
+
+
+@pytest.fixture
+def tab(own_cache):
+    with launching() as launch, visitor(launch()) as tab:
+        tab.set_default_timeout(WAIT)
+        yield tab
+
+
+@pytest.fixture
+def address(tmp_path, own_cache):
+    """The service, which can teach a small network, tiny."""
+    folder = tmp_path / "networks" / "tiny"
+    folder.mkdir(parents=True)
+    teachable(folder).rename(folder / "card.yaml")
+    app = application(tmp_path / "service", ServiceSettings(folder.parent, workers=0), Guard("127.0.0.1", ""))
+    with serving(app) as address:
+        yield address
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Three clips of each of two classes."""
+    return {
+        label: [
+            write_video(tmp_path / label / f"{label}{number}.avi", moving(COLOURS[label], 16, 10 * place + number))
+            for number in range(3)
+        ]
+        for place, label in enumerate(("red", "blue"))
+    }
+
+
+def taught(tab, address, clips, place):
+    """Teach a network in the browser, unpack its download, and return the command that the page gives for a robot."""
+    tab.goto(f"{address}/teach")
+    tab.get_by_label("New dataset").fill("my colours")
+    tab.keyboard.press("Enter")
+    for label, files in clips.items():
+        tab.get_by_label("New class").fill(label)
+        tab.keyboard.press("Enter")
+        tab.get_by_label(f"Drop clips of {label} here").set_input_files(files)
+        tab.get_by_role("link", name=f"{label}2.mp4").wait_for()
+    tab.get_by_label("Looks at").select_option("tiny")
+    tab.get_by_role("button", name="Teach", exact=True).click()
+    with tab.expect_download() as download:
+        tab.get_by_role("link", name="Download").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        archive.extractall(place)
+    return tab.locator("pre.command").first.inner_text()
+
+
+def play(ros, robot, camera, video, start):
+    """Show the images of a video, their stamps from so many seconds on."""
+    capture = cv2.VideoCapture(str(video))
+    shown = 0
+    while (picture := capture.read()[1]) is not None:
+        header, before = Header(), robot.frames(camera)
+        header.stamp.sec, header.stamp.nanosec = divmod(round((start + shown / RATE) * 1e9), 10**9)
+        camera.publisher.publish(image_message(picture, "bgr8", header))
+        ros.until(lambda before=before: robot.frames(camera) > before, "the arrival of a frame")
+        shown += 1
+
+
+def test_a_class_taught_in_the_browser_runs_in_the_node(ros, robot, tab, address, clips, tmp_path):
+    command = taught(tab, address, clips, tmp_path)
+    *launch, argument = shlex.split(command.replace("$PWD", str(tmp_path)))
+    assert launch == ["ros2", "launch", "har_ros", "actionnet.launch.py"]
+    name, _, model = argument.partition(":=")
+    robot = robot(["/cam01/image_raw"], **{name: model})
+    (camera,) = robot.cameras
+    for start, label in ((100, "red"), (200, "blue")):
+        play(ros, robot, camera, clips[label][0], start)
+        while (action := ros.receive(robot.actions, "an action")).header.stamp.sec < start:
+            pass
+        assert action.results[0].class_id == label
