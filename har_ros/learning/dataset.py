@@ -98,7 +98,7 @@ def _of_folder(folder: Path, with_empty: bool) -> tuple[list[Material], list[str
         files = videos_in(place)
         found += [Material(path.relative_to(folder).as_posix(), path, "", place.name) for path in files]
         if not files:
-            empty.append(f"{place} has no videos ({', '.join(VIDEOS)}); add some or remove the folder")
+            empty.append(f"{place} has no videos ({', '.join(VIDEOS)}); add some, or remove it")
     if empty and not (with_empty and found):
         raise ConfigurationError(empty[0])
     if len(places) < 2:
