@@ -4,6 +4,7 @@ import { clock, who } from "./page.js";
 const video = document.querySelector("video"); // none while a job runs
 const HUES = 8; // of style.css
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600]; // seconds between two marks
+const MARK = 40; // pixels that the time at a mark needs
 const hues = new Map();
 
 function hue(label) {
@@ -95,7 +96,8 @@ class Timeline {
   marks() {
     const line = element("div", "marks");
     const step = STEPS.find((one) => this.seconds / one <= this.box.clientWidth / 70) || 7200;
-    for (let at = 0; at < this.seconds; at += step) {
+    const last = this.seconds * (1 - MARK / this.box.clientWidth);
+    for (let at = 0; at < last; at += step) {
       const mark = element("span", "", clock(at).replace(/\.\d$/, ""));
       mark.style.left = `${(100 * at) / this.seconds}%`;
       line.append(mark);
