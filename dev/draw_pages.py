@@ -1,11 +1,14 @@
 """Takes the pictures of the service's pages for the documentation, in an installed Chromium.
 
-python dev/draw_pages.py VIDEO docs/images
+python dev/draw_pages.py VIDEO DATASET docs/images
+
+DATASET is a folder of clips as `actionnet teach` takes it, which is checked and taught on its page.
 """
 
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
 from typing import Literal
+from urllib.parse import quote
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -25,16 +29,18 @@ VIEWS: dict[str, tuple[int, int, Scheme]] = {
 }
 """Pictures of a result: width, height and colours."""
 WAIT = 1_800_000
-"""Milliseconds for a job."""
+"""Milliseconds for a job, a check or a training."""
 MOMENT = 3
 """Seconds into the video, which are shown."""
 COLOURS = 128
 """Of a picture, which makes it small."""
 
 
-def main(video: str, folder: str) -> None:
-    """Send the video, and take pictures of the first page, of its result, and of that on a phone."""
+def main(video: str, dataset: str, folder: str) -> None:
+    """Take pictures of the first page, of the video's result, also on a phone, and of the dataset's page."""
     with tempfile.TemporaryDirectory() as place, serving(place) as address, sync_playwright() as playwright:
+        name = Path(dataset).resolve().name
+        shutil.copytree(dataset, Path(place, "datasets", name))
         browser = playwright.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox"])
         tab = _tab(browser, 1000, 700, "light")
         _choose(tab, address, video)
@@ -47,6 +53,9 @@ def main(video: str, folder: str) -> None:
             _save(shown, Path(folder) / name)
         _choose(tab, address, video)
         _save(tab, Path(folder) / "serve.png")
+        tab.goto(f"{address}/teach/{quote(name)}")
+        _teach(tab)
+        _save(tab, Path(folder) / "teach-page.png", full_page=True)
         browser.close()
 
 
@@ -79,9 +88,16 @@ def _await_result(tab: Page) -> None:
     tab.locator("video").evaluate(seek, MOMENT)
 
 
-def _save(tab: Page, path: Path) -> None:
+def _teach(tab: Page) -> None:
+    """Check a dataset and teach a network on its page, until both results stand there."""
+    for button, done in (("Check", "The check is done."), ("Teach", "The training is done.")):
+        tab.get_by_role("button", name=button, exact=True).click()
+        tab.get_by_text(done).wait_for(timeout=WAIT)
+
+
+def _save(tab: Page, path: Path, full_page: bool = False) -> None:
     tab.wait_for_timeout(500)  # until controls of the player have faded
-    picture = Image.open(io.BytesIO(tab.screenshot()))
+    picture = Image.open(io.BytesIO(tab.screenshot(full_page=full_page)))
     picture.convert("RGB").quantize(COLOURS).save(path, optimize=True)
 
 

@@ -49,7 +49,7 @@ def compare(request: Request, service: Running, a: str, b: str) -> Response:
 def differences(first: Iterable[Mapping[str, Any]], second: Iterable[Mapping[str, Any]]) -> tuple[Difference, ...]:
     """Return when two results say different things, in order. first, second: spans with start, end, label and person.
 
-    People have other numbers in each result, so that it counts what is said of anybody, not of whom.
+    The numbers of people differ between results, so that only the actions of people are compared.
     """
     ours, theirs = list(first), list(second)
     moments = sorted({span[side] for span in (*ours, *theirs) for side in ("start", "end")})

@@ -42,7 +42,7 @@ def utc(seconds: float) -> str:
 
 
 def who(person: str) -> str:
-    """Return what somebody is called, empty for the whole image: person 3."""
+    """Return the name of a person, empty for the whole image: person 3."""
     return f"person {person.rpartition('_')[2]}" if person else ""
 
 
