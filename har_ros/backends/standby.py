@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -11,26 +12,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.backends.backend import Backend, State
-from har_ros.errors import error_text
+from har_ros.errors import ModelError, error_text
 
 logger = logging.getLogger(__name__)
+
+PATIENCE = 1.0
+"""Seconds that `close` waits for a thread that makes again what was lost, and does not keep Python from ending."""
 
 
 class Standby:
     """Runs the network on `meanwhile` until `make`, in a thread of its own, has made what is to run it.
 
     Where that fails, a warning says so and `meanwhile` goes on. make: gets an event, which is set when what it makes is
-    no longer wanted.
+    no longer wanted. awaited: what it makes, in words. made: what serves at first. keep: what was made may fail; then
+    `meanwhile`, which is not closed, serves until `make` has made it again, or has closed it.
     """
 
-    def __init__(self, meanwhile: Backend, make: Callable[[Event], Backend]) -> None:
-        self._serving = meanwhile
+    def __init__(
+        self,
+        meanwhile: Backend,
+        make: Callable[[Event], Backend],
+        awaited: str = "the engine",
+        made: Backend | None = None,
+        keep: bool = False,
+    ) -> None:
+        self._meanwhile = meanwhile
+        self._make = make
+        self._awaited = awaited
+        self._keep = keep
+        self._serving = made or meanwhile
         self._made: Backend | None = None
         self._closed = Event()
         self._lock = Lock()  # of the last two
-        self._thread = Thread(target=self._make, args=[make], name="standby")
-        logger.info("%s serves until the engine is ready", meanwhile.name)
-        self._thread.start()
+        self._thread: Thread | None = None
+        if made is None:
+            logger.info("%s serves until %s is ready", meanwhile.name, awaited)
+            self._start()
 
     @property
     def name(self) -> str:
@@ -50,9 +67,25 @@ class Standby:
         """Return one row of outputs for each input; a backend that was made takes over first. Raises ModelError."""
         if made := self._take():
             before, self._serving = self._serving, made
-            before.close()
+            if not self._keep:
+                before.close()
             logger.info("%s serves from now on", made.name)
-        return self._serving.infer(inputs, states)
+        try:
+            return self._serving.infer(inputs, states)
+        except ModelError as error:
+            if not self._keep or self._serving is self._meanwhile:
+                raise
+            return self._instead(error, inputs)
+
+    def _instead(self, error: ModelError, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+        """Give up what serves, because of an error, which is raised again when `meanwhile` fails, too."""
+        self._serving = self._meanwhile
+        logger.warning("%s serves until %s is ready, because: %s", self._meanwhile.name, self._awaited, error)
+        self._start()
+        try:
+            return self._meanwhile.infer(inputs)
+        except ModelError:
+            raise error from None
 
     def close(self) -> None:
         """Free the networks. Python waits for `make` before it ends, and what that still makes is freed."""
@@ -62,10 +95,17 @@ class Standby:
             if made := self._take():
                 made.close()
         finally:
-            self._serving.close()
+            with ExitStack() as both:  # one that cannot be freed does not keep the other
+                if self._keep and self._serving is not self._meanwhile:
+                    both.callback(self._meanwhile.close)
+                if self._keep:
+                    both.callback(self.wait, PATIENCE)
+                both.callback(self._serving.close)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until `make` has ended, at most `timeout` seconds; returns whether it has."""
+        if self._thread is None:
+            return True
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -75,9 +115,13 @@ class Standby:
             made, self._made = self._made, None
         return made
 
-    def _make(self, make: Callable[[Event], Backend]) -> None:
+    def _start(self) -> None:
+        self._thread = Thread(target=self._run, name="standby", daemon=self._keep)
+        self._thread.start()
+
+    def _run(self) -> None:
         try:
-            made = make(self._closed)
+            made = self._make(self._closed)
         except Exception as error:  # the network goes on, whatever was wrong
             if not self._closed.is_set():
                 logger.warning("%s stays, because: %s", self._serving.name, error_text(error))

@@ -162,6 +162,39 @@ def test_the_end_cancels_what_is_being_made_and_that_is_no_failure(caplog):
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+def test_what_fails_and_may_come_back_is_replaced_until_it_does(caplog):
+    there, cpu, server = threading.Event(), Fixed("cpu", 1), Fixed("server", 2)
+    standby = Standby(cpu, lambda _: there.wait(10) and server, "a server", server, keep=True)
+    assert standby.wait(0)
+    assert standby.infer([0]).tolist() == [[2]]
+    for _ in range(2):
+        there.clear()
+        server.infer = broken
+        assert standby.infer([0, 0]).tolist() == [[1], [1]]
+        assert (standby.name, server.closed) == ("cpu", False)
+        del server.infer
+        there.set()
+        assert standby.wait(10)
+        assert standby.infer([0]).tolist() == [[2]]
+        assert (standby.name, cpu.closed) == ("server", False)
+    assert "cpu serves until a server is ready, because: it is away" in caplog.text
+    standby.close()
+    assert (cpu.closed, server.closed) == (True, True)
+
+
+def broken(inputs, states=()):
+    raise ModelError("it is away")
+
+
+def test_where_both_fail_the_first_error_counts():
+    cpu, server = Fixed("cpu", 1), Fixed("server", 2)
+    standby = Standby(cpu, lambda cancelled: cancelled.wait(10) and server, "a server", server, keep=True)
+    server.infer, cpu.infer = broken, lambda inputs: standby.close() or broken(inputs)
+    with pytest.raises(ModelError, match="it is away"):
+        standby.infer([0])
+    assert standby.wait(10)
+
+
 def test_what_is_made_after_the_end_is_freed():
     ready, cpu, gpu = threading.Event(), Fixed("cpu", 1), Fixed("gpu", 2)
     standby = Standby(cpu, lambda _: ready.wait(10) and gpu)
