@@ -36,6 +36,7 @@ setup(
     install_requires=requirements("requirements.txt"),
     extras_require={
         "tensorrt": requirements("requirements-tensorrt.txt"),
+        "triton": requirements("requirements-triton.txt"),
         "evaluate": evaluate,
         "teach": teach,
         "serve": requirements("requirements-serve.txt"),

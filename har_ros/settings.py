@@ -10,8 +10,10 @@ from har_ros.parameter import Parameter
 
 Precision = Literal["auto", "f32", "bf16", "f16"]
 Device = Literal["CPU", "GPU", "NPU"]
-BACKENDS = ("tensorrt", "openvino")
-"""Modules in har_ros.backends; `auto` takes the first that works."""
+LOCAL_BACKENDS = ("tensorrt", "openvino")
+"""Backends that run on this machine; `auto` takes the first that works."""
+BACKENDS = (*LOCAL_BACKENDS, "triton")
+"""Modules in har_ros.backends."""
 CARDS = Path(__file__).parent / "models" / "cards"
 """The folder with the model cards that come with har_ros."""
 POSE_CARDS = CARDS / "pose"
@@ -79,7 +81,8 @@ ACTIONNET = (
     Parameter(
         "backend",
         "auto",
-        "Inference backend; auto: TensorRT where there is a GPU for it, else OpenVINO.",
+        "Inference backend; auto: TensorRT where there is a GPU for it, else OpenVINO; triton: the networks run on a "
+        "server, see server.",
         choices=("auto", *BACKENDS),
         fills="backend",
         option=True,
@@ -101,6 +104,42 @@ ACTIONNET = (
         False,
         "Run the network with OpenVINO while TensorRT builds an engine, which takes minutes.",
         fills="backend",
+    ),
+    Parameter(
+        "server",
+        "",
+        "Address of a Triton Inference Server, grpc://HOST:PORT, or grpcs:// for TLS; of several, with commas between "
+        "them, the first that answers. Only for backend triton.",
+        fills="backend",
+        option=True,
+    ),
+    Parameter(
+        "in_flight",
+        2,
+        "Maximum number of requests, one for each camera or person, that wait for the server's answer at a time.",
+        1,
+        64,
+        fills="backend",
+        needs="server",
+    ),
+    Parameter(
+        "deadline",
+        2.0,
+        "Seconds after which a window that the server has not answered is given up.",
+        0.05,
+        60.0,
+        fills="backend",
+        needs="server",
+        option=True,
+    ),
+    Parameter(
+        "fallback",
+        "none",
+        "What runs the networks while no server answers; none: windows are dropped.",
+        choices=("none", "openvino"),
+        fills="backend",
+        needs="server",
+        option=True,
     ),
     Parameter("frames", 0, "Number of frames in a window; 0: as in the model's card.", 0, 1024, option=True),
     Parameter(

@@ -18,8 +18,10 @@ class BackendSettings:
 
     backend: one of BACKENDS, or "auto". precision: of the arithmetic; "auto" is what is fastest on this machine.
     device: OpenVINO's. max_batch: how many windows TensorRT runs at once, at most.
-    cpu_while_building: let OpenVINO serve while TensorRT builds an engine. beside_others: other networks run at the
-    same time, so that OpenVINO's threads must not be tied to cores: two networks would have the same ones.
+    cpu_while_building: let OpenVINO serve while TensorRT builds an engine. server: addresses for Triton, with commas
+    between them. in_flight: how many requests wait for its answer at a time, at most. deadline: seconds until one is
+    given up. fallback: the backend that serves while no server answers, or "none". beside_others: other networks run at
+    the same time, so that OpenVINO's threads must not be tied to cores: two networks would have the same ones.
     """
 
     backend: str = "auto"
@@ -27,6 +29,10 @@ class BackendSettings:
     device: Device = "CPU"
     max_batch: int = 4
     cpu_while_building: bool = False
+    server: str = ""
+    in_flight: int = 2
+    deadline: float = 2.0
+    fallback: str = "none"
     beside_others: bool = False
 
 

@@ -8,13 +8,17 @@ import logging
 from har_ros.backends.backend import Backend, BackendSettings
 from har_ros.errors import BackendMissingError, ConfigurationError, ModelError
 from har_ros.graphs.prepare import PreparedNetwork
-from har_ros.settings import BACKENDS
+from har_ros.settings import BACKENDS, LOCAL_BACKENDS
 
 logger = logging.getLogger(__name__)
 
 
 def load_backend(network: PreparedNetwork, settings: BackendSettings) -> Backend:
     """Load a network. Raises HarError."""
+    if settings.server and settings.backend != "triton":
+        raise ConfigurationError(
+            f"server is {settings.server}, but backend is {settings.backend}; set backend to triton"
+        )
     if settings.backend == "auto":
         return _first_that_works(network, settings)
     if settings.backend not in BACKENDS:
@@ -27,7 +31,7 @@ def _first_that_works(network: PreparedNetwork, settings: BackendSettings) -> Ba
 
     What is not on a machine without a GPU is no news; a GPU whose backend fails is.
     """
-    *names, last = BACKENDS
+    *names, last = LOCAL_BACKENDS
     for name in names if settings.device == "CPU" else ():
         try:
             return _load(name, network, settings)

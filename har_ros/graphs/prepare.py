@@ -40,6 +40,7 @@ class PreparedNetwork:
     input_type, output_type: numpy's names of the network's own. output_rank: its number of axes.
     single: whether the network takes one input at a time only.
     twin: the continual network that is to run instead of the file's, which takes `shape` as its step.
+    labels: of its outputs, where they are classes.
     """
 
     name: str
@@ -56,6 +57,7 @@ class PreparedNetwork:
     single: bool
     twin: Continual | None = field(default=None, repr=False)
     skeletons: SkeletonSpec | None = None
+    labels: tuple[str, ...] = ()
 
     @property
     def files(self) -> list[Path]:

@@ -33,6 +33,8 @@ def prepared_networks(model: Model[ModelCard], frames: int = 0, in_steps: bool =
     networks, wrong = examine(model, frames)
     if wrong:
         raise ModelError(f"{model.card.name}: {'; '.join(wrong)}; fix the card or its files")
+    *others, last = networks
+    networks = (*others, replace(last, labels=model.labels()))
     return (_stepwise(networks[0], model.card),) if in_steps else networks
 
 

@@ -100,7 +100,7 @@ def load(network: PreparedNetwork, settings: BackendSettings) -> OpenVinoBackend
         )
     config.update(_cache())
     try:
-        model = _joined(core, network)
+        model = joined(network)
         compiled = core.compile_model(model, device, config)
     except (RuntimeError, UnicodeError) as error:
         raise ModelError(
@@ -139,11 +139,15 @@ def _core() -> openvino.Core:
     return openvino.Core()
 
 
-def _joined(core: openvino.Core, network: PreparedNetwork) -> openvino.Model:
-    """Return the network with what lies before and after it."""
+def joined(network: PreparedNetwork, batch: int = 1) -> openvino.Model:
+    """Return the network with what lies before and after it, for `batch` inputs at a time; -1: for any number.
+
+    Raises ModelError and RuntimeError.
+    """
     import openvino
     from openvino.passes import MakeStateful, Manager
 
+    core = openvino.Core()
     model = core.read_model(network.twin.model.SerializeToString()) if network.twin else read_network(network.path)
     before = core.read_model(network.before().SerializeToString())
     after = core.read_model(network.after().SerializeToString())
@@ -154,14 +158,14 @@ def _joined(core: openvino.Core, network: PreparedNetwork) -> openvino.Model:
     ports = {tensor_name(port): port.get_node() for port in (*model.inputs, *model.outputs)} if network.states else {}
     states = [(ports[state.input], ports[state.output]) for state in network.states]
     parameters = [*before.get_parameters(), *(parameter for parameter, _ in states)]
-    joined = openvino.Model([*after.get_results(), *(result for _, result in states)], parameters, network.name)
+    whole = openvino.Model([*after.get_results(), *(result for _, result in states)], parameters, network.name)
     shapes = [network.shape, *(state.shape for state in network.states)]
-    joined.reshape({i: [1, *shape] for i, shape in enumerate(shapes)})
+    whole.reshape({i: [batch, *shape] for i, shape in enumerate(shapes)})
     if states:
         manager = Manager()
         manager.register_pass(MakeStateful(states))
-        manager.run_passes(joined)
-    return joined
+        manager.run_passes(whole)
+    return whole
 
 
 def _connect(source: Any, parameter: Any) -> None:

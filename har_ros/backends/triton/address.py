@@ -1,0 +1,41 @@
+"""Where servers are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from har_ros.errors import ConfigurationError
+
+EXAMPLE = "grpc://localhost:8001"
+
+
+@dataclass(frozen=True)
+class Address:
+    """place: host and port, as gRPC takes them. secure: whether the connection is encrypted (TLS)."""
+
+    place: str
+    secure: bool
+
+    def __str__(self) -> str:
+        return f"grpc{'s' if self.secure else ''}://{self.place}"
+
+
+def addresses(text: str) -> list[Address]:
+    """Read the addresses of one or several servers, with commas between them. Raises ConfigurationError."""
+    if not text:
+        raise ConfigurationError(f"backend is triton, which needs server; set it, for instance to {EXAMPLE}")
+    return [_address(part.strip(), text) for part in text.split(",")]
+
+
+def _address(part: str, text: str) -> Address:
+    try:
+        url = urlsplit(part)
+        complete = bool(url.hostname and url.port) and "@" not in url.netloc and not url.path.strip("/")
+    except ValueError:  # of the port, or of brackets
+        complete = False
+    if not complete or url.scheme not in ("grpc", "grpcs") or url.query or url.fragment:
+        raise ConfigurationError(
+            f"server is {text!r}; give grpc://HOST:PORT, or grpcs:// for TLS, and several with commas between them"
+        )
+    return Address(url.netloc, url.scheme == "grpcs")

@@ -1,0 +1,205 @@
+"""Triton Inference Server, or another of the Open Inference Protocol: networks that run elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+from threading import Event
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from har_ros.backends.backend import Backend, BackendSettings, State
+from har_ros.backends.standby import Standby
+from har_ros.backends.triton.address import Address, addresses
+from har_ros.backends.triton.client import Client, Request, UnansweredError
+from har_ros.backends.triton.contract import disagreements
+from har_ros.backends.triton.shared_memory import Region
+from har_ros.errors import BackendMissingError, ConfigurationError, ModelError, error_text
+from har_ros.graphs.prepare import PreparedNetwork
+
+logger = logging.getLogger(__name__)
+
+RETRY = 0.25
+"""Seconds between two attempts to reach a server."""
+STATELESS = "a network on a server keeps no state"
+
+
+class TritonBackend:
+    """One network on the first server that answers. After an error, and at first: `connect`."""
+
+    def __init__(self, network: PreparedNetwork, settings: BackendSettings) -> None:
+        """Raises ConfigurationError."""
+        self.name = "Triton"
+        self.max_batch = settings.in_flight
+        self._network = network
+        self._settings = settings
+        self._places = addresses(settings.server)
+        self._numbers = count()
+        self._client: Client | None = None
+        self._region: Region | None = None  # with a place for each window in flight; None: windows travel
+
+    def connect(self) -> None:
+        """Connect to the first server that answers.
+
+        Raises BackendMissingError when none answers, ModelError when the network there is not the card's, or fails.
+        """
+        reasons = []
+        for place in self._places:
+            try:
+                self._connect_to(place)
+                return
+            except BackendMissingError as error:
+                reasons.append(str(error))
+        raise BackendMissingError("; ".join(reasons))
+
+    def reconnect(self, cancelled: Event) -> TritonBackend:
+        """Connect as soon as a server is there that answers a window. Raises ModelError, and is closed, at the end."""
+        said = ""
+        while True:
+            try:
+                self.connect()
+                return self
+            except Exception as error:  # whatever a server answers, the next attempt may succeed
+                if (text := error_text(error)) != said:
+                    said = text
+                    logger.warning("%s", text)
+            if cancelled.wait(RETRY):
+                self.close()
+                raise ModelError("the server is no longer wanted")
+
+    def _connect_to(self, place: Address) -> None:
+        if self._client is not None:
+            self._client.close()
+        self._client = client = Client(place, self._settings.deadline)
+        client.check_ready()
+        described = client.describe(self._network.name)
+        if wrong := list(disagreements(self._network, described)):
+            raise ModelError(
+                f"{self._network.name} on the server at {place} is not the card's: {'; '.join(wrong)}; "
+                "export it again (actionnet triton export)"
+            )
+        self.max_batch = 1 if described.ragged else self._settings.in_flight  # rows of one length are joined
+        client.forget_leftovers()
+        way = "shared memory" if self._through_shared_memory(client) else "gRPC"
+        if way == "gRPC":
+            self._try()
+        self.name = f"Triton at {place} through {way}, precision of the server"
+
+    def _through_shared_memory(self, client: Client) -> bool:
+        """Return whether windows go through memory that the server has mapped: nobody else has it under this name.
+
+        Raises UnansweredError.
+        """
+        try:
+            if self._region is None:
+                self._region = Region(self._settings.in_flight * self._black().nbytes)
+            client.share(self._region)
+            self._try()
+        except OSError as error:
+            logger.warning("windows do not go through shared memory, because there is no room for them: %s", error)
+        except UnansweredError:
+            raise
+        except ModelError as error:
+            logger.debug("windows do not go through shared memory, because: %s", error)
+            self._unshare()
+        return self._region is not None
+
+    def _try(self) -> None:
+        """Let the server answer a window. Raises ModelError."""
+        self.infer([self._black()])
+
+    def _black(self) -> NDArray[Any]:
+        return np.zeros(self._network.shape, self._network.type)
+
+    def new_state(self) -> State:
+        """Raise ModelError: no network with a state is loaded here."""
+        raise ModelError(STATELESS)
+
+    def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
+        """Return one row of outputs for each input. Raises ModelError when the server fails for one of them."""
+        waiting: deque[Request] = deque()
+        rows = []
+        try:
+            for number, one in enumerate(inputs):
+                if len(waiting) == self.max_batch:
+                    rows.append(waiting.popleft().row())
+                waiting.append(self._send(one, number % self.max_batch))
+            while waiting:
+                rows.append(waiting.popleft().row())
+            return np.concatenate(rows)
+        finally:
+            for request in waiting:
+                request.cancel()
+
+    def _send(self, window: NDArray[Any], slot: int) -> Request:
+        assert self._client is not None
+        offset = slot * window.nbytes
+        if self._region is not None:
+            place = self._region.bytes[offset : offset + window.nbytes]
+            np.copyto(place.view(window.dtype).reshape(window.shape), window)
+        return self._client.send(self._network.name, window, next(self._numbers), self._region, offset)
+
+    def close(self) -> None:
+        """End the connection, and remove the shared memory."""
+        self._unshare()
+        if self._client is not None:
+            self._client.close()
+
+    def _unshare(self) -> None:
+        region, self._region = self._region, None
+        if region is not None:
+            region.close(in_use=self._client is not None and not self._client.forget(region.name))
+
+
+class Absent:
+    """Stands for a server that is away; every window fails."""
+
+    name = "nothing"
+    max_batch = 1
+
+    def new_state(self) -> State:
+        """Raise ModelError."""
+        raise ModelError(STATELESS)
+
+    def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
+        """Raise ModelError."""
+        raise ModelError("no server answers at present")
+
+    def close(self) -> None:
+        """Free nothing."""
+
+
+def load(network: PreparedNetwork, settings: BackendSettings) -> Backend:
+    """Connect to the first server that answers, and again whenever it is lost. Raises HarError."""
+    backend = TritonBackend(network, settings)
+    if network.states:
+        raise ConfigurationError(
+            f"{network.name} keeps a state, which backend triton does not; set continual to false, or backend to auto"
+        )
+    there = True
+    try:
+        try:
+            backend.connect()
+        except BackendMissingError:
+            if settings.fallback == "none":
+                raise
+            there = False
+        meanwhile = _meanwhile(network, settings)
+    except BaseException:  # Ctrl-C, too
+        backend.close()
+        raise
+    return Standby(meanwhile, backend.reconnect, "a server", backend if there else None, keep=True)
+
+
+def _meanwhile(network: PreparedNetwork, settings: BackendSettings) -> Backend:
+    """Return what serves while no server answers."""
+    if settings.fallback == "none":
+        return Absent()
+    from har_ros.backends.openvino import backend as openvino
+
+    return openvino.load(network, replace(settings, device="CPU"))

@@ -1,0 +1,211 @@
+"""A connection to one server."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, TimeoutError
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from har_ros.backends.triton.address import Address
+from har_ros.backends.triton.contract import TYPES, Described, Tensor
+from har_ros.backends.triton.shared_memory import Region, leftovers
+from har_ros.errors import BackendMissingError, ModelError, one_line
+from har_ros.graphs.prepare import FRAMES, OUTPUT
+
+if TYPE_CHECKING:
+    import tritonclient.grpc as protocol
+
+logger = logging.getLogger(__name__)
+
+LARGEST_ANSWER = 64 * 2**20
+"""Bytes; a pose network's for 640×640 pixels has 9 MB."""
+OPTIONS = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", LARGEST_ANSWER),
+    ("grpc.use_local_subchannel_pool", 1),  # a new connection does not wait as long as the last one would have
+)
+PATIENCE = 1.0
+"""Seconds that a question about the server or a network may take."""
+
+
+class UnansweredError(BackendMissingError):
+    """The server is gone, overloaded or too slow."""
+
+
+class Client:
+    """Asks a server about its networks, and sends it windows."""
+
+    def __init__(self, address: Address, deadline: float) -> None:
+        """deadline: seconds that a window may take. Raises BackendMissingError without Triton's client."""
+        self.address = address
+        self._deadline = deadline
+        self._protocol = _client_library()
+        self._client = self._protocol.InferenceServerClient(
+            address.place, ssl=address.secure, channel_args=list(OPTIONS)
+        )
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Turn errors of Triton's client into ours."""
+        from tritonclient.utils import InferenceServerException
+
+        try:
+            yield
+        except InferenceServerException as error:
+            if error.status() == "StatusCode.DEADLINE_EXCEEDED":
+                raise UnansweredError(f"the server at {self.address} does not answer in time") from None
+            kind = UnansweredError if error.status() == "StatusCode.UNAVAILABLE" else ModelError
+            raise kind(f"the server at {self.address} says: {_reason(error)}") from None
+
+    def check_ready(self) -> None:
+        """Raise BackendMissingError when no server answers, or one that is still starting."""
+        try:
+            with self._asking():
+                ready = self._client.is_server_ready(client_timeout=PATIENCE)
+        except ModelError as error:
+            raise BackendMissingError(f"{error}; start it, or set server to another's address") from None
+        if not ready:
+            raise BackendMissingError(f"the server at {self.address} is not ready; wait until it has started")
+
+    def describe(self, name: str) -> Described:
+        """Ask what the server's network is. Raises ModelError when there is none of this name."""
+        with self._asking():
+            found = self._client.get_model_metadata(name, client_timeout=PATIENCE)
+        return Described(_tensors(found.inputs), _tensors(found.outputs), self._parameters(name))
+
+    def _parameters(self, name: str) -> dict[str, str]:
+        """Return the parameters of a network's configuration; a server that is not Triton shows none."""
+        try:
+            with self._asking():
+                config = self._client.get_model_config(name, client_timeout=PATIENCE).config
+        except ModelError as error:
+            logger.debug("labels and preprocessing of %s are not compared, because: %s", name, error)
+            return {}
+        return {key: value.string_value for key, value in config.parameters.items()}
+
+    def share(self, region: Region) -> None:
+        """Let the server map the region. Raises ModelError when it cannot, because it is on another machine, say."""
+        self.forget(region.name)
+        try:
+            with self._asking():
+                self._client.register_system_shared_memory(
+                    region.name, f"/{region.name}", region.bytes.size, client_timeout=PATIENCE
+                )
+        except ModelError:
+            if not self._shares(region.name):
+                raise
+
+    def forget(self, name: str) -> bool:
+        """Let the server unmap a region, if it has mapped it. Returns False when it still uses it."""
+        try:
+            with self._asking():
+                self._client.unregister_system_shared_memory(name, client_timeout=PATIENCE)
+        except ModelError:
+            return not self._shares(name)
+        return True
+
+    def _shares(self, name: str) -> bool:
+        """Return whether the server has mapped a region."""
+        try:
+            with self._asking():
+                return name in self._client.get_system_shared_memory_status(client_timeout=PATIENCE).regions
+        except ModelError:  # it is gone, or has no shared memory
+            return False
+
+    def forget_leftovers(self) -> None:
+        """Remove the regions of processes of ours that have ended without doing so."""
+        for path in leftovers():
+            if self.forget(path.name):
+                logger.info("%s is removed, which a process that has ended left over", path)
+                path.unlink(missing_ok=True)
+
+    def send(self, name: str, window: NDArray[Any], number: int, region: Region | None, offset: int) -> Request:
+        """Send a window, without waiting. region: where it lies at `offset`; None: it travels. Raises ModelError."""
+        taken = self._protocol.InferInput(FRAMES, [1, *window.shape], TYPES[window.dtype.name])
+        if region is None:
+            taken.set_data_from_numpy(window[None])
+        else:
+            taken.set_shared_memory(region.name, window.nbytes, offset)
+        answer: Future[Any] = Future()
+
+        def settle(result: Any, error: Exception | None) -> None:
+            if error is None:
+                answer.set_result(result)
+            else:
+                answer.set_exception(error)
+
+        with self._asking():
+            call = self._client.async_infer(
+                name,
+                [taken],
+                settle,
+                outputs=[self._protocol.InferRequestedOutput(OUTPUT)],
+                request_id=str(number),
+                client_timeout=self._deadline,
+            )
+        return Request(self, str(number), answer, call)
+
+    def row(self, request: Request) -> NDArray[np.float32]:
+        """Wait for a request's answer and return it. Raises ModelError for none, and for one that is nonsense."""
+        try:
+            with self._asking():
+                result = request.answer.result(self._deadline + PATIENCE)
+        except TimeoutError:
+            raise UnansweredError(f"the server at {self.address} does not answer in time") from None
+        if result.get_response().id != request.id:
+            raise ModelError(f"the server at {self.address} answers another request; see its log")
+        try:
+            row = result.as_numpy(OUTPUT)
+        except Exception as error:  # what any bytes cause
+            raise ModelError(f"the server at {self.address} gives an unreadable answer ({one_line(error)})") from None
+        if row is None or row.dtype != np.float32 or row.ndim != 2 or len(row) != 1 or not np.isfinite(row).all():
+            found = "nothing" if row is None else f"{'×'.join(map(str, row.shape))} {row.dtype}"
+            raise ModelError(f"the server at {self.address} gives {found}, where finite numbers, 1×N, are expected")
+        return np.asarray(row, np.float32)
+
+    def close(self) -> None:
+        """End the connection, and what waits for an answer."""
+        self._client.close()
+
+
+class Request:
+    """A window that was sent. id: which its answer repeats."""
+
+    def __init__(self, client: Client, id: str, answer: Future[Any], call: protocol.CallContext) -> None:
+        self.id = id
+        self.answer = answer
+        self._client = client
+        self._call = call
+
+    def row(self) -> NDArray[np.float32]:
+        """Wait for the answer. Raises ModelError."""
+        return self._client.row(self)
+
+    def cancel(self) -> None:
+        """Do not wait for the answer any longer."""
+        self._call.cancel()
+
+
+def _tensors(found: Iterable[Any]) -> list[Tensor]:
+    return [Tensor(str(one.name), str(one.datatype), tuple(map(int, one.shape))) for one in found]
+
+
+def _client_library() -> Any:
+    try:
+        import tritonclient.grpc
+    except ImportError as error:
+        raise BackendMissingError(
+            f"Triton's client cannot be imported by {sys.executable} ({error}); run: pip install tritonclient[grpc]"
+        ) from None
+    return tritonclient.grpc
+
+
+def _reason(error: Any) -> str:
+    """Return what Triton's client says of an error."""
+    return one_line(error.message() or error.status() or "nothing")[:300]

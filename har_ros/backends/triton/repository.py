@@ -1,0 +1,104 @@
+"""A model repository for Triton Inference Server."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from har_ros.backends.openvino.backend import joined
+from har_ros.backends.triton.contract import TYPES, parameters
+from har_ros.errors import BackendMissingError, ConfigurationError, HarError
+from har_ros.graphs.prepare import FRAMES, OUTPUT, PreparedNetwork, merged
+from har_ros.settings import Precision
+
+if TYPE_CHECKING:
+    from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+Runner = Literal["python", "onnxruntime", "tensorrt", "openvino"]
+QUEUE = 64
+"""Requests that wait in the server, at most; more are refused at once, and the robot drops the window."""
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How a server runs a network.
+
+    runner: Triton's backend: its ONNX Runtime, the same with TensorRT on a GPU, its OpenVINO, or its Python, which runs
+    OpenVINO, too. instances: how many run at the same time. max_batch: how many windows run together, at most.
+    precision: of OpenVINO's arithmetic in the Python backend.
+    """
+
+    runner: Runner = "onnxruntime"
+    instances: int = 1
+    max_batch: int = 8
+    precision: Precision = "auto"
+
+
+def export(network: PreparedNetwork, folder: Path, settings: ExportSettings = ExportSettings()) -> Path:
+    """Write the network's folder below `folder`, which is a model repository. Returns it. Raises HarError."""
+    if network.states:
+        raise ConfigurationError(
+            f"{network.name} keeps a state, which is not exported; export the card as a clip network"
+        )
+    config = _config(network, settings)
+    version = folder / network.name / "1"
+    try:
+        version.mkdir(parents=True, exist_ok=True)
+        _write_network(network, version, settings.runner)
+        (version.parent / "config.pbtxt").write_text(_text(config), encoding="utf-8")
+    except OSError as error:
+        raise HarError(f"cannot write {version.parent} ({error.strerror}); give another folder") from None
+    return version.parent
+
+
+def _write_network(network: PreparedNetwork, version: Path, runner: Runner) -> None:
+    if runner in ("onnxruntime", "tensorrt"):
+        (version / "model.onnx").write_bytes(merged(network))
+        return
+    import openvino
+
+    openvino.save_model(
+        joined(network, batch=1 if network.single else -1), version / "model.xml", compress_to_fp16=False
+    )
+    if runner == "python":
+        shutil.copyfile(Path(__file__).with_name("python_model.py"), version / "model.py")
+
+
+def _config(network: PreparedNetwork, settings: ExportSettings) -> ModelConfig:
+    """Return the network's configuration. Raises BackendMissingError without Triton's client."""
+    try:
+        from tritonclient.grpc.model_config_pb2 import (
+            DataType,
+            ModelConfig,
+            ModelInstanceGroup,
+            ModelOptimizationPolicy,
+        )
+    except ImportError as error:
+        raise BackendMissingError(
+            f"Triton's client cannot be imported by {sys.executable} ({error}); run: pip install tritonclient[grpc]"
+        ) from None
+    runner = settings.runner
+    config = ModelConfig(name=network.name, max_batch_size=1 if network.single else settings.max_batch)
+    config.backend = "onnxruntime" if runner == "tensorrt" else runner
+    config.input.add(name=FRAMES, data_type=DataType.Value(f"TYPE_{TYPES[network.type]}"), dims=network.shape)
+    config.output.add(name=OUTPUT, data_type=DataType.TYPE_FP32, dims=[len(network.labels) or -1])
+    kind = ModelInstanceGroup.KIND_CPU if runner in ("python", "openvino") else ModelInstanceGroup.KIND_AUTO
+    config.instance_group.add(count=settings.instances, kind=kind)
+    config.dynamic_batching.default_queue_policy.max_queue_size = QUEUE
+    if runner == "tensorrt":
+        accelerators = config.optimization.execution_accelerators
+        accelerators.gpu_execution_accelerator.append(
+            ModelOptimizationPolicy.ExecutionAccelerators.Accelerator(name="tensorrt")
+        )
+    for key, value in {**parameters(network), "precision": settings.precision}.items():
+        config.parameters[key].string_value = value
+    return config
+
+
+def _text(config: Any) -> str:
+    from google.protobuf import text_format
+
+    return str(text_format.MessageToString(config, as_utf8=True))

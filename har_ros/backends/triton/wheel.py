@@ -1,0 +1,123 @@
+"""The server that the wheel nvidia-pytriton brings, for trying a repository out, and for tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+from har_ros.backends.triton.address import Address
+from har_ros.backends.triton.client import Client
+from har_ros.errors import BackendMissingError, ModelError
+
+INSTALL = "pip install --no-deps nvidia-pytriton==0.7.0"
+STARTING = 180.0
+"""Seconds that the server may take to start."""
+
+
+class WheelServer:
+    """A server process. address: where it listens."""
+
+    def __init__(self, process: subprocess.Popen[bytes], address: Address, log: Path) -> None:
+        self.address = address
+        self.process = process
+        self._log = log
+
+    def wait_until_ready(self) -> None:
+        """Wait until all networks are loaded. Raises ModelError when the server ends, or takes too long."""
+        client, end = Client(self.address, STARTING), time.monotonic() + STARTING
+        try:
+            while True:
+                with suppress(BackendMissingError):
+                    client.check_ready()
+                    return
+                if self.process.poll() is not None or time.monotonic() > end:
+                    raise ModelError(f"the server does not start; its log ends with: {self.log()[-1000:]}")
+                time.sleep(0.05)
+        finally:
+            client.close()
+
+    def log(self) -> str:
+        """Return what the server has written so far."""
+        return self._log.read_text(errors="replace")
+
+
+@contextmanager
+def running(repository: Path, port: int = 0) -> Iterator[WheelServer]:
+    """Run the server with a model repository, on this machine only. port: of gRPC; 0: any that is free.
+
+    Raises BackendMissingError where the wheel is not installed, ModelError when the server does not start.
+    """
+    package = _package()
+    with TemporaryDirectory() as folder:
+        backends = Path(folder, "backends")
+        shutil.copytree(package / "tritonserver" / "backends", backends)
+        shutil.copy(_stub(package), backends / "python")
+        log = Path(folder, "log")
+        address = Address(f"127.0.0.1:{port or _free_port()}", secure=False)
+        with log.open("wb") as written, _process(package, repository, backends, address, written) as process:
+            try:
+                server = WheelServer(process, address, log)
+                server.wait_until_ready()
+                yield server
+            finally:
+                _end(process)
+
+
+def _package() -> Path:
+    found = importlib.util.find_spec("pytriton")
+    if found is None or not found.submodule_search_locations:
+        raise BackendMissingError(f"Triton's server is not installed for {sys.executable}; run: {INSTALL}")
+    return Path(found.submodule_search_locations[0])
+
+
+def _stub(package: Path) -> Path:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    stub = package / "tritonserver" / "python_backend_stubs" / version / "triton_python_backend_stub"
+    if not stub.is_file():
+        raise BackendMissingError(f"Triton's server from the wheel has no Python {version}; use another Python")
+    return stub
+
+
+def _process(
+    package: Path, repository: Path, backends: Path, address: Address, log: BinaryIO
+) -> subprocess.Popen[bytes]:
+    libraries = [str(package.parent / "nvidia_pytriton.libs"), sysconfig.get_config_var("LIBDIR")]
+    environment = {
+        **os.environ,
+        "LD_LIBRARY_PATH": os.pathsep.join(libraries),
+        "TRITON_PYTHON_PATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    host, _, port = address.place.rpartition(":")
+    command = [str(package / "tritonserver" / "bin" / "tritonserver"), f"--model-repository={repository}"]
+    options = {"backend-directory": backends, "grpc-address": host, "grpc-port": port}
+    command += [f"--{name}={value}" for name, value in options.items()]
+    command += [
+        "--allow-http=false",
+        "--allow-metrics=false",
+        f"--backend-config=python,stub-timeout-seconds={STARTING:.0f}",
+    ]
+    return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        return int(place.getsockname()[1])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()

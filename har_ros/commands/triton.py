@@ -1,0 +1,82 @@
+"""Let networks run on a Triton Inference Server."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import get_args
+
+from rich.console import Console
+
+from har_ros.backends.triton.repository import ExportSettings, Runner, export
+from har_ros.backends.triton.wheel import running
+from har_ros.commands.shared.options import add_parameters, at_least, whole_number
+from har_ros.errors import ConfigurationError, HarError
+from har_ros.files.console import say
+from har_ros.graphs.prepare import PreparedNetwork
+from har_ros.models.card import ModelCard
+from har_ros.models.check import prepared_networks, prepared_pose
+from har_ros.models.locate import find_any, find_model, find_pose_model
+
+MODEL = "a card's name, or the path of a card, of its folder, or of a network file; also of a pose card"
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command. Returns the exit status. Raises HarError."""
+    parser = argparse.ArgumentParser(prog="actionnet triton", description=__doc__)
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="{export,up}", required=True)
+    exporting = commands.add_parser("export", help="write networks into a model repository for a server")
+    exporting.add_argument("models", nargs="+", metavar="MODEL", help=MODEL)
+    exporting.add_argument("-o", "--output", type=Path, required=True, metavar="REPOSITORY", help="the repository")
+    exporting.add_argument(
+        "--runner",
+        choices=get_args(Runner),
+        default=ExportSettings.runner,
+        help=f"the server's backend; tensorrt: ONNX Runtime with TensorRT ({ExportSettings.runner})",
+    )
+    trying = commands.add_parser("up", help="run the server of the wheel nvidia-pytriton with networks, to try it out")
+    trying.add_argument("models", nargs="+", metavar="MODEL", help=MODEL)
+    trying.add_argument("--port", type=whole_number(0, 65535), default=0, help="of gRPC; 0: any that is free (0)")
+    for command in (exporting, trying):
+        command.add_argument(
+            "--instances", type=at_least(1), default=ExportSettings.instances, help="that run at the same time (1)"
+        )
+        command.add_argument(
+            "--max-batch", type=at_least(1), default=ExportSettings.max_batch, help="windows that run together (8)"
+        )
+        command.add_argument("--frames", type=at_least(0), default=0, help="frames in a window; 0: as in the card (0)")
+        add_parameters(command, ["precision"])
+    options = parser.parse_args(arguments)
+    return _export(options) if options.command == "export" else _up(options)
+
+
+def _export(options: argparse.Namespace) -> int:
+    for folder in _exported(options, options.output, options.runner):
+        say(Console(), str(folder))
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    console = Console(stderr=True)
+    with TemporaryDirectory() as repository:
+        _exported(options, Path(repository), "python")
+        with running(Path(repository), options.port) as server:
+            say(console, f"Triton is ready: backend:=triton server:={server.address}; Ctrl-C ends it")
+            server.process.wait()
+            raise HarError(f"the server has ended; its log ends with: {server.log()[-1000:]}")
+
+
+def _exported(options: argparse.Namespace, repository: Path, runner: Runner) -> list[Path]:
+    networks = [network for name in options.models for network in _networks(name, options.frames)]
+    settings = ExportSettings(runner, options.instances, options.max_batch, options.precision)
+    return [export(network, repository, settings) for network in networks]
+
+
+def _networks(name: str, frames: int) -> tuple[PreparedNetwork, ...]:
+    """Return the networks of a card. Raises HarError."""
+    if isinstance(find_any(name).card, ModelCard):
+        return prepared_networks(find_model(name), frames)
+    if frames:
+        raise ConfigurationError(f"{name} is a pose card, which takes single images; leave out --frames")
+    return (prepared_pose(find_pose_model(name)),)
