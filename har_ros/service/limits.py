@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import av
@@ -33,6 +34,11 @@ CODECS = (
     "gif",
 )
 """What cameras and editors write; the rarer a decoder, the less it was tested with what somebody made up."""
+
+
+def limit_formats() -> None:
+    """Let OpenCV open no other formats in this process than `check_video` does."""
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = f"format_whitelist;{FORMATS}"
 
 
 def check_video(path: Path, longest: float) -> None:

@@ -1,5 +1,6 @@
 """What is checked of every request, and how errors are answered."""
 
+import base64
 import errno
 import sqlite3
 
@@ -75,6 +76,15 @@ def test_videos_may_be_large(client, method, path, kind):
 @pytest.mark.parametrize("length", ["0" * 30 + str(MOST + 1), "9" * 5000])
 def test_a_length_is_read_however_it_is_written(client, length):
     assert client.post("/v1/jobs", headers={"Content-Type": FORM, "Content-Length": length}).status_code == 413
+
+
+@pytest.mark.parametrize("name", ["a" * 252 + ".mp4", "a\nb.mp4", "\x1b[2J.mp4"])
+def test_a_name_that_cannot_be_shown_is_refused(client, name):
+    metadata = f"filename {base64.b64encode(name.encode()).decode()}"
+    answer = client.post(
+        "/v1/uploads", headers={"Tus-Resumable": "1.0.0", "Upload-Length": "1", "Upload-Metadata": metadata}
+    )
+    assert (answer.status_code, "rename it" in answer.json()["detail"]) == (422, True)
 
 
 def test_text_that_no_file_can_hold_is_refused(client):

@@ -25,7 +25,7 @@ from har_ros.service.guard import Guard
 from har_ros.service.jobs import service as jobs_service
 from har_ros.service.jobs import worker
 from har_ros.service.jobs.store import JobStore
-from har_ros.service.limits import check_video
+from har_ros.service.limits import check_video, limit_formats
 from har_ros.service.options import Models
 from har_ros.service.settings import ServiceSettings
 
@@ -203,12 +203,17 @@ def test_a_video_that_cannot_be_read_fails_with_its_name_only(client, tmp_path):
     assert "bad.mp4" in answer.json()["detail"]
 
 
-def test_a_play_list_is_no_video_though_it_is_called_one(tmp_path, video):
+def test_a_play_list_is_no_video_though_it_is_called_one(tmp_path, video, monkeypatch):
     """FFmpeg would open what it names: other files of the server."""
     shutil.copy(video, tmp_path / "other.mp4")
     (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile other.mp4\n")
     with pytest.raises(HarError, match="cannot be opened as a video"):
         check_video(tmp_path / "list.mp4", 60)
+    monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "")
+    assert cv2.VideoCapture(str(tmp_path / "list.mp4")).isOpened()
+    limit_formats()
+    assert not cv2.VideoCapture(str(tmp_path / "list.mp4")).isOpened()
+    assert cv2.VideoCapture(str(video)).isOpened()
 
 
 def test_rare_codecs_and_huge_images_are_refused(tmp_path, monkeypatch):

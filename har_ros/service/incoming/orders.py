@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from har_ros.files.atomic import replacing
 from har_ros.files.schema import shown
+from har_ros.files.text import CONTROL_CHARACTER
 from har_ros.service.folder import SUFFIXES
 from har_ros.service.options import EXAMPLE, read_options
 from har_ros.service.room import NoRoomError, Room
@@ -23,6 +24,8 @@ from har_ros.service.room import NoRoomError, Room
 BLOCK = 1 << 20
 DIGITS = 18
 """Of a number of bytes, at most."""
+LONGEST_NAME = 255
+"""Characters of a video's name, at most."""
 FORM = "multipart/form-data"
 JSON = "application/json"
 _OPTIONS = "the node's parameters, such as " + EXAMPLE
@@ -146,6 +149,10 @@ def video_name(given: str) -> str:
     name = PurePath(given.replace("\\", "/")).name
     if PurePath(name).suffix.lower() not in SUFFIXES:
         raise HTTPException(415, f"{name or 'the file'} is no video; send one of {', '.join(SUFFIXES)}")
+    if len(name) > LONGEST_NAME or CONTROL_CHARACTER.search(name):
+        raise HTTPException(
+            422, f"the video's name has more than {LONGEST_NAME} characters, or control characters; rename it"
+        )
     return name
 
 

@@ -19,7 +19,7 @@ from har_ros.service.incoming.links import Links, suffix_of
 from har_ros.service.jobs.job import Job
 from har_ros.service.jobs.run import VideoRun
 from har_ros.service.jobs.store import JobStore
-from har_ros.service.limits import check_video
+from har_ros.service.limits import check_video, limit_formats
 from har_ros.service.options import Models
 from har_ros.service.process import end_with_the_server, prepare, unexpected
 from har_ros.service.room import Room
@@ -158,6 +158,7 @@ def main() -> None:
     options = parser.parse_args()
     prepare("worker", options.memory)
     end_with_the_server()
+    limit_formats()
     folder = ServiceFolder(options.folder)
     links = Links(options.links, Room(folder, options.disk)) if options.links else None
     models = Models(options.models, folder.models)

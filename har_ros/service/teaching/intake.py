@@ -22,7 +22,7 @@ from har_ros.recordings.clip_file import ClipFile
 from har_ros.recordings.pictures import Place, pictures
 from har_ros.recordings.recording import SECOND, VIDEO
 from har_ros.recordings.source import sensible_rate
-from har_ros.service.limits import check_video
+from har_ros.service.limits import check_video, limit_formats
 from har_ros.service.process import end_with_the_server, prepare
 
 FASTEST = 60.0
@@ -74,6 +74,7 @@ def main() -> int:
     parser.add_argument("--memory", type=int, required=True, help="bytes that this process may have, at most")
     options = parser.parse_args()
     end_with_the_server()
+    limit_formats()
     prepare("intake", options.memory)
     error = ""
     try:
