@@ -83,6 +83,7 @@ def _opened(folder: Path, settings: ServiceSettings, guard: Guard, live: Live | 
     except OSError as error:
         raise HarError(f"cannot use {folder} ({error.strerror}); give another --folder") from None
     with app.state.opened:
+        app.openapi()  # with all routes: the first visitor would wait for them
         yield app
 
 

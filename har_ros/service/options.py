@@ -29,6 +29,7 @@ class Models:
 
     def __init__(self, *folders: Path | None) -> None:
         """folders: with a folder for each network, as `teach` writes it. Raises ConfigurationError."""
+        self._read: dict[str, tuple[int, Model[ModelCard]]] = {}
         self._folders = [folder for folder in folders if folder is not None]
         for folder in self._folders:
             if not folder.is_dir():
@@ -51,10 +52,11 @@ class Models:
 
     def usable(self) -> dict[str, Model[ModelCard]]:
         """Return each network that can be used: whose card is valid, and whose labels and files are there."""
-        found = {}
-        for name, place in self.places.items():
-            with suppress(HarError):
-                model = find_model(place)
+        found, places = {}, self.places
+        self._read = {place: read for place, read in self._read.items() if place in places.values()}
+        for name, place in places.items():
+            with suppress(HarError, OSError):  # one may be erased meanwhile
+                model = self._model(place)
                 model.labels()
                 if not model.missing():
                     found[name] = model
@@ -63,6 +65,14 @@ class Models:
     def cards(self) -> dict[str, ModelCard]:
         """Return the card of each network that can be used."""
         return {name: model.card for name, model in self.usable().items()}
+
+    def _model(self, place: str) -> Model[ModelCard]:
+        """Return the network at a place; its card is read again when it was written again. Raises HarError, OSError."""
+        card = Path(place) / CARD
+        written = card.stat().st_mtime_ns if card.is_file() else 0  # those that come with har_ros stay as they are
+        if place not in self._read or self._read[place][0] != written:
+            self._read[place] = written, find_model(place)
+        return self._read[place][1]
 
     def values(self, options: Mapping[str, Any], live: bool = False) -> dict[str, Any]:
         """Return the node's parameters that a client's options stand for. Raises ConfigurationError.
