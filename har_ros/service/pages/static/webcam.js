@@ -5,6 +5,11 @@ import { drawPeople } from "./overlay.js";
 import { ask } from "./page.js";
 
 const QUALITY = 0.85;
+const REFUSALS = { // what getUserMedia rejects with
+  NotAllowedError: "The browser does not allow the webcam; allow it, and start again.",
+  NotFoundError: "There is no webcam; connect one, and start again.",
+  NotReadableError: "The webcam cannot be opened; close other programs that use it, and start again.",
+};
 const [video, overlay, form, start, stop, actions, happenings] =
   ["video", "overlay", "settings", "start", "stop", "actions", "happenings"].map((id) => document.getElementById(id));
 const picture = document.createElement("canvas"); // what is sent
@@ -29,7 +34,7 @@ async function begin() {
     say("Loading the network …");
     follow(await ask("POST", "/v1/streams", { options: options(form) }));
   } catch (error) {
-    end(error.name === "NotAllowedError" ? "The browser does not allow the webcam; allow it, and start again." : `No stream: ${error.message}`);
+    end(REFUSALS[error.name] || `No stream: ${error.message}`);
   }
 }
 
