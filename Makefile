@@ -25,7 +25,7 @@ demo-eval: install/.built
 serve: install/.built
 	@$(ROS) && actionnet serve $(ARGS)
 
-test: install/.built build/node/.ready
+test: install/.built build/node/.ready $(VENV)/.triton
 	@$(ROS) && ruff check . && ruff format --check . && mypy && lint-imports --config pyproject.toml && pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-finetune: install/.built $(VENV)/.finetune
@@ -90,6 +90,10 @@ build/node/.ready: dev/node/package.json dev/node/package-lock.json
 	echo "Installing tus-js-client from npm into $(@D), two minutes at most"; \
 	timeout 120 npm ci --prefix $(@D) --silent --ignore-scripts --no-audit --no-fund --fetch-retries 1 && touch $@ \
 	    || { rm -rf $(@D)/node_modules; echo "npm could not install it: tests that run under node are skipped"; }
+
+# A server of 55 MB. Where pip has none for this machine (glibc below 2.35), the tests that start it are skipped.
+$(VENV)/.triton: $(VENV)/.ready dev/triton.txt
+	@! timeout 300 $(PIP_INSTALL) --require-hashes -r dev/triton.txt || touch $@
 
 # PyTorch is large (several GB where pip takes its CUDA packages), so `make test` does without it. Its versions are
 # pinned without hashes: which files pip takes depends on the machine.
