@@ -22,8 +22,12 @@ CHUNK = 1_000_000
 
 
 def mean_interval(differences: Floats) -> tuple[float, float]:
-    """Return the ends of the 95 % interval of the mean, by Student's t; NaN of fewer than two."""
-    if len(differences) < 2:
+    """Return the ends of the 95 % interval of the mean, by Student's t; NaN where nothing is known of how they vary.
+
+    That is: of fewer than two differences, and where all are equal. The t interval would have no width then, as if the
+    mean were certain, while a few segments that all went from wrong to right say little about the next one.
+    """
+    if len(differences) < 2 or np.ptp(differences) < 1e-12:
         return np.nan, np.nan
     mean, error = float(differences.mean()), float(differences.std(ddof=1)) / len(differences) ** 0.5
     half = float(stdtrit(len(differences) - 1, (1 + LEVEL / 100) / 2)) * error

@@ -52,3 +52,9 @@ def test_the_interval_of_a_mean_is_scipys_of_students_t(count):
     theirs = ttest_1samp(values, 0).confidence_interval(0.95)
     assert mean_interval(values) == pytest.approx((theirs.low, theirs.high))
     assert np.isnan(mean_interval(values[:1])).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1])
+def test_differences_that_are_all_equal_have_no_interval(value):
+    assert np.isnan(mean_interval(np.full(3, value))).all()
+    assert np.isfinite(mean_interval(np.array([value, value, value + 0.1]))).all()
