@@ -39,7 +39,7 @@ def event_figures(tracks: Sequence[Judged], classes: Classes, said: Callable[[Ju
         if counted or segments:
             edits.append(edit_score([span.label for span in counted], [segment.label for segment in segments]))
         hours += float(track.windows["duration"].sum()) / HOUR
-        alarms += sum(not any(shared_part(span.span, other) for other in segments) for span in counted)
+        alarms += false_alarms(counted, segments)
         for overlap in OVERLAPS:
             found = matches([span.span for span in counted], segments, overlap)
             right[overlap] += len(found)
@@ -87,6 +87,11 @@ def segments_of(track: Judged, classes: Classes) -> list[Span]:
     """Return the truth, without what is no class."""
     labels = [(classes.of_label[name], start, end) for start, end, name in track.spans]
     return [Span(label, start, end) for label, start, end in labels if label is not None]
+
+
+def false_alarms(said: Sequence[SaidSpan], true: Sequence[Span]) -> int:
+    """Return how many share nothing with a segment of their class."""
+    return sum(not any(shared_part(span.span, segment) for segment in true) for span in said)
 
 
 def joined(spans: Sequence[SaidSpan]) -> list[SaidSpan]:

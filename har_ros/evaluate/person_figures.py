@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from har_ros.evaluate.event_figures import HOUR, OVERLAPS, segments_of, spread
+from har_ros.evaluate.event_figures import HOUR, OVERLAPS, false_alarms, joined, segments_of, spread
 from har_ros.evaluate.judge import Judged
 from har_ros.evaluate.measured import PersonEventFigures
 from har_ros.evaluate.persons import Camera, PersonWindow
@@ -17,7 +17,7 @@ from har_ros.evaluate.track import EventSpans, Moment, SaidSpan
 from har_ros.pipeline.event_settings import EventSettings
 from har_ros.pipeline.events import SECOND, Events
 from har_ros.stats.intervals import proportion, rate
-from har_ros.stats.segmental import shared_part
+from har_ros.stats.segmental import Span, shared_part
 from har_ros.truth.segments import Classes
 
 
@@ -28,6 +28,10 @@ class _Person:
     events: EventSpans
     seen: int
 
+    def finish(self) -> list[SaidSpan]:
+        """Return their events of classes of the truth; there is no other window after that."""
+        return joined([span for span in self.events.finish() if span.label >= 0])
+
 
 def events_of_people(
     windows: Iterable[PersonWindow],
@@ -37,14 +41,17 @@ def events_of_people(
     smoothing: float,
     timeout: float,
 ) -> dict[Camera, list[SaidSpan]]:
-    """Return what people were said to do, by camera. labels: of their network. timeout: see track_timeout, seconds."""
+    """Return what people were said to do of the truth's classes, by camera.
+
+    labels: of their network. timeout: see track_timeout, seconds.
+    """
     ended: dict[Camera, list[SaidSpan]] = {}
     present: dict[Camera, dict[str, _Person]] = {}
     for window in windows:
         camera = (window.bag, window.camera)
         people, spans = present.setdefault(camera, {}), ended.setdefault(camera, [])
         for name in [name for name, one in people.items() if window.end - one.seen > timeout * SECOND]:
-            spans += people.pop(name).events.finish()
+            spans += people.pop(name).finish()
         if window.person not in people:
             events = Events(labels, settings, smoothing, window.person)
             people[window.person] = _Person(EventSpans(events, classes.of_output), window.end)
@@ -53,7 +60,7 @@ def events_of_people(
         person.events.take(Moment(window.start, window.until, window.end, window.restarts), window.evidence)
     for camera, people in present.items():
         for person in people.values():
-            ended[camera] += person.events.finish()
+            ended[camera] += person.finish()
     return ended
 
 
@@ -61,20 +68,18 @@ def person_event_figures(
     tracks: Sequence[Judged], classes: Classes, said: Mapping[Camera, Sequence[SaidSpan]]
 ) -> PersonEventFigures:
     """Return the figures of people's events. classes: of their network. said: see events_of_people."""
-    count, found, segments, alarms, hours, delays = 0, 0, 0, 0, 0.0, []
+    count, found, segments, alarms, hours = 0, 0, 0, 0, 0.0
+    delays: list[int] = []
     for track in tracks:
         if not track.spans:
             continue
         true = segments_of(track, classes)
-        own = [span for span in said.get((track.bag, track.camera), ()) if span.label >= 0]
+        own = said.get((track.bag, track.camera), ())
         count, segments = count + len(own), segments + len(true)
         hours += float(track.windows["duration"].sum()) / HOUR
-        alarms += sum(not any(shared_part(span.span, segment) for segment in true) for span in own)
-        for segment in true:
-            began = [span.began for span in own if shared_part(span.span, segment) >= OVERLAPS[0]]
-            if began:
-                found += 1
-                delays.append(min(began) - segment.start)
+        alarms += false_alarms(own, true)
+        of_track = delays_of_people(own, true)
+        found, delays = found + len(of_track), delays + of_track
     return PersonEventFigures(
         said=count,
         segments=segments,
@@ -84,3 +89,12 @@ def person_event_figures(
         false_alarms=alarms,
         false_alarms_per_hour=rate(alarms, hours),
     )
+
+
+def delays_of_people(said: Sequence[SaidSpan], true: Sequence[Span]) -> list[int]:
+    """Return of each segment that was found how long after its start it was first said to have begun, nanoseconds.
+
+    It is found where it and an event of its class, of anybody, share OVERLAPS[0] of what the two cover together.
+    """
+    began = [[one.began for one in said if shared_part(one.span, segment) >= OVERLAPS[0]] for segment in true]
+    return [min(own) - segment.start for own, segment in zip(began, true, strict=True) if own]

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.evaluate import persons, results
-from har_ros.evaluate.event_figures import HOUR, OVERLAPS, joined, segments_of
+from har_ros.evaluate.event_figures import HOUR, OVERLAPS, false_alarms, joined, segments_of
 from har_ros.evaluate.judge import Judged
+from har_ros.evaluate.person_figures import delays_of_people
 from har_ros.evaluate.track import EventSpans, Moment, SaidSpan
 from har_ros.frames.window import Clip
 from har_ros.pipeline.events import SECOND, Events
 from har_ros.pipeline.scores import Scores, ScoreSettings
-from har_ros.stats.segmental import matches, shared_part
+from har_ros.stats.segmental import matches
 from har_ros.truth.segments import Classes
 
 
@@ -113,15 +114,13 @@ class RecordedEvidence:
 
     def _outcome(self, said: Sequence[SaidSpan], label: int) -> Outcome:
         true = [segment for segment in self._segments if segment.label == label]
-        alarms = sum(not any(shared_part(span.span, segment) for segment in true) for span in said)
         if self._people:
-            pairs = ([one.began for one in said if shared_part(one.span, segment) >= OVERLAPS[0]] for segment in true)
-            began = [(min(own), segment) for own, segment in zip(pairs, true, strict=True) if own]
+            delays = delays_of_people(said, true)
         else:
             found = matches([span.span for span in said], true, OVERLAPS[0])
-            began = [(said[place].began, true[at]) for place, at in found]
-        delays = tuple((first - segment.start) / SECOND for first, segment in began)
-        return Outcome(len(true), len(began), len(said), alarms, delays)
+            delays = [said[place].began - true[at].start for place, at in found]
+        seconds = tuple(delay / SECOND for delay in delays)
+        return Outcome(len(true), len(delays), len(said), false_alarms(said, true), seconds)
 
 
 def recorded(

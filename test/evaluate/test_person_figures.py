@@ -34,11 +34,12 @@ def lines(person, until, *actions, camera="/a", begin=0):
         }
 
 
-def measured(folder, people, segments, label_map=None, cameras=("/a",)):
+def measured(folder, people, segments, label_map=None, cameras=("/a",), parameters=None):
     """A minute of whole images in which nothing is done, and what people do."""
     whole = [(camera, end, np.zeros(4)) for camera in cameras for end in np.arange(1, 61, 0.5)]
     path, header = predictions(folder, whole, cameras=cameras)
     header["person_labels"] = list(LABELS)
+    header["parameters"] |= parameters or {}
     records = sorted((line for person in people for line in person), key=lambda line: line["end"])
     (folder / "persons.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     return assess(path, header, segments, Truth(tuple(segments), label_map or {})).metrics
@@ -62,6 +63,15 @@ def test_anybodys_event_finds_a_segment_and_everybodys_false_alarms_count(tmp_pa
     assert figures.false_alarms_per_hour.value == pytest.approx(60)
     assert (metrics.events.segments, metrics.events.said) == (1, 0)  # run alone
     assert json.loads(json.dumps(finite(metrics.to_dict())))["person_events"]["found"] == 1
+
+
+def test_what_is_one_class_of_the_truth_is_one_event_of_a_person(tmp_path):
+    """Two outputs of the network mean the same; they are said at the same time."""
+    both = (0.9, 0.9)
+    people = [lines("p1_1", 50, (both, 10, 14), (both, 40, 44)), lines("p1_2", 50, (both, 40, 44))]
+    segments, label_map = [Segment(9, 14, "greeting")], {"greeting": ["wave", "sit"]}
+    figures = measured(tmp_path, people, segments, label_map, parameters={"event_overlap": True}).person_events
+    assert (figures.said, figures.found, figures.false_alarms) == (3, 1, 2)
 
 
 def test_cameras_are_judged_by_themselves(tmp_path):
