@@ -20,6 +20,7 @@ from har_ros.graphs.cut import LOGITS
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.rejection import NEVER, Rejection
 from har_ros.learning.embed import embedding_network, hop_of
+from har_ros.learning.windows import Spaced
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import Model
 from har_ros.networks.kind import Network
@@ -35,18 +36,16 @@ class Likeness:
         prepared = embedding_network(model, frames)
         self._network = KINDS[model.card.kind]((prepared,), lambda one: load_backend(one, settings))
         self._hop = hop_of(self._network.length)
-        self._next: WeakKeyDictionary[Any, tuple[int, int]] = WeakKeyDictionary()
-        """Of each memory: restarts, and the number of the next window that is measured."""
+        self._spaced: WeakKeyDictionary[Any, Spaced] = WeakKeyDictionary()
+        """Of each memory, which of its windows are measured."""
 
     def distance(self, clip: Clip, memory: Any) -> float | None:
         """Return how far a window is from the nearest taught one, as a multiple of the limit. Raises ModelError.
 
         None where less than half a window has passed since the last one of this memory that was measured.
         """
-        restarts, number = self._next.get(memory, (clip.restarts, clip.number))
-        if clip.restarts == restarts and clip.number < number:
+        if not self._spaced.setdefault(memory, Spaced(self._hop)).takes(clip):
             return None
-        self._next[memory] = clip.restarts, clip.number + self._hop
         rows = [answer.probabilities for answer in self._network.run([clip], [memory]) if answer is not None]
         return float(self._rejection.distance(np.stack(rows))[0]) / self._rejection.limit
 

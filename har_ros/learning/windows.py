@@ -59,15 +59,30 @@ def _images_of(recording: Recording, name: str) -> Iterator[AnyImage]:
     return (image for camera, image in images(recording) if camera == name)
 
 
+class Spaced:
+    """Chooses windows of one stream: one in `hop` frames, and the first one after each restart."""
+
+    def __init__(self, hop: int) -> None:
+        self._hop = hop
+        self._next = (0, 0)  # restarts and number of the next window
+
+    def takes(self, clip: Clip) -> bool:
+        """Say whether this window is one of them. Windows are given in the order in which they come."""
+        restarts, number = self._next
+        if clip.restarts == restarts and clip.number < number:
+            return False
+        self._next = clip.restarts, clip.number + self._hop
+        return True
+
+
 class Gatherer(Generic[F, T]):
     """Takes what enters one stream, and lets a window be seen every `hop` frames."""
 
     def __init__(self, stream: Stream, hop: int, see: Callable[[Clip], T]) -> None:
         self.found: list[SeenWindow[T]] = []
         self._stream = stream
-        self._hop = hop
+        self._spaced = Spaced(hop)
         self._see = see
-        self._next = (0, 0)  # restarts and number of the next window
         self._clip = ShortClip()
 
     def take(self, frame: F) -> None:
@@ -95,6 +110,5 @@ class Gatherer(Generic[F, T]):
         if not self._stream.push(frame):
             return
         with self._stream.window() as clip:
-            if clip is not None and (clip.restarts != self._next[0] or clip.number >= self._next[1]):
-                self._next = clip.restarts, clip.number + self._hop
+            if clip is not None and self._spaced.takes(clip):
                 self.found.append(SeenWindow(clip.start, clip.end, self._see(clip)))
