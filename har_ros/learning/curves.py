@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ GROUPS = (2, 4, 8, 16, 32)
 """Groups per class of the curve of sources."""
 DRAWN = 50
 """Clips of a class that are drawn in each fold, at most: in REPEATS draws, or in fewer, but one at least."""
-Draw = Callable[[Ints, np.random.Generator], Ints]
-"""Chooses among the numbers of examples."""
+Choose = Callable[[Ints, int, np.random.Generator], Ints]
+"""Draws so many among the examples of a class, given by their numbers, or all of so many groups."""
 
 
 def learning_curve(samples: Samples, checked: Validation, notify: Notify = lambda what: None) -> list[dict[str, Any]]:
@@ -28,42 +28,47 @@ def learning_curve(samples: Samples, checked: Validation, notify: Notify = lambd
     Clips of few groups are worth less than as many of many, so each row says of how many groups of a class they are.
     """
     most = max(int(np.bincount(samples.classes[train]).max()) for train, _ in checked.folds)
-    rows = []
-    for size in (size for size in SIZES if size < most):
-        notify(f"learning curve, {size} clips per class")
+    sizes = [size for size in SIZES if size < most]
 
-        def draw(train: Ints, rng: np.random.Generator, size: int = size) -> Ints:
-            return _of_each_class(samples, train, lambda own: rng.permutation(own)[:size])
+    def choose(own: Ints, size: int, rng: np.random.Generator) -> Ints:
+        return rng.permutation(own)[:size]
 
-        rows.append({**_row(samples, checked, draw, DRAWN // size, size), "clips_per_class": size})
-    return [*rows, {**_all(samples, checked), "clips_per_class": most}]
+    rows = _curve(samples, checked, sizes, "clips", DRAWN, choose, notify)
+    return [{**row, "clips_per_class": size} for row, size in zip(rows, [*sizes, most], strict=True)]
 
 
 def source_curve(samples: Samples, checked: Validation, notify: Notify = lambda what: None) -> list[dict[str, Any]]:
     """Return the accuracy when all clips of so many groups of each class are taught. Rows are as of learning_curve."""
     most = max(int(_group_counts(samples, train).max()) for train, _ in checked.folds)
+    sizes = [size for size in GROUPS if size < most]
+
+    def choose(own: Ints, size: int, rng: np.random.Generator) -> Ints:
+        chosen = rng.permutation(np.unique(samples.groups[own]))[:size]
+        return own[np.isin(samples.groups[own], chosen)]
+
+    return _curve(samples, checked, sizes, "groups", max(GROUPS), choose, notify)
+
+
+def _curve(
+    samples: Samples, checked: Validation, sizes: Sequence[int], unit: str, drawn: int, choose: Choose, notify: Notify
+) -> list[dict[str, Any]]:
+    """Return a row for each size, and one of all clips. drawn: how many of a class are drawn in a fold, at most."""
     rows = []
-    for size in (size for size in GROUPS if size < most):
-        notify(f"learning curve, {size} groups per class")
-
-        def draw(train: Ints, rng: np.random.Generator, size: int = size) -> Ints:
-            def of(own: Ints) -> Ints:
-                chosen = rng.permutation(np.unique(samples.groups[own]))[:size]
-                return own[np.isin(samples.groups[own], chosen)]
-
-            return _of_each_class(samples, train, of)
-
-        rows.append(_row(samples, checked, draw, max(GROUPS) // size, size))
+    for size in sizes:
+        notify(f"learning curve, {size} {unit} per class")
+        rows.append(_row(samples, checked, size, drawn // size, choose))
     return [*rows, _all(samples, checked)]
 
 
-def _row(samples: Samples, checked: Validation, draw: Draw, repeats: int, seed: int) -> dict[str, Any]:
+def _row(samples: Samples, checked: Validation, size: int, repeats: int, choose: Choose) -> dict[str, Any]:
     """Return a row: mean clips and groups of a class that were drawn, and the accuracy of what they teach."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(size)
     repeats = max(1, min(REPEATS, repeats))
     right, drawn = np.zeros(len(samples.examples)), []
     for _ in range(repeats):
-        taught = [(draw(train, rng), test) for train, test in checked.folds]
+        taught = [
+            (_of_each_class(samples, train, lambda own: choose(own, size, rng)), test) for train, test in checked.folds
+        ]
         drawn += [train for train, _ in taught]
         right += (validation.said(samples, checked, taught) == samples.classes) / repeats
     return {**_counts(samples, drawn), "accuracy": validation.accuracy(samples, right)}
