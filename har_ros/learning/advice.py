@@ -29,7 +29,8 @@ def advice(measured: Mapping[str, Any]) -> list[str]:
     sources = measured["source_curve"]
     if len(sources) > 1:
         gain = sources[-1]["accuracy"]["value"] - sources[-2]["accuracy"]["value"]
-        groups = f"from {sources[-2]['groups_per_class']:.0f} to {sources[-1]['groups_per_class']:.0f} groups per class"
+        before, after = (round(row["groups_per_class"], 1) for row in sources[-2:])
+        groups = f"from {before:g} to {after:g} groups per class"
         if gain > 0.01:
             texts.append(
                 f"Clips of more sources or people: {groups}, accuracy rose by {gain:.3f}, and may rise further."
