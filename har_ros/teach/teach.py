@@ -49,7 +49,7 @@ def teach(
     with open_embedder(settings, backend) as embedder:
         lesson = learn_from(embedder, dataset, settings, console, watch)
         samples, others, mined = with_background(embedder, lesson, console)
-        tests = test_set(test, *read(embedder, test, console), samples) if test else None
+        tests = test_set(test, *read(embedder, test, console, watch), samples) if test else None
     lesson = replace(lesson, samples=samples)
     with progress_line(console, watch) as notify, threadpool_limits(1):  # for small matrices, more threads are slower
         checked = validation.validate(samples, notify)
