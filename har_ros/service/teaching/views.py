@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fastapi import HTTPException, Request, UploadFile
+from fastapi import HTTPException, Request
 from pydantic import BaseModel, ConfigDict
+from starlette.datastructures import UploadFile
 
 from har_ros.learning.choices import MODEL, Person
 from har_ros.service.incoming.orders import FORM, small_form, video_of
