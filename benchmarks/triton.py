@@ -1,0 +1,119 @@
+"""`python benchmarks/triton.py [MODEL]`: a network on a Triton server of this machine, beside the same in process.
+
+The server is that of the wheel nvidia-pytriton, whose Python backend runs OpenVINO, too. Windows per second with MODEL,
+and the time that a window of 64 frames takes more, with a network of negligible cost; through shared memory and
+through gRPC, in turns. The exit status is 1 when a figure misses what it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from rich.console import Console
+from rich.table import Table
+
+from har_ros.backends.backend import Backend, BackendSettings
+from har_ros.backends.load import load_backend
+from har_ros.backends.triton.client import Client
+from har_ros.backends.triton.repository import ExportSettings, export
+from har_ros.backends.triton.wheel import running
+from har_ros.errors import ModelError
+from har_ros.graphs.prepare import PreparedNetwork
+from har_ros.models.check import prepared_networks
+from har_ros.models.locate import find_model
+
+LEAST_SHARE = 0.93
+"""Windows per second through shared memory, as a share of those in process."""
+MOST_ADDED = 0.008
+"""Seconds that a window of 64 frames takes more through shared memory."""
+SHAPE = (64, 224, 224, 3)
+HERE, SHARED, GRPC = "in process", "shared memory", "gRPC"
+
+
+def cheap_network(folder: Path) -> PreparedNetwork:
+    """Return a network that looks at one pixel of its window."""
+    nodes = [
+        helper.make_node("Slice", ["in", "starts", "ends", "axes"], ["pixel"]),
+        helper.make_node("Cast", ["pixel"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["float"], ["out"], axis=1),
+    ]
+    constants = {"starts": [0, 0, 0], "ends": [1, 1, 1], "axes": [1, 2, 3]}
+    graph = helper.make_graph(
+        nodes,
+        "cheap",
+        [helper.make_tensor_value_info("in", TensorProto.UINT8, ["n", *SHAPE])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(np.array(value), name) for name, value in constants.items()],
+    )
+    path = folder / "cheap.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return PreparedNetwork("cheap", path, "in", "out", SHAPE, "uint8", None, "uint8", "float32", 2, "embedding", False)
+
+
+def ways(network: PreparedNetwork, server: str, opened: ExitStack) -> dict[str, Backend]:
+    """Load the network in process, and twice from the server."""
+    there = BackendSettings("triton", server=server, deadline=600.0)
+    found = {HERE: load_backend(network, BackendSettings("openvino")), SHARED: load_backend(network, there)}
+    with patch.object(Client, "share", side_effect=ModelError("not wanted")):
+        found[GRPC] = load_backend(network, there)
+    for backend in found.values():
+        opened.callback(backend.close)
+    assert SHARED in found[SHARED].name, found[SHARED].name
+    assert GRPC in found[GRPC].name, found[GRPC].name
+    return found
+
+
+def measured(backends: dict[str, Backend], shape: Sequence[int], count: int, repeats: int) -> dict[str, float]:
+    """Return the median of the seconds that a call with `count` windows takes, in turns."""
+    windows = list(np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8))
+    taken: dict[str, list[float]] = {name: [] for name in backends}
+    for _ in range(repeats):
+        for name, backend in backends.items():
+            start = time.perf_counter()
+            backend.infer(windows)
+            taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def main() -> int:
+    """Measure. Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", nargs="?", default="i3d-kinetics-400")
+    parser.add_argument("--repeats", type=int, default=10, help="of each way")
+    parser.add_argument("--windows", type=int, default=8, help="in a call")
+    options = parser.parse_args()
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(TemporaryDirectory()))
+        networks = [*prepared_networks(find_model(options.model)), cheap_network(folder)]
+        for network in networks:
+            export(network, folder / "repository", ExportSettings("python"))
+        server = str(opened.enter_context(running(folder / "repository")).address)
+        first, cheap = networks[0], networks[-1]
+        many = measured(ways(first, server, opened), first.shape, options.windows, options.repeats)
+        one = measured(ways(cheap, server, opened), SHAPE, 1, 10 * options.repeats)
+    return report(many, one, options.windows, first.name)
+
+
+def report(many: dict[str, float], one: dict[str, float], windows: int, model: str) -> int:
+    """Print the figures. Returns the exit status."""
+    table = Table("", f"{model}: windows per second", "share", "a window of 64 frames takes more", box=None)
+    for name in many:
+        share, added = many[HERE] / many[name], one[name] - one[HERE]
+        table.add_row(name, f"{windows / many[name]:.2f}", f"{share:.3f}", f"{added * 1e3:.1f} ms")
+    Console(width=110).print(table)
+    good = many[HERE] / many[SHARED] >= LEAST_SHARE and one[SHARED] - one[HERE] <= MOST_ADDED
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
