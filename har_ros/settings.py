@@ -182,8 +182,8 @@ ACTIONNET = (
     Parameter(
         "stride",
         0,
-        "Frames that enter a window of images between two that the network takes, at least; 0: in the node one, as the "
-        "newest window is what counts; of files an eighth of the window.",
+        "Frames between the ends of two windows, at least; 0: of files an eighth of the window, of cameras one, as the "
+        "newest window counts.",
         0,
         1024,
         at_run_time=True,

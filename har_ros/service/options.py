@@ -16,9 +16,11 @@ from har_ros.parameter import Parameter, unknown_names
 from har_ros.pipeline.configuration import all_labels, event_settings, parameter_values, score_settings
 from har_ros.settings import ACTIONNET, POSE_CARDS, card_names
 
-SERVERS = ("labels", "event_limits", "input_blob", "output_blob", "backend", "device", "precision")
-"""Options of the command that are the server's business."""
-ALLOWED: tuple[Parameter, ...] = tuple(row for row in ACTIONNET if row.option and row.name not in SERVERS)
+SERVERS = ("labels", "event_limits", "input_blob", "output_blob")
+"""Options of the command that are the server's business, beside what runs the networks, and where."""
+ALLOWED: tuple[Parameter, ...] = tuple(
+    row for row in ACTIONNET if row.option and row.fills != "backend" and row.name not in SERVERS
+)
 LARGEST = 1e9
 """Whole number that is taken for one with a point."""
 EXAMPLE = '{"threshold": 0.3}'

@@ -22,3 +22,9 @@ def test_a_card_is_read_once_and_again_when_it_was_written_again(models, tmp_pat
     shutil.rmtree(card.parent)
     assert "tiny" not in known.cards()
     assert read.count("i3d-kinetics-400") <= 1
+
+
+def test_clients_give_no_text_of_their_own_but_names_of_networks():
+    """So that no option leads to a file of the server, or to another server."""
+    texts = {row.name for row in options.ALLOWED if isinstance(row.default, str) and not row.choices}
+    assert texts == {"model", "persons_model", "pose_model"}
