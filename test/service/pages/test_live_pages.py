@@ -95,7 +95,9 @@ def test_what_prevents_a_stream_is_said(tab, address, app, monkeypatch):
     monkeypatch.setattr(app.state.streams, "most", 0)
     tab.get_by_role("button", name="Start").click()
     tab.get_by_text("0 streams are open already").wait_for()
-    tab.evaluate("navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); }")
+    tab.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotFoundError')); }"
+    )
     tab.get_by_role("button", name="Start").click()
     tab.get_by_text("There is no webcam; connect one, and start again.").wait_for()
     assert tab.get_by_role("button", name="Start").is_enabled()
