@@ -15,7 +15,8 @@ from har_ros.frames.pixels import Pixels, to_rgb
 from har_ros.msg import ActionEvent, ActionWindow, PersonWindow
 from har_ros.nodes.conversions import SECOND, nanoseconds
 from har_ros.nodes.images import LOG_PERIOD, ImageSubscription
-from har_ros.service.live.robot import Live, LiveCamera
+from har_ros.service.channel import Channel
+from har_ros.service.live.robot import Live
 
 LOOK = 1.0
 """Seconds between two looks for cameras."""
@@ -59,16 +60,16 @@ class RobotView:
     def _subscribe(self) -> None:
         """Subscribe to what is watched, and to nothing else."""
         for name, camera in self.live.cameras.items():
-            if camera.images.listeners and name in self._topics and name not in self._watched:
+            if camera.listeners and name in self._topics and name not in self._watched:
                 self._watched[name] = self._subscription(camera, self._topics[name])
         for name in list(self._watched):
-            if name not in self.live.cameras or not self.live.cameras[name].images.listeners:
+            if name not in self.live.cameras or not self.live.cameras[name].listeners:
                 self._watched.pop(name).close()
 
-    def _subscription(self, camera: LiveCamera, topic: str) -> ImageSubscription:
+    def _subscription(self, camera: Channel[bytes], topic: str) -> ImageSubscription:
         def show(message: Image) -> None:
             try:
-                camera.images.put(jpeg(to_rgb(decode_all(subscription.read(message)))))
+                camera.put(jpeg(to_rgb(decode_all(subscription.read(message)))))
             except Exception as error:  # the next image may be fine
                 text = f"{topic}: {error_text(error)}"
                 self._node.get_logger().warning(text, throttle_duration_sec=LOG_PERIOD)

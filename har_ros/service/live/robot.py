@@ -13,15 +13,6 @@ WAITING = 100
 """Items that wait for a slow listener."""
 
 
-class LiveCamera:
-    """One camera. images: JPEGs with its actions drawn in, the newest only for who is slow."""
-
-    def __init__(self, name: str, on_watch: Callable[[], None]) -> None:
-        """name: of its topics, such as cam01. on_watch: called when watchers come or go, on their thread."""
-        self.name = name
-        self.images: Channel[bytes] = Channel(1, on_watch)
-
-
 @dataclass(frozen=True)
 class LiveState:
     """running: whether a node recognises actions. shown: the cameras of which it can show images."""
@@ -33,12 +24,13 @@ class LiveState:
 class Live:
     """A robot's cameras, and what is said of them: one thread feeds it, the server's shows it.
 
-    state: what can be seen at present. cameras: by name; replaced, never changed, since other threads read it.
+    state: what can be seen at present. cameras: by name, such as cam01, JPEGs with its actions drawn in, the newest
+    only for who is slow; replaced, never changed, since other threads read it.
     """
 
     def __init__(self, on_watch: Callable[[], None] = lambda: None) -> None:
         """on_watch: called when somebody begins or ends to watch a camera, on the server's thread."""
-        self.cameras: dict[str, LiveCamera] = {}
+        self.cameras: dict[str, Channel[bytes]] = {}
         self.said: Channel[dict[str, Any]] = Channel(WAITING)
         self._on_watch = on_watch
         self.state = LiveState(False, ())
@@ -52,9 +44,9 @@ class Live:
         """Say what can be seen from now on. A camera that is watched stays until nobody watches it."""
         state = LiveState(running, tuple(shown))
         with self._lock:
-            watched = [name for name, camera in self.cameras.items() if camera.images.listeners]
+            watched = [name for name, camera in self.cameras.items() if camera.listeners]
             names = dict.fromkeys((*shown, *watched))
-            self.cameras = {name: self.cameras.get(name) or LiveCamera(name, self._on_watch) for name in names}
+            self.cameras = {name: self.cameras.get(name) or Channel(1, self._on_watch) for name in names}
             changed, self.state = state != self.state, state
         if changed:
             self.said.put(self.message())

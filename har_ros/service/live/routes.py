@@ -9,7 +9,8 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from har_ros.service.live.robot import Live, LiveCamera
+from har_ros.service.channel import Channel
+from har_ros.service.live.robot import Live
 from har_ros.service.routing import Routes
 
 BOUNDARY = "image"
@@ -53,9 +54,9 @@ async def show_camera(live: Robot, camera: str) -> StreamingResponse:
     )
 
 
-async def _parts(camera: LiveCamera) -> AsyncIterator[bytes]:
+async def _parts(camera: Channel[bytes]) -> AsyncIterator[bytes]:
     boundary = f"--{BOUNDARY}\r\n".encode()
     yield boundary
-    async for image in camera.images.listen():
+    async for image in camera.listen():
         head = f"Content-Type: image/jpeg\r\nContent-Length: {len(image)}\r\n\r\n"
         yield head.encode() + image + b"\r\n" + boundary  # browsers show an image when they see its end

@@ -2,17 +2,18 @@
 
 import asyncio
 import json
+import queue
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
-import httpx
 import pytest
 from chromium import serving
 from mjpeg import images
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+import httpx
+
 from har_ros.service.application import application
 from har_ros.service.channel import Channel
 from har_ros.service.guard import Guard
@@ -26,15 +27,14 @@ class Watchers:
     """Waits for people who come and go."""
 
     def __init__(self):
-        self._changed = threading.Condition()
+        self._changes = queue.SimpleQueue()
 
     def __call__(self):
-        with self._changed:
-            self._changed.notify_all()
+        self._changes.put(None)
 
     def until(self, channel, count):
-        with self._changed:
-            assert self._changed.wait_for(lambda: channel.listeners == count, 30), channel.listeners
+        while channel.listeners != count:
+            self._changes.get(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -59,25 +59,25 @@ def test_all_watchers_of_a_camera_get_its_images_and_it_is_known_when_they_leave
     camera = live.cameras["robot/cam01"]
     with ExitStack() as stack:
         watching = [stack.enter_context(client.stream("GET", "/v1/live/robot/cam01/video")) for _ in range(2)]
-        watchers.until(camera.images, 2)
+        watchers.until(camera, 2)
         shown = [images(answer) for answer in watching]
         for image in (b"first", b"--image\r\n\r\n", bytes(100_000)):
-            camera.images.put(image)
+            camera.put(image)
             assert [next(each) for each in shown] == [image, image]
-    watchers.until(camera.images, 0)
-    assert live.cameras["cam02"].images.listeners == 0
+    watchers.until(camera, 0)
+    assert live.cameras["cam02"].listeners == 0
 
 
 def test_a_camera_that_goes_away_stays_for_those_who_watch_it(client, live, watchers):
     live.set(True, ["cam03"])
     camera = live.cameras["cam03"]
     with client.stream("GET", "/v1/live/cam03/video") as answer:
-        watchers.until(camera.images, 1)
+        watchers.until(camera, 1)
         live.set(False, [])
         live.set(True, ["cam03"])
-        camera.images.put(b"back")
+        camera.put(b"back")
         assert next(images(answer)) == b"back"
-    watchers.until(camera.images, 0)
+    watchers.until(camera, 0)
     live.set(False, [])
     assert live.cameras == {}
     answer = client.get("/v1/live/cam03/video")
@@ -132,11 +132,11 @@ def test_a_slow_listener_gets_the_newest_and_a_closed_channel_ends():
 
 
 def test_items_of_another_thread_all_arrive_in_order():
-    channel = Channel(10_000)
+    listening = threading.Event()
+    channel = Channel(10_000, listening.set)
 
     def put():
-        while not channel.listeners:
-            time.sleep(0)
+        assert listening.wait(30)
         for number in range(5_000):
             channel.put(number)
         channel.close()

@@ -109,8 +109,10 @@ def test_the_robots_cameras_and_what_happens_before_them(tab, address, live):
     tab.goto(f"{address}/live")
     figure = tab.get_by_role("figure").filter(has_text="cam01")
     image = figure.get_by_role("img")
+    end = time.monotonic() + 30
     while not image.evaluate("image => image.naturalWidth"):
-        live.cameras["cam01"].images.put(black.tobytes())
+        assert time.monotonic() < end
+        live.cameras["cam01"].put(black.tobytes())
     live.say("window", {"camera": "cam01", "person": "", "end": 5.0, "actions": [{"label": "<b>waving", "score": 0.9}]})
     who = {"camera": "cam01", "id": "e1", "person": "p_3", "label": "<i>walking", "score": 0.8, "start": 5.0}
     live.say("event", {**who, "state": "started", "end": 6.0})
@@ -142,7 +144,7 @@ def hide(tab, hidden):
 def listen(live, wanted):
     """Wait until so many follow the events and watch cam01."""
     end = time.monotonic() + 30
-    while (live.said.listeners, live.cameras["cam01"].images.listeners) != wanted:
+    while (live.said.listeners, live.cameras["cam01"].listeners) != wanted:
         assert time.monotonic() < end
         time.sleep(0.05)
 
