@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from programs import running
 
-from har_ros.commands.main import main
-from har_ros.commands.serve import parser, prepared
+from har_ros.commands.serve import parser, prepared, run
+from har_ros.errors import HarError
 from har_ros.service.settings import ServiceSettings
 
 PROGRAM = "from har_ros.commands.main import main; raise SystemExit(main())"
@@ -47,12 +47,11 @@ def blocked(folder):
         (lambda _: None, ["--host", "0.0.0.0"], "give a --token"),
     ],
 )
-def test_a_start_that_fails_says_why_in_a_sentence(tmp_path, capsys, make, more, said):
+def test_a_start_that_fails_says_why_in_a_sentence(tmp_path, make, more, said):
     make(tmp_path / "s")
-    capsys.readouterr()
-    assert main(["serve", "--port", "0", "--folder", str(tmp_path / "s"), *more]) == 1
-    lines = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert (said in " ".join(lines), lines[0].startswith("actionnet: ")) == (True, True)
+    with pytest.raises(HarError) as caught:
+        run(["--port", "0", "--folder", str(tmp_path / "s"), *more])
+    assert (said in str(caught.value), "\n" in str(caught.value)) == (True, False)
 
 
 def test_files_of_forms_go_to_the_folder_while_it_serves(tmp_path):
@@ -75,7 +74,7 @@ def test_the_defaults_are_those_of_the_settings(tmp_path, monkeypatch):
 
     def application(_, settings, *more):
         seen.append(settings)
-        return SimpleNamespace(state=SimpleNamespace(opened=nullcontext()))
+        return SimpleNamespace(state=SimpleNamespace(opened=nullcontext()), openapi=lambda: None)
 
     monkeypatch.setattr("har_ros.commands.serve.application", application)
     monkeypatch.setenv("HOME", str(tmp_path))

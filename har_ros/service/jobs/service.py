@@ -58,10 +58,11 @@ class Service:
     def add(self, order: Order, key: str | None, owner: str, temporary: bool = False) -> Job:
         """Take a video in, see JobStore.add. Raises HTTPException, HarError, OSError."""
         video, options = self._incoming(order), dict(order.options)
-        if self.store.same(key, video.id) is None:
+        own_key = f"{owner} {key}" if key else None  # others may have chosen the same one
+        if self.store.same(own_key, video.id) is None:
             self._check_queue(owner)
         self.models.check(options)
-        job, new = self.store.add(video.name, options, key, video.id, video.link, owner, temporary)
+        job, new = self.store.add(video.name, options, own_key, video.id, video.link, owner, temporary)
         wanted = video.id or job.id, video.name, video.link, options
         if not new and (job.id, job.name, job.link, dict(job.options)) != wanted:
             said = f"the key {key!r} was used" if key else "the upload is a job already, or the key was used"
