@@ -6,6 +6,7 @@ The server here is our own; test_triton_server.py runs the real one.
 import errno
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -413,3 +414,53 @@ def test_parameters_that_contradict_each_other_are_refused(network):
         load_backend(network, BackendSettings("triton"))
     with pytest.raises(ConfigurationError, match=r"server is .*, but backend is auto; set backend to triton"):
         load_backend(network, BackendSettings("auto", server="grpc://a:1"))
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """Two of this machine's name, of which one is trusted."""
+    folder = tmp_path_factory.mktemp("certificates")
+    for name in ("trusted", "other"):
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", folder / f"{name}.key"]
+        try:
+            subprocess.run([*command, "-out", folder / name], check=True, capture_output=True)
+        except FileNotFoundError:
+            pytest.skip("there is no openssl: apt-get install openssl")
+    return folder
+
+
+def test_a_secure_server_proves_its_name_and_gets_the_token(network, certificates):
+    """In a process of its own: gRPC reads once whom it trusts."""
+
+    def token_of(response, number, context):
+        if ("authorization", "Bearer right") not in context.invocation_metadata():
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token is wrong")
+
+    def credentials(name):
+        pair = [(certificates / f"{name}.key").read_bytes(), (certificates / name).read_bytes()]
+        return grpc.ssl_server_credentials([pair])
+
+    code = """import os, sys
+from har_ros.commands.main import main
+card, port, other = sys.argv[1:]
+tries = ("grpcs", port, "right"), ("grpcs", port, "wrong"), ("grpcs", other, "right"), ("grpc", port, "right")
+for scheme, port, os.environ["ACTIONNET_SERVER_TOKEN"] in tries:
+    server = f"{scheme}://localhost:{port}"
+    print(main(["models", "check", card, "--backend", "triton", "--server", server]), flush=True)
+"""
+    first, second = (InferenceServer("small", SHAPE, answer=token_of) for _ in range(2))
+    with serving(first, credentials=credentials("trusted")) as port, serving(second, 0, credentials("other")) as other:
+        ended = subprocess.run(
+            [sys.executable, "-c", code, network.path.with_suffix(".yaml"), str(port), str(other)],
+            env={**os.environ, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(certificates / "trusted"), "COLUMNS": "1000"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert [line for line in ended.stdout.splitlines() if len(line) == 1] == ["0", "1", "1", "1"], ended.stderr
+    said = [line for line in ended.stderr.splitlines() if line.startswith("actionnet: ")]
+    assert "the token is wrong" in said[0]
+    assert re.search("CERTIFICATE_VERIFY_FAILED|certificate verify failed", said[1])
+    assert "ACTIONNET_SERVER_TOKEN is set, but grpc://localhost" in said[2]
+    assert second.requests == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, TimeoutError
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from har_ros.backends.triton.address import Address
 from har_ros.backends.triton.contract import TYPES, Described, Tensor
 from har_ros.backends.triton.shared_memory import Region, leftovers
-from har_ros.errors import BackendMissingError, ModelError, one_line
+from har_ros.errors import BackendMissingError, ConfigurationError, ModelError, one_line
 from har_ros.graphs.prepare import FRAMES, OUTPUT
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+TOKEN = "ACTIONNET_SERVER_TOKEN"
+"""The environment variable with the token that a server asks for."""
 LARGEST_ANSWER = 64 * 2**20
 """Bytes; a pose network's for 640×640 pixels has 9 MB."""
 OPTIONS = (
@@ -42,12 +45,15 @@ class Client:
     """Asks a server about its networks, and sends it windows."""
 
     def __init__(self, address: Address, deadline: float) -> None:
-        """deadline: seconds that a window may take. Raises BackendMissingError without Triton's client."""
+        """deadline: seconds that a window may take.
+
+        Raises BackendMissingError without Triton's client, ConfigurationError for a token that would not be encrypted.
+        """
         self.address = address
         self._deadline = deadline
         self._protocol = _client_library()
         self._client = self._protocol.InferenceServerClient(
-            address.place, ssl=address.secure, channel_args=list(OPTIONS)
+            address.place, creds=_credentials(address), channel_args=list(OPTIONS)
         )
 
     @contextmanager
@@ -204,6 +210,21 @@ def _client_library() -> Any:
             f"Triton's client cannot be imported by {sys.executable} ({error}); run: pip install tritonclient[grpc]"
         ) from None
     return tritonclient.grpc
+
+
+def _credentials(address: Address) -> Any:
+    """Return what encrypts the connection and shows the token; None for a connection that is not encrypted."""
+    import grpc
+
+    token = os.environ.get(TOKEN, "").strip()
+    if not address.secure:
+        if token:
+            raise ConfigurationError(f"{TOKEN} is set, but {address} is not encrypted; use grpcs://, or unset it")
+        return None
+    encrypted = grpc.ssl_channel_credentials()
+    if not token:
+        return encrypted
+    return grpc.composite_channel_credentials(encrypted, grpc.access_token_call_credentials(token))
 
 
 def _reason(error: Any) -> str:
