@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import onnx
@@ -200,6 +201,43 @@ def test_what_tensorrt_cannot_take_is_one_sentence(tmp_path):
     assert "\n" not in str(caught.value)
     with pytest.raises(ModelError, match=r"does not know the Old One \(SM52\)"):
         engine.build(engine.merged(network), network, engine.Gpu("Old One", (5, 2)), False, 1)
+
+
+@elsewhere
+def test_a_build_that_fails_names_the_first_of_its_errors(tmp_path, monkeypatch, caplog):
+    """Those that follow say only that the functions around it have failed."""
+    caplog.set_level(logging.INFO)
+    (network,) = small_clip(tmp_path)
+    for reason in ("Could not find any implementation for node a", "Unable to load library: libcublas.so.11"):
+
+        def fails(builder, network, config, reason=reason):
+            for text in (reason, "Assertion engine != nullptr failed."):
+                engine.LOG.log(trt.ILogger.ERROR, text)
+
+        monkeypatch.setattr(trt.Builder, "build_serialized_network", fails)
+        with pytest.raises(ModelError, match=rf"^TensorRT cannot build small \({reason}\); set backend"):
+            engine.build(engine.merged(network), network, SM86, False, 1)
+    assert "Assertion" not in caplog.text
+    engine.LOG.log(trt.ILogger.ERROR, "of an engine that runs")
+    assert caplog.records[-1].levelno == logging.WARNING
+
+
+@elsewhere
+def test_a_builder_stays_in_one_thread(tmp_path, monkeypatch):
+    """A thread has its own CUDA context, which TensorRT does not let a builder change."""
+    threads = []
+    for name in ("create_network", "build_serialized_network"):
+        real = getattr(trt.Builder, name)
+
+        def noted(*arguments, real=real):
+            threads.append(threading.get_ident())
+            return real(*arguments)
+
+        monkeypatch.setattr(trt.Builder, name, noted)
+    (network,) = small_clip(tmp_path)
+    engine.build(engine.merged(network, half=True), network, SM86, True, 1)
+    assert len(threads) == 2
+    assert len(set(threads)) == 1
 
 
 def test_a_tensorrt_that_does_not_start_is_one_sentence(tmp_path, monkeypatch):

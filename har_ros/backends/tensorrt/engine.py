@@ -6,7 +6,9 @@ import hashlib
 import importlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -62,21 +64,43 @@ class Gpu:
 
 
 class Log(trt.ILogger):
-    """Passes TensorRT's messages on to Python's logging, errors with the level `errors`, and keeps the last error."""
+    """Passes TensorRT's messages on to Python's logging.
 
-    def __init__(self, errors: int = logging.DEBUG) -> None:
+    error: the first since it was last emptied; those that follow say only that something failed.
+    level: that of errors.
+    """
+
+    def __init__(self) -> None:
         trt.ILogger.__init__(self)
-        self.error = "no reason given"
-        self._errors = errors
+        self.error = ""
+        self.level = logging.WARNING
 
     def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
         """Pass a message on."""
         if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
             if "cudaError 35" not in msg:  # no driver: building does without
-                self.error = one_line(msg)
-                logger.log(self._errors, "TensorRT: %s", self.error)
+                self.error = self.error or one_line(msg)
+                logger.log(self.level, "TensorRT: %s", one_line(msg))
         elif severity == trt.ILogger.WARNING:
             logger.debug("TensorRT: %s", one_line(msg))
+
+    @property
+    def reason(self) -> str:
+        """The first error, shortened, for a message."""
+        return self.error[:300] or "no reason given"
+
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Log errors at debug level; the first is in the ModelError that a failed build raises."""
+        self.level = logging.DEBUG
+        try:
+            yield
+        finally:
+            self.level = logging.WARNING
+
+
+LOG = Log()
+"""The only one: TensorRT takes one logger for all builders and runtimes of a process."""
 
 
 def engine_file(network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int, cancelled: Event | None = None) -> Path:
@@ -99,13 +123,20 @@ def build(
 
     cancelled: ends it when it is set, from TensorRT 10 on.
     """
-    log = Log()
-    builder = _started(trt.Builder, log)
+    stage = _Stage(cancelled or Event())
+    with LOG.building():
+        return _watched(
+            lambda: _build(model, network, gpu, half, max_batch, stage), f"{network.name} for {gpu.name}", stage
+        )
+
+
+def _build(model: bytes, network: PreparedNetwork, gpu: Gpu, half: bool, max_batch: int, stage: _Stage) -> bytes:
+    builder = _started(trt.Builder)
     definition = builder.create_network(_creation_flags())
-    parser = trt.OnnxParser(definition, log)
+    parser = trt.OnnxParser(definition, LOG)
     if not parser.parse(model):
-        reason = _parse_error(parser) if parser.num_errors else log.error
-        raise ModelError(f"TensorRT cannot take {network.name} ({reason[:300]}); set backend to openvino")
+        reason = _parse_error(parser)[:300] if parser.num_errors else LOG.reason
+        raise ModelError(f"TensorRT cannot take {network.name} ({reason}); set backend to openvino")
     config = builder.create_builder_config()
     if half and not STRONGLY_TYPED:
         flags: Any = trt.BuilderFlag  # the newest TensorRT has no FP16 any more
@@ -119,12 +150,13 @@ def build(
         profile.set_shape(name, smallest, largest, largest)
     config.add_optimization_profile(profile)
     _set_capability(config, gpu)
-    stage = _Stage(cancelled or Event())
-    engine = _built(builder, definition, config, f"{network.name} for {gpu.name}", stage)
+    if hasattr(trt, "IProgressMonitor"):
+        config.progress_monitor = _monitor(stage)
+    engine: Any = builder.build_serialized_network(definition, config)
     if engine is None and stage.cancelled.is_set():
         raise ModelError(f"the build of {network.name} was cancelled; start it again when it is wanted")
     if engine is None:
-        raise ModelError(f"TensorRT cannot build {network.name} ({log.error[:300]}); set backend to openvino")
+        raise ModelError(f"TensorRT cannot build {network.name} ({LOG.reason}); set backend to openvino")
     return bytes(engine)
 
 
@@ -155,18 +187,17 @@ def _set_capability(config: trt.IBuilderConfig, gpu: Gpu) -> None:
 
 def deserialised(file: Path) -> trt.ICudaEngine | None:
     """Load an engine; None when this TensorRT or GPU does not take it."""
-    engine: trt.ICudaEngine | None = _started(trt.Runtime, Log(logging.WARNING)).deserialize_cuda_engine(
-        file.read_bytes()
-    )
+    engine: trt.ICudaEngine | None = _started(trt.Runtime).deserialize_cuda_engine(file.read_bytes())
     return engine
 
 
-def _started(kind: Callable[[Log], Started], log: Log) -> Started:
+def _started(kind: Callable[[Log], Started]) -> Started:
     """Make a Builder or a Runtime, which raise TypeError when CUDA does not work."""
+    LOG.error = ""
     try:
-        return kind(log)
+        return kind(LOG)
     except TypeError:
-        raise ModelError(f"TensorRT cannot start ({log.error}); check that it fits the driver (nvidia-smi)") from None
+        raise ModelError(f"TensorRT cannot start ({LOG.reason}); check that it fits the driver (nvidia-smi)") from None
 
 
 @dataclass
@@ -177,34 +208,31 @@ class _Stage:
     name: str = "building"
 
 
-def _built(
-    builder: trt.Builder, definition: trt.INetworkDefinition, config: trt.IBuilderConfig, what: str, stage: _Stage
-) -> Any:
-    """Build in a thread of its own, so that this one can say that it goes on, and Ctrl-C reaches it."""
-    start, made = time.monotonic(), list[Any]()
-    if hasattr(trt, "IProgressMonitor"):
-        config.progress_monitor = _monitor(stage)
+def _watched(work: Callable[[], bytes], what: str, stage: _Stage) -> bytes:
+    """Build in a thread of its own, so that this one can say that it goes on, and Ctrl-C reaches it.
+
+    All of a build is in that thread: a builder must not change its CUDA context, which is a thread's.
+    """
+    start, engine = time.monotonic(), Future[bytes]()
     logger.info("building the engine of %s, once; this can take minutes", what)
-    done = Event()  # Thread.join must not be interrupted: up to Python 3.12 the thread then counts as ended
 
-    def build() -> None:
+    def run() -> None:
         try:
-            made.append(builder.build_serialized_network(definition, config))
-        finally:
-            done.set()
+            engine.set_result(work())
+        except BaseException as error:  # for the thread that waits
+            engine.set_exception(error)
 
-    Thread(target=build, name="engine", daemon=True).start()
+    Thread(target=run, name="engine", daemon=True).start()
     try:
-        while not done.wait(HEARTBEAT):
+        while wait([engine], HEARTBEAT).not_done:
             logger.info("engine of %s: %s, %.0f s so far", what, stage.name, time.monotonic() - start)
     except KeyboardInterrupt:
         stage.cancelled.set()
-        done.wait()  # what is being built cannot be freed before
+        wait([engine])  # what is being built cannot be freed before
         raise
-    engine = made[0] if made else None
-    if engine is not None:
-        logger.info("built the engine of %s in %.0f s", what, time.monotonic() - start)
-    return engine
+    content = engine.result()
+    logger.info("built the engine of %s in %.0f s", what, time.monotonic() - start)
+    return content
 
 
 def _monitor(stage: _Stage) -> trt.IProgressMonitor:
