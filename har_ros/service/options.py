@@ -103,12 +103,13 @@ class Models:
                 given[row.name] = float(value)
         return parameter_values({"max_batch": 1, **({} if live else {"max_gap": 0.0}), **given})
 
-    def check(self, options: Mapping[str, Any]) -> None:
-        """Raise HarError for options that a job could not be done with."""
-        values = self.values(options)
+    def check(self, options: Mapping[str, Any], live: bool = False) -> dict[str, Any]:
+        """Return what `values` does. Raises HarError for options that a job could not be done with."""
+        values = self.values(options, live)
         labels = all_labels(values)
         event_settings(values, labels)
         score_settings(values, labels)
+        return values
 
 
 def networks_in(folder: Path) -> dict[str, Path]:

@@ -45,6 +45,7 @@ class Stream:
         self._values, self._memory = values, memory
         self._process: asyncio.subprocess.Process | None = None
         self._task = asyncio.create_task(self._run())
+        self._patience: asyncio.TimerHandle | None = None
         self._on_listeners()
 
     @property
@@ -69,19 +70,22 @@ class Stream:
 
     async def end(self, reason: str = "") -> None:
         """End the worker. reason: a sentence when somebody should know."""
-        self.error = self.error or reason
-        self._task.cancel()
+        if self.state != "ended":
+            self.error = self.error or reason
+            self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
 
     def _on_listeners(self) -> None:
-        if not self.answers.listeners:
-            asyncio.get_running_loop().call_later(UNHEARD, self._end_unheard)
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        if not self.answers.listeners and self.state != "ended":
+            self._patience = asyncio.get_running_loop().call_later(UNHEARD, self._end_unheard)
 
     def _end_unheard(self) -> None:
-        if not self.answers.listeners:
-            self.error = self.error or "nobody followed its events; start again"
-            self._task.cancel()
+        self.error = self.error or "nobody followed its events; start again"
+        self._task.cancel()
 
     async def _run(self) -> None:
         try:
@@ -90,12 +94,13 @@ class Stream:
             self.error = f"the worker cannot be used ({one_line(error)}); try again later"
         finally:
             self.state = "ended"
+            self._on_listeners()  # nobody is waited for any more
+            self.answers.put(self.view())
+            self.answers.close()
             if self._process is not None:
                 with suppress(ProcessLookupError):
                     self._process.kill()
                 await self._process.wait()
-            self.answers.put(self.view())
-            self.answers.close()
 
     async def _talk(self) -> str:
         """Pass on what the worker says. Returns why it ended."""
@@ -137,7 +142,7 @@ class Streams:
 
     async def open(self, options: Mapping[str, Any]) -> Stream:
         """Begin a stream. options: as those of a job. Raises HTTPException, HarError."""
-        values = await asyncio.to_thread(self._values, options)
+        values = await asyncio.to_thread(self._models.check, options, live=True)
         open_now = [one for one in self.all if one.state != "ended"]
         if len(open_now) >= self.most:
             raise HTTPException(
@@ -148,10 +153,6 @@ class Streams:
         for old in [one for one in self.all if one.state == "ended"][:-REMEMBERED]:
             del self._streams[old.id]
         return stream
-
-    def _values(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        self._models.check(options)
-        return self._models.values(options, live=True)
 
     @property
     def all(self) -> list[Stream]:
