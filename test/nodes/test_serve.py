@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 
 import cv2
-import httpx
 import numpy as np
 import pytest
 from chromium import serving
@@ -18,6 +17,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+import httpx
+
 from har_ros.commands.serve import parser
 from har_ros.errors import ConfigurationError
 from har_ros.msg import ActionEvent

@@ -1,9 +1,9 @@
 """The Python client, with a real server on the loopback."""
 
-import httpx
 import pytest
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+import httpx
 from chromium import serving
 from documents import blocks
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from clips import moving, write_video
 
+pytest.importorskip("httpcore", reason="httpcore is not installed: pip install -r requirements-serve.txt")
 from har_ros.persons.poses import Poses
 from har_ros.persons.tracks import Tracker
 from har_ros.pipeline.events import EventState
