@@ -36,8 +36,6 @@ ASKED = 40
 MOST_LISTING, MOST_ANSWER = 0.05, 0.1
 """Seconds for a list of 1,000 jobs at rest (median), and for any answer at the 95th percentile."""
 LEAST_SHARE = 0.95
-NOBODY = 1
-"""The number of a worker that is none."""
 PROGRAM = "from har_ros.commands.main import main; raise SystemExit(main())"
 
 
@@ -73,10 +71,15 @@ class Server:
 
 
 @contextmanager
-def serving(workers: int, *options: str) -> Iterator[Server]:
-    """Yield a server in a new folder."""
-    with TemporaryDirectory() as folder:
-        server = Server(Path(folder) / "service", workers, *options)
+def serving(workers: int, *options: str, jobs: int = 0) -> Iterator[Server]:
+    """Yield a server in a new folder. jobs: so many are in its list, whose videos were never received."""
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "service"
+        folder.mkdir()
+        store = JobStore(folder / "jobs.sqlite")
+        for number in range(jobs):
+            store.add(f"{number}.mp4", {})
+        server = Server(folder, workers, *options)
         try:
             yield server
         finally:
@@ -99,13 +102,7 @@ def measure_answers(video: Path, options: dict[str, object], more: list[str], co
     """Print how long answers take. Returns whether they are as quick as they should be."""
     table = Table("path", "workers", "median, ms", "95th percentile, ms")
     good = True
-    with serving(2, *more) as server, Client(server.url) as client:
-        store = JobStore(server.folder / "jobs.sqlite")
-        for number in range(JOBS):
-            added, _ = store.add(f"{number}.mp4", {})
-            store.enqueue(added.id)
-            store.claim(NOBODY)
-            store.finish(added.id, NOBODY)
+    with serving(2, *more, jobs=JOBS) as server, Client(server.url) as client:
         for busy in (False, True):
             jobs = [client.submit(video, **options) for _ in range(4)] if busy else []
             while busy and sum(job.state()["frames_done"] > 0 for job in jobs) < 2:
@@ -122,12 +119,13 @@ def measure_answers(video: Path, options: dict[str, object], more: list[str], co
 
 
 def measure_throughput(
-    video: Path, options: dict[str, object], more: list[str], repeats: int, console: Console
+    video: Path, options: dict[str, object], more: list[str], model: str, repeats: int, console: Console
 ) -> bool:
-    """Print a job's windows per second as a share of the command's. Returns whether it is as great as it should be."""
+    """Print a job's windows per second as a share of the command's. Returns whether it is as great as it should be.
+
+    model: of the command.
+    """
     jobs, commands = [], []
-    models = Path(more[-1])
-    model = str(models / str(options["model"])) if (models / str(options["model"])).is_dir() else str(options["model"])
     with serving(1, *more) as server, Client(server.url) as client:
         client.submit(video, **options).wait()  # loads the network
         for _ in range(repeats):
@@ -161,7 +159,7 @@ def _command_rate(video: Path, model: str, output: Path) -> float:
 
 
 def kill(video: Path, options: dict[str, object], more: list[str], kills: int, console: Console) -> bool:
-    """Kill workers and servers while jobs run. Returns whether each job was done, once."""
+    """Kill workers and servers while jobs run. Returns whether each job was done, once, and found what others find."""
     chance = random.Random(0)
     killed = {"worker": 0, "server": 0}
     with serving(2, *more) as server:
@@ -181,14 +179,22 @@ def kill(video: Path, options: dict[str, object], more: list[str], kills: int, c
                     ids += [client.submit(video, **options).id for _ in range(4)]
             console.print(f"killed {killed}, {len(ids)} jobs")
         with Client(server.url) as client:
-            results = [client.job(number).wait().result() for number in ids]
+            found = [_found(client.job(number).wait()) for number in ids]
             listed = sorted(job["id"] for job in client.jobs(JOBS))
-    lengths = {len(result["windows"]) for result in results}
-    doubled = sum(len({str(row) for row in result["windows"]}) < len(result["windows"]) for result in results)
+    with serving(1, *more) as server, Client(server.url) as client:
+        wanted = _found(client.submit(video, **options).wait())
+    same = sum(one == wanted for one in found)
     console.print(
-        f"killed {killed}; {len(ids)} jobs, {len(listed)} in the list, windows {lengths}, {doubled} with doubles"
+        f"killed {killed}; {len(ids)} jobs, {len(listed)} in the list, {same} with the {len(wanted[0])} windows and "
+        f"{len(wanted[1])} events of a job that nobody interrupted"
     )
-    return listed == sorted(ids) and len(lengths) == 1 and not doubled
+    return listed == sorted(ids) and same == len(ids)
+
+
+def _found(job: RemoteJob) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Return the windows and the events of a job that is done, without how long the network took."""
+    result = job.result()
+    return [{**row, "inference_time": 0.0} for row in result["windows"]], result["spans"]
 
 
 def main() -> int:
@@ -204,8 +210,10 @@ def main() -> int:
     more = ["--no-preload", *(["--models", str(options.models)] if options.models else [])]
     if options.kills:
         return 0 if kill(options.video, given, more, options.kills, console) else 1
+    own = options.models / options.model if options.models else None
+    model = str(own) if own and own.is_dir() else options.model
     good = measure_answers(options.video, given, more, console)
-    return 0 if measure_throughput(options.video, given, more, options.repeats, console) and good else 1
+    return 0 if measure_throughput(options.video, given, more, model, options.repeats, console) and good else 1
 
 
 if __name__ == "__main__":
