@@ -20,11 +20,8 @@ from har_ros.service.folder import ServiceFolder
 from har_ros.service.incoming import uploads as module
 from har_ros.service.incoming.tus import PART, routes
 from har_ros.service.incoming.uploads import KEPT, LARGEST_OF_ONE, Uploads
-from har_ros.service.jobs.service import Service
-from har_ros.service.jobs.store import JobStore
 from har_ros.service.problems import handle_errors
 from har_ros.service.room import Room
-from har_ros.service.settings import ServiceSettings
 
 
 @pytest.fixture
@@ -155,23 +152,3 @@ def test_whatever_is_sent_only_what_fits_is_kept(tmp_path_factory, parts):
         else:
             assert answer.status_code in (409, 460, 413)
         assert offset(client, place) == there
-
-
-def test_a_job_whose_upload_was_there_when_the_server_ended_goes_on(tmp_path):
-    folder = ServiceFolder(tmp_path)
-    (tmp_path / "jobs").mkdir()
-    uploads, store = Uploads(folder.uploads, 1000), JobStore(folder.jobs)
-    upload = uploads.create("a.mp4", 0, "", "")
-    store.add("a.mp4", {}, None, upload.id)
-    moved = store.add("b.mp4", {})[0].id
-    folder.of(moved).mkdir()
-    (folder.of(moved) / "input.mp4").touch()
-    half = store.add("c.mp4", {})[0].id
-    folder.of(half).mkdir()
-    (folder.of(half) / ".input.mp4.1.part").touch()
-    Service(folder, ServiceSettings(most_bytes=1000)).close()
-    assert {store.get(number).state for number in (upload.id, moved)} <= {"queued", "failed"}
-    assert "send it again" in store.get(half).error
-    assert not folder.of(half).exists()
-    assert folder.input(upload.id)
-    assert names(uploads) == []

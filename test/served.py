@@ -1,0 +1,41 @@
+"""A server with its workers, as a client meets it: jobs are sent, and waited for."""
+
+import json
+import time
+from contextlib import contextmanager
+
+from fastapi.testclient import TestClient
+
+from har_ros.service.application import application
+from har_ros.service.guard import Guard
+from har_ros.service.settings import ServiceSettings
+
+WAIT = 90
+"""Seconds for what takes a few on a machine that is not busy."""
+
+
+@contextmanager
+def running(folder, models, token="", **settings):
+    app = application(folder, ServiceSettings(models, **settings, most_bytes=50_000_000), Guard("127.0.0.1", token))
+    with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+        yield client
+
+
+def send(client, path, address="/v1/jobs", status=202, headers=None, **options):
+    with path.open("rb") as file:
+        data = {"options": json.dumps({"model": "tiny", **options})}
+        answer = client.post(address, files={"video": (path.name, file)}, data=data, headers=headers)
+    assert answer.status_code == status, answer.text
+    return answer
+
+
+def until(client, number, *states, windows=0):
+    """Wait until a job is in one of the states, and there are so many windows at least. Returns it."""
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end:
+        job = client.get(f"/v1/jobs/{number}").json()
+        if job["state"] in states and job["windows"] >= windows:
+            return job
+        assert job["state"] in ("queued", "running"), job
+        time.sleep(0.05)
+    raise AssertionError(f"the job is not {states}: {job}")

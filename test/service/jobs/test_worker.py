@@ -1,0 +1,37 @@
+"""What a worker keeps between two jobs."""
+
+import json
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("httpcore", reason="httpcore is not installed: pip install -r requirements-serve.txt")
+from har_ros.pipeline.recognition import Networks
+from har_ros.service.folder import ServiceFolder
+from har_ros.service.jobs import worker
+from har_ros.service.jobs.store import JobStore
+from har_ros.service.options import Models
+
+
+def test_networks_stay_loaded_for_other_thresholds_but_not_for_other_models(tmp_path, models, video, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(
+        worker, "Networks", lambda values: loaded.append(Path(values["model"]).name) or Networks(values)
+    )
+    for name in ("a", "b"):
+        shutil.copytree(models / "tiny", tmp_path / "models" / name)
+    folder = ServiceFolder(tmp_path / "service")
+    folder.path.mkdir()
+    store = JobStore(folder.jobs)
+    with closing(worker.Worker(folder, Models(tmp_path / "models"), 60)) as one:
+        for options in ({"model": "a", "threshold": 0.0}, {"model": "a", "threshold": 1.0}, {"model": "b"}):
+            job, _ = store.add("disc.mp4", options)
+            folder.of(job.id).mkdir(parents=True)
+            shutil.copy(video, folder.of(job.id) / "input.mp4")
+            store.enqueue(job.id)
+            assert one.run_one()
+            windows = json.loads((folder.of(job.id) / "result.json").read_text())["windows"]
+            assert {bool(window["actions"]) for window in windows} == {options.get("threshold") != 1.0}
+    assert loaded == ["a", "b"]
