@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 from har_ros.pipeline.recognition import Networks
 from har_ros.recordings.source import open_source
+from har_ros.service.folder import WINDOWS
 from har_ros.service.jobs import run as module
 from har_ros.service.jobs.run import SHARE, VideoRun
 
@@ -24,6 +25,9 @@ def test_summaries_take_a_small_share_of_the_time_however_long_each_takes(tmp_pa
     monkeypatch.setattr(module, "PERIOD", 1e9)
     with Networks.open(str(models / "tiny")) as networks:
         run = VideoRun(networks, open_source(str(video)), str(video), tmp_path, video.name)
-        noted = sum(1 for _ in run.frames(3600))
+        noted = 0
+        for _ in run.frames(3600):
+            noted += 1
+            assert (tmp_path / WINDOWS).read_text().count("\n") == run.windows
     assert 1 < len(written) <= 1 + SHARE * now[0] / 0.1
     assert noted > 10
