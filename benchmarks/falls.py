@@ -21,8 +21,8 @@ from rich.table import Table
 from scipy.stats import chi2
 
 from har_ros.backends.backend import BackendSettings
-from har_ros.learning.background import OFF, WORLD
-from har_ros.learning.dataset import Dataset, load_dataset
+from har_ros.learning.background import WORLD
+from har_ros.learning.dataset import VIDEOS, Dataset, load_dataset
 from har_ros.learning.lesson import Settings
 from har_ros.learning.people import PeopleFinder
 from har_ros.pipeline.recognizer import Recognizer
@@ -91,14 +91,7 @@ class Video:
 
 def main() -> None:
     """Print what is found, how late, and how often nobody fell, for each limit."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--network", default=NETWORK)
-    parser.add_argument("--background", default=WORLD, help=f"as for actionnet teach ({WORLD}; {OFF})")
-    parser.add_argument("--nothing", type=Path, help="as for actionnet teach")
-    parser.add_argument("--elsewhere", type=Path, nargs="+", default=[], help="videos, or folders of them")
-    options = parser.parse_args()
-    settings = Settings(options.network, background=options.background, nothing=options.nothing)
+    options, settings = options_of(__doc__, NETWORK, WORLD)
     console, segments = Console(), list(read(options.folder / "segments.csv"))
     subjects = sorted({segment.subject for segment in segments})
     finder = PeopleFinder("movenet-multipose", 0, BackendSettings())
@@ -108,10 +101,27 @@ def main() -> None:
         others = [one for one in segments if one.subject != subject]
         paths = [options.folder / video for video in own]
         held_out += _tried(options.folder, settings, others, segments, paths, finder)
-    paths = [one for path in options.elsewhere for one in (sorted(path.rglob("*.mp4")) if path.is_dir() else [path])]
+    paths = [video for path in options.elsewhere for video in videos_in(path)]
     elsewhere = _tried(options.folder, settings, segments, segments, paths, finder) if paths else []
     finder.close()
     console.print(listed(held_out, elsewhere))
+
+
+def options_of(description: str | None, network: str, background: str) -> tuple[argparse.Namespace, Settings]:
+    """Return the options, and what they say of teaching. network, background: the defaults."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--network", default=network)
+    parser.add_argument("--background", default=background, help=f"as for actionnet teach ({background})")
+    parser.add_argument("--nothing", type=Path, help="as for actionnet teach")
+    parser.add_argument("--elsewhere", type=Path, nargs="+", default=[], help="videos, or folders of them")
+    options = parser.parse_args()
+    return options, Settings(options.network, background=options.background, nothing=options.nothing)
+
+
+def videos_in(path: Path) -> list[Path]:
+    """Return the videos anywhere in a folder; a file is itself."""
+    return sorted(one for one in path.rglob("*") if one.suffix in VIDEOS) if path.is_dir() else [path]
 
 
 def listed(held_out: Sequence[Video], elsewhere: Sequence[Video]) -> Table:

@@ -6,12 +6,11 @@ writes: of windows that begin half a window after each other, 1.3 s with I3D. A 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from falls import FALLING, Seen, Segment, Video, listed, read, write_segments
+from falls import FALLING, Seen, Segment, Video, listed, options_of, read, videos_in, write_segments
 from rich.console import Console
 from rich.progress import track
 from scipy.special import softmax
@@ -19,7 +18,6 @@ from threadpoolctl import threadpool_limits
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.learning.background import OFF
-from har_ros.learning.class_folders import VIDEOS
 from har_ros.learning.embed import Embedder, Windows
 from har_ros.learning.head import Head
 from har_ros.learning.lesson import Settings, learn_from, open_embedder
@@ -33,14 +31,7 @@ Watched = tuple[Path, Windows, float]
 
 def main() -> None:
     """Print what is found, how late, and how often nobody fell, for each limit."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--network", default="i3d-kinetics-400")
-    parser.add_argument("--background", default="", help=f"as for actionnet teach ({OFF}; the default)")
-    parser.add_argument("--nothing", type=Path, help="as for actionnet teach")
-    parser.add_argument("--elsewhere", type=Path, nargs="+", default=[], help="videos, or folders of them")
-    options = parser.parse_args()
-    settings = Settings(options.network, background=options.background, nothing=options.nothing)
+    options, settings = options_of(__doc__, "i3d-kinetics-400", OFF)
     console, segments = Console(stderr=True), list(read(options.folder / "segments.csv"))
     names = sorted({one.video for one in segments})
     held_out: list[Video] = []
@@ -53,8 +44,7 @@ def main() -> None:
         head, place = taught(embedder, options.folder, segments, settings)
         found: list[Video] = []
         for what in options.elsewhere:
-            paths = [path for path in sorted(what.rglob("*")) if path.suffix in VIDEOS] if what.is_dir() else [what]
-            shown = track(paths, what.name, console=console)
+            shown = track(videos_in(what), what.name, console=console)
             videos = [said(seen(embedder, path), head, place, ()) for path in shown]
             console.print(what.name, listed(held_out, videos))
             found += videos

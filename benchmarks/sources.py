@@ -44,7 +44,8 @@ def main() -> None:
     with open_embedder(Settings(options.model), BackendSettings()) as embedder:
         seen, _ = read(embedder, dataset, console)
     samples = gather(dataset.materials, seen, True)
-    samples = replace(samples, labels=(*samples.labels, NONE))
+    if NONE not in samples.labels:
+        samples = replace(samples, labels=(*samples.labels, NONE))
     near = {material.name: material.group for own in by_class(dataset.materials) for material in neighbours(own)}
     blocks = np.array([near[example.name] for example in samples.examples])
     for sources in options.taught:
