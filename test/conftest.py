@@ -33,6 +33,15 @@ def shared_data():
 
 
 @pytest.fixture(scope="session")
+def demo_videos():
+    """The folder of the demo's four synchronised videos, cam01.mp4 to cam04.mp4."""
+    spec = importlib.util.find_spec("Pose2Sim")
+    if spec is None:
+        pytest.skip("the videos are in the PyPI package pose2sim; run: pip install --no-deps pose2sim==0.9.8")
+    return Path(spec.submodule_search_locations[0], "Demo_SinglePerson", "videos")
+
+
+@pytest.fixture(scope="session")
 def movenet():
     """The name of the pose network, which is downloaded the first time."""
     model = find_pose_model("movenet-multipose")

@@ -9,20 +9,18 @@ from dataclasses import replace
 
 import onnx
 import pytest
-from tensorrt_networks import CONTINUAL, NETWORKS, SKELETONS, i3d, small_clip
+from tensorrt_networks import CONTINUAL, NETWORKS, ONLY_RTX, SKELETONS, i3d, small_clip
 
 from har_ros.errors import ModelError
 
-engine = pytest.importorskip(
-    "har_ros.backends.tensorrt.engine", reason="TensorRT is not installed", exc_type=ModelError
-)
+engine = pytest.importorskip("har_ros.backends.tensorrt.engine", exc_type=ModelError)  # the reason says what is missing
 trt = engine.trt
 
 GPUS = [engine.Gpu("NVIDIA GeForce RTX 3080", (8, 6)), engine.Gpu("NVIDIA L4", (8, 9))]
 SM86, SM89 = GPUS
 MAGIC = b"vtrt"  # with which TensorRT's engines begin
 
-elsewhere = pytest.mark.skipif(not engine.IS_RTX, reason="only TensorRT for RTX builds for a GPU that is not there")
+elsewhere = pytest.mark.skipif(not engine.IS_RTX, reason=ONLY_RTX)
 pytestmark = pytest.mark.usefixtures("module_cache")
 
 

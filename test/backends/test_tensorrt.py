@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from gpu import gpu_missing
 from small_networks import linear_network, write_card
-from tensorrt_networks import CONTINUAL, NETWORKS, small_clip
+from tensorrt_networks import CONTINUAL, NETWORKS, ONLY_RTX, small_clip
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
@@ -20,19 +20,17 @@ from har_ros.errors import BackendMissingError, ModelError
 from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 
-engine = pytest.importorskip(
-    "har_ros.backends.tensorrt.engine", reason="TensorRT is not installed", exc_type=ModelError
-)
+engine = pytest.importorskip("har_ros.backends.tensorrt.engine", exc_type=ModelError)  # the reason says what is missing
 trt = engine.trt
 
 OPENVINO = BackendSettings("openvino", "f32")
 
-elsewhere = pytest.mark.skipif(not engine.IS_RTX, reason="only TensorRT for RTX builds for a GPU that is not there")
+elsewhere = pytest.mark.skipif(not engine.IS_RTX, reason=ONLY_RTX)
 gpu = pytest.mark.gpu
 pytestmark = pytest.mark.usefixtures("module_cache")
 
 
-@pytest.mark.skipif(not gpu_missing(), reason="there is a GPU")
+@pytest.mark.skipif(not gpu_missing(), reason="there is a GPU; hide it: CUDA_VISIBLE_DEVICES= pytest test/backends")
 def test_a_missing_gpu_is_one_sentence_and_auto_takes_openvino(tmp_path, caplog):
     caplog.set_level(logging.DEBUG, "har_ros")
     (network,) = small_clip(tmp_path)

@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from bags import SECOND, TOPIC, contents, lines, series, values_of, write_bag
+from chromium import chromium
 from mcap_ros2.reader import read_ros2_messages
 from pages import HOSTILE, check_page
 from predictions import predictions
@@ -75,7 +75,7 @@ def test_the_report_needs_nothing_else_and_shows_text_as_text(hostile_report):
     assert text.count("data:image/jpeg") >= 3
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
+@pytest.mark.skipif(not chromium(), reason="Chromium is not installed; run: apt-get install chromium")
 def test_a_browser_runs_nothing_in_the_report(hostile_report, tmp_path):
     title, said = browsed(hostile_report, tmp_path)
     assert title.startswith("brightness on ")
@@ -92,7 +92,7 @@ def browsed(path, folder):
     """Return the page's title behind all that it runs, and what the browser logged."""
     options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     options += " --disable-component-update --disable-sync --enable-logging=stderr --dump-dom"
-    command = ["chromium", *options.split(), f"--user-data-dir={folder / 'browser'}", path.as_uri()]
+    command = [chromium(), *options.split(), f"--user-data-dir={folder / 'browser'}", path.as_uri()]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return re.search(r"<title>(.*?)</title>", shown.stdout, re.DOTALL)[1], shown.stderr
 

@@ -110,7 +110,7 @@ def test_a_full_disk_costs_a_warning_and_not_the_start(own_cache):
     mount = f"mount -t tmpfs -o size=1m tmpfs {own_cache.parent}"
     namespace = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     if subprocess.run([*namespace, mount], capture_output=True, check=False).returncode:
-        pytest.skip("this machine lets nobody mount a small disk; it needs user namespaces (unshare)")
+        pytest.skip("this machine lets nobody mount a small disk; run it where user namespaces work (unshare --user)")
     result = opened(-1, *namespace, f'{mount} && exec "$@"', "sh")
     assert (result.returncode, result.stdout) == (0, "16\n"), result.stderr
     assert f"cannot use the cache folder {own_cache} (No space left on device), so this" in result.stderr
@@ -137,7 +137,7 @@ def test_nobody_else_can_enter_the_cache(own_cache):
     assert mode(own_cache) == "0o700"
 
 
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="gives files to another user, which takes root")
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="gives files to another user; run it as root")
 
 
 @needs_root

@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 from clips import write_video
+from tensorrt_networks import ONLY_RTX
 from waving import RATE, SIZE, frames_of, moving
 
 from har_ros.backends.backend import BackendSettings
@@ -127,11 +128,9 @@ def test_it_learns_actions_and_runs_where_other_networks_of_skeletons_do(run, wh
 
 @pytest.mark.parametrize("name", ["lstm", "dd-net", "st-gcn"])
 def test_tensorrt_builds_an_engine(run, name):
-    engine = pytest.importorskip(
-        "har_ros.backends.tensorrt.engine", reason="TensorRT is not installed", exc_type=ModelError
-    )
+    engine = pytest.importorskip("har_ros.backends.tensorrt.engine", exc_type=ModelError)
     if not engine.IS_RTX:
-        pytest.skip("only TensorRT for RTX builds for a GPU that is not there")
+        pytest.skip(ONLY_RTX)
     folder = run("--epochs", "1", what=["--architecture", name])
     [network] = prepared_networks(find_model(str(folder)))
     file = engine.engine_file(network, engine.Gpu("NVIDIA L4", (8, 9)), half=True, max_batch=4)

@@ -1,23 +1,13 @@
 """The real network on real video, through the installed programs, each a process of its own."""
 
-import importlib.util
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
 from ament_index_python.packages import get_package_prefix
 from vision_msgs.msg import Classification
 
 from har_ros.msg import ActionWindow
-
-
-def videos(*names):
-    spec = importlib.util.find_spec("Pose2Sim")
-    if spec is None:
-        pytest.skip("the videos are in the PyPI package pose2sim; run: pip install --no-deps pose2sim==0.9.8")
-    folder = Path(spec.submodule_search_locations[0], "Demo_SinglePerson", "videos")
-    return [str(folder / f"{name}.mp4") for name in names]
 
 
 def test_the_command_is_installed_beside_the_node():
@@ -32,9 +22,9 @@ def program(stack, executable, *parameters):
     return process
 
 
-def test_two_cameras_of_a_man_swinging_his_leg(ros):
+def test_two_cameras_of_a_man_swinging_his_leg(ros, demo_videos):
     """models.md: looped, 64-frame windows say "swinging legs" on cameras 3 and 4."""
-    first, second = videos("cam03", "cam04")
+    first, second = (str(demo_videos / f"{name}.mp4") for name in ("cam03", "cam04"))
     actions, windows = ros.inbox(Classification, "/actions"), ros.inbox(ActionWindow, "/actions/windows")
     with ExitStack() as stack:
         program(stack, "actionnet", "image_topics:=[/cam01/image_raw, /cam02/image_raw]", "sample_rate:=12.5")

@@ -45,7 +45,7 @@ def test_what_is_written_can_be_read(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov"])
 def test_browsers_get_h264_with_the_index_in_front(tmp_path, monkeypatch, suffix, encoder):
     if encoder not in av.codecs_available:
-        pytest.skip(f"this FFmpeg has no {encoder}")
+        pytest.skip(f"this PyAV's FFmpeg has no {encoder}; install a PyAV that has it")
     monkeypatch.setattr(video_file, "ENCODERS", {encoder: video_file.ENCODERS[encoder]})
     path = write(tmp_path / f"out{suffix}", [picture(20 * i) for i in range(10)])
     order = boxes(path)
@@ -148,7 +148,7 @@ def test_a_video_that_failed_stays_failed(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is not there")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is not there; run it on Linux")
 def test_what_cannot_even_be_closed_does_not_stay(tmp_path):
     """Nothing can be written to /dev/full, not even what FFmpeg writes when it closes the file."""
     video = VideoFile(tmp_path / "out.mkv", 25.0)

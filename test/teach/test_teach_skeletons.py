@@ -1,10 +1,8 @@
 """Teaching with the skeletons of real people, whom the real pose network finds."""
 
 import base64
-import importlib.util
 import re
 import shutil
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -41,11 +39,10 @@ def cache(movenet, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def men():
+def men(demo_videos):
     """The demo's man as two cameras see him: 24 frames of each, without the room around him."""
-    folder = Path(importlib.util.find_spec("Pose2Sim").submodule_search_locations[0], "Demo_SinglePerson", "videos")
     found = []
-    for path in sorted(folder.glob("cam*.mp4"))[:2]:
+    for path in sorted(demo_videos.glob("cam*.mp4"))[:2]:
         capture = cv2.VideoCapture(str(path))
         frames = [capture.read()[1] for _ in range(48)][::2]
         found.append(np.stack([cv2.resize(frame[400:1400, 250:850], (180, 300)) for frame in frames]))
