@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from har_ros.evaluate.compare import Change, compare, load_metrics
-from har_ros.evaluate.figures import FIGURES
+from har_ros.evaluate.window_figures import FIGURES
 from har_ros.files.console import cell
 
 

@@ -21,11 +21,11 @@ from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.evaluate import batch, results
 from har_ros.evaluate.assess import Assessment, Truth, assess
 from har_ros.evaluate.compare import compare, load_metrics
-from har_ros.evaluate.figures import FIGURES, HOUR
 from har_ros.evaluate.film import annotated_bag
 from har_ros.evaluate.likeness_figures import LikenessFigures
 from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.report import write_report
+from har_ros.evaluate.window_figures import FIGURES, HOUR
 from har_ros.files.console import say
 from har_ros.files.results_folder import METRICS, finite, read_json, reserved, write_json
 from har_ros.pipeline.configuration import all_labels, event_settings, named_model

@@ -12,13 +12,11 @@ from typing import Any
 from har_ros.errors import ConfigurationError, counted
 from har_ros.evaluate import persons, results
 from har_ros.evaluate.event_figures import event_figures, events_of, windows_of
-from har_ros.evaluate.figures import figures, per_class, sweep
 from har_ros.evaluate.judge import Judged, judge
 from har_ros.evaluate.likeness_figures import likeness_figures, of_images, of_people
 from har_ros.evaluate.measured import (
     CalibrationBin,
     Confusion,
-    Figures,
     Metrics,
     RecordingState,
     SegmentFigures,
@@ -31,6 +29,7 @@ from har_ros.evaluate.plan import Job
 from har_ros.evaluate.pool import Pool
 from har_ros.evaluate.replay import Counts
 from har_ros.evaluate.track import Track
+from har_ros.evaluate.window_figures import Figures, figures, per_class, sweep
 from har_ros.pipeline.configuration import event_settings, parameter_values
 from har_ros.recordings.bag import Bag
 from har_ros.stats import metrics

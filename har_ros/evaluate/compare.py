@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from har_ros.errors import ConfigurationError
-from har_ros.evaluate.figures import FIGURES, LESS_IS_BETTER
+from har_ros.evaluate.window_figures import FIGURES, LESS_IS_BETTER
 from har_ros.files.results_folder import METRICS, read_json
 from har_ros.stats.comparison import holm, mean_interval, sign_flip_p
 from har_ros.stats.intervals import Figure

@@ -5,22 +5,53 @@ Only classes of the truth count, in cameras of which the truth says something; c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
 from har_ros.evaluate.judge import Judged
-from har_ros.evaluate.measured import EventFigures, Spread
 from har_ros.evaluate.track import SaidSpan, predicted
 from har_ros.recordings.recording import SECOND
-from har_ros.stats.intervals import rate
+from har_ros.stats.intervals import Figure, rate
 from har_ros.stats.segmental import Span, edit_score, f1, matches, shared_part
 from har_ros.truth.segments import Classes
 
 OVERLAPS = (0.1, 0.25, 0.5)
 """For which segmental F1 is given in the literature."""
 HOUR, MINUTE = 3600.0, 60.0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Seconds of some cases: their median, and what nine in ten do not exceed; NaN where there are none."""
+
+    median: float
+    most: float
+
+
+@dataclass(frozen=True)
+class EventFigures:
+    """How well it is said when actions happen: by events, or by the windows' first answers.
+
+    said, segments: how many, of classes of the truth. f1: segmental F1 by overlap. edit: edit score, mean of cameras.
+    start_error, end_error: of those that share 0.1 with their segment, how far their start and end are from its;
+    start_delay, end_delay: until it was said that they began and ended. false_alarms: those that share nothing with a
+    segment of their class.
+    """
+
+    said: int
+    segments: int
+    f1: Mapping[str, float]
+    edit: float
+    start_error: Spread
+    end_error: Spread
+    start_delay: Spread
+    end_delay: Spread
+    false_alarms: int
+    false_alarms_per_hour: Figure
+    label_changes_per_minute: float
 
 
 def event_figures(tracks: Sequence[Judged], classes: Classes, said: Callable[[Judged], list[SaidSpan]]) -> EventFigures:

@@ -125,7 +125,8 @@ def _share(beyond: Sequence[NDArray[np.bool_]], all_of_them: Sequence[NDArray[np
     counts = np.array([(a.sum(), b.sum()) for a, b in zip(beyond, all_of_them, strict=True)], np.float64)
     counts = counts[counts[:, 1] > 0]
     if len(counts) <= FEW_STREAMS:
-        return proportion(*counts.sum(axis=0).astype(int).tolist(), exact=True)
+        beyond_limit, count = counts.sum(axis=0).astype(int).tolist()
+        return proportion(beyond_limit, count, exact=True)
     bootstrap = Bootstrap(len(counts))
     return interval(ratio(*(bootstrap.weights @ counts).T), len(counts))
 

@@ -1,4 +1,9 @@
-"""What an evaluation measured: the content of metrics.json."""
+"""What an evaluation measured: the content of metrics.json.
+
+What is measured of windows, of events, of people's events and of the likeness to what was taught is in a module for
+each: X_figures. A new figure is a field there, beside what computes it; one of another kind is a module and a field of
+Metrics.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from har_ros.evaluate.event_figures import EventFigures
 from har_ros.evaluate.likeness_figures import LikenessFigures
+from har_ros.evaluate.person_figures import PersonEventFigures
 from har_ros.evaluate.replay import Counts
-from har_ros.stats.intervals import Figure
+from har_ros.evaluate.window_figures import ClassFigures, Figures, SweepRow
 
 FORMAT = "har_ros metrics 1"
 
@@ -50,40 +57,6 @@ class TotalCounts:
 
 
 @dataclass(frozen=True)
-class WindowCounts:
-    """How many windows ran, and how many of them are judged. padded: of clips that were played again to fill them."""
-
-    run: int
-    labelled: int
-    background: int
-    edge_or_without_truth: int
-    padded: int
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What sums up some cameras. See figures.FIGURES for those with an interval."""
-
-    top1: Figure
-    top5: Figure
-    macro_precision: Figure
-    macro_recall: Figure
-    macro_f1: Figure
-    map: Figure
-    segment_accuracy: Figure
-    delay: Figure
-    never_right: Figure
-    false_alarms_per_hour: Figure
-    time_below_threshold: Figure
-    calibration_error: Figure
-    windows: WindowCounts
-    segments: int
-    segments_without_window: int
-    false_alarms: int
-    background_hours: float
-
-
-@dataclass(frozen=True)
 class Summary:
     """The figures of some cameras: of all, of a recording, or of one camera. bag, camera: which, empty for all."""
 
@@ -96,19 +69,6 @@ class Summary:
         """Return names, figures and counts as they stand in metrics.json."""
         names = {name: value for name, value in (("bag", self.bag), ("camera", self.camera)) if value}
         return {**names, **asdict(self.figures), "counts": asdict(self.counts)}
-
-
-@dataclass(frozen=True)
-class ClassFigures:
-    """The figures of a class. windows: the weight of those that show it."""
-
-    label: str
-    windows: float
-    segments: int
-    precision: Figure
-    recall: Figure
-    f1: Figure
-    average_precision: Figure
 
 
 @dataclass(frozen=True)
@@ -130,18 +90,6 @@ class CalibrationBin:
 
 
 @dataclass(frozen=True)
-class SweepRow:
-    """What another threshold would give."""
-
-    threshold: float
-    answered: float  # share of the windows with a label
-    right_of_answered: float
-    right_of_all: float
-    macro_f1: float
-    false_alarms_per_hour: float
-
-
-@dataclass(frozen=True)
 class SegmentFigures:
     """How a segment was recognised. See judge.JudgedSegment; windows: how many it has."""
 
@@ -155,55 +103,6 @@ class SegmentFigures:
     right: float
     vote: bool
     delay: float
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Seconds of some cases: their median, and what nine in ten do not exceed; NaN where there are none."""
-
-    median: float
-    most: float
-
-
-@dataclass(frozen=True)
-class EventFigures:
-    """How well it is said when actions happen: by events, or by the windows' first answers.
-
-    said, segments: how many, of classes of the truth. f1: segmental F1 by overlap. edit: edit score, mean of cameras.
-    start_error, end_error: of those that share 0.1 with their segment, how far their start and end are from its;
-    start_delay, end_delay: until it was said that they began and ended. false_alarms: those that share nothing with a
-    segment of their class.
-    """
-
-    said: int
-    segments: int
-    f1: Mapping[str, float]
-    edit: float
-    start_error: Spread
-    end_error: Spread
-    start_delay: Spread
-    end_delay: Spread
-    false_alarms: int
-    false_alarms_per_hour: Figure
-    label_changes_per_minute: float
-
-
-@dataclass(frozen=True)
-class PersonEventFigures:
-    """How well events of people say when actions happen; the truth does not say who acts.
-
-    said, segments: how many, of classes of the truth. found: segments that share 0.1 with an event of their class, of
-    anybody; recall: their part. start_delay: until the first of these was said to have started. false_alarms: events
-    that share nothing with a segment of their class; an hour of each camera, however many people there are.
-    """
-
-    said: int
-    segments: int
-    found: int
-    recall: Figure
-    start_delay: Spread
-    false_alarms: int
-    false_alarms_per_hour: Figure
 
 
 @dataclass(frozen=True)

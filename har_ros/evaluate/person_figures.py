@@ -9,16 +9,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from har_ros.evaluate.event_figures import HOUR, OVERLAPS, false_alarms, joined, segments_of, spread
+from har_ros.evaluate.event_figures import HOUR, OVERLAPS, Spread, false_alarms, joined, segments_of, spread
 from har_ros.evaluate.judge import Judged
-from har_ros.evaluate.measured import PersonEventFigures
 from har_ros.evaluate.persons import Camera, PersonWindow
 from har_ros.evaluate.track import EventSpans, Moment, SaidSpan
 from har_ros.pipeline.event_settings import EventSettings
 from har_ros.pipeline.events import SECOND, Events
-from har_ros.stats.intervals import proportion, rate
+from har_ros.stats.intervals import Figure, proportion, rate
 from har_ros.stats.segmental import Span, shared_part
 from har_ros.truth.segments import Classes
+
+
+@dataclass(frozen=True)
+class PersonEventFigures:
+    """How well events of people say when actions happen; the truth does not say who acts.
+
+    said, segments: how many, of classes of the truth. found: segments that share 0.1 with an event of their class, of
+    anybody; recall: their part. start_delay: until the first of these was said to have started. false_alarms: events
+    that share nothing with a segment of their class; an hour of each camera, however many people there are.
+    """
+
+    said: int
+    segments: int
+    found: int
+    recall: Figure
+    start_delay: Spread
+    false_alarms: int
+    false_alarms_per_hour: Figure
 
 
 @dataclass
@@ -69,7 +86,7 @@ def person_event_figures(
 ) -> PersonEventFigures:
     """Return the figures of people's events. classes: of their network. said: see events_of_people."""
     count, found, segments, alarms, hours = 0, 0, 0, 0, 0.0
-    delays: list[int] = []
+    delays: list[float] = []
     for track in tracks:
         if not track.spans:
             continue
@@ -91,7 +108,7 @@ def person_event_figures(
     )
 
 
-def delays_of_people(said: Sequence[SaidSpan], true: Sequence[Span]) -> list[int]:
+def delays_of_people(said: Sequence[SaidSpan], true: Sequence[Span]) -> list[float]:
     """Return of each segment that was found how long after its start it was first said to have begun, nanoseconds.
 
     It is found where it and an event of its class, of anybody, share OVERLAPS[0] of what the two cover together.

@@ -118,7 +118,7 @@ class RecordedEvidence:
             delays = delays_of_people(said, true)
         else:
             found = matches([span.span for span in said], true, OVERLAPS[0])
-            delays = [said[place].began - true[at].start for place, at in found]
+            delays = [float(said[place].began - true[at].start) for place, at in found]
         seconds = tuple(delay / SECOND for delay in delays)
         return Outcome(len(true), len(delays), len(said), false_alarms(said, true), seconds)
 

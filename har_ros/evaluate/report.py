@@ -9,10 +9,10 @@ from typing import Any
 from har_ros.evaluate import charts
 from har_ros.evaluate.assess import Assessment
 from har_ros.evaluate.compare import Change
-from har_ros.evaluate.figures import FIGURES
 from har_ros.evaluate.measured import Confusion
 from har_ros.evaluate.mistakes import worst
 from har_ros.evaluate.plan import Job
+from har_ros.evaluate.window_figures import FIGURES
 from har_ros.files.results_folder import atomic, finite
 from har_ros.reports.drawing import OTHER_COLOUR
 from har_ros.reports.page import drawing, environment

@@ -4,7 +4,7 @@ from rich.console import Console
 from har_ros.commands.compare import changes_table
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate.compare import compare, load_metrics
-from har_ros.evaluate.figures import FIGURES
+from har_ros.evaluate.window_figures import FIGURES
 
 
 def segment(number, right, label="run"):

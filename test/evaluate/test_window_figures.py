@@ -10,7 +10,7 @@ from predictions import LABELS, predictions
 from sklearn.metrics import average_precision_score, f1_score
 
 from har_ros.evaluate.assess import Truth, assess
-from har_ros.evaluate.figures import FIGURES
+from har_ros.evaluate.window_figures import FIGURES
 from har_ros.truth.segments import Segment
 
 

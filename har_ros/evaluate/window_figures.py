@@ -6,16 +6,75 @@ False alarms are few, often none, of which nothing can be drawn: their rate has 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from har_ros.evaluate.measured import ClassFigures, Figures, SweepRow, WindowCounts
 from har_ros.evaluate.pool import Pool
 from har_ros.stats import metrics
-from har_ros.stats.intervals import interval, rate
+from har_ros.stats.intervals import Figure, interval, rate
 from har_ros.stats.metrics import NOTHING, THRESHOLDS, Bools, Floats
 
 HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class WindowCounts:
+    """How many windows ran, and how many of them are judged. padded: of clips that were played again to fill them."""
+
+    run: int
+    labelled: int
+    background: int
+    edge_or_without_truth: int
+    padded: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What sums up some cameras. See FIGURES for those with an interval."""
+
+    top1: Figure
+    top5: Figure
+    macro_precision: Figure
+    macro_recall: Figure
+    macro_f1: Figure
+    map: Figure
+    segment_accuracy: Figure
+    delay: Figure
+    never_right: Figure
+    false_alarms_per_hour: Figure
+    time_below_threshold: Figure
+    calibration_error: Figure
+    windows: WindowCounts
+    segments: int
+    segments_without_window: int
+    false_alarms: int
+    background_hours: float
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """The figures of a class. windows: the weight of those that show it."""
+
+    label: str
+    windows: float
+    segments: int
+    precision: Figure
+    recall: Figure
+    f1: Figure
+    average_precision: Figure
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """What another threshold would give."""
+
+    threshold: float
+    answered: float  # share of the windows with a label
+    right_of_answered: float
+    right_of_all: float
+    macro_f1: float
+    false_alarms_per_hour: float
 
 
 def figures(pool: Pool) -> Figures:
