@@ -27,6 +27,9 @@ ALIKE = 0.85
 DIFFERENT, NOISE = 0.4, 2.0
 """How much two runs that look alike differ: by DIFFERENT of their variance in time, and by the noise of encoding, at
 most; grey levels of 256."""
+SAME, FRAMED = 0.95, 2.0
+"""Correlation from which on two runs may differ FRAMED times as much: a picture that lost a few percent at its borders
+changes alike, and looks a little different everywhere."""
 STILL = 0.5
 """Standard deviation in time, in grey levels, below which nothing happens in a run: a view at rest is no moment."""
 PARTS = 4
@@ -179,5 +182,7 @@ def _same(one: _Seen, first: Ints, other: _Seen, second: Ints) -> NDArray[np.boo
         for a, b in ((one.spread, other.spread), (one.contrast, other.contrast))
     )
     moves = one.moves[first][:, :, None] & other.moves[second][:, None]
-    same = moves & (similar - means > ALIKE * spread) & (2 * (1 - similar) < DIFFERENT * spread + NOISE**2 / contrast)
+    changes, most = similar - means, DIFFERENT * spread + NOISE**2 / contrast
+    most[changes > SAME * spread] *= FRAMED
+    same = moves & (changes > ALIKE * spread) & (2 * (1 - similar) < most)
     return np.asarray(same.any(axis=(1, 2)))

@@ -50,6 +50,12 @@ def test_a_copy_is_found_however_it_was_encoded_mirrored_or_cut(seed):
     assert pairs(clip, encoded(clip[25:])) == [(0, 1, False)]
 
 
+def test_a_copy_is_found_that_was_cropped_a_little():
+    clip = in_a_room(3, (0, 0, 0))
+    assert pairs(clip, clip[:, 3:-3, 3:-3]) == [(0, 1, False)]
+    assert pairs(clip, encoded(clip[:, 3:-3, 3:-3][:, :, ::-1])) == [(0, 1, True)]
+
+
 def test_other_moments_of_the_same_scene_are_none():
     scene = moving(frames=1, seed=1, size=96, still=True)[0]
     rng = np.random.default_rng(0)
