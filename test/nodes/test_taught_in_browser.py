@@ -2,6 +2,7 @@
 
 import shlex
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import pytest
@@ -17,13 +18,6 @@ from har_ros.service.settings import ServiceSettings
 
 WAIT = 120_000
 """Milliseconds for what takes a few seconds on a machine that is not busy."""
-
-
-@pytest.fixture
-def tab(own_cache):
-    with launching() as launch, visitor(launch()) as tab:
-        tab.set_default_timeout(WAIT)
-        yield tab
 
 
 @pytest.fixture
@@ -49,23 +43,25 @@ def clips(tmp_path):
     }
 
 
-def taught(tab, address, clips, place):
+def taught(address, clips, place):
     """Teach a network in the browser, unpack its download, and return the command that the page gives for a robot."""
-    tab.goto(f"{address}/teach")
-    tab.get_by_label("New dataset").fill("my colours")
-    tab.keyboard.press("Enter")
-    for label, files in clips.items():
-        tab.get_by_label("New class").fill(label)
+    with launching() as launch, visitor(launch()) as tab:
+        tab.set_default_timeout(WAIT)
+        tab.goto(f"{address}/teach")
+        tab.get_by_label("New dataset").fill("my colours")
         tab.keyboard.press("Enter")
-        tab.get_by_label(f"Drop clips of {label} here").set_input_files(files)
-        tab.get_by_role("link", name=f"{label}1.mp4").wait_for()
-    tab.get_by_label("Looks at").select_option("tiny")
-    tab.get_by_role("button", name="Teach", exact=True).click()
-    with tab.expect_download() as download:
-        tab.get_by_role("link", name="Download").click()
-    with zipfile.ZipFile(download.value.path()) as archive:
-        archive.extractall(place)
-    return tab.locator("pre.command").first.inner_text()
+        for label, files in clips.items():
+            tab.get_by_label("New class").fill(label)
+            tab.keyboard.press("Enter")
+            tab.get_by_label(f"Drop clips of {label} here").set_input_files(files)
+            tab.get_by_role("link", name=f"{label}1.mp4").wait_for()
+        tab.get_by_label("Looks at").select_option("tiny")
+        tab.get_by_role("button", name="Teach", exact=True).click()
+        with tab.expect_download() as download:
+            tab.get_by_role("link", name="Download").click()
+        with zipfile.ZipFile(download.value.path()) as archive:
+            archive.extractall(place)
+        return tab.locator("pre.command").first.inner_text()
 
 
 def play(ros, robot, camera, video, start):
@@ -80,8 +76,9 @@ def play(ros, robot, camera, video, start):
         shown += 1
 
 
-def test_a_class_taught_in_the_browser_runs_in_the_node(ros, robot, tab, address, clips, tmp_path):
-    command = taught(tab, address, clips, tmp_path)
+def test_a_class_taught_in_the_browser_runs_in_the_node(ros, robot, address, clips, tmp_path):
+    with ThreadPoolExecutor(1) as browsing:  # a thread has one of Playwright's loops, and may have it already
+        command = browsing.submit(taught, address, clips, tmp_path).result()
     *launch, argument = shlex.split(command.replace("$PWD", str(tmp_path)))
     assert launch == ["ros2", "launch", "har_ros", "actionnet.launch.py"]
     name, _, model = argument.partition(":=")
