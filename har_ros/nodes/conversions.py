@@ -63,6 +63,7 @@ def evidence(header: Header, result: Result, age: int) -> dict[str, Any]:
         "hypotheses": object_hypotheses(result.prediction.hypotheses),
         "threshold": result.prediction.threshold,
         "inference_time": duration_message(round(result.inference_time * SECOND)),
+        "backend": result.backend,
         "age": duration_message(age),
     }
 

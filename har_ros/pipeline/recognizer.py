@@ -29,7 +29,7 @@ class Result:
     start, end: stamps of its first and last frame, in nanoseconds. frame_id: of the last frame. frames: how many.
     inference_time: seconds that the network took, for all windows that ran together. until: stamp of the last frame of
     which the answer speaks, earlier than `end` where the network is continual. restarts: how often the stream's window,
-    or the network's state, had begun again. distance: see Measure.
+    or the network's state, had begun again. distance: see Measure. backend: what ran the network.
     """
 
     prediction: Prediction
@@ -41,6 +41,7 @@ class Result:
     until: int
     restarts: int
     distance: float | None = None
+    backend: str = ""
 
 
 Measure = Callable[[Clip, Any], float | None]
@@ -170,6 +171,7 @@ class Recognizer:
             until,
             restarts,
             distance,
+            self.network.backend.name,
         )
 
     def close(self) -> None:
