@@ -22,7 +22,8 @@ from scipy.stats import chi2
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.learning.background import WORLD
-from har_ros.learning.dataset import VIDEOS, Dataset, load_dataset
+from har_ros.learning.class_folders import VIDEOS
+from har_ros.learning.dataset import Dataset, load_dataset
 from har_ros.learning.lesson import Settings
 from har_ros.learning.people import PeopleFinder
 from har_ros.pipeline.recognizer import Recognizer

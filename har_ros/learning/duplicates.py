@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
 
 from har_ros.learning.embed import LOOK
 from har_ros.learning.samples import Samples
@@ -55,6 +56,11 @@ class Pair:
 
 def near_duplicates(samples: Samples) -> list[Pair]:
     """Return all pairs of examples of different recordings that show the same moments."""
+    with threadpool_limits(1):  # for small matrices, more threads are slower
+        return _found(samples)
+
+
+def _found(samples: Samples) -> list[Pair]:
     plain = _seen(samples.looks)
     window, start = plain.eventful()
     if not len(window):

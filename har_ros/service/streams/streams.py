@@ -18,7 +18,7 @@ from har_ros.service.options import Models
 from har_ros.service.streams.worker import HEAD
 
 LOADING = 120.0
-"""Seconds that the networks may take to load, and to be fetched."""
+"""Seconds that the networks may take to load."""
 SILENCE = 30.0
 """Seconds without an answer, for want of images or because the worker hangs, after which a stream ends."""
 UNHEARD = 10.0
