@@ -71,13 +71,14 @@ class Fields:
 
 
 def fields_of(models: Models, given: Mapping[str, Any]) -> Fields:
-    """Return the fields of a form. given: options that are set."""
+    """Return the fields of a form. given: options that are set. Where there is nothing to choose from, there is none."""
     networks = models.usable()
     every = {name: model.labels() for name, model in networks.items()}
     images = {name: labels for name, labels in every.items() if networks[name].card.kind != "sequence"}
     choices = {"model": tuple(images), "persons_model": ("", *every), "pose_model": _pose_networks()}
     classes = {"model": images, "persons_model": every}
-    fields = [_field(row, given, choices.get(row.name, row.choices), classes.get(row.name, {})) for row in ALLOWED]
+    rows = [row for row in ALLOWED if choices.get(row.name) != ()]
+    fields = [_field(row, given, choices.get(row.name, row.choices), classes.get(row.name, {})) for row in rows]
     few = tuple(sorted((one for one in fields if one.name in FEW), key=lambda one: FEW.index(one.name)))
     more: dict[str, tuple[Field, ...]] = {}
     for one in fields:

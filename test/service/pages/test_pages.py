@@ -114,3 +114,11 @@ def test_a_network_whose_files_are_missing_is_shown_with_what_to_do_and_not_offe
         assert '<option value="elsewhere"' not in client.get("/").text
         text = client.get("/models").text
         assert "run there: <code>actionnet models fetch elsewhere</code>" in text
+
+
+def test_where_no_network_finds_people_none_is_asked_for(tmp_path, own_cache):
+    app = application(tmp_path / "service", ServiceSettings(workers=0), Guard("127.0.0.1", ""))
+    with TestClient(app, base_url=HERE) as client:
+        text = client.get("/").text
+    assert 'name="persons"' in text
+    assert 'name="pose_model"' not in text
