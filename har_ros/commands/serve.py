@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import socket
 import tempfile
@@ -71,6 +72,7 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
     ):
         config = uvicorn.Config(app, log_level="critical", server_header=False, timeout_graceful_shutdown=GRACE)
         host, port = place.getsockname()[:2]
+        gc.freeze()  # what is there now stays: to look through it again held answers up for 0.1 s
         say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/; Ctrl-C ends it")
         yield uvicorn.Server(config), place
 
