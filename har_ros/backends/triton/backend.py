@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
+from queue import SimpleQueue
 from threading import Event
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from har_ros.backends.backend import Backend, BackendSettings, State
 from har_ros.backends.standby import Standby
 from har_ros.backends.triton.address import Address, addresses
-from har_ros.backends.triton.client import Client, Request, UnansweredError
+from har_ros.backends.triton.client import Client, UnansweredError
 from har_ros.backends.triton.contract import disagreements
 from har_ros.backends.triton.shared_memory import Region
 from har_ros.errors import BackendMissingError, ConfigurationError, ModelError, error_text
@@ -40,6 +41,10 @@ class TritonBackend:
         self._settings = settings
         self._places = addresses(settings.server)
         self._numbers = count()
+        self._pool = ThreadPoolExecutor(settings.in_flight, "triton")
+        self._slots: SimpleQueue[int] = SimpleQueue()  # of the region, that are free
+        for slot in range(settings.in_flight):
+            self._slots.put(slot)
         self._client: Client | None = None
         self._region: Region | None = None  # with a place for each window in flight; None: windows travel
 
@@ -122,31 +127,25 @@ class TritonBackend:
 
     def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
         """Return one row of outputs for each input. Raises ModelError when the server fails for one of them."""
-        waiting: deque[Request] = deque()
-        rows = []
-        try:
-            for number, one in enumerate(inputs):
-                if len(waiting) == self.max_batch:
-                    rows.append(waiting.popleft().row())
-                waiting.append(self._send(one, number % self.max_batch))
-            while waiting:
-                rows.append(waiting.popleft().row())
-            return np.concatenate(rows)
-        finally:
-            for request in waiting:
-                request.cancel()
+        each = map if len(inputs) == 1 else self._pool.map
+        return np.concatenate(list(each(self._row, inputs)))
 
-    def _send(self, window: NDArray[Any], slot: int) -> Request:
+    def _row(self, window: NDArray[Any]) -> NDArray[np.float32]:
         assert self._client is not None
-        offset = slot * window.nbytes
-        if self._region is not None:
-            place = self._region.bytes[offset : offset + window.nbytes]
-            np.copyto(place.view(window.dtype).reshape(window.shape), window)
-        return self._client.send(self._network.name, window, next(self._numbers), self._region, offset)
+        slot = self._slots.get()
+        try:
+            offset = slot * window.nbytes
+            if self._region is not None:
+                place = self._region.bytes[offset : offset + window.nbytes]
+                np.copyto(place.view(window.dtype).reshape(window.shape), window)
+            return self._client.row(self._network.name, window, next(self._numbers), self._region, offset)
+        finally:
+            self._slots.put(slot)
 
     def close(self) -> None:
         """End the connection, and remove the shared memory."""
         self._unshare()
+        self._pool.shutdown(wait=False)
         if self._client is not None:
             self._client.close()
 

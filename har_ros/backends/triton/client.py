@@ -6,9 +6,8 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, TimeoutError
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,6 @@ from har_ros.backends.triton.contract import TYPES, Described, Tensor
 from har_ros.backends.triton.shared_memory import Region, leftovers
 from har_ros.errors import BackendMissingError, ConfigurationError, ModelError, one_line
 from har_ros.graphs.prepare import FRAMES, OUTPUT
-
-if TYPE_CHECKING:
-    import tritonclient.grpc as protocol
 
 logger = logging.getLogger(__name__)
 
@@ -131,40 +127,22 @@ class Client:
                 logger.info("%s is removed, which a process that has ended left over", path)
                 path.unlink(missing_ok=True)
 
-    def send(self, name: str, window: NDArray[Any], number: int, region: Region | None, offset: int) -> Request:
-        """Send a window, without waiting. region: where it lies at `offset`; None: it travels. Raises ModelError."""
+    def row(
+        self, name: str, window: NDArray[Any], number: int, region: Region | None, offset: int
+    ) -> NDArray[np.float32]:
+        """Return a network's answer to a window. region: where it lies at `offset`; None: it travels.
+
+        number: of the request, which the answer repeats. Raises ModelError for no answer, and for one that is nonsense.
+        """
         taken = self._protocol.InferInput(FRAMES, [1, *window.shape], TYPES[window.dtype.name])
         if region is None:
             taken.set_data_from_numpy(window[None])
         else:
             taken.set_shared_memory(region.name, window.nbytes, offset)
-        answer: Future[Any] = Future()
-
-        def settle(result: Any, error: Exception | None) -> None:
-            if error is None:
-                answer.set_result(result)
-            else:
-                answer.set_exception(error)
-
+        outputs, id = [self._protocol.InferRequestedOutput(OUTPUT)], str(number)
         with self._asking():
-            call = self._client.async_infer(
-                name,
-                [taken],
-                settle,
-                outputs=[self._protocol.InferRequestedOutput(OUTPUT)],
-                request_id=str(number),
-                client_timeout=self._deadline,
-            )
-        return Request(self, str(number), answer, call)
-
-    def row(self, request: Request) -> NDArray[np.float32]:
-        """Wait for a request's answer and return it. Raises ModelError for none, and for one that is nonsense."""
-        try:
-            with self._asking():
-                result = request.answer.result(self._deadline + PATIENCE)
-        except TimeoutError:
-            raise UnansweredError(f"the server at {self.address} does not answer in time") from None
-        if result.get_response().id != request.id:
+            result = self._client.infer(name, [taken], outputs=outputs, request_id=id, client_timeout=self._deadline)
+        if result.get_response().id != id:
             raise ModelError(f"the server at {self.address} answers another request; see its log")
         try:
             row = result.as_numpy(OUTPUT)
@@ -178,24 +156,6 @@ class Client:
     def close(self) -> None:
         """End the connection, and what waits for an answer."""
         self._client.close()
-
-
-class Request:
-    """A window that was sent. id: which its answer repeats."""
-
-    def __init__(self, client: Client, id: str, answer: Future[Any], call: protocol.CallContext) -> None:
-        self.id = id
-        self.answer = answer
-        self._client = client
-        self._call = call
-
-    def row(self) -> NDArray[np.float32]:
-        """Wait for the answer. Raises ModelError."""
-        return self._client.row(self)
-
-    def cancel(self) -> None:
-        """Do not wait for the answer any longer."""
-        self._call.cancel()
 
 
 def _tensors(found: Iterable[Any]) -> list[Tensor]:

@@ -39,6 +39,7 @@ class Region:
         """Remove it, or leave it over while a server uses it."""
         if not in_use:
             self.path.unlink(missing_ok=True)
+        fcntl.flock(self._file, fcntl.LOCK_UN)  # the map has a descriptor of its own, and may live longer
         os.close(self._file)
 
 
