@@ -71,7 +71,7 @@ class Fields:
 
 
 def fields_of(models: Models, given: Mapping[str, Any]) -> Fields:
-    """Return the fields of a form. given: options that are set. Where there is nothing to choose from, there is none."""
+    """Return the fields of a form. given: options that are set. One without a choice is left out."""
     networks = models.usable()
     every = {name: model.labels() for name, model in networks.items()}
     images = {name: labels for name, labels in every.items() if networks[name].card.kind != "sequence"}
