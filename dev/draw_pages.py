@@ -46,11 +46,11 @@ def main(video: str, dataset: str, folder: str) -> None:
         _choose(tab, address, video)
         tab.get_by_role("button", name="Recognise").click()
         _await_result(tab)
-        for name, view in VIEWS.items():
+        for picture, view in VIEWS.items():
             shown = _tab(browser, *view)
             shown.goto(tab.url)
             _await_result(shown)
-            _save(shown, Path(folder) / name)
+            _save(shown, Path(folder) / picture)
         _choose(tab, address, video)
         _save(tab, Path(folder) / "serve.png")
         tab.goto(f"{address}/teach/{quote(name)}")
