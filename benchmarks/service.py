@@ -36,6 +36,8 @@ ASKED = 40
 MOST_LISTING, MOST_ANSWER = 0.05, 0.1
 """Seconds for a list of 1,000 jobs at rest (median), and for any answer at the 95th percentile."""
 LEAST_SHARE = 0.95
+LONGEST = 30.0
+"""Seconds between two kills, at most: a job whose worker ends five times before it got further fails, as it should."""
 PROGRAM = "from har_ros.commands.main import main; raise SystemExit(main())"
 
 
@@ -166,7 +168,7 @@ def kill(video: Path, options: dict[str, object], more: list[str], kills: int, c
         with Client(server.url) as client:
             ids = [client.submit(video, **options).id for _ in range(4)]
         while sum(killed.values()) < kills:
-            time.sleep(chance.uniform(0.5, 10.0))
+            time.sleep(chance.uniform(0.5, LONGEST))
             if chance.random() < 0.5 and server.workers:
                 os.kill(chance.choice(server.workers), signal.SIGKILL)
                 killed["worker"] += 1
