@@ -58,6 +58,7 @@ class WaitFor:
             self._execute,
             goal_callback=self._accept,
             goal_service_qos_profile=all_at_once,
+            cancel_service_qos_profile=all_at_once,
             result_service_qos_profile=all_at_once,
             feedback_pub_qos_profile=all_at_once,
             cancel_callback=lambda _: CancelResponse.ACCEPT,

@@ -193,6 +193,14 @@ def test_a_goal_can_be_cancelled(watching):
     assert other.result()[0] == GoalStatus.STATUS_SUCCEEDED
 
 
+def test_all_goals_can_be_cancelled_at_once(watching):
+    _, client = watching()
+    every = [client.send() for _ in range(16)]  # more than ROS's usual queue holds
+    for sent in every:
+        sent.handle.cancel_goal_async()
+    assert {sent.result()[0] for sent in every} == {GoalStatus.STATUS_CANCELED}
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
