@@ -54,27 +54,29 @@ class Models:
 
     def usable(self) -> dict[str, Model[ModelCard]]:
         """Return each network that can be used: whose card is valid, and whose labels and files are there."""
-        found, places = {}, self.places
-        self._read = {place: read for place, read in self._read.items() if place in places.values()}
-        for name, place in places.items():
+        found, read = {}, {}
+        for name, place in self.places.items():
             with suppress(HarError, OSError):  # one may be erased meanwhile
-                model = self._model(place)
+                read[place] = _, model = self._model(place)
                 model.labels()
                 if not model.missing():
                     found[name] = model
+        self._read = read  # in one step: other threads may read it
         return found
 
     def cards(self) -> dict[str, ModelCard]:
         """Return the card of each network that can be used."""
         return {name: model.card for name, model in self.usable().items()}
 
-    def _model(self, place: str) -> Model[ModelCard]:
-        """Return the network at a place; its card is read again when it was written again. Raises HarError, OSError."""
+    def _model(self, place: str) -> tuple[int, Model[ModelCard]]:
+        """Return when a network's card was written, and the network; the card is read again when that has changed.
+
+        Raises HarError, OSError.
+        """
         card = Path(place) / CARD
         written = card.stat().st_mtime_ns if card.is_file() else 0  # those that come with har_ros stay as they are
-        if place not in self._read or self._read[place][0] != written:
-            self._read[place] = written, find_model(place)
-        return self._read[place][1]
+        before = self._read.get(place)
+        return before if before and before[0] == written else (written, find_model(place))
 
     def values(self, options: Mapping[str, Any], live: bool = False) -> dict[str, Any]:
         """Return the node's parameters that a client's options stand for. Raises ConfigurationError.
