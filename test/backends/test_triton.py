@@ -394,6 +394,8 @@ def test_a_server_that_is_too_slow_gets_no_more_shared_memory(connect):
         "grpc://a:8001/path",
         "grpc://a:1,",
         "grpc://[",
+        "grpc://a\udcff:1",
+        "grpc://\0:1",
     ],
 )
 def test_an_address_that_is_none_is_refused(text):

@@ -31,7 +31,8 @@ def addresses(text: str) -> list[Address]:
 def _address(part: str, text: str) -> Address:
     try:
         url = urlsplit(part)
-        complete = bool(url.hostname and url.port) and "@" not in url.netloc and not url.path.strip("/")
+        complete = bool(url.hostname and url.port and part.isprintable())  # not bytes that are no UTF-8: gRPC raises
+        complete = complete and "@" not in url.netloc and not url.path.strip("/")
     except ValueError:  # of the port, or of brackets
         complete = False
     if not complete or url.scheme not in ("grpc", "grpcs") or url.query or url.fragment:
