@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import logging
 import os
 import time
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,11 @@ class Worker:
 
     def _run(self, job: Job) -> None:
         """Raises UnwantedError, HarError."""
+        with _alone(self._folder.of(job.id)):
+            self._look(job)
+
+    def _look(self, job: Job) -> None:
+        """Raises UnwantedError, HarError."""
         video = self._folder.input(job.id) or self._fetched(job)
         check_video(video, self._longest)
         source = open_source(str(video))
@@ -141,6 +147,23 @@ class Worker:
             self._written = written
         loaded.values = values
         return loaded
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Wait until nobody else writes into a job's folder: a worker whose server was killed takes a moment to end.
+
+    Raises HarError when the folder is gone.
+    """
+    try:
+        folder = os.open(place, os.O_RDONLY)
+    except OSError:
+        raise HarError("the video is gone; send it again") from None
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def main() -> None:

@@ -1,9 +1,12 @@
 """What a worker keeps between two jobs."""
 
+import fcntl
 import json
+import os
 import shutil
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -35,3 +38,26 @@ def test_networks_stay_loaded_for_other_thresholds_but_not_for_other_models(tmp_
             windows = json.loads((folder.of(job.id) / "result.json").read_text())["windows"]
             assert {bool(window["actions"]) for window in windows} == {options.get("threshold") != 1.0}
     assert loaded == ["a", "b"]
+
+
+def test_a_worker_waits_for_one_that_still_writes_into_the_jobs_folder(tmp_path, models, video):
+    """One whose server was killed goes on for a moment, while the next server's workers have its job."""
+    folder = ServiceFolder(tmp_path / "service")
+    folder.path.mkdir()
+    store = JobStore(folder.jobs)
+    job, _ = store.add("disc.mp4", {"model": "tiny"})
+    place = folder.of(job.id)
+    place.mkdir(parents=True)
+    shutil.copy(video, place / "input.mp4")
+    store.enqueue(job.id)
+    other = os.open(place, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with closing(worker.Worker(folder, Models(models), 60)) as one:
+        waiting = Thread(target=one.run_one)
+        waiting.start()
+        waiting.join(1.0)
+        assert waiting.is_alive()
+        assert [path.name for path in place.iterdir()] == ["input.mp4"]
+        os.close(other)
+        waiting.join(60)
+    assert store.get(job.id).state == "done"
