@@ -55,14 +55,22 @@ class Following:
     """Follows the people of one source of images."""
 
     def __init__(
-        self, networks: PersonNetworks, values: dict[str, Any], labels: tuple[str, ...], prefix: str = ""
+        self,
+        networks: PersonNetworks,
+        values: dict[str, Any],
+        labels: tuple[str, ...],
+        prefix: str = "",
+        live: bool = False,
     ) -> None:
-        """labels: of the network for whole images. prefix: see Tracker. Raises ConfigurationError."""
+        """labels: of the network for whole images. prefix: see Tracker. live: see Networks.recognition.
+
+        Raises ConfigurationError.
+        """
         self._present: tuple[PersonResult, ...] = ()
         self._networks = networks
         self._scores = score_settings(values, networks.recognizer.labels, labels)
         settings = person_stream_settings(values)
-        if networks.shared:
+        if networks.shared and not live:
             settings = file_stream_settings(settings, networks.recognizer.network.length)
         networks.recognizer.check(settings)
         self._people = People(networks.recognizer, settings, track_settings(values), prefix)

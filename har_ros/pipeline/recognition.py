@@ -63,12 +63,12 @@ class Networks:
         """Yield a result for each image of one source. Raises ImageError, and ModelError when a network fails."""
         yield from map(self.recognition().take, images)
 
-    def recognition(self, prefix: str = "") -> Recognition:
+    def recognition(self, prefix: str = "", live: bool = False) -> Recognition:
         """Return what takes the images of another source. Raises ConfigurationError when the parameters do not fit.
 
-        prefix: of the ids of its people; empty: a random one.
+        prefix: of the ids of its people; empty: a random one. live: it is a camera, whose newest window counts.
         """
-        return Recognition(self, prefix)
+        return Recognition(self, prefix, live)
 
     def close(self) -> None:
         """Free the networks."""
@@ -86,14 +86,16 @@ class Networks:
 class Recognition:
     """One source of images. stream: the window of its whole images."""
 
-    def __init__(self, networks: Networks, prefix: str) -> None:
+    def __init__(self, networks: Networks, prefix: str, live: bool) -> None:
         """Use Networks.recognition. Raises ConfigurationError when the parameters do not fit the networks."""
         values, self._recognizer, persons = networks.values, networks.recognizer, networks.persons
-        self.settings = file_stream_settings(stream_settings(values), self._recognizer.network.length)
+        self.settings = stream_settings(values)
+        if not live:
+            self.settings = file_stream_settings(self.settings, self._recognizer.network.length)
         self.stream = self._recognizer.stream(self.settings)
         labels = self._recognizer.labels
         self._scores = score_settings(values, labels, persons.recognizer.labels if persons else ())
-        self._following = Following(persons, values, labels, prefix) if persons else None
+        self._following = Following(persons, values, labels, prefix, live) if persons else None
 
     def take(self, image: AnyImage, newest: bool = True) -> ImageResult:
         """Take the next image.

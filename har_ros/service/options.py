@@ -81,8 +81,7 @@ class Models:
     def values(self, options: Mapping[str, Any], live: bool = False) -> dict[str, Any]:
         """Return the node's parameters that a client's options stand for. Raises ConfigurationError.
 
-        live: of a camera, as with the node: images may stay out for a while, after which a window begins again, and
-        each ends one, as the newest window counts.
+        live: whether images may stay out for a while, after which a window begins again, as with the node.
         """
         if unknown := unknown_names(options, ALLOWED):
             names = ", ".join(row.name for row in ALLOWED)
@@ -104,8 +103,7 @@ class Models:
             value = given.get(row.name)
             if isinstance(row.default, float) and type(value) is int and abs(value) < LARGEST:
                 given[row.name] = float(value)
-        values = parameter_values({"max_batch": 1, **({} if live else {"max_gap": 0.0}), **given})
-        return {**values, "stride": values["stride"] or 1} if live else values
+        return parameter_values({"max_batch": 1, **({} if live else {"max_gap": 0.0}), **given})
 
     def check(self, options: Mapping[str, Any], live: bool = False) -> dict[str, Any]:
         """Return what `values` does. Raises HarError for options that a job could not be done with."""

@@ -105,11 +105,21 @@ def test_the_newest_only_can_be_run(brightness_card):
     assert shown[-1].whole.prediction.accepted[0].label == "second"
 
 
-@pytest.mark.parametrize(("given", "stride"), [({}, 2), ({"stride": 1}, 1), ({"stride": 5}, 5)])
-def test_a_window_of_a_file_begins_an_eighth_of_its_length_after_the_last(tmp_path, given, stride):
+@pytest.mark.parametrize(
+    ("live", "given", "stride"),
+    [
+        (False, {}, 2),
+        (False, {"stride": 1}, 1),
+        (False, {"stride": 5}, 5),
+        (True, {}, 1),
+        (True, {"stride": 5}, 5),
+    ],
+)
+def test_a_window_of_a_file_begins_an_eighth_of_its_length_after_the_last(tmp_path, live, given, stride):
     linear_network(tmp_path / "small.onnx", (16, 8, 8, 3))
     with open_networks(write_card(tmp_path, window={"frames": 16}), **given) as networks:
-        shown = [one.whole is not None for one in networks.results(images(*range(30)))]
+        take = networks.recognition(live=live).take
+        shown = [take(image).whole is not None for image in images(*range(30))]
     assert [number for number, found in enumerate(shown, 1) if found] == list(range(16, 31, stride))
 
 

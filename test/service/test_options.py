@@ -28,10 +28,3 @@ def test_clients_give_no_text_of_their_own_but_names_of_networks():
     """So that no option leads to a file of the server, or to another server."""
     texts = {row.name for row in options.ALLOWED if isinstance(row.default, str) and not row.choices}
     assert texts == {"model", "persons_model", "pose_model"}
-
-
-def test_each_image_of_a_camera_ends_a_window_unless_a_stride_is_given(models):
-    known = Models(models)
-    assert [known.values({"stride": given}, live=True)["stride"] for given in (0, 1, 4)] == [1, 1, 4]
-    assert known.values({}, live=True)["stride"] == 1
-    assert known.values({})["stride"] == 0  # of a file

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     finished: AbstractContextManager[object] = nullcontext() if sink is None else closing(sink)
     start = time.time_ns() if source.live else 0
     with finished, Networks(values) as networks, EventLog(options.events, networks, start, messages) as events:
-        recognition, report = networks.recognition(), Report(options.json, start)
+        recognition, report = networks.recognition(live=source.live), Report(options.json, start)
         say(messages, networks.recognizer.summary(recognition.settings))
         clip = ShortClip()
         try:

@@ -90,7 +90,7 @@ def look(networks: Networks, inbox: Inbox, say: Say) -> None:
 
     While the network runs, images enter the window, as with the node; people are looked for in the newest only.
     """
-    recognition, events = networks.recognition(), SourceEvents(networks)
+    recognition, events = networks.recognition(live=True), SourceEvents(networks)
     say(_about(networks))
     inbox.start()
     while True:
