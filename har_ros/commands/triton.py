@@ -64,7 +64,7 @@ def _up(options: argparse.Namespace) -> int:
         with running(Path(repository), options.port) as server:
             say(console, f"Triton is ready: backend:=triton server:={server.address}; Ctrl-C ends it")
             server.process.wait()
-            raise HarError(f"the server has ended; its log ends with: {server.log()[-1000:]}")
+            raise HarError(f"the server has ended: {server.ending()}")
 
 
 def _exported(options: argparse.Namespace, repository: Path, runner: Runner) -> list[Path]:

@@ -61,7 +61,9 @@ class Client:
             yield
         except InferenceServerException as error:
             if error.status() == "StatusCode.DEADLINE_EXCEEDED":
-                raise UnansweredError(f"the server at {self.address} does not answer in time") from None
+                raise UnansweredError(
+                    f"the server at {self.address} does not answer within {self._deadline:g} s; see deadline"
+                ) from None
             kind = UnansweredError if error.status() == "StatusCode.UNAVAILABLE" else ModelError
             raise kind(f"the server at {self.address} says: {_reason(error)}") from None
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from har_ros.backends.triton.client import Client
 from har_ros.errors import BackendMissingError, ModelError
 
 INSTALL = "pip install --no-deps nvidia-pytriton==0.7.0"
+PR_SET_PDEATHSIG = 1
 STARTING = 180.0
 """Seconds that the server may take to start."""
 
@@ -42,10 +45,17 @@ class WheelServer:
                     client.check_ready()
                     return
                 if self.process.poll() is not None or time.monotonic() > end:
-                    raise ModelError(f"the server does not start; its log ends with: {self.log()[-1000:]}")
+                    raise ModelError(f"the server does not start; {self.ending()}")
                 time.sleep(0.05)
         finally:
             client.close()
+
+    def ending(self) -> str:
+        """Return how the server ended, and the last error in its log."""
+        status = self.process.poll()
+        how = "no status" if status is None else f"signal {-status}" if status < 0 else f"status {status}"
+        errors = [line for line in self.log().splitlines() if line.startswith("E")]  # glog's: E1126 16:20:51.7 …
+        return f"{how}, {f'the last error in its log: {errors[-1][:500]}' if errors else 'no error in its log'}"
 
     def log(self) -> str:
         """Return what the server has written so far."""
@@ -107,7 +117,14 @@ def _process(
         "--allow-metrics=false",
         f"--backend-config=python,stub-timeout-seconds={STARTING:.0f}",
     ]
-    return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    return subprocess.Popen(
+        command, env=environment, stdout=log, stderr=subprocess.STDOUT, preexec_fn=_end_with_the_parent
+    )
+
+
+def _end_with_the_parent() -> None:
+    """Let Linux end this process when the one that started it has ended, however that was (prctl(2))."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free_port() -> int:
