@@ -71,7 +71,8 @@ class VideoRun:
             noted, shown = time.monotonic(), found.windows
             try:
                 for frame in self._source:
-                    if frame.index >= found.count:
+                    new = frame.index >= found.count
+                    if new:
                         _check(frame, longest)
                         self._look(lines, frame)
                     first = found.windows and not shown  # somebody waits for it
@@ -79,7 +80,7 @@ class VideoRun:
                         noted, shown = time.monotonic(), found.windows
                         self._show(lines)
                         yield
-                    if time.monotonic() > self._due and frame.index == found.count - 1:
+                    if new and time.monotonic() > self._due:
                         self._save(lines)
                         yield
             except VideoError as error:

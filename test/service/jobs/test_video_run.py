@@ -31,3 +31,23 @@ def test_summaries_take_a_small_share_of_the_time_however_long_each_takes(tmp_pa
             assert (tmp_path / WINDOWS).read_text().count("\n") == run.windows
     assert 1 < len(written) <= 1 + SHARE * now[0] / 0.1
     assert noted > 10
+
+
+def test_a_job_that_takes_long_to_come_back_to_its_checkpoint_goes_on(tmp_path, models, video, monkeypatch):
+    """Nothing is saved of the frames that were looked at before: they are in the parts that are there."""
+    with Networks.open(str(models / "tiny")) as networks:
+
+        def run():
+            return VideoRun(networks, open_source(str(video)), str(video), tmp_path, video.name)
+
+        monkeypatch.setattr(module, "PERIOD", 0.0)
+        first = run()
+        for _ in first.frames(3600):
+            if list(tmp_path.glob("part-*")):  # killed after its first checkpoint
+                break
+        first.discard()
+        second = run()
+        for _ in second.frames(3600):
+            pass
+        second.write()
+    assert second.count == 60
