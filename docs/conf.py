@@ -30,6 +30,6 @@ autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 100
 needed = ("av", "cv2", "filelock", "numpy", "onnx", "openvino", "platformdirs", "rich", "yaml")
 autodoc_mock_imports = [name for name in needed if importlib.util.find_spec(name) is None]
-internal = ("models.card.ModelCard", "networks.kind.Memory", "networks.kind.Network")
+internal = ("frames.window.Clip", "models.card.ModelCard", "networks.kind.Memory", "networks.kind.Network")
 nitpick_ignore = [("py:class", f"har_ros.{name}") for name in internal]  # in signatures, but not on the page
 nitpick_ignore_regex = [("py:.*", r"(?!har_ros\.).*")]  # other projects' names: there is no network to look them up
