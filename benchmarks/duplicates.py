@@ -21,7 +21,7 @@ from rich.progress import track
 from scipy.stats import binomtest
 
 from har_ros.frames.window import Clip
-from har_ros.learning.class_folders import VIDEOS
+from har_ros.learning.class_folders import videos_in
 from har_ros.learning.duplicates import near_duplicates
 from har_ros.learning.embed import hop_of, looks
 from har_ros.learning.samples import Example, Samples
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--also", nargs=2, type=Path, action="append", default=[], metavar="VIDEO", help="a true pair")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    videos = [path for one in options.folders for path in sorted(one.rglob("*")) if path.suffix.lower() in VIDEOS]
+    videos = [path for one in options.folders for path in videos_in(one)]
     rng = np.random.default_rng(options.seed)
     with TemporaryDirectory() as place:
         chosen = np.sort(rng.permutation(len(videos))[: (len(videos) + 1) // 2])

@@ -22,7 +22,7 @@ from scipy.stats import chi2
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.learning.background import WORLD
-from har_ros.learning.class_folders import VIDEOS
+from har_ros.learning.class_folders import videos_in
 from har_ros.learning.dataset import Dataset, load_dataset
 from har_ros.learning.lesson import Settings
 from har_ros.learning.people import PeopleFinder
@@ -102,7 +102,7 @@ def main() -> None:
         others = [one for one in segments if one.subject != subject]
         paths = [options.folder / video for video in own]
         held_out += _tried(options.folder, settings, others, segments, paths, finder)
-    paths = [video for path in options.elsewhere for video in videos_in(path)]
+    paths = [video for path in options.elsewhere for video in videos_of(path)]
     elsewhere = _tried(options.folder, settings, segments, segments, paths, finder) if paths else []
     finder.close()
     console.print(listed(held_out, elsewhere))
@@ -120,9 +120,9 @@ def options_of(description: str | None, network: str, background: str) -> tuple[
     return options, Settings(options.network, background=options.background, nothing=options.nothing)
 
 
-def videos_in(path: Path) -> list[Path]:
+def videos_of(path: Path) -> list[Path]:
     """Return the videos anywhere in a folder; a file is itself."""
-    return sorted(one for one in path.rglob("*") if one.suffix in VIDEOS) if path.is_dir() else [path]
+    return videos_in(path) if path.is_dir() else [path]
 
 
 def listed(held_out: Sequence[Video], elsewhere: Sequence[Video]) -> Table:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from falls import FALLING, Seen, Segment, Video, listed, options_of, read, videos_in, write_segments
+from falls import FALLING, Seen, Segment, Video, listed, options_of, read, videos_of, write_segments
 from rich.console import Console
 from rich.progress import track
 from scipy.special import softmax
@@ -44,7 +44,7 @@ def main() -> None:
         head, place = taught(embedder, options.folder, segments, settings)
         found: list[Video] = []
         for what in options.elsewhere:
-            shown = track(videos_in(what), what.name, console=console)
+            shown = track(videos_of(what), what.name, console=console)
             videos = [said(seen(embedder, path), head, place, ()) for path in shown]
             console.print(what.name, listed(held_out, videos))
             found += videos
