@@ -37,16 +37,23 @@ def run(arguments: list[str]) -> int:
     )
     trying = commands.add_parser("up", help="run the server of the wheel nvidia-pytriton with networks, to try it out")
     trying.add_argument("models", nargs="+", metavar="MODEL", help=MODEL)
-    trying.add_argument("--port", type=whole_number(0, 65535), default=0, help="of gRPC; 0: any that is free (0)")
+    trying.add_argument(
+        "--port", type=whole_number(0, 65535), default=0, help="of gRPC; 0: any that is free (%(default)s)"
+    )
     for command in (exporting, trying):
         command.add_argument(
-            "--instances", type=at_least(1), default=ExportSettings.instances, help="that run at the same time (1)"
+            "--instances",
+            type=at_least(1),
+            default=ExportSettings.instances,
+            help="that run at the same time (%(default)s)",
         )
         command.add_argument(
-            "--max-batch", type=at_least(1), default=ExportSettings.max_batch, help="windows that run together (8)"
+            "--max-batch",
+            type=at_least(1),
+            default=ExportSettings.max_batch,
+            help="windows that run together (%(default)s)",
         )
-        command.add_argument("--frames", type=at_least(0), default=0, help="frames in a window; 0: as in the card (0)")
-        add_parameters(command, ["precision"])
+        add_parameters(command, ["frames", "precision"])
     options = parser.parse_args(arguments)
     return _export(options) if options.command == "export" else _up(options)
 

@@ -144,10 +144,10 @@ def joined(network: PreparedNetwork, batch: int = 1) -> openvino.Model:
 
     Raises ModelError and RuntimeError.
     """
+    core = _core()
     import openvino
     from openvino.passes import MakeStateful, Manager
 
-    core = openvino.Core()
     model = core.read_model(network.twin.model.SerializeToString()) if network.twin else read_network(network.path)
     before = core.read_model(network.before().SerializeToString())
     after = core.read_model(network.after().SerializeToString())

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from har_ros.backends.backend import Backend, BackendSettings, State
 from har_ros.backends.standby import Standby
 from har_ros.backends.triton.address import Address, addresses
-from har_ros.backends.triton.client import Client, UnansweredError
+from har_ros.backends.triton.client import Client, UnansweredError, client_library
 from har_ros.backends.triton.contract import disagreements
 from har_ros.backends.triton.shared_memory import Region
 from har_ros.errors import BackendMissingError, ConfigurationError, ModelError, error_text
@@ -175,6 +175,7 @@ class Absent:
 
 def load(network: PreparedNetwork, settings: BackendSettings) -> Backend:
     """Connect to the first server that answers, and again whenever it is lost. Raises HarError."""
+    client_library()  # raises where it is missing: no server's return would help
     backend = TritonBackend(network, settings)
     if network.states:
         raise ConfigurationError(

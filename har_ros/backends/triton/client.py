@@ -47,23 +47,21 @@ class Client:
         """
         self.address = address
         self._deadline = deadline
-        self._protocol = _client_library()
+        self._protocol = client_library()
         self._client = self._protocol.InferenceServerClient(
             address.place, creds=_credentials(address), channel_args=list(OPTIONS)
         )
 
     @contextmanager
-    def _asking(self) -> Iterator[None]:
-        """Turn errors of Triton's client into ours."""
+    def _asking(self, limit: str = f"{PATIENCE:g} s") -> Iterator[None]:
+        """Turn errors of Triton's client into ours. limit: after which the client gives up, in words."""
         from tritonclient.utils import InferenceServerException
 
         try:
             yield
         except InferenceServerException as error:
             if error.status() == "StatusCode.DEADLINE_EXCEEDED":
-                raise UnansweredError(
-                    f"the server at {self.address} does not answer within {self._deadline:g} s; see deadline"
-                ) from None
+                raise UnansweredError(f"the server at {self.address} does not answer within {limit}") from None
             kind = UnansweredError if error.status() == "StatusCode.UNAVAILABLE" else ModelError
             raise kind(f"the server at {self.address} says: {_reason(error)}") from None
 
@@ -142,7 +140,7 @@ class Client:
         else:
             taken.set_shared_memory(region.name, window.nbytes, offset)
         outputs, id = [self._protocol.InferRequestedOutput(OUTPUT)], str(number)
-        with self._asking():
+        with self._asking(f"the deadline, {self._deadline:g} s"):
             result = self._client.infer(name, [taken], outputs=outputs, request_id=id, client_timeout=self._deadline)
         if result.get_response().id != id:
             raise ModelError(f"the server at {self.address} answers another request; see its log")
@@ -164,7 +162,8 @@ def _tensors(found: Iterable[Any]) -> list[Tensor]:
     return [Tensor(str(one.name), str(one.datatype), tuple(map(int, one.shape))) for one in found]
 
 
-def _client_library() -> Any:
+def client_library() -> Any:
+    """Return Triton's client for gRPC. Raises BackendMissingError."""
     try:
         import tritonclient.grpc
     except ImportError as error:

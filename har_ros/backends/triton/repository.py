@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from har_ros.backends.openvino.backend import joined
+from har_ros.backends.triton.client import client_library
 from har_ros.backends.triton.contract import TYPES, parameters
-from har_ros.errors import BackendMissingError, ConfigurationError, HarError
+from har_ros.errors import ConfigurationError, HarError, ModelError, one_line
 from har_ros.graphs.prepare import FRAMES, OUTPUT, PreparedNetwork, merged
 from har_ros.settings import Precision
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 Runner = Literal["python", "onnxruntime", "tensorrt", "openvino"]
+ONNX: tuple[Runner, ...] = ("onnxruntime", "tensorrt")
+"""What takes ONNX files; the others take OpenVINO's."""
 QUEUE = 64
 """Requests that wait in the server, at most; more are refused at once, and the robot drops the window."""
 
@@ -43,6 +45,15 @@ def export(network: PreparedNetwork, folder: Path, settings: ExportSettings = Ex
         raise ConfigurationError(
             f"{network.name} keeps a state, which is not exported; export the card as a clip network"
         )
+    if settings.runner in ONNX and network.path.suffix != ".onnx":
+        raise ModelError(
+            f"{network.path} is not ONNX, which the runner {settings.runner} needs; use --runner python or openvino"
+        )
+    if settings.precision != "auto" and settings.runner != "python":
+        raise ConfigurationError(
+            f"precision is {settings.precision}, but what a server's own {settings.runner} computes with is set there; "
+            "leave it out, or use --runner python"
+        )
     config = _config(network, settings)
     version = folder / network.name / "1"
     try:
@@ -51,11 +62,13 @@ def export(network: PreparedNetwork, folder: Path, settings: ExportSettings = Ex
         (version.parent / "config.pbtxt").write_text(_text(config), encoding="utf-8")
     except OSError as error:
         raise HarError(f"cannot write {version.parent} ({error.strerror}); give another folder") from None
+    except RuntimeError as error:  # OpenVINO's
+        raise ModelError(f"{network.name} cannot be exported ({one_line(error)[:300]}); use another --runner") from None
     return version.parent
 
 
 def _write_network(network: PreparedNetwork, version: Path, runner: Runner) -> None:
-    if runner in ("onnxruntime", "tensorrt"):
+    if runner in ONNX:
         (version / "model.onnx").write_bytes(merged(network))
         return
     import openvino
@@ -69,17 +82,9 @@ def _write_network(network: PreparedNetwork, version: Path, runner: Runner) -> N
 
 def _config(network: PreparedNetwork, settings: ExportSettings) -> ModelConfig:
     """Return the network's configuration. Raises BackendMissingError without Triton's client."""
-    try:
-        from tritonclient.grpc.model_config_pb2 import (
-            DataType,
-            ModelConfig,
-            ModelInstanceGroup,
-            ModelOptimizationPolicy,
-        )
-    except ImportError as error:
-        raise BackendMissingError(
-            f"Triton's client cannot be imported by {sys.executable} ({error}); run: pip install tritonclient[grpc]"
-        ) from None
+    client_library()
+    from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup, ModelOptimizationPolicy
+
     runner = settings.runner
     config = ModelConfig(name=network.name, max_batch_size=1 if network.single else settings.max_batch)
     config.backend = "onnxruntime" if runner == "tensorrt" else runner
@@ -93,7 +98,8 @@ def _config(network: PreparedNetwork, settings: ExportSettings) -> ModelConfig:
         accelerators.gpu_execution_accelerator.append(
             ModelOptimizationPolicy.ExecutionAccelerators.Accelerator(name="tensorrt")
         )
-    for key, value in {**parameters(network), "precision": settings.precision}.items():
+    precision = {"precision": settings.precision} if runner == "python" else {}
+    for key, value in {**parameters(network), **precision}.items():
         config.parameters[key].string_value = value
     return config
 
