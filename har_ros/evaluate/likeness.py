@@ -8,6 +8,7 @@ held out.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -32,6 +33,8 @@ class Likeness:
 
     def __init__(self, model: Model[ModelCard], rejection: Rejection, frames: int, settings: BackendSettings) -> None:
         """frames: of a window, 0 as the card says. Raises HarError."""
+        if settings.backend == "triton":  # where the network without its last layer is not exported to
+            settings = replace(settings, backend="auto", server="")
         self._rejection = rejection
         prepared = embedding_network(model, frames)
         self._network = KINDS[model.card.kind]((prepared,), lambda one: load_backend(one, settings))

@@ -209,4 +209,5 @@ def embedding_network(model: Model[ModelCard], frames: int = 0) -> PreparedNetwo
         output="embedding",
         output_type="float32",
         output_rank=2,
+        labels=(),
     )

@@ -65,6 +65,11 @@ class Settings:
 
 def open_embedder(settings: Settings, backend: BackendSettings) -> Embedder:
     """Load what turns recordings into embeddings, of images or of people as the network takes them. Raises HarError."""
+    if backend.backend == "triton":
+        raise ConfigurationError(
+            "backend is triton, but teaching needs networks without their last layer, which are not exported; set "
+            "backend to auto"
+        )
     model = find_model(settings.model)
     if model.card.kind == "sequence":
         return PeopleEmbedder(model, backend, settings.frames, settings.mirror, settings.people)

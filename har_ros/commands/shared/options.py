@@ -13,7 +13,7 @@ from har_ros.settings import ACTIONNET
 
 NETWORK = ("labels", "input_blob", "output_blob")
 """What can replace a card's fields."""
-BACKEND = ("backend", "precision", "device", "server")
+BACKEND = ("backend", "precision", "device")
 """What runs the network."""
 MODEL = ("model", "frames", "continual")
 OPTIONS = tuple(row.name for row in ACTIONNET if row.option)
