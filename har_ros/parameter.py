@@ -93,3 +93,18 @@ def unknown_names(given: Iterable[str], table: tuple[Parameter, ...]) -> list[st
         if similar := difflib.get_close_matches(name, known):
             raise ConfigurationError(f"parameter {name!r} is unknown; did you mean {' or '.join(similar)}?")
     return unknown
+
+
+def changed(
+    table: tuple[Parameter, ...], values: dict[str, Any], changes: dict[str, Any], configured: bool
+) -> dict[str, Any]:
+    """Return the values of a table with some of them changed. Raises ConfigurationError when one may not."""
+    rows = [row for row in table if row.name in changes]
+    read = {row.name: row.read(changes[row.name]) for row in rows}
+    for row in rows:
+        if configured and not row.at_run_time and read[row.name] != values[row.name]:
+            raise ConfigurationError(
+                f"parameter {row.name} is read-only while the node is configured; deactivate it and clean it up "
+                "(ros2 lifecycle set), set the parameter, and configure it again"
+            )
+    return {**values, **read}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from har_ros.errors import ConfigurationError
 from har_ros.parameter import Parameter
 
 Precision = Literal["auto", "f32", "bf16", "f16"]
@@ -182,8 +181,9 @@ ACTIONNET = (
     Parameter(
         "stride",
         0,
-        "Frames between the ends of two windows, at least; 0: of files an eighth of the window, of cameras one, as the "
-        "newest window counts.",
+        "Frames between the ends of two windows, at least, and at most as many as a window has; 0: of files an eighth "
+        "of it (of people's skeletons one), of cameras one, as the newest window counts. Networks that take each frame "
+        "once have it in their steps.",
         0,
         1024,
         at_run_time=True,
@@ -375,15 +375,3 @@ RECORD_ACTION = (
     POSE_MODEL,
     POSE_SIZE,
 )
-
-
-def changed(values: dict[str, Any], changes: dict[str, Any], configured: bool) -> dict[str, Any]:
-    """Return the values of ACTIONNET with some of them changed. Raises ConfigurationError when one may not."""
-    read = {row.name: row.read(changes[row.name]) for row in ACTIONNET if row.name in changes}
-    for name, row in ((row.name, row) for row in ACTIONNET if row.name in read):
-        if configured and not row.at_run_time and read[name] != values[name]:
-            raise ConfigurationError(
-                f"parameter {name} is read-only while the node is configured; deactivate it and clean it up "
-                "(ros2 lifecycle set), set the parameter, and configure it again"
-            )
-    return {**values, **read}

@@ -88,7 +88,8 @@ class PersonLines:
         self._file = file
         self._failed = False  # a network, as has been said
         self._cameras = {
-            camera: Following(networks, values, labels, f"p{number}") for number, camera in enumerate(cameras, 1)
+            camera: Following(networks, values, labels, f"p{number}", live=True)
+            for number, camera in enumerate(cameras, 1)
         }
 
     def take(self, recorded: Recorded) -> tuple[PersonResult, ...]:

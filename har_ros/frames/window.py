@@ -190,7 +190,7 @@ class FrameRing:
 class FrameWindow(FrameRing):
     """Lends all newest frames, as soon as there are `length` and enough of them are new.
 
-    stride: how many have to be new; 0 is one.
+    stride: how many have to be new; 0 is one, and more than `length` is `length`.
     """
 
     def __init__(

@@ -28,6 +28,7 @@ from har_ros.nodes.usage import check_arguments
 from har_ros.nodes.wait_for import WaitFor
 from har_ros.nodes.wait_goal import Watched
 from har_ros.nodes.worker import Subject, Worker
+from har_ros.parameter import changed
 from har_ros.persons.tracks import TrackSettings
 from har_ros.pipeline.configuration import (
     event_settings,
@@ -41,7 +42,7 @@ from har_ros.pipeline.event_settings import EventSettings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import ScoreSettings
-from har_ros.settings import ACTIONNET, changed
+from har_ros.settings import ACTIONNET
 
 PATIENCE = 1.0
 """Seconds that a running inference has to end when the node is deactivated or stopped."""
@@ -233,7 +234,7 @@ class ActionNet(ManagedProgram):
         if not given:  # QoS overrides, say, which rclpy declares for a new subscription
             return SetParametersResult(successful=True)
         try:
-            values = changed(self._values, given, configured=self.recognizer is not None)
+            values = changed(ACTIONNET, self._values, given, configured=self.recognizer is not None)
             self._apply(self._check(values, self.recognizer, self.persons))
         except ConfigurationError as error:
             return SetParametersResult(successful=False, reason=str(error))

@@ -9,6 +9,7 @@ from typing import Any
 
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.frames.pixels import CameraImage
+from har_ros.frames.spec import SkeletonSpec
 from har_ros.pipeline.configuration import (
     file_stream_settings,
     open_estimator,
@@ -70,7 +71,7 @@ class Following:
         self._networks = networks
         self._scores = score_settings(values, networks.recognizer.labels, labels)
         settings = person_stream_settings(values)
-        if networks.shared and not live:
+        if not live and not isinstance(networks.recognizer.card.input, SkeletonSpec):
             settings = file_stream_settings(settings, networks.recognizer.network.length)
         networks.recognizer.check(settings)
         self._people = People(networks.recognizer, settings, track_settings(values), prefix)
