@@ -88,7 +88,10 @@ class Standby:
             raise error from None
 
     def close(self) -> None:
-        """Free the networks. Python waits for `make` before it ends, and what that still makes is freed."""
+        """Free the networks. Python waits for `make` before it ends, and what that still makes is freed.
+
+        With `keep`, this waits PATIENCE seconds for `make`, and Python does not.
+        """
         with self._lock:
             self._closed.set()
         try:

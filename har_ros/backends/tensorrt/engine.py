@@ -11,7 +11,7 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, SupportsInt, TypeVar
 
 from har_ros.errors import BackendMissingError, ModelError, one_line
@@ -74,6 +74,7 @@ class Log(trt.ILogger):
         trt.ILogger.__init__(self)
         self.error = ""
         self.level = logging.WARNING
+        self._alone = Lock()
 
     def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
         """Pass a message on."""
@@ -91,12 +92,13 @@ class Log(trt.ILogger):
 
     @contextmanager
     def building(self) -> Iterator[None]:
-        """Log errors at debug level; the first is in the ModelError that a failed build raises."""
-        self.level = logging.DEBUG
-        try:
-            yield
-        finally:
-            self.level = logging.WARNING
+        """Log errors at debug level; the first is in the ModelError that a failed build raises. One build at a time."""
+        with self._alone:
+            self.level, self.error = logging.DEBUG, ""
+            try:
+                yield
+            finally:
+                self.level = logging.WARNING
 
 
 LOG = Log()
