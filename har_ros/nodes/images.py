@@ -17,6 +17,7 @@ from har_ros.frames.arrivals import Arrivals
 from har_ros.frames.compressed import AnyImage
 from har_ros.nodes import topics
 from har_ros.nodes.conversions import camera_image, encoded_image
+from har_ros.nodes.executor import take_directly
 
 TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], AnyImage]]] = {
     "raw": (Image, "", camera_image),
@@ -105,7 +106,7 @@ class ImageSubscription:
         profile = QoSProfile(depth=QUEUE, reliability=self.reliability)
         numbered = hasattr(Subscription, "CallbackType")  # from Iron on
         callback = self._on_message if numbered else partial(self._on_message, info={})
-        return topics.subscription(
+        subscription = topics.subscription(
             self._node,
             self._message_type,
             self._topic,
@@ -114,6 +115,8 @@ class ImageSubscription:
             incompatible_qos=self._on_incompatible,
             message_lost=self._on_lost,
         )
+        take_directly(subscription, self._on_message, QUEUE)
+        return subscription
 
     def _offered(self) -> QoSReliabilityPolicy:
         infos = self._node.get_publishers_info_by_topic(self._topic)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import rclpy
 from ament_index_python.packages import get_package_share_directory
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.utilities import ok, try_shutdown
@@ -19,6 +19,7 @@ from rclpy.utilities import ok, try_shutdown
 from har_ros.errors import HarError, error_text
 from har_ros.nodes import middleware, signals
 from har_ros.nodes.core_log import core_log_to
+from har_ros.nodes.executor import ImageExecutor
 
 
 class Program(Node):
@@ -58,7 +59,7 @@ def _start_spin_stop(program: Callable[[], Program]) -> int:
     """Start, spin and stop the node, in a context of rclpy that a signal shuts down. Returns the exit status."""
     node: Program | None = None
     try:
-        executor = SingleThreadedExecutor()  # before the start: it cannot be made once a signal has come
+        executor = ImageExecutor()  # before the start: it cannot be made once a signal has come
         node = program()
         with core_log_to(node):
             with signals.interruptible():

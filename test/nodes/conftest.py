@@ -16,13 +16,13 @@ import pytest
 import rclpy
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParametersAtomically
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Classification
 
 from har_ros.msg import ActionWindow
 from har_ros.nodes.actionnet import ActionNet
+from har_ros.nodes.executor import ImageExecutor
 
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 TIMEOUT = 60.0  # the real network needs half of it on two busy cores
@@ -64,7 +64,7 @@ class Ros:
     """A context, an executor for all of the test's nodes, and a node to publish and subscribe with."""
 
     def __init__(self):
-        self.executor = SingleThreadedExecutor()
+        self.executor = ImageExecutor()  # the programs'
         self.node = rclpy.create_node("test")
         self.executor.add_node(self.node)
 

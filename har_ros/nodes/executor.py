@@ -1,0 +1,218 @@
+"""An executor for nodes that get many images: its wait set is made once, and images are taken straight from it.
+
+rclpy's makes a new wait set for each message, twice, in Python: with 16 cameras that costs more than the images.
+Everything else (timers, services, parameters, actions, events of subscriptions, coroutines) is left to rclpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from rclpy.exceptions import InvalidHandle
+from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor, TimeoutException
+from rclpy.logging import get_logger
+from rclpy.node import Node
+from rclpy.subscription import Subscription
+
+from har_ros.errors import one_line
+from har_ros.nodes.conversions import SECOND
+
+Take = Callable[[Any, Any], None]
+"""Takes a message and what is known of it."""
+
+_direct: WeakKeyDictionary[Subscription, tuple[Take, int]] = WeakKeyDictionary()
+
+
+def take_directly(subscription: Subscription, take: Take, most: int) -> None:
+    """Let ImageExecutor give a subscription's messages to `take`, at most so many in a turn.
+
+    Other executors call the subscription's own callback.
+    """
+    _direct[subscription] = take, most
+
+
+class ImageExecutor(SingleThreadedExecutor):
+    """Gives images to those who asked for them with `take_directly`, and runs all other callbacks as rclpy does.
+
+    Where rclpy's internals are not what they were, it says so once and is rclpy's SingleThreadedExecutor. It does not
+    wait for guard conditions that nodes create; no node has one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._entities: Entities | None = None
+        self._woken = True
+        self._direct = True
+
+    def wake(self) -> None:
+        """Look at all that may have changed. Any thread may call it."""
+        self._woken = True
+        super().wake()
+
+    def create_task(self, *arguments: Any, **named: Any) -> Any:
+        """Run a function or a coroutine, see Executor. Any thread may call it."""
+        task = super().create_task(*arguments, **named)
+        self.wake()
+        return task
+
+    def spin_once(self, timeout_sec: float | None = None) -> None:
+        """Run what is ready, or wait for it; see Executor. Raises ExternalShutdownException at the context's end."""
+        if not self._direct:
+            super().spin_once(timeout_sec)
+            return
+        timeout = -1 if timeout_sec is None or timeout_sec < 0 else int(timeout_sec * SECOND)
+        try:
+            images, others = self._ready(timeout)
+        except InvalidHandle:  # destroyed by another thread just now
+            return
+        except (AttributeError, ImportError, NotImplementedError, TypeError) as error:
+            self._give_up(error)
+            return
+        if not self.context.ok():
+            raise ExternalShutdownException
+        for subscription in images:
+            _take(subscription, *_direct[subscription])
+        woken, self._woken = self._woken, False
+        if (others or woken) and not self._run_others() and others:  # what is ready has to wait for a coroutine
+            self._direct = False
+            try:
+                super().spin_once(timeout_sec)
+            finally:
+                self._direct = True
+
+    def can_execute(self, entity: Any) -> bool:
+        """Return whether rclpy's way may run an entity's callback."""
+        return not (self._direct and entity in _direct) and bool(super().can_execute(entity))
+
+    def _ready(self, timeout: int) -> tuple[list[Subscription], bool]:
+        """Wait. Returns the subscriptions that have images, and whether anything else is ready."""
+        nodes = self.get_nodes()
+        if self._entities is None or not self._entities.are_of(nodes):
+            self._release()
+            self._entities = Entities(nodes, [self._guard, self._sigint_gc], self.context)
+        return self._entities.wait(0 if self._woken else timeout)
+
+    def _run_others(self) -> bool:
+        """Run, as rclpy does, all callbacks that are ready. Returns whether there was one."""
+        ran = False
+        while True:
+            try:
+                task, *_ = self.wait_for_ready_callbacks(timeout_sec=0)
+            except (TimeoutException, ShutdownException):
+                return ran
+            ran = True
+            task()
+            task.result()  # raises what it raised
+
+    def _give_up(self, error: Exception) -> None:
+        self._direct = False
+        self._release()
+        get_logger("har_ros").warning(
+            f"images take rclpy's own way, which costs more CPU: this rclpy is not as it was ({one_line(error)})"
+        )
+
+    def _release(self) -> None:
+        if self._entities is not None:
+            self._entities.close()
+            self._entities = None
+
+    def remove_node(self, node: Node) -> None:
+        """Stop running a node's callbacks."""
+        self._release()
+        super().remove_node(node)
+
+    def shutdown(self, timeout_sec: float | None = None) -> bool:
+        """Stop, see Executor."""
+        self._release()
+        return bool(super().shutdown(timeout_sec))
+
+
+def _take(subscription: Subscription, take: Take, most: int) -> None:
+    """Give away the messages that wait."""
+    for _ in range(most):
+        try:
+            with subscription.handle:
+                found = subscription.handle.take_message(subscription.msg_type, subscription.raw)
+        except InvalidHandle:  # a callback has just destroyed it
+            return
+        if found is None:
+            return
+        take(*found)
+
+
+class Entities:
+    """What nodes wait for, and a wait set with room for it. In use until it is closed, so that it is not destroyed.
+
+    It knows rclpy's internals as rclpy's executors do: there is no public wait set.
+    """
+
+    def __init__(self, nodes: list[Node], guards: list[Any], context: Any) -> None:
+        """guards: the executor's. Raises InvalidHandle when something was destroyed meanwhile."""
+        from rclpy.impl.implementation_singleton import rclpy_implementation
+        from rclpy.waitable import NumberOfEntities
+
+        self._lists = _lists(nodes)
+        self._subscriptions, timers, clients, services, self._waitables = self._lists
+        self._handles = {
+            "subscription": [one.handle for one in self._subscriptions],
+            "guard_condition": [one.handle for one in guards],
+            "timer": [one.handle for one in timers],
+            "client": [one.handle for one in clients],
+            "service": [one.handle for one in services],
+        }
+        with ExitStack() as stack:
+            for one in [*(handle for handles in self._handles.values() for handle in handles), *self._waitables]:
+                stack.enter_context(one)
+            stack.enter_context(context.handle)
+            numbers = NumberOfEntities(*map(len, self._handles.values()))
+            for waitable in self._waitables:
+                numbers += waitable.get_num_entities()
+            self._set = rclpy_implementation.WaitSet(
+                numbers.num_subscriptions,
+                numbers.num_guard_conditions,
+                numbers.num_timers,
+                numbers.num_clients,
+                numbers.num_services,
+                numbers.num_events,
+                context.handle,
+            )
+            self._used = stack.pop_all()
+
+    def are_of(self, nodes: list[Node]) -> bool:
+        """Return whether this is still what the nodes wait for."""
+        return self._lists == _lists(nodes)
+
+    def wait(self, timeout: int) -> tuple[list[Subscription], bool]:
+        """Wait until something is ready, at most `timeout` nanoseconds; below zero: for ever.
+
+        Returns the subscriptions with images, and whether anything else is ready.
+        """
+        found = self._set
+        found.clear_entities()  # waiting has taken out what was not ready
+        for name, handles in self._handles.items():
+            add = getattr(found, f"add_{name}")
+            for handle in handles:
+                add(handle)
+        for waitable in self._waitables:
+            waitable.add_to_wait_set(found)
+        found.wait(timeout)
+        ready = {name: set(found.get_ready_entities(name)) for name in self._handles}
+        messages = [one for one in self._subscriptions if one.handle.pointer in ready["subscription"]]
+        images = [one for one in messages if one in _direct]
+        timers = [one for one in self._handles["timer"] if one.pointer in ready["timer"]]
+        others = [waitable.is_ready(found) for waitable in self._waitables]  # each takes note
+        others += [one.is_timer_ready() for one in timers]  # rcl shows cancelled ones, too
+        return images, any(others) or bool(ready["client"] or ready["service"]) or len(images) < len(messages)
+
+    def close(self) -> None:
+        """Let go of them."""
+        self._used.close()
+
+
+def _lists(nodes: list[Node]) -> tuple[list[Any], ...]:
+    """Return subscriptions, timers, clients, services and waitables."""
+    kinds = ("subscriptions", "timers", "clients", "services", "waitables")
+    return tuple([one for node in nodes for one in getattr(node, kind)] for kind in kinds)

@@ -1,0 +1,171 @@
+"""What takes images off rclpy's hands, and leaves it the rest."""
+
+import threading
+import time
+from array import array
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import rclpy
+from rcl_interfaces.srv import GetParameterTypes
+from rclpy.executors import ExternalShutdownException
+from rclpy.qos import QoSProfile
+from rclpy.task import Future
+from sensor_msgs.msg import Image
+
+from har_ros.nodes.executor import Entities, take_directly
+
+TOPIC, TIMEOUT = "/cam01/image_raw", 60.0
+
+
+@pytest.fixture
+def subscribed(ros):
+    """Subscribe, and return what came directly and what came by rclpy's own way."""
+
+    def subscribe(topic=TOPIC, most=5):
+        direct, own = [], []
+        subscription = ros.node.create_subscription(Image, topic, own.append, QoSProfile(depth=10))
+        take_directly(subscription, lambda message, info: direct.append(message), most)
+        return subscription, direct, own
+
+    return subscribe
+
+
+@pytest.fixture
+def publisher(ros):
+    found = ros.node.create_publisher(Image, TOPIC, QoSProfile(depth=10))
+
+    def publish(brightness):
+        ros.until(found.get_subscription_count, "a subscription")
+        found.publish(Image(height=1, width=1, encoding="mono8", step=1, data=array("B", [brightness])))
+
+    return publish
+
+
+def test_images_come_directly_and_in_order(ros, subscribed, publisher):
+    """With the rclpy that is installed, whose internals are used: else they came rclpy's way."""
+    _, direct, own = subscribed()
+    for number in range(10):
+        publisher(number)
+    ros.until(lambda: len(direct) == 10, "ten images")
+    assert [message.data[0] for message in direct] == list(range(10))
+    assert not own
+
+
+def test_an_unknown_rclpy_is_left_to_itself(ros, subscribed, publisher, monkeypatch, capfd):
+    def wait(*_):
+        raise AttributeError("no attribute 'add_subscription'")
+
+    monkeypatch.setattr(Entities, "wait", wait)
+    _, direct, own = subscribed()
+    for number in range(3):
+        publisher(number)
+    ros.until(lambda: len(direct) + len(own) == 3, "three images")
+    assert not direct
+    said = capfd.readouterr().err
+    assert said.count("this rclpy is not as it was (no attribute 'add_subscription')") == 1
+
+
+def test_everything_else_is_served_while_images_stream(ros, subscribed, publisher):
+    _, direct, _ = subscribed()
+    ticks = []
+    ros.node.create_timer(0.001, lambda: ticks.append(len(direct)))
+    ros.node.create_service(GetParameterTypes, "ask", lambda request, response: response)
+    client = ros.node.create_client(GetParameterTypes, "ask")
+    ros.until(client.service_is_ready, "the service")
+    for number in range(20):
+        answer = client.call_async(GetParameterTypes.Request())
+        publisher(number)
+        ros.until(answer.done, "the answer")
+    ros.until(lambda: len(direct) == 20, "all images")
+    assert len(set(ticks)) > 3
+
+
+def test_a_timer_that_was_cancelled_is_silent_until_it_is_reset(ros, subscribed, publisher):
+    _, direct, _ = subscribed()
+    ticks = []
+    timer = ros.node.create_timer(0.001, lambda: ticks.append(None))
+    timer.cancel()
+    publisher(0)
+    ros.until(lambda: direct, "an image")
+    assert not ticks
+    timer.reset()
+    ros.until(lambda: ticks, "the timer")
+
+
+def test_a_coroutine_hears_at_once_of_what_another_thread_did(ros):
+    """A wake-up that is lost, once in two hundred, would leave the executor waiting for ever."""
+    heard, deadline = [], time.monotonic() + TIMEOUT
+
+    async def listen(future):
+        heard.append(await future)
+
+    with ThreadPoolExecutor(1) as pool:
+        for number in range(200):
+            future = Future(executor=ros.executor)
+            ros.executor.create_task(listen, future)
+
+            def finish(future=future, number=number):
+                future.set_result(number)
+                ros.executor.wake()
+
+            pool.submit(finish)
+            while len(heard) <= number:
+                assert time.monotonic() < deadline
+                ros.executor.spin_once(timeout_sec=TIMEOUT)
+    assert heard == list(range(200))
+
+
+def test_a_function_of_another_thread_runs(ros):
+    deadline = time.monotonic() + TIMEOUT
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(100):
+            ran = threading.Event()
+            pool.submit(ros.executor.create_task, ran.set)
+            while not ran.is_set():
+                assert time.monotonic() < deadline
+                ros.executor.spin_once(timeout_sec=TIMEOUT)
+
+
+def test_a_subscription_may_be_destroyed_by_its_own_image(ros, publisher):
+    subscriptions, direct = [], []
+
+    def take(message, info):
+        direct.append(message.data[0])
+        ros.node.destroy_subscription(subscriptions.pop())
+
+    subscriptions.append(ros.node.create_subscription(Image, TOPIC, direct.append, QoSProfile(depth=10)))
+    take_directly(subscriptions[0], take, 5)
+    for number in range(3):
+        publisher(number)
+    ros.until(lambda: direct, "an image")
+    ros.until(lambda: not ros.node.count_subscribers(TOPIC), "the end of the subscription")
+    assert direct == [0]
+
+
+def test_a_busy_camera_leaves_the_others_their_turn(ros, subscribed, publisher):
+    """No more than `most` of its images before it is another's."""
+    _, direct, _ = subscribed(most=2)
+    for number in range(6):
+        publisher(number)
+    while len(direct) < 6:
+        before = len(direct)
+        ros.executor.spin_once(timeout_sec=TIMEOUT)
+        assert len(direct) <= before + 2
+
+
+def test_what_a_callback_raises_ends_the_spinning(ros, subscribed, publisher):
+    def fail():
+        raise ValueError("of the callback")
+
+    ros.executor.create_task(fail)
+    with pytest.raises(ValueError, match="of the callback"):
+        ros.until(lambda: False, "an error")
+
+
+def test_the_end_of_the_context_ends_the_waiting(ros):
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(rclpy.spin, ros.node, ros.executor)
+        ros.executor.context.shutdown()
+        with pytest.raises(ExternalShutdownException):
+            ended.result(TIMEOUT)
