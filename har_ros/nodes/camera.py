@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image
 
 from har_ros.errors import error_text
 from har_ros.frames.compressed import AnyImage
@@ -69,8 +68,8 @@ class Camera:
         self.overlay: Overlay | None = None
         self.subscription = ImageSubscription(node, topic, transport, self.take)
 
-    def take(self, message: Image | CompressedImage) -> None:
-        """Take the topic's next image. Any error is counted and reported, and the node continues."""
+    def take(self, message: bytes) -> None:
+        """Take the topic's next image, serialized. Any error is counted and reported, and the node continues."""
         self.last_arrival = time.monotonic()
         try:
             image = self._stamped(self.subscription.read(message))

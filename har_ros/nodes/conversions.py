@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage, Image
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Classification, Detection2D, ObjectHypothesis, ObjectHypothesisWithPose
 
 from har_ros.errors import ImageError, one_line
-from har_ros.frames.compressed import EncodedImage
+from har_ros.frames.cdr import read_image
 from har_ros.frames.pixels import ENCODINGS, CameraImage
 from har_ros.persons.tracks import Track
 from har_ros.pipeline.recognizer import Result
@@ -23,16 +24,10 @@ from har_ros.pipeline.scores import Hypothesis
 SECOND = 1_000_000_000
 
 
-def camera_image(message: Image) -> CameraImage:
-    """View the message's bytes as an image, without a copy where its encoding is one of ours. Raises ImageError."""
-    if message.encoding not in ENCODINGS:
-        message = _converted_by_cv_bridge(message)
-    return CameraImage.of_message(message, nanoseconds(message.header.stamp))
-
-
-def encoded_image(message: CompressedImage) -> EncodedImage:
-    """View the message's bytes as a JPEG or PNG file, without a copy."""
-    return EncodedImage.of_message(message, nanoseconds(message.header.stamp))
+def camera_image(data: bytes) -> CameraImage:
+    """View a serialized sensor_msgs/Image, without a copy where its encoding is one of ours. Raises ImageError."""
+    image = read_image(data)
+    return image if image.encoding in ENCODINGS else _converted_by_cv_bridge(image, data)
 
 
 def image_message(pixels: NDArray[np.uint8], encoding: str, header: Header) -> Image:
@@ -99,16 +94,16 @@ def duration_message(nanoseconds: int) -> Duration:
     return Duration(sec=seconds, nanosec=nanoseconds % SECOND)
 
 
-def _converted_by_cv_bridge(message: Image) -> Image:
+def _converted_by_cv_bridge(image: CameraImage, data: bytes) -> CameraImage:
     try:
         from cv_bridge import CvBridge
     except ImportError:
         raise ImageError(
-            f"encoding {message.encoding!r} needs cv_bridge, which is not installed; "
+            f"encoding {image.encoding!r} needs cv_bridge, which is not installed; "
             f"install it or use one of {', '.join(ENCODINGS)}"
         ) from None
     try:
-        pixels = CvBridge().imgmsg_to_cv2(message, "rgb8")
+        pixels = CvBridge().imgmsg_to_cv2(deserialize_message(data, Image), "rgb8")
     except Exception as error:  # cv_bridge passes on any error that the bytes cause
-        raise ImageError(f"cv_bridge cannot convert encoding {message.encoding!r} ({one_line(error)})") from None
-    return image_message(pixels, "rgb8", message.header)
+        raise ImageError(f"cv_bridge cannot convert encoding {image.encoding!r} ({one_line(error)})") from None
+    return CameraImage.of_array(pixels, image.stamp, "rgb8", image.frame_id)

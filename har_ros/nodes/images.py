@@ -14,16 +14,17 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
 from har_ros.frames.arrivals import Arrivals
+from har_ros.frames.cdr import read_encoded_image
 from har_ros.frames.compressed import AnyImage
 from har_ros.nodes import topics
-from har_ros.nodes.conversions import camera_image, encoded_image
+from har_ros.nodes.conversions import camera_image
 from har_ros.nodes.executor import take_directly
 
-TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], AnyImage]]] = {
+TRANSPORTS: dict[str, tuple[Any, str, Callable[[bytes], AnyImage]]] = {
     "raw": (Image, "", camera_image),
-    "compressed": (CompressedImage, "/compressed", encoded_image),
+    "compressed": (CompressedImage, "/compressed", read_encoded_image),
 }
-"""image_transport → the message's type, the suffix of the topic's name, and what reads the message."""
+"""image_transport → the message's type, the suffix of the topic's name, and what reads the serialized message."""
 QUEUE = 5
 """Images that wait for the node; a newer one replaces the oldest."""
 LOG_PERIOD = 5.0
@@ -49,8 +50,11 @@ class ImageSubscription:
     qos_overrides.<topic>.subscription.reliability overrides this.
     """
 
-    def __init__(self, node: Node, topic: str, transport: str, on_image: Callable[[Any], None]) -> None:
-        """topic: the camera's, which may be remapped. Raises ConfigurationError when QoS overrides cannot work."""
+    def __init__(self, node: Node, topic: str, transport: str, on_image: Callable[[bytes], None]) -> None:
+        """topic: the camera's, which may be remapped. on_image: takes serialized messages, which `read` reads.
+
+        Raises ConfigurationError when QoS overrides cannot work.
+        """
         self._message_type, suffix, self.read = TRANSPORTS[transport]
         self.type = f"sensor_msgs/msg/{self._message_type.__name__}"
         self.arrivals = Arrivals()
@@ -133,7 +137,7 @@ class ImageSubscription:
     def _on_incompatible(self, event: Any) -> None:
         self._look()
 
-    def _on_message(self, message: Any, info: dict[str, Any]) -> None:
+    def _on_message(self, message: bytes, info: dict[str, Any]) -> None:
         self.arrivals.arrive(time.monotonic(), info.get("publication_sequence_number"))
         self._on_image(message)
 

@@ -13,7 +13,6 @@ import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.time import Time
 from rclpy.utilities import try_shutdown
-from sensor_msgs.msg import CompressedImage, Image
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import error_text
@@ -69,7 +68,7 @@ class RecordAction(Program):
         if self._nearest is not None:
             self._nearest.close()
 
-    def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
+    def _on_image(self, camera: str, message: bytes) -> None:
         try:
             image = self._images[camera].read(message)
             if image.stamp == 0:

@@ -7,7 +7,6 @@ import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image
 
 from har_ros.errors import error_text
 from har_ros.frames.compressed import decode_all
@@ -67,7 +66,7 @@ class RobotView:
                 self._watched.pop(name).close()
 
     def _subscription(self, camera: Channel[bytes], topic: str) -> ImageSubscription:
-        def show(message: Image) -> None:
+        def show(message: bytes) -> None:
             try:
                 camera.put(jpeg(to_rgb(decode_all(subscription.read(message)))))
             except Exception as error:  # the next image may be fine

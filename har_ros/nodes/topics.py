@@ -57,7 +57,7 @@ def subscription(
     incompatible_qos: Callable[[Any], None],
     message_lost: Callable[[Any], None],
 ) -> Subscription:
-    """Create a subscription; parameters `qos_overrides.<topic>.subscription.<policy>` replace `qos`.
+    """Create a subscription to serialized messages; `qos_overrides.<topic>.subscription.<policy>` replace `qos`.
 
     A reliability of BEST_AVAILABLE in these parameters keeps that of `qos`. incompatible_qos, message_lost: what
     the middleware calls. Raises ConfigurationError when they cannot work.
@@ -66,7 +66,7 @@ def subscription(
     if reliability_override(node, topic) == BEST_AVAILABLE:
         policies.remove(QoSPolicyKind.RELIABILITY)
     events = SubscriptionEventCallbacks(incompatible_qos=incompatible_qos, message_lost=message_lost)
-    create = partial(node.create_subscription, event_callbacks=events)
+    create = partial(node.create_subscription, event_callbacks=events, raw=True)
     return _overridden(create, message_type, topic, callback, qos, policies=policies)  # type: ignore[no-any-return]
 
 

@@ -1,11 +1,11 @@
 import sys
-from array import array
 
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from hypothesis import given
 from hypothesis import strategies as st
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
 from har_ros.errors import ImageError
@@ -16,22 +16,15 @@ from har_ros.nodes import conversions
 def test_pixels_survive_the_way_through_a_message():
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     message = conversions.image_message(pixels, "bgr8", conversions.header(3_000_000_001, "camera"))
-    image = conversions.camera_image(message)
+    image = conversions.camera_image(serialize_message(message))
     np.testing.assert_array_equal(to_rgb(image), pixels[..., ::-1])
     assert (image.stamp, image.frame_id) == (3_000_000_001, "camera")
-
-
-def test_an_image_is_viewed_not_copied():
-    message = Image(height=1, width=2, encoding="mono8", step=2, data=array("B", [1, 2]))
-    image = conversions.camera_image(message)
-    message.data[0] = 9
-    assert image.data[0] == 9
 
 
 def test_an_encoding_for_cv_bridge_says_so_where_it_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv_bridge", None)  # its import fails
     with pytest.raises(ImageError, match="encoding '32FC1' needs cv_bridge, which is not installed; install it or use"):
-        conversions.camera_image(Image(encoding="32FC1"))
+        conversions.camera_image(serialize_message(Image(encoding="32FC1")))
 
 
 @given(st.integers(-(2**31), 2**31 - 1), st.integers(0, 10**9 - 1))
