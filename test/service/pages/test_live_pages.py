@@ -5,11 +5,12 @@ import time
 
 import cv2
 import pytest
-from chromium import barriers, serving
+from chromium import barriers, serving, until
 from clips import moving
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
+from har_ros.service.channel import Channel
 from har_ros.service.guard import Guard
 from har_ros.service.live.robot import Live
 from har_ros.service.settings import ServiceSettings
@@ -163,6 +164,25 @@ def test_a_hidden_page_takes_no_connection_and_goes_on_when_it_is_seen(tab, addr
     listen(live, (1, 1))
     tab.get_by_role("log").get_by_text(re.compile("cam01: wave$")).wait_for()
     assert pages == []
+    live.set(False, [])
+
+
+def test_nothing_old_is_shown_without_a_connection_and_images_come_back_with_it(tab, address, live):
+    live.set(True, ["cam01"])
+    tab.goto(f"{address}/live")
+    window = {"camera": "cam01", "person": "", "end": 5.0, "actions": [{"label": "wave", "score": 0.9}]}
+    listen(live, (1, 1))
+    live.say("window", window)
+    tab.get_by_text("wave 0.90").wait_for()
+    image, said = live.cameras["cam01"], live.said
+    live.cameras, live.said = {"cam01": Channel(1)}, Channel(1)
+    image.close()
+    said.close()
+    tab.locator("#line").get_by_text("Connecting again …").wait_for()
+    assert not tab.get_by_text("wave 0.90").is_visible()
+    assert tab.locator("[data-camera] img[src]").count() == 0
+    with tab.expect_request("**/cam01/video"):
+        until(tab, "document.getElementById('line').textContent === ''")
     live.set(False, [])
 
 

@@ -1,9 +1,10 @@
 // Follows a job until it is over, then shows the page again, with what was found.
 import { follow } from "./events.js";
-import { left } from "./page.js";
+import { left, renew, say } from "./page.js";
 import { draw } from "./player.js";
 
 const box = document.getElementById("follow");
+const found = document.getElementById("found");
 const state = document.getElementById("state");
 const bar = document.getElementById("done");
 const announced = document.getElementById("announced");
@@ -11,8 +12,11 @@ const WORDS = { receiving: "The video is still being sent.", queued: "Waiting un
 let stop = null;
 let said = "";
 let windows = 0; // that are shown
+let newest = null; // what is known of the job
 let showing = false;
 const PAUSE = 1000; // milliseconds between two looks at what was found
+const LONGEST_PAUSE = 32 * PAUSE; // while the server answers with errors
+let pause = PAUSE;
 
 function sentence(job) {
   if (job.state !== "running") return WORDS[job.state] || "";
@@ -29,17 +33,24 @@ function announce(job) {
   announced.textContent = sentence(job);
 }
 
-async function showFound(job) {
-  if (showing || job.windows === windows) return;
+async function showFound() {
+  if (showing || newest.windows === windows) return;
   showing = true;
+  const there = newest.windows;
   try {
-    await window.htmx.ajax("GET", `/jobs/${job.id}/found`, "#found");
-    windows = job.windows;
+    await renew(found, `/jobs/${newest.id}/found`);
+    windows = there;
+    pause = PAUSE;
     draw();
-  } catch {
-    // page.js says why; the next look is the next try
+    say("");
+  } catch (error) {
+    pause = Math.min(2 * pause, LONGEST_PAUSE);
+    say(`What was found cannot be shown: ${error.message}`);
   }
-  setTimeout(() => (showing = false), PAUSE);
+  setTimeout(() => {
+    showing = false;
+    showFound();
+  }, pause);
 }
 
 function take(job) {
@@ -48,12 +59,13 @@ function take(job) {
   if (job.frames) bar.value = (100 * job.frames_done) / job.frames;
   else bar.removeAttribute("value");
   announce(job);
-  showFound(job);
+  newest = job;
+  showFound();
 }
 
 function start() {
-  const say = (text) => text && (state.textContent = text); // while there is nothing to say, the progress is shown
-  stop = follow(`/v1/jobs/${box.dataset.job}/events`, { progress: take }, say);
+  const tell = (text) => text && (state.textContent = text); // while there is nothing to say, the progress is shown
+  stop = follow(`/v1/jobs/${box.dataset.job}/events`, { progress: take }, tell);
 }
 
 function whileErased(event) {

@@ -64,9 +64,23 @@ document.addEventListener("htmx:beforeSwap", unwatch);
 document.addEventListener("htmx:afterSwap", watch);
 document.addEventListener("visibilitychange", watch);
 addEventListener("pagehide", unwatch);
+
+function say(text) {
+  // Without a connection nothing is shown as if it were now. An image that ended with it begins again only if it was gone.
+  if (text) {
+    unwatch();
+    lists.clear();
+    draw();
+    forgetRunning(happenings);
+  } else if (line.textContent) {
+    watch();
+  }
+  line.textContent = text;
+}
+
 const takers = {
   state: onState,
   window: onWindow,
   event: (happened) => noteEvent(happenings, happened, `${happened.camera}: `, time(happened.start)),
 };
-follow("/v1/live/events", takers, (text) => (line.textContent = text), () => forgetRunning(happenings));
+follow("/v1/live/events", takers, say, () => forgetRunning(happenings));

@@ -1,8 +1,10 @@
 // On every page: requests to the API, times in the visitor's time zone, and the API's sentence when a request of htmx fails.
 const LOGIN = "/login";
 
-// Sends a request to the API. body: a form, an image, or what becomes JSON. Resolves to the answer's JSON, null where it
-// has none; rejects with an Error that has the server's sentence.
+export let loggedOut = false; // and on the way to the page to log in
+
+// Sends a request to the server. body: a form, an image, or what becomes JSON. Resolves to the answer's JSON or HTML, null
+// where it has none; rejects with an Error that has the server's sentence.
 export async function ask(method, address, body, headers = {}) {
   const raw = body === undefined || body instanceof FormData || body instanceof Blob;
   const json = raw ? {} : { "Content-Type": "application/json" };
@@ -13,13 +15,23 @@ export async function ask(method, address, body, headers = {}) {
     throw new Error("the server cannot be reached; try again");
   }
   if (!answer.ok) throw failure(answer.status, await answer.text());
-  return answer.status === 204 ? null : answer.json();
+  if (answer.status === 204) return null;
+  return answer.headers.get("Content-Type")?.startsWith("text/html") ? answer.text() : answer.json();
+}
+
+// Shows a part of the page as the server has it now. Rejects as `ask` does.
+export async function renew(place, address) {
+  place.innerHTML = await ask("GET", address);
+  showTimes();
 }
 
 // Returns the Error of a failed answer, which is a problem (RFC 9457) or anything else, with the answer's status. A visitor
 // who is logged out is sent to the page to log in.
 export function failure(status, text) {
-  if (status === 401) location.assign(LOGIN);
+  if (status === 401) {
+    loggedOut = true;
+    location.assign(LOGIN);
+  }
   return Object.assign(new Error(detail(text) || `the server answers ${status}; try again`), { status });
 }
 
@@ -57,7 +69,7 @@ function showTimes() {
   }
 }
 
-function say(text) {
+export function say(text) {
   document.getElementById("said").textContent = text;
 }
 

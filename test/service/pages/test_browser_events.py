@@ -1,0 +1,82 @@
+"""Pages that follow events, in a real browser, while the server fails, and when what they follow is gone."""
+
+import json
+import re
+
+import pytest
+from chromium import serving, until
+
+pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from har_ros.service.application import application
+from har_ros.service.guard import Guard
+from har_ros.service.live.robot import Live
+from har_ros.service.settings import ServiceSettings
+
+BUSY = {
+    "status": 503,
+    "content_type": "application/problem+json",
+    "body": json.dumps({"detail": "the server has much to do; try again"}),
+}
+
+
+@pytest.fixture(scope="module")
+def live():
+    return Live()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, models, live):
+    settings = ServiceSettings(models, workers=0, most_bytes=1_000_000)
+    return application(tmp_path_factory.mktemp("service"), settings, Guard("127.0.0.1", ""), live)
+
+
+@pytest.fixture(scope="module")
+def address(app):
+    with serving(app) as address:
+        yield address
+
+
+@pytest.fixture
+def job(app):
+    """A job that waits for a worker for ever."""
+    job, _ = app.state.service.store.add("wave.mp4", {"model": "tiny"})
+    app.state.service.store.enqueue(job.id)
+    yield job
+    app.state.service.store.remove(job.id)
+
+
+def test_after_an_error_of_the_server_the_page_tries_again_less_and_less_often(tab, address, live):
+    tab.clock.install()
+    tab.route(re.compile("/v1/live(/events)?$"), lambda route: route.fulfill(**BUSY))
+    tab.goto(f"{address}/live")
+    line = tab.locator("#line")
+    for seconds in (1, 2, 4, 8, 16, 30, 30):
+        line.get_by_text(f"the server has much to do; try again. Trying again in {seconds} s.").wait_for()
+        with tab.expect_request("**/v1/live/events"):
+            tab.clock.run_for(1000 * seconds)
+    line.get_by_text("Trying again in 30 s.").wait_for()
+    tab.unroute_all()
+    tab.clock.run_for(30_000)
+    until(tab, "document.getElementById('line').textContent === ''")
+    happened = {"camera": "cam01", "id": "e1", "person": "", "label": "wave", "state": "started", "start": 5.0}
+    live.say("event", happened)
+    tab.get_by_role("log").get_by_text("cam01: wave …").wait_for()
+
+
+def test_a_job_that_was_erased_elsewhere_is_said(tab, address, app, job):
+    tab.goto(f"{address}/jobs/{job.id}")
+    tab.locator("#state").get_by_text("Waiting until a worker is free.").wait_for()
+    app.state.service.erase(job.id)
+    tab.locator("#state").get_by_text(f"This cannot be followed any more: there is no job {job.id}").wait_for()
+
+
+def test_what_was_found_is_asked_for_again_after_an_error(tab, address, app, job):
+    store = app.state.service.store
+    store.claim(1)
+    tab.route("**/found", lambda route: route.fulfill(**BUSY))
+    tab.goto(f"{address}/jobs/{job.id}")
+    store.progress(job.id, 1, 10, 100, 1)
+    tab.get_by_role("alert").get_by_text("What was found cannot be shown: the server has much to do").wait_for()
+    tab.unroute_all()
+    tab.get_by_role("heading", name="Found so far").wait_for()
+    until(tab, "document.getElementById('said').textContent === ''")
