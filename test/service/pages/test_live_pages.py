@@ -201,12 +201,40 @@ def test_people_are_drawn_where_they_are_in_a_video_of_another_shape(tab, addres
     assert drawn == pytest.approx([100, 300], abs=3)
 
 
-def test_a_webcam_that_is_taken_away_is_said(tab, address):
+def take_away(tab):
+    """Let the webcam of a page be gone, as one whose plug is pulled."""
+    tab.evaluate("""() => {
+        const [track] = document.getElementById("video").srcObject.getTracks();
+        track.stop();
+        track.dispatchEvent(new Event("ended"));
+    }""")
+
+
+def test_a_webcam_that_is_taken_away_is_said_and_opened_again(tab, address, app):
     tab.goto(f"{address}/webcam?model=tiny")
     tab.get_by_role("button", name="Start").click()
     tab.get_by_text("Running.").wait_for()
-    tab.evaluate("document.getElementById('video').srcObject.getTracks()[0].dispatchEvent(new Event('ended'))")
+    (stream,) = [one for one in app.state.streams.all if one.state == "ready"]
+    take_away(tab)
     tab.get_by_text("The webcam was taken away; start again.").wait_for()
+    assert stream_ended(stream) == ""
+    tab.get_by_role("button", name="Start").click()
+    tab.get_by_text("Running.").wait_for()
+    tab.get_by_role("button", name="Stop").click()
+    assert stream_ended(app.state.streams.all[-1]) == ""
+
+
+def test_no_stream_is_left_where_the_webcam_is_taken_away_before_it_begins(tab, address, app):
+    tab.goto(f"{address}/webcam?model=tiny")
+    held = []
+    tab.route("**/v1/streams", lambda route: held.append(route), times=1)
+    with tab.expect_request("**/v1/streams"):
+        tab.get_by_role("button", name="Start").click()
+    take_away(tab)
+    with tab.expect_request(lambda request: request.method == "DELETE"):
+        held[0].continue_()
+    tab.get_by_text("The webcam was taken away; start again.").wait_for()
+    assert stream_ended(app.state.streams.all[-1]) == ""
     assert tab.get_by_role("button", name="Start").is_enabled()
 
 

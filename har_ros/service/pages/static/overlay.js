@@ -2,8 +2,9 @@
 const COLOURS = ["#e69f00", "#56b4e9", "#00be8c", "#f0e442", "#5a96ff", "#ff783c", "#dc8cc8", "#b4dc78"];
 const VISIBLE = 0.2;
 
-// Draw the people of an answer. canvas: lies over the video, which keeps its proportions within the same box. answer: persons, and the size [height, width] of the image
-// in whose pixels their places are. limbs: pairs of joints with a line between them.
+// Draws the people of an answer. canvas: covers the video, which keeps its proportions within the same box. answer: persons,
+// whose places are in pixels of the image, and size, [height, width] of that image. limbs: pairs of joints with a line
+// between them.
 export function drawPeople(canvas, answer, limbs) {
   const [height, width] = answer.size;
   canvas.width = canvas.clientWidth * devicePixelRatio;

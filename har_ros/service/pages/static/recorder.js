@@ -1,4 +1,5 @@
 // Records takes with the webcam: counts down, records, sends, and again.
+import { closeCamera, openCamera } from "./camera.js";
 import { addClips, complain } from "./teach.js";
 
 const KINDS = ["video/webm;codecs=vp8", "video/webm", "video/mp4"];
@@ -9,6 +10,7 @@ const label = document.getElementById("label");
 const start = document.getElementById("start");
 const stop = document.getElementById("stop");
 let stopped = null; // resolves when Stop is pressed; null while nothing is recorded
+let lost = null; // rejects when the webcam is taken away
 
 function showClasses() {
   const chosen = label.value;
@@ -21,27 +23,20 @@ function showClasses() {
 
 async function camera() {
   // Returns the webcam's pictures. Rejects with a sentence.
-  if (!navigator.mediaDevices || !window.MediaRecorder) {
-    throw new Error("The browser gives its camera only to pages of this machine, or over HTTPS: open the page there, or put a proxy with TLS before the server.");
-  }
-  try {
-    screen.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } } });
-  } catch (error) {
-    throw new Error(`The webcam cannot be used (${error.name}); allow it to this page, and close other programs that use it.`);
-  }
+  if (!window.MediaRecorder) throw new Error("The browser cannot record; use a newer one.");
   screen.parentElement.hidden = false;
-  await screen.play();
-  return screen.srcObject;
+  const opened = await openCamera(screen, { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } });
+  lost = opened.lost;
+  return opened.stream;
 }
 
 function release() {
-  screen.srcObject?.getTracks().forEach((track) => track.stop());
-  screen.srcObject = null;
+  closeCamera(screen);
   screen.parentElement.hidden = true;
 }
 
 function pause(milliseconds) {
-  return Promise.race([new Promise((done) => setTimeout(done, milliseconds)), stopped]);
+  return Promise.race([new Promise((done) => setTimeout(done, milliseconds)), stopped, lost]);
 }
 
 async function countDown(what) {

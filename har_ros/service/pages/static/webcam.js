@@ -1,15 +1,11 @@
 // The visitor's webcam: images go to the server at the network's rate, what they show comes back as events.
+import { closeCamera, openCamera } from "./camera.js";
 import { noteEvent, showActions } from "./happenings.js";
 import { options } from "./options.js";
 import { drawPeople } from "./overlay.js";
 import { ask } from "./page.js";
 
 const QUALITY = 0.85;
-const REFUSALS = { // what getUserMedia rejects with
-  NotAllowedError: "The browser does not allow the webcam; allow it, and start again.",
-  NotFoundError: "There is no webcam; connect one, and start again.",
-  NotReadableError: "The webcam cannot be opened; close other programs that use it, and start again.",
-};
 const [video, overlay, form, start, stop, actions, happenings] =
   ["video", "overlay", "settings", "start", "stop", "actions", "happenings"].map((id) => document.getElementById(id));
 const picture = document.createElement("canvas"); // what is sent
@@ -24,18 +20,19 @@ function say(text, wrong = false) {
 async function begin() {
   start.disabled = true;
   try {
-    if (!navigator.mediaDevices) {
-      throw new Error("the browser gives webcams to pages of https:// or of this machine only; put a proxy with TLS in front");
-    }
     say("Asking for the webcam …");
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } }, audio: false });
-    for (const track of video.srcObject.getTracks()) track.onended = () => end("The webcam was taken away; start again.");
-    await video.play();
+    const { lost } = await openCamera(video, { width: { ideal: 1280 } });
     say("Loading the network …");
-    follow(await ask("POST", "/v1/streams", { options: options(form) }));
+    follow(await ask("POST", "/v1/streams", { options: options(form) }).catch(refuse));
+    const begun = running;
+    lost.catch((error) => running === begun && leave(error.message)); // also while the stream was asked for
   } catch (error) {
-    end(REFUSALS[error.name] || `No stream: ${error.message}`);
+    end(error.message);
   }
+}
+
+function refuse(error) {
+  throw new Error(`No stream: ${error.message}`);
 }
 
 function follow(stream) {
@@ -114,8 +111,7 @@ function end(text) {
     running.source.close();
   }
   running = null;
-  for (const track of video.srcObject ? video.srcObject.getTracks() : []) track.stop();
-  video.srcObject = null;
+  closeCamera(video);
   overlay.width = overlay.height = 0;
   start.disabled = false;
   stop.disabled = true;
@@ -123,8 +119,11 @@ function end(text) {
   say(text, text !== "The webcam is off.");
 }
 
-form.addEventListener("submit", (event) => { event.preventDefault(); begin(); });
-stop.addEventListener("click", () => {
+function leave(text) {
   ask("DELETE", running.path).catch(() => {}); // it ends without, a little later
-  end("The webcam is off.");
-}); // who leaves the page follows the events no more, which ends the stream, too
+  end(text);
+}
+
+form.addEventListener("submit", (event) => { event.preventDefault(); begin(); });
+stop.addEventListener("click", () => leave("The webcam is off."));
+// whoever leaves the page follows the events no more, which ends the stream, too
