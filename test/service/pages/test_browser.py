@@ -36,6 +36,29 @@ def test_a_visitor_logs_in_and_out(tab, address):
     tab.get_by_role("heading", name="Log in").wait_for()
 
 
+def test_a_visitor_who_is_logged_out_during_an_upload_is_not_asked_whether_to_leave(tab, address):
+    asked = []
+    tab.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    tab.goto(address)
+    tab.get_by_label("Token").fill(TOKEN)
+    tab.keyboard.press("Enter")
+    tab.get_by_label("Drop videos here").set_input_files(
+        {"name": "wave.mp4", "mimeType": "video/mp4", "buffer": b"video"}
+    )
+    with tab.expect_request("**/v1/uploads/*"):
+        tab.route("**/v1/uploads/*", lambda route: None, times=1)
+        tab.get_by_role("button", name="Recognise").click()
+    tab.reload()
+    assert asked == ["beforeunload"]
+    tab.get_by_label("Drop videos here").set_input_files(
+        {"name": "wave.mp4", "mimeType": "video/mp4", "buffer": b"video"}
+    )
+    tab.context.clear_cookies()
+    tab.get_by_role("button", name="Recognise").click()
+    tab.wait_for_url("**/login")
+    assert asked == ["beforeunload"]
+
+
 def test_a_visitor_who_is_logged_out_elsewhere_is_sent_to_log_in(tab, address):
     tab.goto(address)
     tab.get_by_label("Token").fill(TOKEN)

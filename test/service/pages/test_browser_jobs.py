@@ -191,6 +191,28 @@ def test_of_several_videos_the_refused_stay_chosen_and_the_others_are_sent_once(
     home.get_by_text("There are no videos yet").wait_for()
 
 
+def test_an_empty_file_is_refused_before_it_is_sent(home, video, app):
+    asked = []
+    home.on("request", lambda request: asked.append(request.headers) if request.url.endswith("/v1/uploads") else None)
+    empty = {"name": "empty.mp4", "mimeType": "video/mp4", "buffer": b""}
+    send(home, empty, {"name": "full.mp4", "mimeType": "video/mp4", "buffer": video.read_bytes()})
+    home.get_by_role("alert").get_by_text("empty.mp4 is empty; choose another video").wait_for()
+    assert home.locator(".drop label").inner_text() == "empty.mp4 (0.0 MB)"
+    assert [headers["upload-length"] for headers in asked] == [str(video.stat().st_size)]
+    assert [job.name for job in app.state.service.store.newest(9)] == ["full.mp4"]
+    home.get_by_role("button", name="full.mp4").click()
+    home.get_by_text("There are no videos yet").wait_for()
+
+
+def test_why_a_video_was_refused_is_said_also_when_the_next_one_fails(home, video):
+    answer = {"status": 422, "content_type": "application/problem+json", "body": '{"detail": "no such network"}'}
+    home.route("**/v1/jobs", lambda route: route.fulfill(**answer))
+    film = {"name": "film.mp4", "mimeType": "video/mp4", "buffer": video.read_bytes()}
+    send(home, {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"text"}, film)
+    home.get_by_role("alert").get_by_text("no such network").wait_for()
+    assert home.get_by_role("alert").inner_text().startswith("notes.txt is no video; send one of")
+
+
 def test_what_is_dropped_is_chosen_and_what_is_no_video_is_refused_in_a_sentence(home):
     files = home.evaluate_handle("""() => {
         const files = new DataTransfer();

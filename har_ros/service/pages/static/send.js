@@ -1,6 +1,6 @@
 // The form of the first page: videos are sent one after the other, and become jobs.
 import { options, start } from "./options.js";
-import { left } from "./page.js";
+import { left, loggedOut } from "./page.js";
 import { Upload, interrupted } from "./tus.js";
 
 const form = document.getElementById("send");
@@ -43,17 +43,20 @@ function choose(files) {
   showFiles();
 }
 
-async function sendAll(files, given) {
-  // Makes jobs of the link and of the files; what became one is chosen no more. Resolves to the jobs, and to why others
-  // were refused. Rejects with a sentence, or with null when it was cancelled.
+async function sendAll(files, given, refused) {
+  // Makes jobs of the link and of the files; what became one is chosen no more. refused: takes why others were refused.
+  // Resolves to the jobs. Rejects with an Error, or with null when it was cancelled.
   const jobs = [];
-  const refused = [];
   let rest = files;
   if (link?.value) {
     jobs.push(await start({ url: link.value, options: given }));
     link.value = "";
   }
   for (const [place, file] of files.entries()) {
+    if (!file.size) {
+      refused.push(`${file.name} is empty; choose another video`);
+      continue;
+    }
     upload = begin(file, place + 1, files.length);
     try {
       jobs.push(await start({ upload: await upload.run(), options: given }));
@@ -67,7 +70,7 @@ async function sendAll(files, given) {
     choose(rest);
     window.htmx.trigger(document.body, "changed");
   }
-  return { jobs, refused };
+  return jobs;
 }
 
 function busy(whether) {
@@ -83,16 +86,17 @@ form.addEventListener("submit", async (event) => {
     return video.focus();
   }
   busy(true);
+  const wrong = [];
   let cancelled = false;
   try {
-    const { jobs, refused } = await sendAll([...video.files], options(form));
+    const jobs = await sendAll([...video.files], options(form), wrong);
     upload = null;
-    if (jobs.length === 1 && !refused.length) location.assign(`/jobs/${jobs[0]}`);
-    problem.textContent = refused.join(" ");
+    if (jobs.length === 1 && !wrong.length) location.assign(`/jobs/${jobs[0]}`);
   } catch (error) {
     cancelled = error === null;
-    problem.textContent = error ? error.message : "";
+    if (error) wrong.push(error.message);
   } finally {
+    problem.textContent = wrong.join(". ");
     upload = null;
     busy(false);
     if (cancelled) video.focus();
@@ -124,7 +128,7 @@ document.addEventListener("dragleave", (event) => {
 });
 
 window.addEventListener("beforeunload", (event) => {
-  if (upload) event.preventDefault(); // the browser asks
+  if (upload && !loggedOut) event.preventDefault(); // the browser asks
 });
 
 const broken = Object.values(interrupted()).filter(({ sent, size }) => sent < size);
