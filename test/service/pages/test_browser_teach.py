@@ -93,3 +93,75 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
     tab.get_by_role("button", name="Recognise").click()
     tab.locator("video").wait_for()
     assert "colours" in tab.inner_text("main")
+
+
+@pytest.fixture
+def dataset(tab, address):
+    """The page of an empty dataset."""
+    tab.goto(f"{address}/teach")
+    tab.on("dialog", lambda dialog: dialog.accept())
+    tab.get_by_label("New dataset").fill("greetings")
+    tab.keyboard.press("Enter")
+    tab.get_by_role("heading", name="greetings").wait_for()
+    return tab
+
+
+def add_class(tab, name):
+    tab.get_by_label("New class").fill(name)
+    tab.keyboard.press("Enter")
+    tab.get_by_role("heading", name=name, exact=True).wait_for()
+
+
+def test_teach_can_be_pressed_once_each_class_has_clips(dataset, clips):
+    teach = dataset.get_by_role("button", name="Teach", exact=True)
+    dataset.get_by_text("To teach, make at least two classes").wait_for()
+    for label in clips:
+        add_class(dataset, label)
+    dataset.get_by_text("To teach, add clips to blue, red, or erase these classes.").wait_for()
+    assert teach.is_disabled()
+    dataset.get_by_label("Drop clips of red here").set_input_files(clips["red"])
+    dataset.get_by_text("To teach, add clips to blue, or erase this class.").wait_for()
+    assert teach.is_disabled()
+    dataset.get_by_label("Drop clips of blue here").set_input_files(clips["blue"])
+    dataset.get_by_text("To teach,").wait_for(state="hidden")
+    assert teach.is_enabled()
+    dataset.get_by_role("button", name="Erase the class blue").click()
+    dataset.get_by_text("To teach, make at least two classes").wait_for()
+    assert teach.is_disabled()
+
+
+def test_clips_that_are_refused_are_said_and_the_classes_asked_for_once(dataset):
+    add_class(dataset, "wave")
+    shown = []
+    dataset.on("response", lambda answer: shown.append(answer) if answer.url.endswith("/classes") else None)
+    files = [("empty.mp4", b""), ("notes.txt", b"text"), ("large.mp4", bytes(3_000_000))]
+    dataset.get_by_label("Drop clips of wave here").set_input_files(
+        [{"name": name, "mimeType": "video/mp4", "buffer": content} for name, content in files]
+    )
+    dataset.get_by_text("0 clips added.").wait_for()
+    dataset.get_by_role("alert").wait_for()
+    said = dataset.get_by_role("alert").inner_text()
+    for text in ("empty.mp4 is empty; choose another clip", "'notes.txt' is no video", "more than the 1,000,000"):
+        assert text in said
+    dataset.get_by_label("New class").fill("nod")  # whose request comes after all others
+    dataset.keyboard.press("Enter")
+    dataset.get_by_role("heading", name="nod").wait_for()
+    assert [answer.request.method for answer in shown] == ["GET", "POST", "GET"]
+
+
+def test_takes_end_with_the_webcam_and_what_prevents_them_is_said(dataset):
+    add_class(dataset, "wave")
+    dataset.get_by_role("button", name="Record").click()
+    dataset.get_by_text("wave, take 1 of 5, in 3").wait_for()
+    dataset.evaluate("""() => {
+        const [track] = document.getElementById("webcam").srcObject.getTracks();
+        track.stop();
+        track.dispatchEvent(new Event("ended"));
+    }""")
+    dataset.get_by_role("alert").get_by_text("The webcam was taken away; start again.").wait_for()
+    assert dataset.get_by_role("button", name="Record").is_enabled()
+    dataset.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotFoundError')); }"
+    )
+    dataset.get_by_role("button", name="Record").click()
+    dataset.get_by_role("alert").get_by_text("There is no webcam; connect one, and start again.").wait_for()

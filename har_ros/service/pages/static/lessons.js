@@ -1,6 +1,6 @@
 // Starts and follows checks and trainings.
 import { follow } from "./events.js";
-import { ask } from "./page.js";
+import { ask, renew } from "./page.js";
 import { complain } from "./teach.js";
 
 const form = document.getElementById("lesson");
@@ -9,9 +9,24 @@ const doing = document.getElementById("doing");
 const bar = document.getElementById("done");
 const announced = document.getElementById("announced");
 const log = document.getElementById("log");
+const [check, teach] = form.querySelectorAll("button[name=kind]");
 const LINES = 300;
 let running = form.dataset.running;
 let stop = () => {};
+
+function lacking() {
+  // What keeps a network from being taught; empty for nothing.
+  const classes = [...document.querySelectorAll(".class")];
+  const empty = classes.filter((one) => one.dataset.clips === "0").map((one) => one.dataset.class);
+  if (empty.length) return `To teach, add clips to ${empty.join(", ")}, or erase ${empty.length > 1 ? "these classes" : "this class"}.`;
+  return classes.length < 2 ? "To teach, make at least two classes, such as waving and none (anything else)." : "";
+}
+
+function showLacking() {
+  const text = lacking();
+  document.getElementById("lacking").textContent = text;
+  teach.disabled = !box.hidden || text !== "";
+}
 
 function showPeople() {
   form.elements.person.disabled = !form.elements.model.selectedOptions[0]?.dataset.people;
@@ -25,7 +40,8 @@ function options() {
 
 function show(active) {
   box.hidden = !active;
-  for (const button of form.querySelectorAll("button[name=kind]")) button.disabled = active;
+  check.disabled = active;
+  showLacking();
 }
 
 function take(lesson) {
@@ -44,7 +60,7 @@ async function over(lesson) {
   running = "";
   const here = box.contains(document.activeElement) || document.activeElement === document.body;
   show(false);
-  await window.htmx.ajax("GET", form.dataset.results, { target: "#results", swap: "innerHTML" });
+  await renew(document.getElementById("results"), form.dataset.results).catch((error) => complain(error.message));
   announced.textContent = lesson.state === "failed" ? `The ${lesson.kind} failed.` : `The ${lesson.kind} is ${lesson.state}.`;
   const title = document.getElementById(`${lesson.kind}-title`);
   if (here && title) {
@@ -78,5 +94,7 @@ document.getElementById("cancel").addEventListener("click", () => {
   ask("DELETE", `${form.dataset.address}/${running}`).catch((error) => complain(error.message));
 });
 form.elements.model.addEventListener("change", showPeople);
+document.addEventListener("classes", showLacking);
 showPeople();
+showLacking();
 start();

@@ -1,5 +1,5 @@
 // Datasets, classes and clips: what makes, adds and erases them.
-import { ask } from "./page.js";
+import { ask, renew } from "./page.js";
 
 const problem = document.getElementById("problem") || document.getElementById("said");
 const classes = document.getElementById("classes");
@@ -10,12 +10,12 @@ export function complain(text) {
 }
 
 export async function refresh() {
-  await window.htmx.ajax("GET", classes.dataset.address, { target: classes, swap: "innerHTML" });
+  await renew(classes, classes.dataset.address);
   document.dispatchEvent(new Event("classes"));
 }
 
 export async function addClips(address, files) {
-  // Sends clips to a class, one after the other. Rejects with the sentences of those that are refused.
+  // Sends clips to a class, one after the other, and shows them. Rejects with the sentences of those that are refused.
   const group = document.getElementById("group").value.trim();
   const wrong = [];
   for (const [place, file] of [...files].entries()) {
@@ -24,6 +24,7 @@ export async function addClips(address, files) {
     form.append("video", file);
     form.append("group", group);
     try {
+      if (!file.size) throw new Error(`${file.name} is empty; choose another clip`);
       await ask("POST", `${address}/clips`, form);
     } catch (error) {
       wrong.push(error.message);
@@ -31,7 +32,7 @@ export async function addClips(address, files) {
   }
   const added = files.length - wrong.length;
   adding.textContent = `${added} clip${added === 1 ? "" : "s"} added.`;
-  await refresh();
+  await refresh().catch((error) => wrong.push(error.message));
   if (wrong.length) throw new Error(wrong.join("; "));
 }
 
@@ -58,8 +59,13 @@ async function guarded(work) {
     await work();
   } catch (error) {
     complain(error.message);
-    if (classes) await refresh(); // what is refused may have been changed elsewhere
+    if (classes) await refresh().catch(() => {}); // what is refused may have been changed elsewhere
   }
+}
+
+function add(place, files) {
+  complain("");
+  addClips(place.dataset.address, files).catch((error) => complain(error.message));
 }
 
 document.addEventListener("submit", (event) => {
@@ -75,7 +81,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("change", (event) => {
   const place = event.target.closest(".class");
-  if (place && event.target.type === "file") guarded(() => addClips(place.dataset.address, event.target.files));
+  if (place && event.target.type === "file") add(place, event.target.files);
 });
 
 for (const name of ["dragover", "drop"]) {
@@ -84,6 +90,6 @@ for (const name of ["dragover", "drop"]) {
     event.preventDefault(); // a browser would leave the page to show them
     const place = event.target.closest(".class");
     for (const one of document.querySelectorAll(".drop")) one.classList.toggle("over", name === "dragover" && place === one.closest(".class"));
-    if (name === "drop" && place) guarded(() => addClips(place.dataset.address, event.dataTransfer.files));
+    if (name === "drop" && place) add(place, event.dataTransfer.files);
   });
 }
