@@ -64,6 +64,15 @@ class Models:
         self._read = read  # in one step: other threads may read it
         return found
 
+    def to_fetch(self) -> tuple[str, ...]:
+        """Return the names of the networks whose cards are here, but not all of their files."""
+        found = []
+        for name, place in self.places.items():
+            with suppress(HarError, OSError):
+                if self._model(place)[1].missing():
+                    found.append(name)
+        return tuple(found)
+
     def cards(self) -> dict[str, ModelCard]:
         """Return the card of each network that can be used."""
         return {name: model.card for name, model in self.usable().items()}

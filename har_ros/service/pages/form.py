@@ -64,10 +64,14 @@ class Field:
 
 @dataclass(frozen=True)
 class Fields:
-    """The options of a job: those that are shown at once, and the others by what they are about."""
+    """The options of a job: those that are shown at once, and the others by what they are about.
+
+    to_fetch: networks that cannot be chosen, because their files are not on the server.
+    """
 
     few: tuple[Field, ...]
     more: Mapping[str, tuple[Field, ...]]
+    to_fetch: tuple[str, ...]
 
 
 def fields_of(models: Models, given: Mapping[str, Any]) -> Fields:
@@ -84,7 +88,7 @@ def fields_of(models: Models, given: Mapping[str, Any]) -> Fields:
     for one in fields:
         if one.name not in FEW:
             more[_topic(one.row)] = (*more.get(_topic(one.row), ()), one)
-    return Fields(few, more)
+    return Fields(few, more, models.to_fetch())
 
 
 def _field(

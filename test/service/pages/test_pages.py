@@ -1,5 +1,7 @@
 """The pages and the guard before them, without a browser: who gets in, and what the answers allow."""
 
+import re
+
 import pytest
 import yaml
 
@@ -111,8 +113,11 @@ def test_a_network_whose_files_are_missing_is_shown_with_what_to_do_and_not_offe
     app = application(tmp_path / "service", ServiceSettings(tmp_path / "models", workers=0), Guard("127.0.0.1", ""))
     with TestClient(app, base_url=HERE) as client:
         assert "elsewhere" not in [model["name"] for model in client.get("/v1/models").json()]
-        assert '<option value="elsewhere"' not in client.get("/").text
+        form = client.get("/").text
+        assert '<option value="elsewhere"' not in form
         text = client.get("/models").text
+        others = text.count("Its files are not on the server")
+        assert re.search(rf'\b{others} others? (is|are) not on the server yet; <a href="/models">', form)
         assert "run there: <code>actionnet models fetch elsewhere</code>" in text
 
 
