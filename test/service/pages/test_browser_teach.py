@@ -150,9 +150,15 @@ def test_clips_that_are_refused_are_said_and_the_classes_asked_for_once(dataset)
 
 
 def test_takes_end_with_the_webcam_and_what_prevents_them_is_said(dataset):
+    dataset.set_viewport_size({"width": 390, "height": 800})
     add_class(dataset, "wave")
     dataset.get_by_role("button", name="Record").click()
     dataset.get_by_text("wave, take 1 of 5, in 3").wait_for()
+    for place in ("getElementById('count')", "documentElement"):
+        assert dataset.evaluate(f"document.{place}.scrollWidth <= document.{place}.clientWidth")
+    assert dataset.evaluate(
+        "document.getElementById('count').scrollHeight <= document.querySelector('.screen').clientHeight"
+    )
     dataset.evaluate("""() => {
         const [track] = document.getElementById("webcam").srcObject.getTracks();
         track.stop();

@@ -40,8 +40,9 @@ function pause(milliseconds) {
 }
 
 async function countDown(what) {
-  count.classList.remove("taking");
+  count.className = "";
   for (const number of [3, 2, 1]) {
+    count.classList.toggle("words", number === 3);
     count.textContent = number === 3 ? `${what} in 3` : String(number);
     if (await pause(1000)) return false;
   }
@@ -70,7 +71,7 @@ async function record(place, seconds, takes) {
   const stream = await camera();
   for (let number = 1; number <= takes; number += 1) {
     if (!(await countDown(`${place.dataset.class}, take ${number} of ${takes},`))) return;
-    count.classList.add("taking");
+    count.className = "taking";
     count.textContent = "● NOW";
     const file = await take(stream, seconds);
     count.textContent = "";
