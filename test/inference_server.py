@@ -11,6 +11,25 @@ import numpy as np
 from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceServicer, add_GRPCInferenceServiceServicer_to_server
 
+from har_ros.backends.triton import shared_memory
+
+SHAPE = (4, 8, 8, 3)
+"""Of the windows in tests."""
+
+
+def windows(count):
+    return list(np.random.default_rng(0).integers(0, 256, (count, *SHAPE), np.uint8))
+
+
+def rows(clips):
+    """What the network says of windows."""
+    return np.array([clip.reshape(-1)[:5] for clip in clips]) / 256
+
+
+def regions():
+    """The regions of shared memory that this process, and what it started, has."""
+    return set(Path("/dev/shm").glob(f"{shared_memory.PREFIX}*"))
+
 
 class InferenceServer(GRPCInferenceServiceServicer):
     """Has one network, whose k-th output is the k-th value of the window, as a part of 256.

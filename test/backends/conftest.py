@@ -1,0 +1,52 @@
+"""A small network, and a way to it through a server."""
+
+import os
+
+import pytest
+from small_networks import linear_network, write_card
+
+from har_ros.backends.backend import BackendSettings
+from har_ros.backends.load import load_backend
+from har_ros.backends.triton import shared_memory
+from har_ros.models.check import prepared_networks
+from har_ros.models.locate import find_model
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """As inference_server.py serves it."""
+    from inference_server import SHAPE
+
+    folder = tmp_path_factory.mktemp("network")
+    linear_network(folder / "small.onnx", SHAPE)
+    return prepared_networks(find_model(str(write_card(folder))))[0]
+
+
+@pytest.fixture
+def own_regions(monkeypatch):
+    """Regions of a name of their own: other tests run at the same time."""
+    from inference_server import regions
+
+    monkeypatch.setattr(shared_memory, "PREFIX", f"har_ros-{os.getpid()}-test-")
+    yield
+    assert regions() == set()
+
+
+@pytest.fixture
+def connect(network, own_regions):
+    """Loads the network from a server; closed at the end."""
+    opened = []
+
+    def load(port, **settings):
+        given = BackendSettings("triton", server=f"grpc://127.0.0.1:{port}", **settings)
+        opened.append(load_backend(network, given))
+        return opened[-1]
+
+    def close(backend):
+        opened.remove(backend)
+        backend.close()
+
+    load.close = close
+    yield load
+    for backend in opened:
+        backend.close()
