@@ -8,6 +8,8 @@ import numpy as np
 import onnxruntime
 import openvino
 import pytest
+
+pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 from google.protobuf import text_format
 from small_networks import encoder_decoder, linear_network, one_person, write_card
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 from small_networks import convolutional_network, one_person, write_card
 
 from har_ros.backends.backend import BackendSettings

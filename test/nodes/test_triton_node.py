@@ -1,6 +1,8 @@
 """A node whose network runs on a server that goes away."""
 
 import pytest
+
+pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 from inference_server import InferenceServer, serving
 
 
