@@ -6,6 +6,7 @@ Without it they give a row for each column, N×columns×classes, which is what a
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from small_networks import write_card
 
 PADDED = {1: 0, 3: 1, 7: 3}
 
@@ -167,3 +168,12 @@ ARCHITECTURES = {
     "resnet-18": lambda **ends: resnet([full] * 4, stem="pooled", **ends),
     "resnet-34": lambda **ends: resnet([full] * 4, (3, 4, 6, 3), stem="pooled", **ends),
 }
+
+CONTINUAL_INPUT = {"layout": "NCTHW", "height": 16, "width": 16, "range": [-1, 1]}
+CONTINUAL_WINDOW = {"frames": 32, "minimum_frames": 8, "multiple_of": 8, "sample_rate": 10}
+
+
+def continual_card(folder):
+    """Return the card of r3d_18, which takes each frame once."""
+    onnx.save(ARCHITECTURES["r3d_18"](), folder / "small.onnx")
+    return write_card(folder, input=CONTINUAL_INPUT, window=CONTINUAL_WINDOW, continual=True)

@@ -1,12 +1,9 @@
 """A clip network that takes each frame once, behind a Stream: against ONNX Runtime on the same frames."""
 
 import numpy as np
-import onnx
-import openvino
 import pytest
 from player import Player
-from small_networks import encoder_decoder, write_card
-from streamable_networks import ARCHITECTURES
+from streamable_networks import ARCHITECTURES, continual_card
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, ModelError
@@ -14,8 +11,6 @@ from har_ros.frames.compressed import EncodedImage
 from har_ros.frames.pixels import CameraImage
 from har_ros.frames.sampling import StreamSettings
 from har_ros.graphs.twin import continual
-from har_ros.networks.clip import ClipNetwork
-from har_ros.networks.continual import ContinualNetwork
 from har_ros.pipeline.recognizer import Recognizer
 
 SECOND = 1_000_000_000
@@ -23,19 +18,11 @@ F32 = BackendSettings("openvino", "f32")
 STEP, LAG, COLUMNS = 8, 6, 4  # of r3d_18, with windows of 32 frames
 LENGTH = (LAG + COLUMNS) * STEP
 FRAMES = np.random.default_rng(0).integers(0, 256, (240, 16, 16, 3), np.uint8)
-INPUT = {"layout": "NCTHW", "height": 16, "width": 16, "range": [-1, 1]}
-WINDOW = {"frames": 32, "minimum_frames": 8, "multiple_of": 8, "sample_rate": 10}
 
 
 @pytest.fixture(scope="module")
-def card(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("continual")
-    onnx.save(ARCHITECTURES["r3d_18"](), folder / "small.onnx")
-    return write_card(folder, input=INPUT, window=WINDOW, continual=True)
-
-
-@pytest.fixture(scope="module")
-def recognizer(card):
+def recognizer(tmp_path_factory):
+    card = continual_card(tmp_path_factory.mktemp("continual"))
     with Recognizer.open(str(card), F32) as recognizer:
         yield recognizer
 
@@ -263,39 +250,3 @@ def test_a_memory_that_cannot_be_is_refused(recognizer, stream, settings, messag
         with pytest.raises(ConfigurationError, match=message):
             attempt(settings)
     assert stream.length == LENGTH
-
-
-def test_what_is_not_a_clip_network_in_onnx_is_refused(tmp_path, card):
-    pair, *_ = encoder_decoder(tmp_path)
-    with pytest.raises(ModelError, match=r"pair is of kind encoder-decoder, which .*; set continual to false"):
-        Recognizer.open(str(pair), F32, continual=True)
-    model = openvino.Core().read_model(card.with_suffix(".onnx"))
-    openvino.save_model(model, tmp_path / "small.xml")
-    other = write_card(tmp_path, input=INPUT, window=WINDOW, network={"file": "small.xml"})
-    with pytest.raises(ModelError, match=r"small.xml is not ONNX, which continual inference needs; set continual to"):
-        Recognizer.open(str(other), F32, continual=True)
-
-
-@pytest.mark.parametrize(
-    ("says", "given", "kind"),
-    [
-        (True, None, ContinualNetwork),
-        (False, None, ClipNetwork),
-        (False, True, ContinualNetwork),
-        (True, False, ClipNetwork),
-    ],
-)
-def test_the_card_says_whether_and_the_user_overrules_it(tmp_path, card, says, given, kind):
-    (tmp_path / "small.onnx").symlink_to(card.with_suffix(".onnx"))
-    other = write_card(tmp_path, input=INPUT, window=WINDOW, continual=says)
-    with Recognizer.open(str(other), F32, continual=given) as recognizer:
-        assert type(recognizer.network) is kind
-
-
-def test_a_window_of_another_length_has_another_memory(card):
-    with Recognizer.open(str(card), F32, frames=16) as recognizer:
-        assert recognizer.network.length == (LAG + 2) * STEP
-        assert (
-            "continual: every 8 frames an answer of what was 48 to 64 frames ago, spanning 6.30 s"
-            in recognizer.summary(StreamSettings())
-        )
