@@ -72,3 +72,7 @@ def robot_pip():
         words for block in blocks("bash", [README]) for words in block.commands if words[:2] == ["pip", "install"]
     ]
     return words[2:]
+
+
+def name_of(page):
+    return str(page.relative_to(REPOSITORY))

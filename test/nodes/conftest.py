@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from goals import Client
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.qos import QoSProfile
@@ -237,3 +238,27 @@ def robot(ros, brightness_card):
     for robot in robots:
         robot.node.stop()
         robot.node.destroy_node()
+
+
+@pytest.fixture
+def client(ros):
+    """Clients of the action actions/wait_for."""
+    clients = []
+
+    def start():
+        clients.append(Client(ros))
+        return clients[-1]
+
+    yield start
+    for one in clients:
+        one.client.destroy()
+
+
+@pytest.fixture
+def watching(robot, client):
+    """A node whose events last for half a second at least, and a client."""
+
+    def start(*arguments, **parameters):
+        return robot(*arguments, **{"event_min_duration": 0.5, "event_max_gap": 0.0, **parameters}), client()
+
+    return start
