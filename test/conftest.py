@@ -15,6 +15,8 @@ from har_ros.models.fetch import fetch
 from har_ros.models.locate import find_pose_model
 from har_ros.recordings.bag import CLASSIFICATION
 
+pytest.register_assert_rewrite("goals", "served")  # their assertions say what was there
+
 SHARED_DATA = Path(os.environ.get("HAR_ROS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 FINETUNE = all(importlib.util.find_spec(name) for name in ("torch", "lightning", "tensorboard"))
