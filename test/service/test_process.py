@@ -14,9 +14,12 @@ time.sleep(600)
 
 def test_a_process_ends_when_the_other_end_of_its_input_is_closed():
     with subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"begun\n"
-        process.stdin.close()
-        assert process.wait(30) == 0
+        try:
+            assert process.stdout.readline() == b"begun\n"
+            process.stdin.close()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 def test_nothing_is_begun_when_the_server_ended_before():

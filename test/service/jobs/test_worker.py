@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import queue
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_networks_stay_loaded_for_other_thresholds_but_not_for_other_models(tmp_
     assert loaded == ["a", "b"]
 
 
-def test_a_worker_waits_for_one_that_still_writes_into_the_jobs_folder(tmp_path, models, video):
+def test_a_worker_waits_for_one_that_still_writes_into_the_jobs_folder(tmp_path, models, video, monkeypatch):
     """One whose server was killed goes on for a moment, while the next server's workers have its job."""
     folder = ServiceFolder(tmp_path / "service")
     folder.path.mkdir()
@@ -51,13 +52,16 @@ def test_a_worker_waits_for_one_that_still_writes_into_the_jobs_folder(tmp_path,
     shutil.copy(video, place / "input.mp4")
     store.enqueue(job.id)
     other = os.open(place, os.O_RDONLY)
-    fcntl.flock(other, fcntl.LOCK_EX)
+    flock, asked = fcntl.flock, queue.SimpleQueue()
+    flock(other, fcntl.LOCK_EX)
+    monkeypatch.setattr(fcntl, "flock", lambda file, how: asked.put((os.fstat(file).st_ino, how)) or flock(file, how))
     with closing(worker.Worker(folder, Models(models), 60)) as one:
         waiting = Thread(target=one.run_one)
         waiting.start()
-        waiting.join(1.0)
-        assert waiting.is_alive()
-        assert [path.name for path in place.iterdir()] == ["input.mp4"]
-        os.close(other)
-        waiting.join(60)
+        try:
+            assert asked.get(timeout=60) == (place.stat().st_ino, fcntl.LOCK_EX)
+            assert [path.name for path in place.iterdir()] == ["input.mp4"]
+        finally:
+            os.close(other)
+            waiting.join(60)
     assert store.get(job.id).state == "done"

@@ -3,12 +3,12 @@
 import os
 import signal
 import sqlite3
-import subprocess
 import time
 from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
+from programs import running
 
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.jobs import workers
@@ -42,7 +42,7 @@ def queued(store):
 def test_a_process_that_has_the_number_of_a_dead_servers_worker_is_left_alone(folder, monkeypatch):
     monkeypatch.setattr(workers, "HANGS", -1.0)
     with (
-        subprocess.Popen(["sleep", "600"]) as other,
+        running(["sleep", "600"], folder.path) as other,
         closing(Workers(folder, ServiceSettings(workers=0), lambda: None)),
     ):
         store = JobStore(folder.jobs)
@@ -50,7 +50,6 @@ def test_a_process_that_has_the_number_of_a_dead_servers_worker_is_left_alone(fo
         store.claim(other.pid)
         until(lambda: store.get(number).state == "queued")
         assert other.poll() is None
-        other.kill()
 
 
 @pytest.fixture
