@@ -89,6 +89,19 @@ class Ros:
         self.until(lambda: not messages.empty(), what)
         return messages.get()
 
+    def first(self, messages, fits, what):
+        """Return the first message that fits; those before it are dropped."""
+        found = []
+
+        def came():
+            while not found and not messages.empty():
+                if fits(message := messages.get()):
+                    found.append(message)
+            return found
+
+        self.until(came, what)
+        return found[0]
+
 
 @pytest.fixture
 def ros(domain):

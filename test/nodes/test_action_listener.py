@@ -79,8 +79,6 @@ def test_it_acts_once_when_an_action_has_gone_on(ros, listener):
 def test_a_silent_camera_is_reported_and_nothing_recognised_is_not(ros, listener):
     say, held, log = listener(patience=0.1)
     say(10)
-    texts = []
-    while not any("no answer" in text for text in texts):
-        texts.append(ros.receive(log, "its log").msg)
-    assert next(text for text in texts if "no answer" in text).startswith("cam01: no answer for ")
+    said = ros.first(log, lambda one: "no answer" in one.msg, "its report")
+    assert said.msg.startswith("cam01: no answer for ")
     assert held.empty()

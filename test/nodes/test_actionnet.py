@@ -214,9 +214,9 @@ def test_annotated_images_come_only_when_somebody_looks(robot):
     assert robot.ros.node.count_publishers("/cam01/actions_image") == 1
     images = robot.ros.inbox(Image, "/cam01/actions_image")
     large = {"height": 120, "width": 160, "step": 160, "data": array("B", [100] * 120 * 160)}
-    while images.empty():  # until the node has heard of the subscription
-        robot.push(camera, 0, **large)
-        robot.ros.executor.spin_once(timeout_sec=0.1)
+    publisher = robot.inner(camera).overlay._publisher
+    robot.ros.until(publisher.get_subscription_count, "the discovery of the subscription by the node")
+    robot.push(camera, 0, **large)
     image = robot.ros.receive(images)
     assert (image.height, image.width, image.encoding, image.step) == (120, 160, "rgb8", 480)
     assert (image.header.stamp.sec, image.header.frame_id) == (camera.seconds, "cam01_image_raw")

@@ -169,6 +169,11 @@ def call(ros, kind, name, request):
     return future.result()
 
 
+def of_taught(action, camera):
+    labels = {result.class_id for result in action.results}
+    return action.header.frame_id == camera and labels and labels <= {"stretching", "none"}
+
+
 def started(stack, name, *arguments):
     """Run an executable of the package until the test ends."""
     process = stack.enter_context(subprocess.Popen([installed(name), *arguments]))
@@ -208,8 +213,5 @@ def test_record_teach_and_put_to_work(ros, brightness_card, teachable_card, tmp_
                 request = SetParametersAtomically.Request()
                 request.parameters = [rclpy.Parameter("model", value=str(taught)).to_parameter_msg()]
                 assert call(ros, SetParametersAtomically, "set_parameters_atomically", request).result.reason == ""
-        heard = set()
-        while heard != {"cam01", "cam03"}:
-            message = ros.receive(actions, "an action")
-            if message.results and {result.class_id for result in message.results} <= {"stretching", "none"}:
-                heard.add(message.header.frame_id)
+        for camera in ("cam01", "cam03"):
+            ros.first(actions, lambda one, camera=camera: of_taught(one, camera), f"a taught action of {camera}")

@@ -64,8 +64,8 @@ def test_goals_end_when_the_node_is_deactivated_and_work_when_it_is_active_again
     events = robot.ros.inbox(ActionEvent, "/actions/events")
     robot.ros.until(lambda: robot.node.count_subscribers("/actions/events"), "the discovery of /actions/events")
     robot.show(robot.cameras[0], *RISING)
-    while robot.ros.receive(events, "the event of the last window").end.sec < 105:  # the middle of 104 to 107
-        pass
+    # of the last window, 104 to 107, whose middle is 105
+    robot.ros.first(events, lambda event: event.end.sec >= 105, "the event of the last window")
     sent = client.send()
     assert robot.change("deactivate")[0]  # by which the event ends
     assert sent.refusal() == (

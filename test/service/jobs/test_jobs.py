@@ -3,13 +3,14 @@
 import json
 import os
 import signal
+import time
 
 import cv2
 import pytest
 from clips import moving, write_video
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
-from served import running, send, until
+from served import WAIT, running, send, until
 
 from har_ros.commands.main import main
 
@@ -65,7 +66,9 @@ def test_what_is_found_is_shown_while_the_job_runs(client, long_video):
     assert client.get(f"/v1/jobs/{number}").json()["state"] == "running"
     assert not part["over"]
     assert job["windows"] <= part["next"] == len(part["windows"])
+    end = time.monotonic() + WAIT
     while not part["over"]:
+        assert time.monotonic() < end
         found += part["windows"]
         part = client.get(address, params={"after": part["next"]}).json()
     found += part["windows"]
