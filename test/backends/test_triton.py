@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 import grpc
+from certificates import certificate
 from inference_server import SHAPE, InferenceServer, regions, rows, serving, windows
 
 from har_ros.backends.backend import BackendSettings
@@ -169,30 +170,17 @@ def test_parameters_that_contradict_each_other_are_refused(network):
         load_backend(network, BackendSettings("auto", server="grpc://a:1"))
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    """Two of this machine's name, of which one is trusted."""
-    folder = tmp_path_factory.mktemp("certificates")
-    for name in ("trusted", "other"):
-        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", folder / f"{name}.key"]
-        try:
-            subprocess.run([*command, "-out", folder / name], check=True, capture_output=True)
-        except FileNotFoundError:
-            pytest.skip("there is no openssl: apt-get install openssl")
-    return folder
-
-
-def test_a_secure_server_proves_its_name_and_gets_the_token(network, certificates):
+def test_a_secure_server_proves_its_name_and_gets_the_token(network, tmp_path_factory):
     """In a process of its own: gRPC reads once whom it trusts."""
 
     def token_of(response, number, context):
         if ("authorization", "Bearer right") not in context.invocation_metadata():
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token is wrong")
 
-    def credentials(name):
-        pair = [(certificates / f"{name}.key").read_bytes(), (certificates / name).read_bytes()]
-        return grpc.ssl_server_credentials([pair])
+    trusted, unknown = (certificate(tmp_path_factory.mktemp("pair"), "localhost") for _ in range(2))
+
+    def credentials(pair):
+        return grpc.ssl_server_credentials([[path.read_bytes() for path in reversed(pair)]])
 
     code = """import os, sys
 from har_ros.commands.main import main
@@ -203,10 +191,10 @@ for scheme, port, os.environ["ACTIONNET_SERVER_TOKEN"] in tries:
     print(main(["models", "check", card, "--backend", "triton", "--server", server]), flush=True)
 """
     first, second = (InferenceServer("small", SHAPE, answer=token_of) for _ in range(2))
-    with serving(first, credentials=credentials("trusted")) as port, serving(second, 0, credentials("other")) as other:
+    with serving(first, credentials=credentials(trusted)) as port, serving(second, 0, credentials(unknown)) as other:
         ended = subprocess.run(
             [sys.executable, "-c", code, network.path.with_suffix(".yaml"), str(port), str(other)],
-            env={**os.environ, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(certificates / "trusted"), "COLUMNS": "1000"},
+            env={**os.environ, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(trusted[0]), "COLUMNS": "1000"},
             capture_output=True,
             text=True,
             check=False,

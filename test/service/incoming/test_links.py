@@ -1,9 +1,9 @@
 """Links: what is fetched, and what of all that is not public is left alone."""
 
 import ssl
-import subprocess
 
 import pytest
+from certificates import certificate
 from hypothesis import given
 from hypothesis import strategies as st
 from rough_server import (
@@ -215,24 +215,12 @@ def test_whoever_waits_for_it_may_give_it_up(path):
     assert list(path.parent.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificate")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=video.test"]
-    command += ["-addext", "subjectAltName=DNS:video.test", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("there is no openssl: apt-get install openssl")
-    return folder / "cert.pem", folder / "key.pem"
-
-
-def test_a_server_proves_its_name_and_not_its_address(path, certificate):
-    names = []
+def test_a_server_proves_its_name_and_not_its_address(path, tmp_path_factory):
+    names, pair = [], certificate(tmp_path_factory.mktemp("pair"), "video.test")
     theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    theirs.load_cert_chain(*certificate)
+    theirs.load_cert_chain(*pair)
     theirs.sni_callback = lambda _, name, __: names.append(name)
-    ours = ssl.create_default_context(cafile=str(certificate[0]))
+    ours = ssl.create_default_context(cafile=str(pair[0]))
     with server(FOUND % 3 + b"abc", context=theirs) as (port, requests):
         assert fetch(f"https://video.test:{port}/", path, context=ours) == b"abc"
         path.unlink()
