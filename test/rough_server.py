@@ -8,6 +8,28 @@ FOUND = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 
 
 @contextmanager
+def accepting(handle, address="127.0.0.1", port=0):
+    """Hand each connection to a function, one after the other. Yields the port."""
+
+    def accept():
+        while True:
+            try:
+                connection = listening.accept()[0]
+            except OSError:  # the end
+                return
+            handle(connection)
+
+    with socket.create_server((address, port)) as listening:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+
+
+@contextmanager
 def server(answer, address="127.0.0.1", port=0, context=None):
     """Answer each connection with bytes, or by a function. Yields the port and the requests."""
     requests, stopped = [], threading.Event()
@@ -23,26 +45,17 @@ def server(answer, address="127.0.0.1", port=0, context=None):
             else:
                 connection.sendall(answer)
 
-    def accept():
-        while True:
-            try:
-                connection = listening.accept()[0]
-            except OSError:
-                return
-            try:
-                handle(context.wrap_socket(connection, server_side=True) if context else connection)
-            except OSError:
-                connection.close()
-
-    with socket.create_server((address, port)) as listening:
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
+    def serve(connection):
         try:
-            yield listening.getsockname()[1], requests
+            handle(context.wrap_socket(connection, server_side=True) if context else connection)
+        except OSError:
+            connection.close()
+
+    with accepting(serve, address, port) as port:
+        try:
+            yield port, requests
         finally:
             stopped.set()
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
 
 
 def drip(send, request, stopped):

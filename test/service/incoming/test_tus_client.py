@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from chromium import serving
+from rough_server import accepting
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 import httpx
@@ -29,9 +30,9 @@ SIZE = 3_000_000
 @pytest.fixture(scope="module")
 def node():
     if (node := shutil.which("node")) is None:
-        pytest.skip("there is no node: apt-get install nodejs npm")
+        pytest.skip("node is not installed; run: apt-get install nodejs npm")
     if not (NODE / ".ready").is_file():
-        pytest.skip("there is no tus-js-client: make build/node/.ready")
+        pytest.skip("tus-js-client is not installed; run: make build/node/.ready")
     return node
 
 
@@ -108,23 +109,14 @@ def breaking(address, lengths):
         with suppress(OSError):  # broken, as it should be
             forward(*given)
 
-    def accept():
-        while True:
-            try:
-                source = listening.accept()[0]
-            except OSError:
-                return
-            sink = socket.create_connection((parts.hostname, parts.port))
-            most = left.pop(0) if left else 1 << 60
-            threading.Thread(target=quietly, args=(source, sink, most), daemon=True).start()
-            threading.Thread(target=quietly, args=(sink, source, 1 << 60), daemon=True).start()
+    def handle(source):
+        sink = socket.create_connection((parts.hostname, parts.port))
+        most = left.pop(0) if left else 1 << 60
+        threading.Thread(target=quietly, args=(source, sink, most), daemon=True).start()
+        threading.Thread(target=quietly, args=(sink, source, 1 << 60), daemon=True).start()
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}", left
-        listening.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+    with accepting(handle) as port:
+        yield f"http://127.0.0.1:{port}", left
 
 
 def test_connections_that_break_cost_what_was_on_its_way_only(node, address, folder, video):
