@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NO_CHROMIUM = "Chromium is not installed; run: apt-get install chromium"
 SERIOUS = ("serious", "critical")
 POLICY = "Content Security Policy"
 WAIT = 60
@@ -22,10 +23,11 @@ def chromium():
 @contextmanager
 def launching():
     """Yield a function that starts a Chromium with more options; all are closed at the end. Skips without one."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    place = chromium()
-    if place is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="Playwright is not installed; run: pip install playwright"
+    )
+    if (place := chromium()) is None:
+        pytest.skip(NO_CHROMIUM)
     given = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--no-sandbox"]
     with sync_api.sync_playwright() as playwright, ExitStack() as opened:
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from bags import SECOND, T0, action, series, values_of, write_bag
 from clips import teachable, write_dataset
-from gpu import gpu_missing
 from hypothesis import settings
+from needs import NEEDS
 from small_networks import brightness
 
 from har_ros.commands.main import main as actionnet
@@ -18,8 +18,6 @@ from har_ros.recordings.bag import CLASSIFICATION
 pytest.register_assert_rewrite("goals", "served")  # their assertions say what was there
 
 SHARED_DATA = Path(os.environ.get("HAR_ROS_DATA", Path(__file__).parents[2] / "shared" / "data"))
-
-FINETUNE = all(importlib.util.find_spec(name) for name in ("torch", "lightning", "tensorboard"))
 
 settings.register_profile("default", deadline=None)  # CI's machines are sometimes slow
 settings.register_profile("nightly", deadline=None, max_examples=10_000)  # pytest --hypothesis-profile nightly
@@ -134,8 +132,7 @@ def teach(teachable_card, dataset, tmp_path, module_cache):
 
 
 def pytest_runtest_setup(item):
-    """Skip what needs a GPU or PyTorch, with the reason."""
-    if item.get_closest_marker("gpu") and (reason := gpu_missing()):
-        pytest.skip(reason)
-    if item.get_closest_marker("finetune") and not FINETUNE:
-        pytest.skip("PyTorch and Lightning are not installed: make test-finetune")
+    """Skip what needs something that this machine does not have, with the reason."""
+    for mark, missing in NEEDS.items():
+        if item.get_closest_marker(mark) and (reason := missing()):
+            pytest.skip(reason)

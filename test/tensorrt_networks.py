@@ -13,8 +13,6 @@ from har_ros.learning.embed import embedding_network
 from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 
-ONLY_RTX = "only TensorRT for RTX builds for a GPU that is not there; run: pip install tensorrt_rtx"
-
 
 def small_clip(folder):
     convolutional_network(folder / "small.onnx")

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import onnx
 import pytest
-from tensorrt_networks import CONTINUAL, NETWORKS, ONLY_RTX, SKELETONS, i3d, small_clip
+from tensorrt_networks import CONTINUAL, NETWORKS, SKELETONS, i3d, small_clip
 
 from har_ros.errors import ModelError
 
@@ -20,11 +20,10 @@ GPUS = [engine.Gpu("NVIDIA GeForce RTX 3080", (8, 6)), engine.Gpu("NVIDIA L4", (
 SM86, SM89 = GPUS
 MAGIC = b"vtrt"  # with which TensorRT's engines begin
 
-elsewhere = pytest.mark.skipif(not engine.IS_RTX, reason=ONLY_RTX)
 pytestmark = pytest.mark.usefixtures("module_cache")
 
 
-@elsewhere
+@pytest.mark.rtx
 @pytest.mark.parametrize("kind", [*NETWORKS, *SKELETONS, *CONTINUAL])
 @pytest.mark.parametrize("capability", GPUS, ids=lambda one: one.name)
 def test_engines_are_built_cached_and_built_again_when_damaged(tmp_path, monkeypatch, kind, capability):
@@ -43,7 +42,7 @@ def test_engines_are_built_cached_and_built_again_when_damaged(tmp_path, monkeyp
         assert len(builds) == 2
 
 
-@elsewhere
+@pytest.mark.rtx
 @pytest.mark.usefixtures("own_cache")
 def test_the_network_that_is_built_takes_uint8_batches_and_computes_in_float16(tmp_path, monkeypatch):
     seen = {}
@@ -80,7 +79,7 @@ def test_the_network_that_is_built_takes_uint8_batches_and_computes_in_float16(t
     }
 
 
-@elsewhere
+@pytest.mark.rtx
 def test_whatever_an_engine_depends_on_is_in_its_key(tmp_path, monkeypatch):
     (network,) = small_clip(tmp_path)
     monkeypatch.setattr(engine, "build", lambda *arguments: b"engine")
@@ -119,7 +118,7 @@ def build_in_a_process(network, results):
     results.put((str(engine.engine_file(network, SM89, True, 3)), len(builds)))
 
 
-@elsewhere
+@pytest.mark.rtx
 def test_two_nodes_do_not_build_the_same(tmp_path, own_cache):
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
@@ -134,7 +133,7 @@ def test_two_nodes_do_not_build_the_same(tmp_path, own_cache):
     assert sum(builds for _, builds in found) == 1
 
 
-@elsewhere
+@pytest.mark.rtx
 def test_an_unwritable_cache_builds_for_this_start_and_says_so(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
@@ -143,7 +142,7 @@ def test_an_unwritable_cache_builds_for_this_start_and_says_so(tmp_path, monkeyp
     assert "so this start's work is lost; make it writable or set XDG_CACHE_HOME" in caplog.text
 
 
-@elsewhere
+@pytest.mark.rtx
 def test_a_long_build_says_that_it_goes_on(tmp_path, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(engine, "HEARTBEAT", 0.001)
@@ -181,14 +180,14 @@ except KeyboardInterrupt:
 """
 
 
-@elsewhere
+@pytest.mark.rtx
 def test_ctrl_c_ends_a_build():
     """In a process of its own: pytest's faulthandler has too small a signal stack for a thread that used AMX."""
     result = subprocess.run([sys.executable, "-c", CTRL_C], capture_output=True, text=True, timeout=100)
     assert (result.returncode, result.stdout, result.stderr) == (0, "interrupted\n", "")
 
 
-@elsewhere
+@pytest.mark.rtx
 def test_what_tensorrt_cannot_take_is_one_sentence(tmp_path):
     (network,) = small_clip(tmp_path)
     model = engine.merged(network).replace(b"MaxPool", b"MaxPoon")
@@ -201,7 +200,7 @@ def test_what_tensorrt_cannot_take_is_one_sentence(tmp_path):
         engine.build(engine.merged(network), network, engine.Gpu("Old One", (5, 2)), False, 1)
 
 
-@elsewhere
+@pytest.mark.rtx
 def test_a_build_that_fails_names_the_first_of_its_errors(tmp_path, monkeypatch, caplog):
     """Those that follow say only that the functions around it have failed."""
     caplog.set_level(logging.INFO)
@@ -220,7 +219,7 @@ def test_a_build_that_fails_names_the_first_of_its_errors(tmp_path, monkeypatch,
     assert caplog.records[-1].levelno == logging.WARNING
 
 
-@elsewhere
+@pytest.mark.rtx
 def test_a_builder_stays_in_one_thread(tmp_path, monkeypatch):
     """A thread has its own CUDA context, which TensorRT does not let a builder change."""
     threads = []

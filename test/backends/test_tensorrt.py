@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gpu import gpu_missing
+from needs import gpu as gpu_missing
 from small_networks import linear_network, write_card
-from tensorrt_networks import CONTINUAL, NETWORKS, ONLY_RTX, small_clip
+from tensorrt_networks import CONTINUAL, NETWORKS, small_clip
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
@@ -25,7 +25,6 @@ trt = engine.trt
 
 OPENVINO = BackendSettings("openvino", "f32")
 
-elsewhere = pytest.mark.skipif(not engine.IS_RTX, reason=ONLY_RTX)
 gpu = pytest.mark.gpu
 pytestmark = pytest.mark.usefixtures("module_cache")
 
@@ -70,7 +69,7 @@ def test_bf16_is_refused(tmp_path):
     assert load_backend(network, BackendSettings("auto", "bf16")).name.startswith("OpenVINO")
 
 
-@elsewhere
+@pytest.mark.rtx
 def test_what_surrounds_the_gpu_with_a_stand_in_for_the_driver(tmp_path):
     """In a process of its own, since this one must find no driver."""
     folder = Path(__file__).parents[1] / "stand_in"

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from bags import SECOND, TOPIC, contents, lines, series, values_of, write_bag
-from chromium import chromium
+from chromium import NO_CHROMIUM, chromium
 from mcap_ros2.reader import read_ros2_messages
 from pages import HOSTILE, check_page
 from predictions import predictions
@@ -75,7 +75,7 @@ def test_the_report_needs_nothing_else_and_shows_text_as_text(hostile_report):
     assert text.count("data:image/jpeg") >= 3
 
 
-@pytest.mark.skipif(not chromium(), reason="Chromium is not installed; run: apt-get install chromium")
+@pytest.mark.skipif(not chromium(), reason=NO_CHROMIUM)
 def test_a_browser_runs_nothing_in_the_report(hostile_report, tmp_path):
     title, said = browsed(hostile_report, tmp_path)
     assert title.startswith("brightness on ")

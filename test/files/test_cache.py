@@ -137,10 +137,7 @@ def test_nobody_else_can_enter_the_cache(own_cache):
     assert mode(own_cache) == "0o700"
 
 
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="gives files to another user; run it as root")
-
-
-@needs_root
+@pytest.mark.root
 @pytest.mark.parametrize("what", ["", "a.onnx", "a.onnx.sha256"])
 def test_what_another_user_put_into_the_cache_is_not_read(own_cache, caplog, what):
     calls, make = made()
@@ -155,7 +152,7 @@ def test_what_another_user_put_into_the_cache_is_not_read(own_cache, caplog, wha
         assert "(it belongs to another user, or others can write it), so this start's work is lost" in caplog.text
 
 
-@needs_root
+@pytest.mark.root
 def test_a_link_of_another_user_is_not_followed(own_cache, tmp_path, caplog):
     (tmp_path / "mine").mkdir()
     own_cache.parent.mkdir()
@@ -172,7 +169,7 @@ def test_a_file_that_others_could_write_is_made_again():
     assert len(calls) == 2
 
 
-@needs_root
+@pytest.mark.root
 def test_a_cache_that_root_installed_serves_every_user(own_cache, monkeypatch):
     calls, make = made()
     path = cached("a.onnx", make)

@@ -9,12 +9,10 @@ import onnx
 import onnxruntime
 import pytest
 from clips import write_video
-from tensorrt_networks import ONLY_RTX
 from waving import RATE, SIZE, frames_of, moving
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.commands.main import main as actionnet
-from har_ros.errors import ModelError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.learning import embed_people
 from har_ros.learning.people import People
@@ -126,11 +124,11 @@ def test_it_learns_actions_and_runs_where_other_networks_of_skeletons_do(run, wh
     assert actionnet(["models", "check", str(folder)]) == 0
 
 
+@pytest.mark.rtx
 @pytest.mark.parametrize("name", ["lstm", "dd-net", "st-gcn"])
 def test_tensorrt_builds_an_engine(run, name):
-    engine = pytest.importorskip("har_ros.backends.tensorrt.engine", exc_type=ModelError)
-    if not engine.IS_RTX:
-        pytest.skip(ONLY_RTX)
+    from har_ros.backends.tensorrt import engine
+
     folder = run("--epochs", "1", what=["--architecture", name])
     [network] = prepared_networks(find_model(str(folder)))
     file = engine.engine_file(network, engine.Gpu("NVIDIA L4", (8, 9)), half=True, max_batch=4)

@@ -101,7 +101,9 @@ def test_it_names_the_actions_that_it_was_trained_with(recognizer, clips):
 
 def test_half_precision_says_the_same(recognizer, clips):
     """As TensorRT gets the network."""
-    pytest.importorskip("onnxconverter_common", reason="run: pip install onnxconverter-common")
+    pytest.importorskip(
+        "onnxconverter_common", reason="onnxconverter-common is not installed; run: pip install onnxconverter-common"
+    )
     [network] = prepared_networks(find_model("everyday-14"))
     model, core = merged(network, half=True), openvino.Core()
     onnx.shape_inference.infer_shapes(onnx.load_from_string(model), check_type=True, strict_mode=True)

@@ -263,7 +263,7 @@ def test_the_command_says_where_the_files_are_and_what_was_not_verified(server, 
     assert not (folder / "c.bin").exists()
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="gives files to another user; run it as root")
+@pytest.mark.root
 def test_another_users_folder_is_neither_read_nor_written(server, model):
     server.files = {"a.onnx": CONTENT}
     model = model(SourceFile("a.onnx", server.url("a.onnx"), sha256(CONTENT)))

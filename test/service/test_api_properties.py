@@ -3,7 +3,7 @@
 import pytest
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
-pytest.importorskip("schemathesis", reason="schemathesis is not installed: pip install schemathesis")
+pytest.importorskip("schemathesis", reason="schemathesis is not installed; run: pip install schemathesis")
 import schemathesis
 from chromium import serving
 from hypothesis import HealthCheck, Phase, given, settings
