@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from bags import SECOND, T0, action, series, values_of, write_bag
-from clips import teachable, write_dataset
+from clips import COLOURS, moving, teachable, write_dataset, write_video
 from hypothesis import settings
 from needs import NEEDS
 from small_networks import brightness
@@ -119,6 +119,18 @@ def evaluate(bags, brightness_card, tmp_path, truth):
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     return write_dataset(tmp_path_factory.mktemp("dataset") / "set")
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Two clips of each of two classes, by label."""
+    return {
+        label: [
+            write_video(tmp_path / label / f"{label}{number}.avi", moving(COLOURS[label], 16, 10 * place + number))
+            for number in range(2)
+        ]
+        for place, label in enumerate(("red", "blue"))
+    }
 
 
 @pytest.fixture

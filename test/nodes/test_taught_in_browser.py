@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import pytest
 from chromium import launching, serving, visitor
-from clips import COLOURS, RATE, moving, teachable, write_video
+from clips import RATE, teachable
 from std_msgs.msg import Header
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
@@ -29,18 +29,6 @@ def address(tmp_path, own_cache):
     app = application(tmp_path / "service", ServiceSettings(folder.parent, workers=0), Guard("127.0.0.1", ""))
     with serving(app) as address:
         yield address
-
-
-@pytest.fixture
-def clips(tmp_path):
-    """Two clips of each of two classes."""
-    return {
-        label: [
-            write_video(tmp_path / label / f"{label}{number}.avi", moving(COLOURS[label], 16, 10 * place + number))
-            for number in range(2)
-        ]
-        for place, label in enumerate(("red", "blue"))
-    }
 
 
 def taught(address, clips, place):
@@ -86,6 +74,5 @@ def test_a_class_taught_in_the_browser_runs_in_the_node(ros, robot, address, cli
     (camera,) = robot.cameras
     for start, label in ((100, "red"), (200, "blue")):
         play(ros, robot, camera, clips[label][0], start)
-        while (action := ros.receive(robot.actions, "an action")).header.stamp.sec < start:
-            pass
+        action = ros.first(robot.actions, lambda one, start=start: one.header.stamp.sec >= start, "an action")
         assert action.results[0].class_id == label

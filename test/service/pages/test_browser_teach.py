@@ -2,7 +2,6 @@
 
 import pytest
 from chromium import barriers, serving
-from clips import COLOURS, moving, write_video
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
@@ -18,18 +17,6 @@ def address(tmp_path, models, module_cache):
     app = application(tmp_path / "service", ServiceSettings(models, most_bytes=1_000_000), Guard("127.0.0.1", ""))
     with serving(app) as address:
         yield address
-
-
-@pytest.fixture
-def clips(tmp_path):
-    """Two clips of each of two classes."""
-    return {
-        label: [
-            str(write_video(tmp_path / label / f"{label}{number}.avi", moving(COLOURS[label], 16, 10 * place + number)))
-            for number in range(2)
-        ]
-        for place, label in enumerate(("red", "blue"))
-    }
 
 
 def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, clips, video):
