@@ -37,11 +37,11 @@ def fit_rejection(samples: Samples, examples: Ints) -> Rejection:
     weights: list[Floats] = [np.zeros(0)]
     for train, test in divided:
         held_out = _action_windows(samples, examples[test])
-        found.append(_of(samples, examples[train], NEVER, 0.0).distance(samples.embeddings[held_out, 0]).astype(float))
+        found.append(_of(samples, examples[train], NEVER, 1.0).distance(samples.embeddings[held_out, 0]).astype(float))
         weights.append(1 / np.bincount(samples.example)[samples.example[held_out]])
     distance, weight = np.concatenate(found), np.concatenate(weights)
     if not len(distance):
-        return _of(samples, examples, NEVER, 0.0)
+        return _of(samples, examples, NEVER, 1.0)
     clips = round(float(weight.sum()))  # of few, the farthest is the limit, as in split conformal prediction
     shares = min(1.0, (1 - LOSS) * (1 + 1 / clips)), 0.5
     limit, median = (_quantile(distance, weight, share) for share in shares)

@@ -71,6 +71,9 @@ def test_the_network_says_the_same(opset):
 def test_too_few_groups_reject_nothing():
     samples = two_actions(groups=1)
     assert fit_rejection(samples, np.arange(len(samples.examples))).limit == NEVER
+    samples = two_actions(groups=2)  # of which a fold leaves one to choose with
+    checked = validation.validate(samples)
+    np.testing.assert_allclose(checked.probabilities[:, :2].sum(axis=1), 1, atol=1e-6)
 
 
 def test_the_background_is_none_and_weighs_no_more_than_a_class():
