@@ -15,6 +15,7 @@ LOSS = 0.05
 """Share of the windows of the actions, of groups that were held out, that are beyond the limit."""
 NEVER = 1e6
 """A limit beyond every distance, where there are too few groups to choose one."""
+Number = float | NDArray[np.float64]
 AXES_AS_INPUT = 18
 """Operator set from which on ReduceMax takes its axes as an input."""
 
@@ -26,6 +27,18 @@ def before_rejection(model: ModelProto, logits: str) -> str:
     """
     linear = logits + LINEAR
     return linear if any(linear in node.output for node in model.graph.node) else logits
+
+
+def raised(
+    logits: NDArray[np.float64], distance: NDArray[np.floating[Any]], limit: Number, steepness: Number
+) -> NDArray[np.float64]:
+    """Return n×C logits with that of none, the last, raised beyond the limit.
+
+    distance: of each window. limit, steepness: see Rejection; of all windows, or of each.
+    """
+    result = np.array(logits)
+    result[:, -1] = np.maximum(result[:, -1], logits.max(axis=1) + steepness * (distance - limit))
+    return result
 
 
 @dataclass(frozen=True)
@@ -65,10 +78,7 @@ class Rejection:
 
     def applied(self, logits: NDArray[np.float64], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return n×C logits with that of none raised where the embeddings (n×D) are unlike what was taught."""
-        result = np.array(logits)
-        least = logits.max(axis=1) + self.steepness * (self.distance(embeddings) - self.limit)
-        result[:, -1] = np.maximum(result[:, -1], least)
-        return result
+        return raised(logits, self.distance(embeddings), self.limit, self.steepness)
 
     def add_to(self, graph: GraphProto, embedding: str, logits: str, output: str, opset: int) -> None:
         """Add the same arithmetic to an ONNX graph.

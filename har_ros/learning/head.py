@@ -51,6 +51,12 @@ class Head:
         """Return the head whose linear layer's logits are divided by the temperature."""
         return replace(self, weights=self.weights / temperature, bias=self.bias / temperature)
 
+    def widened(self, count: int) -> Head:
+        """Return the head with further classes, up to so many, which are never said."""
+        more = count - len(self.bias)
+        weights = np.pad(self.weights, ((0, 0), (0, more)))
+        return replace(self, weights=weights, bias=np.pad(self.bias, (0, more), constant_values=ABSENT))
+
     def rounded(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return weights and bias as a network has them."""
         return self.weights.astype(np.float32), self.bias.astype(np.float32)

@@ -32,24 +32,43 @@ def fit_rejection(samples: Samples, examples: Ints) -> Rejection:
 
     Other windows of none do not count: they are none already. The last of the labels is none.
     """
-    divided = heads.folds(samples.classes[examples], samples.groups[examples], heads.INNER_FOLDS)
-    found: list[Floats] = [np.zeros(0)]
-    weights: list[Floats] = [np.zeros(0)]
-    for train, test in divided:
-        held_out = _action_windows(samples, examples[test])
-        found.append(_of(samples, examples[train], NEVER, 1.0).distance(samples.embeddings[held_out, 0]).astype(float))
-        weights.append(1 / np.bincount(samples.example)[samples.example[held_out]])
-    distance, weight = np.concatenate(found), np.concatenate(weights)
-    if not len(distance):
-        return _of(samples, examples, NEVER, 1.0)
+    distance = np.full(len(samples.example), np.nan)
+    for train, test in heads.folds(samples.classes[examples], samples.groups[examples], heads.INNER_FOLDS):
+        windows = np.isin(samples.example, examples[test])
+        distance[windows] = rejection_of(samples, examples[train]).distance(samples.embeddings[windows, 0])
+    return rejection_of(samples, examples, *limit_of(samples, distance))
+
+
+def limit_of(samples: Samples, distance: Floats) -> tuple[float, float]:
+    """Return limit and steepness, see Rejection, of which held-out windows of the actions lose no more than LOSS.
+
+    distance: of each window from what was taught without it, n; NaN where it was not held out. Without any, nothing is
+    rejected. The last of the labels is none.
+    """
+    known = _of_actions(samples, np.arange(len(samples.examples)))
+    known = known[np.isfinite(distance[known])]
+    if not len(known):
+        return NEVER, 1.0
+    weight = 1 / np.bincount(samples.example)[samples.example[known]]
     clips = round(float(weight.sum()))  # of few, the farthest is the limit, as in split conformal prediction
     shares = min(1.0, (1 - LOSS) * (1 + 1 / clips)), 0.5
-    limit, median = (_quantile(distance, weight, share) for share in shares)
-    return _of(samples, examples, limit, math.log(1 / USUAL - 1) / max(limit - median, LEAST_SPREAD))
+    limit, median = (_quantile(distance[known], weight, share) for share in shares)
+    return limit, math.log(1 / USUAL - 1) / max(limit - median, LEAST_SPREAD)
 
 
-def _of(samples: Samples, examples: Ints, limit: float, steepness: float) -> Rejection:
-    taken = _action_windows(samples, examples)
+def limits_by_others(samples: Samples, distance: Floats) -> tuple[Floats, Floats]:
+    """Return limit and steepness for each window, n, by those of all other groups. Arguments as for limit_of."""
+    groups = samples.groups[samples.example]
+    limit, steepness = np.full(len(distance), NEVER), np.ones(len(distance))
+    for group in np.unique(groups[np.isfinite(distance)]):
+        own = groups == group
+        limit[own], steepness[own] = limit_of(samples, np.where(own, np.nan, distance))
+    return limit, steepness
+
+
+def rejection_of(samples: Samples, examples: Ints, limit: float = NEVER, steepness: float = 1.0) -> Rejection:
+    """Return what compares windows with those of the actions among these examples. limit, steepness: see Rejection."""
+    taken = _of_actions(samples, examples)
     rows = samples.embeddings[taken].reshape(-1, samples.embeddings.shape[-1])
     mean = rows.mean(axis=0)
     length = float(np.sqrt(np.square(rows - mean).sum(axis=1).mean()))
@@ -58,7 +77,8 @@ def _of(samples: Samples, examples: Ints, limit: float, steepness: float) -> Rej
     return Rejection(mean, factor, (kept - mean) * np.float32(factor), limit, steepness)
 
 
-def _action_windows(samples: Samples, examples: Ints) -> Ints:
+def _of_actions(samples: Samples, examples: Ints) -> Ints:
+    """Return the windows of the actions among these examples."""
     actions = examples[samples.classes[examples] != samples.labels.index(NONE)]
     return np.flatnonzero(np.isin(samples.example, actions))
 

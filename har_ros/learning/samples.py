@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,6 +63,10 @@ class Samples:
     def groups(self) -> NDArray[np.str_]:
         """Group of each example, m."""
         return np.array([example.group for example in self.examples])
+
+    def with_none(self) -> Samples:
+        """Return the samples with none as the last label, also where no example is of it."""
+        return self if NONE in self.labels else replace(self, labels=(*self.labels, NONE))
 
     def of_class(self, label: int) -> list[Example]:
         """Return the examples of a class."""

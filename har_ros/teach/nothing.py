@@ -42,18 +42,17 @@ def with_background(embedder: Embedder, lesson: Lesson, console: Console) -> tup
 
     And what metrics.json has of that, and a file of it where something was mined. Raises HarError.
     """
-    settings, samples = lesson.settings, lesson.samples
-    labels = samples.labels if NONE in samples.labels else (*samples.labels, NONE)
-    actions = [label for label in labels if label != NONE]
+    settings, samples = lesson.settings, lesson.samples.with_none()
+    actions = [label for label in samples.labels if label != NONE]
     width = samples.embeddings.shape[-1]
     model = find_model(settings.model)
     # where all clips have a class, those of everyday actions may be like the background
-    usual = WORLD if NONE in samples.labels else OFF
+    usual = WORLD if NONE in lesson.samples.labels else OFF
     name = settings.background or usual
     given = find_background(name, model, lesson.frames, width)
     known = given.without(actions)
     left_out = sorted(set(given.kinds.tolist()) - set(known.kinds.tolist()))
-    samples = replace(samples, labels=labels, background=known.embeddings)
+    samples = replace(samples, background=known.embeddings)
     kinds = dict(sorted(Counter(known.kinds.tolist()).items()))
     found: dict[str, Any] | None = None
     if settings.nothing is not None:

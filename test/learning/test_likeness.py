@@ -13,7 +13,7 @@ from har_ros.graphs.cut import EMBEDDING, LOGITS, taught_network
 from har_ros.graphs.rejection import LOSS, NEVER, Rejection, before_rejection
 from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
-from har_ros.learning.likeness import fit_rejection
+from har_ros.learning.likeness import fit_rejection, limits_by_others
 
 
 def two_actions(groups=20, each=5, seed=0):
@@ -74,6 +74,16 @@ def test_too_few_groups_reject_nothing():
     samples = two_actions(groups=2)  # of which a fold leaves one to choose with
     checked = validation.validate(samples)
     np.testing.assert_allclose(checked.probabilities[:, :2].sum(axis=1), 1, atol=1e-6)
+
+
+def test_the_limit_of_a_group_does_not_know_its_own_windows():
+    samples = two_actions(groups=4, each=1)  # of so few, the farthest is the limit
+    distance = np.array([5.0, 1.0, 2.0, np.nan, 4.0, 1.0, 2.0, np.nan])
+    limit, _ = limits_by_others(samples, distance)
+    assert samples.groups.tolist() == ["0", "1", "2", "3"] * 2
+    assert limit.tolist() == [2.0, 5.0, 5.0, NEVER] * 2
+    alone = np.where(samples.groups == "0", distance, np.nan)
+    assert set(limits_by_others(samples, alone)[0].tolist()) == {NEVER}
 
 
 def test_the_background_is_none_and_weighs_no_more_than_a_class():
