@@ -25,13 +25,15 @@ from har_ros.finetune.task import Task
 from har_ros.finetune.training import Finetuning, TrainableNetwork, TrainSettings, is_first, rank, train
 from har_ros.graphs.cut import LOGITS, taught_network
 from har_ros.graphs.prepare import PreparedNetwork
+from har_ros.graphs.rejection import raised
 from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
 from har_ros.learning.dataset import Dataset, labels_of
 from har_ros.learning.head import Floats, Fold, Head, Ints
 from har_ros.learning.lesson import Lesson, Settings, write
+from har_ros.learning.likeness import limit_of, limits_by_others, rejection_of
 from har_ros.learning.model import CLIPS, check_output
-from har_ros.learning.samples import only
+from har_ros.learning.samples import Samples, only
 from har_ros.models.locate import find_model
 
 AGREEMENT = 1e-3
@@ -65,17 +67,16 @@ def finetune(
     divided = heads.folds(lesson.samples.classes, lesson.samples.groups, most)
     tested = divided if cross_validate else divided[:1]
     with threadpool_limits(task.threads):
-        trained, logits, ran_on = _train_folds(task, tested, workshop, training, backend, console)
+        trained, held_out = _train_folds(task, tested, workshop, training, backend, console)
         if cross_validate:
             everything = np.arange(len(lesson.samples.examples))
             say(console, f"training with all {len(everything)} clips")
-            trained = _train(task, everything, None, workshop / "all", training)
+            trained = _train(task, everything, None, workshop / "all", training, backend)
     if not is_first():
         return None
     how = f"{len(divided)}-fold cross-validation" if cross_validate else f"1 of {len(divided)} folds held out"
-    shown = np.sort(np.concatenate([test for _, test in tested]))
-    chosen = {"validation": how, "chosen": asdict(training), "backend": ran_on}
-    metrics = _finish(folder, overwrite, lesson, trained, shown, logits, chosen)
+    chosen = {"validation": how, "chosen": asdict(training), "backend": trained.backend}
+    metrics = _finish(folder, overwrite, replace(lesson, samples=trained.samples), trained, held_out, chosen)
     say(console, f"training: tensorboard --logdir {workshop}")
     return metrics
 
@@ -104,38 +105,55 @@ def _numbers(lesson: Lesson, labels: Iterable[str]) -> frozenset[int]:
 
 
 def _finish(
-    folder: Path,
-    overwrite: bool,
-    lesson: Lesson,
-    trained: Trained,
-    shown: Ints,
-    logits: Floats,
-    chosen: dict[str, Any],
+    folder: Path, overwrite: bool, lesson: Lesson, trained: Trained, held_out: HeldOut, chosen: dict[str, Any]
 ) -> dict[str, Any]:
-    """Put the temperature into the network and write its folder. shown: the examples that have logits."""
-    temperature = heads.temperature_of(lesson.samples, logits, shown)
-    part, held_out = only(lesson.samples, shown), logits[np.isin(lesson.samples.example, shown)]
-    probabilities = heads.by_example(part, held_out / temperature)
+    """Put temperature and rejection into the network and write its folder."""
+    samples, shown = lesson.samples, held_out.examples
+    temperature = heads.temperature_of(samples, held_out.logits, shown)
+    limits = limits_by_others(samples, held_out.distance)
+    said = raised(held_out.logits / temperature, held_out.distance, *limits)
+    part, windows = only(samples, shown), np.isin(samples.example, shown)
+    probabilities = heads.by_example(part, said[windows])
     measured = {
         **chosen,
         "figures": validation.figures(part, probabilities),
         "log_loss": validation.log_loss(part, probabilities),
         "calibration": validation.calibration(part, probabilities),
-        "uncalibrated_error": validation.calibration(part, heads.by_example(part, held_out))["error"],
+        "uncalibrated_error": validation.calibration(part, heads.by_example(part, held_out.logits[windows]))["error"],
         "losses": trained.losses,
         "temperature": temperature,
     }
-    network = taught_network(trained.backbone, *trained.head.cooled(temperature).rounded())
+    rejection = rejection_of(samples, trained.taught, *limit_of(samples, held_out.distance))
+    network = taught_network(trained.backbone, *trained.head.cooled(temperature).rounded(), rejection)
     return write(folder, overwrite, lesson, network, measured, [(CLIPS, part, probabilities)])
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The trained network of an embedding as ONNX, its head before any temperature, and the loss of each step."""
+    """The trained network of an embedding as ONNX, its head before any temperature, and the loss of each step.
+
+    taught: the examples that it was trained with. samples: all, with its embeddings as they are on the robot, and none
+    as the last label, which the head has, too. backend: what computed them, in words.
+    """
 
     backbone: onnx.ModelProto
     head: Head
     losses: list[float]
+    taught: Ints
+    samples: Samples
+    backend: str
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What networks say of examples that they were not trained with.
+
+    logits, distance: of all n windows, before calibration, and from what was taught; NaN of those of other examples.
+    """
+
+    examples: Ints
+    logits: Floats
+    distance: Floats
 
 
 def _workshop(folder: Path, dataset: Dataset, **given: Any) -> Path:
@@ -165,23 +183,25 @@ def _train_folds(
     training: TrainSettings,
     settings: BackendSettings,
     console: Console,
-) -> tuple[Trained, Floats, str]:
-    """Train without each fold.
-
-    Returns the last network, the logits of all windows that were held out, and what computed them, in words.
-    """
-    samples = task.lesson.samples
+) -> tuple[Trained, HeldOut]:
+    """Train without each fold. Returns the last network, and what each says of the fold that it does not know."""
+    samples = task.lesson.samples.with_none()
     logits = np.full((len(samples.example), len(samples.labels)), np.nan)
+    distance = np.full(len(samples.example), np.nan)
     for number, (taught, test) in enumerate(divided, 1):
         say(console, f"training without fold {number}, with {len(taught)} clips")
-        place = workshop / f"fold{number}"
-        trained = _train(task, taught, test, place, training)
-        logits[np.isin(samples.example, test)], ran_on = _logits(trained, task, test, place, settings)
-    return trained, logits, ran_on
+        trained = _train(task, taught, test, workshop / f"fold{number}", training, settings)
+        windows = np.isin(samples.example, test)
+        seen = trained.samples.embeddings[windows, 0]
+        logits[windows] = trained.head.logits(seen)
+        distance[windows] = rejection_of(trained.samples, taught).distance(seen)
+    return trained, HeldOut(np.sort(np.concatenate([test for _, test in divided])), logits, distance)
 
 
-def _train(task: Task, taught: Ints, test: Ints | None, folder: Path, training: TrainSettings) -> Trained:
-    """Train with some of the examples."""
+def _train(
+    task: Task, taught: Ints, test: Ints | None, folder: Path, training: TrainSettings, settings: BackendSettings
+) -> Trained:
+    """Train with some of the examples, and look at all of them with what came of it."""
     samples = task.lesson.samples
     torch.manual_seed(0)
     counts = np.bincount(samples.classes[taught], minlength=len(samples.labels))
@@ -191,24 +211,21 @@ def _train(task: Task, taught: Ints, test: Ints | None, folder: Path, training: 
     module.eval().cpu()
     linear = module.network.head
     head = Head(linear.weight.detach().double().numpy().T, linear.bias.detach().double().numpy())
-    trained = Trained(module.network.backbone.to_onnx(), head, module.losses)
-    _compare(module.network, trained, task, folder)
-    return trained
+    backbone = module.network.backbone.to_onnx()
+    _compare(module.network, taught_network(backbone, *head.rounded()), task, folder)
+    samples, backend = _embedded(backbone, task, folder, settings)
+    return Trained(backbone, head.widened(len(samples.labels)), module.losses, taught, samples, backend)
 
 
-def _runnable(trained: Trained, prepared: PreparedNetwork, folder: Path) -> PreparedNetwork:
-    """Write the network into the folder, and return it as backends take it."""
-    path = folder / f"network{rank()}.onnx"
-    path.write_bytes(taught_network(trained.backbone, *trained.head.rounded()))
-    return replace(prepared, name=f"{prepared.name}-trained", path=path, output_blob=LOGITS, output="logits")
-
-
-def _compare(network: TrainableNetwork, trained: Trained, task: Task, folder: Path) -> None:
+def _compare(network: TrainableNetwork, exported: bytes, task: Task, folder: Path) -> None:
     """Raise ModelError when the exported network does not say what PyTorch's does."""
     inputs = task.noise()
     with torch.no_grad():
         expected = torch.softmax(network(torch.from_numpy(inputs[None])), dim=1).numpy()
-    backend = load_backend(_runnable(trained, task.lesson.prepared, folder), BackendSettings("openvino", "f32"))
+    path = folder / f"network{rank()}.onnx"
+    path.write_bytes(exported)
+    prepared = replace(_named(task.lesson.prepared, path), output_blob=LOGITS, output="logits")
+    backend = load_backend(prepared, BackendSettings("openvino", "f32"))
     difference = float(np.abs(backend.infer([task.as_backends_take(inputs)]) - expected).max())
     backend.close()
     if difference > AGREEMENT:
@@ -218,9 +235,17 @@ def _compare(network: TrainableNetwork, trained: Trained, task: Task, folder: Pa
         )
 
 
-def _logits(trained: Trained, task: Task, test: Ints, folder: Path, settings: BackendSettings) -> tuple[Floats, str]:
-    """Return the logits (up to a summand) of these examples' windows, as the network runs on the robot, and on what."""
-    backend = load_backend(_runnable(trained, task.lesson.prepared, folder), settings)
-    rows = [answer for number in test.tolist() for answer in task.answers(number, backend)]
+def _embedded(backbone: onnx.ModelProto, task: Task, folder: Path, settings: BackendSettings) -> tuple[Samples, str]:
+    """Return the samples with the embeddings that the network makes of their windows, and what computed them."""
+    path = folder / f"embedding{rank()}.onnx"
+    path.write_bytes(backbone.SerializeToString())
+    backend = load_backend(_named(task.lesson.prepared, path), settings)
+    samples = task.lesson.samples
+    rows = [answer for number in range(len(samples.examples)) for answer in task.answers(number, backend)]
     backend.close()
-    return np.log(np.maximum(np.array(rows, np.float64), 1e-12)), backend.name
+    return replace(samples.with_none(), embeddings=np.array(rows, np.float32)[:, None]), backend.name
+
+
+def _named(prepared: PreparedNetwork, path: Path) -> PreparedNetwork:
+    """Return the network as it is in this file."""
+    return replace(prepared, name=f"{prepared.name}-trained", path=path)

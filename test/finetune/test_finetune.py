@@ -1,5 +1,6 @@
 """Fine-tuning with PyTorch, on a CPU and small networks."""
 
+import csv
 import importlib.util
 import json
 import shutil
@@ -23,11 +24,19 @@ if importlib.util.find_spec("torch") and importlib.util.find_spec("lightning"):
     from har_ros.finetune.torch_graph import OnnxModule
 
 CPU = BackendSettings("openvino", "f32")
+GREEN = (60, 230, 60)
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     return write_dataset(tmp_path_factory.mktemp("dataset") / "set", groups=3)
+
+
+@pytest.fixture(scope="module")
+def two_classes(tmp_path_factory):
+    """Clips of two actions, and of nothing else."""
+    colours = {label: COLOURS[label] for label in ("red", "blue")}
+    return write_dataset(tmp_path_factory.mktemp("two") / "set", colours, groups=4)
 
 
 @pytest.fixture
@@ -39,6 +48,14 @@ def run(teachable_card, dataset, tmp_path, module_cache):
         return tmp_path / output
 
     return run
+
+
+def first_answer(recognizer, colour):
+    stream = recognizer.stream()
+    for number, pixels in enumerate(moving(colour, frames=8, seed=99)):
+        stream.push(CameraImage.of_array(pixels, 1 + number * 125_000_000))
+    [result] = recognizer.recognize([stream])
+    return result.prediction.hypotheses[0].label
 
 
 def test_frozen_layers_stay_and_the_others_learn(teachable_card):
@@ -60,12 +77,7 @@ def test_the_loss_falls_and_the_network_runs_in_the_recognizer(run, tmp_path, da
     assert np.mean(losses[-3:]) < 0.7 * np.mean(losses[:3])
     assert measured["validation"] == "1 of 3 folds held out"
     with Recognizer.open(str(folder), CPU) as recognizer:
-        for label, colour in COLOURS.items():
-            stream = recognizer.stream()
-            for number, pixels in enumerate(moving(colour, frames=8, seed=99)):
-                stream.push(CameraImage.of_array(pixels, 1 + number * 125_000_000))
-            [result] = recognizer.recognize([stream])
-            assert result.prediction.hypotheses[0].label == label
+        assert [first_answer(recognizer, colour) for colour in COLOURS.values()] == list(COLOURS)
     assert list((tmp_path / "tuned.training/fold1/logs").glob("events*"))
     report = (folder / "report.html").read_text()
     assert report.count("<svg") == 2
@@ -104,6 +116,41 @@ def test_every_fold_is_trained_where_that_is_wanted(run):
     assert measured["validation"] == "3-fold cross-validation"
     assert sum(map(sum, measured["figures"]["confusion"])) == 18
     assert len((folder / "clips.csv").read_text().splitlines()) == 19
+
+
+def test_what_is_unlike_the_clips_is_none_also_where_nothing_was_taught_as_none(run, two_classes, tmp_path):
+    folder = run("--epochs", "6", dataset=two_classes)
+    assert (folder / "labels.txt").read_text().split() == ["blue", "red", "none"]
+    with Recognizer.open(str(folder), CPU) as recognizer:
+        colours = {"blue": COLOURS["blue"], "red": COLOURS["red"], "none": GREEN}
+        assert [first_answer(recognizer, colour) for colour in colours.values()] == list(colours)
+    assert "farther from all taught windows" in (folder / "report.html").read_text()
+
+
+def test_evaluate_says_how_far_a_site_is_from_the_clips(run, two_classes, tmp_path):
+    folder = run("--epochs", "6", dataset=two_classes)
+
+    def unlike(colour):
+        site = tmp_path / f"site{colour[1]}"
+        paths = [write_video(site / f"{n}.avi", moving(colour, frames=24, seed=300 + n)) for n in range(3)]
+        truth = site / "truth.csv"
+        truth.write_text("bag,start,end,label\n" + "".join(f"{path.name},0,3,red\n" for path in paths))
+        given = ["-p", f"model:={folder}", "-p", "backend:=openvino", "-p", "precision:=f32", "--truth", str(truth)]
+        assert actionnet(["evaluate", *map(str, paths), "-o", str(site / "results"), *given]) == 0
+        return json.loads((site / "results/metrics.json").read_text())["likeness"]["unlike_actions"]["value"]
+
+    assert unlike(GREEN) > 0.9
+    assert unlike(COLOURS["red"]) < 0.2
+
+
+def test_what_is_rejected_when_it_is_held_out_is_part_of_the_figures(run, two_classes, tmp_path):
+    odd = tmp_path / "odd"
+    shutil.copytree(two_classes, odd)
+    write_video(odd / "red/g0/green.avi", moving(GREEN, seed=7))
+    folder = run("--epochs", "6", "--cross-validate", dataset=odd)
+    rows = {row["clip"]: row for row in csv.DictReader((folder / "clips.csv").open())}
+    assert rows["red/g0/green.avi"]["said"] == "none"
+    assert np.mean([row["said"] == row["label"] for row in rows.values()]) > 0.7
 
 
 def test_all_classes_weigh_the_same(run, dataset, tmp_path, monkeypatch):
