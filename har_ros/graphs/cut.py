@@ -68,11 +68,14 @@ def cut_before_the_end(model: onnx.ModelProto, tensor: str) -> onnx.ModelProto:
 
 def _without_our_names(model: onnx.ModelProto, tensor: str) -> tuple[onnx.ModelProto, str]:
     """Return the model and the tensor's name, changed where the network has a tensor called EMBEDDING of its own."""
-    if not any(EMBEDDING in node.output for node in model.graph.node):
+    taken = {name for node in model.graph.node for name in node.output}
+    if EMBEDDING not in taken:
         return model, tensor
     renamed = onnx.ModelProto()
     renamed.CopyFrom(model)
     own = f"{EMBEDDING}/own"
+    while own in taken:  # of a network that was cut and taught before
+        own += "/own"
     for node in renamed.graph.node:
         for names in (node.input, node.output):
             names[:] = [own if name == EMBEDDING else name for name in names]

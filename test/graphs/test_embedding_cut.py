@@ -75,6 +75,17 @@ def test_a_taught_network_is_the_embedding_with_another_last_layer(model):
     np.testing.assert_allclose(run(taught, [LOGITS], frames=CLIP)[0], embedding @ weights + bias, rtol=1e-4, atol=1e-5)
 
 
+def test_a_network_is_cut_and_taught_again_and_again(model):
+    """Its own tensor is called EMBEDDING, and the one that is added to it, too."""
+    [expected] = run(cut_before_the_end(model, "mean"), [EMBEDDING], frames=CLIP)
+    network = renamed(model, "mean", EMBEDDING)
+    head = np.zeros((6, 3), np.float32), np.zeros(3, np.float32)
+    for _ in range(3):
+        cut = cut_before_the_end(network, EMBEDDING)
+        np.testing.assert_allclose(run(cut, [EMBEDDING], frames=CLIP)[0], expected, rtol=1e-5)
+        network = onnx.load_from_string(taught_network(cut, *head))
+
+
 @pytest.mark.parametrize(
     ("tensor", "reason"),
     [
