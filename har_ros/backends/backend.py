@@ -39,6 +39,10 @@ class BackendSettings:
 class State(Protocol):
     """What a network keeps of one stream, where its backend computes; zeros at first."""
 
+    @property
+    def kept(self) -> bool:
+        """Whether it is still there. If it is not, its stream begins again, by `reset`, before the next step."""
+
     def reset(self) -> None:
         """Make it zeros again."""
 

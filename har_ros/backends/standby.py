@@ -25,7 +25,8 @@ class Standby:
 
     Where that fails, a warning says so and `meanwhile` goes on. make: gets an event, which is set when what it makes is
     no longer wanted. awaited: what it makes, in words. made: what serves at first. keep: what was made may fail; then
-    `meanwhile`, which is not closed, serves until `make` has made it again, or has closed it.
+    `meanwhile`, which is not closed, serves until `make` has made it again, or has closed it. turn: how often another
+    took over; no state goes from one to the other.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Standby:
         self._awaited = awaited
         self._keep = keep
         self._serving = made or meanwhile
+        self.turn = 0
         self._made: Backend | None = None
         self._closed = Event()
         self._lock = Lock()  # of the last two
@@ -59,29 +61,55 @@ class Standby:
         """How many inputs that runs at once."""
         return self._serving.max_batch
 
-    def new_state(self) -> State:
-        """Return another stream's state; a network with states cannot be on standby."""
+    @property
+    def waiting(self) -> bool:
+        """Whether a backend was made that is to take over."""
+        return self._made is not None
+
+    def new_state(self) -> StandbyState:
+        """Return another stream's state, which is lost whenever another backend takes over."""
+        return StandbyState(self)
+
+    def serving_state(self) -> State:
+        """Return another stream's state in what serves now."""
         return self._serving.new_state()
 
     def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
-        """Return one row of outputs for each input; a backend that was made takes over first. Raises ModelError."""
-        if made := self._take():
-            before, self._serving = self._serving, made
-            if not self._keep:
-                before.close()
-            logger.info("%s serves from now on", made.name)
+        """Return one row of outputs for each input. Raises ModelError.
+
+        A backend that was made takes over first; where there are states, only when one of them is reset.
+        """
+        if not states:
+            self.take_over()
+        served = [state.served for state in states if isinstance(state, StandbyState)]
         try:
-            return self._serving.infer(inputs, states)
+            return self._serving.infer(inputs, served)
         except ModelError as error:
             if not self._keep or self._serving is self._meanwhile:
                 raise
+            self._give_up(error)
+            if states:
+                raise
             return self._instead(error, inputs)
 
-    def _instead(self, error: ModelError, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        """Give up what serves, because of an error, which is raised again when `meanwhile` fails, too."""
+    def take_over(self) -> None:
+        """Let a backend that was made serve from now on."""
+        if made := self._take():
+            before, self._serving = self._serving, made
+            self.turn += 1
+            if not self._keep:
+                before.close()
+            logger.info("%s serves from now on", made.name)
+
+    def _give_up(self, error: ModelError) -> None:
+        """Let `meanwhile` serve, because of an error."""
         self._serving = self._meanwhile
+        self.turn += 1
         logger.warning("%s serves until %s is ready, because: %s", self._meanwhile.name, self._awaited, error)
         self._start()
+
+    def _instead(self, error: ModelError, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+        """Return what `meanwhile` answers; where it fails, too, the first error is raised."""
         try:
             return self._meanwhile.infer(inputs)
         except ModelError:
@@ -134,3 +162,25 @@ class Standby:
                 self._made = made
                 return
         made.close()
+
+
+class StandbyState:
+    """One stream's state in what serves. Use it from the thread that infers; `reset` comes first."""
+
+    def __init__(self, standby: Standby) -> None:
+        self._standby = standby
+        self._turn = -1
+        self.served: State
+
+    @property
+    def kept(self) -> bool:
+        """Whether what keeps it serves, and goes on serving."""
+        return self._turn == self._standby.turn and not self._standby.waiting and self.served.kept
+
+    def reset(self) -> None:
+        """Make it zeros again, in a backend that was made if there is one."""
+        self._standby.take_over()
+        if self._turn == self._standby.turn:
+            self.served.reset()
+        else:
+            self.served, self._turn = self._standby.serving_state(), self._standby.turn

@@ -18,6 +18,7 @@ from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.models.card import ModelCard
 from har_ros.models.check import prepared_networks, prepared_pose
 from har_ros.models.locate import find_any, find_model, find_pose_model
+from har_ros.networks.continual import in_rows
 
 MODEL = "a card's name, or the path of a card, of its folder, or of a network file; also of a pose card"
 
@@ -53,7 +54,13 @@ def run(arguments: list[str]) -> int:
             default=ExportSettings.max_batch,
             help="windows that run together (%(default)s)",
         )
-        add_parameters(command, ["frames", "precision"])
+        command.add_argument(
+            "--streams",
+            type=at_least(1),
+            default=ExportSettings.streams,
+            help="cameras whose states each instance of a continual network keeps (%(default)s)",
+        )
+        add_parameters(command, ["frames", "continual", "precision"])
     options = parser.parse_args(arguments)
     return _export(options) if options.command == "export" else _up(options)
 
@@ -75,15 +82,18 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _exported(options: argparse.Namespace, repository: Path, runner: Runner) -> list[Path]:
-    networks = [network for name in options.models for network in _networks(name, options.frames)]
-    settings = ExportSettings(runner, options.instances, options.max_batch, options.precision)
+    networks = [network for name in options.models for network in _networks(name, options)]
+    settings = ExportSettings(runner, options.instances, options.max_batch, options.streams, options.precision)
     return [export(network, repository, settings) for network in networks]
 
 
-def _networks(name: str, frames: int) -> tuple[PreparedNetwork, ...]:
+def _networks(name: str, options: argparse.Namespace) -> tuple[PreparedNetwork, ...]:
     """Return the networks of a card. Raises HarError."""
-    if isinstance(find_any(name).card, ModelCard):
-        return prepared_networks(find_model(name), frames)
-    if frames:
+    card = find_any(name).card
+    if isinstance(card, ModelCard):
+        continual = card.continual if options.continual == "auto" else options.continual
+        networks = prepared_networks(find_model(name), options.frames, continual)
+        return tuple(map(in_rows, networks)) if continual else networks
+    if options.frames:
         raise ConfigurationError(f"{name} is a pose card, which takes single images; leave out --frames")
     return (prepared_pose(find_pose_model(name)),)

@@ -88,8 +88,11 @@ class Columns:
         self._max_gap = settings.max_gap
 
     def meet(self, clip: Clip) -> None:
-        """Begin again if the camera's window did, if the network failed the last time, or after a gap."""
-        gap = clip.start - self._end > self._max_gap * 1e9 > 0
+        """Begin again if the camera's window did, if the network failed the last time, or after a gap.
+
+        A state that its backend has lost is a gap, too.
+        """
+        gap = clip.start - self._end > self._max_gap * 1e9 > 0 or not self.state.kept
         restarted = clip.restarts != self._restarts or not self._usable
         if restarted or gap:
             self.gaps += not restarted
@@ -121,6 +124,11 @@ class Columns:
         return np.asarray(np.mean(self._rows, axis=0), np.float32), self._starts[0], until
 
 
+def in_rows(network: PreparedNetwork) -> PreparedNetwork:
+    """Return the network as a backend runs it: its answers are averaged before their softmax."""
+    return replace(network, output="embedding")
+
+
 class ContinualNetwork:
     """Takes each frame once, in steps, and keeps the state of its layers for each camera."""
 
@@ -133,7 +141,7 @@ class ContinualNetwork:
         self._steps = Steps(self.step, network.twin.lag, network.twin.columns)
         self._logits = network.output == "logits"
         self.length = self._steps.frames(self._steps.columns)
-        self.backend = load(replace(network, output="embedding"))
+        self.backend = load(in_rows(network))
 
     def new_memory(self) -> Columns:
         """Return a camera's empty memory."""

@@ -77,6 +77,8 @@ def _run(request: openvino.InferRequest, one: NDArray[Any]) -> NDArray[Any]:
 class RequestState:
     """A request keeps the state of its stream."""
 
+    kept = True
+
     def __init__(self, request: openvino.InferRequest) -> None:
         self.request = request
 

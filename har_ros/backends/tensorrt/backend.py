@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +100,7 @@ class StreamState:
     address: int
     size: int
     device: Device
+    kept: ClassVar[bool] = True
 
     def reset(self) -> None:
         """Make it zeros again."""

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from queue import SimpleQueue
 from threading import Event
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.backends.backend import Backend, BackendSettings, State
 from har_ros.backends.standby import Standby
+from har_ros.backends.triton.absent import Absent
 from har_ros.backends.triton.address import Address, addresses
 from har_ros.backends.triton.client import Client, UnansweredError, client_library
 from har_ros.backends.triton.contract import disagreements
-from har_ros.backends.triton.shared_memory import Region
-from har_ros.errors import BackendMissingError, ConfigurationError, ModelError, error_text
+from har_ros.backends.triton.sequence import SequenceState, Step, new_number
+from har_ros.backends.triton.shared_memory import Place, Region
+from har_ros.errors import BackendMissingError, ModelError, error_text
 from har_ros.graphs.prepare import PreparedNetwork
 
 logger = logging.getLogger(__name__)
 
 RETRY = 0.25
 """Seconds between two attempts to reach a server."""
-STATELESS = "a network on a server keeps no state"
+ENDING = 1.0
+"""Seconds for which `close` tells the server which states it may forget."""
 
 
 class TritonBackend:
@@ -45,6 +51,9 @@ class TritonBackend:
         self._slots: SimpleQueue[int] = SimpleQueue()  # of the region, that are free
         for slot in range(settings.in_flight):
             self._slots.put(slot)
+        self._idle = 0.0  # seconds that the server keeps a state without a step
+        self._states: WeakSet[SequenceState] = WeakSet()
+        self._over: SimpleQueue[int] = SimpleQueue()  # sequences that the server may forget
         self._client: Client | None = None
         self._region: Region | None = None  # with a place for each window in flight; None: windows travel
 
@@ -89,6 +98,7 @@ class TritonBackend:
                 "export it again (actionnet triton export)"
             )
         self.max_batch = 1 if described.ragged else self._settings.in_flight  # rows of one length are joined
+        self._idle = described.idle
         client.forget_leftovers()
         way = "shared memory" if self._through_shared_memory(client) else "gRPC"
         if way == "gRPC":
@@ -116,34 +126,63 @@ class TritonBackend:
 
     def _try(self) -> None:
         """Let the server answer a window. Raises ModelError."""
-        self.infer([self._black()])
+        step = Step(new_number(), start=True, end=True) if self._network.states else None
+        self._row(self._connected(), self._black(), step)
 
     def _black(self) -> NDArray[Any]:
         return np.zeros(self._network.shape, self._network.type)
 
-    def new_state(self) -> State:
-        """Raise ModelError: no network with a state is loaded here."""
-        raise ModelError(STATELESS)
+    def new_state(self) -> SequenceState:
+        """Return another stream's state, for the present connection."""
+        state = SequenceState(self._idle, self._over)
+        self._states.add(state)
+        return state
 
     def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
         """Return one row of outputs for each input. Raises ModelError when the server fails for one of them."""
+        client = self._connected()
+        while not self._over.empty():
+            self._pool.submit(self._end, client, self._over.get())
+        steps: list[Step | None] = [state.step() for state in states if isinstance(state, SequenceState)]
         each = map if len(inputs) == 1 else self._pool.map
-        return np.concatenate(list(each(self._row, inputs)))
+        return np.concatenate(list(each(partial(self._row, client), inputs, steps or [None] * len(inputs))))
 
-    def _row(self, window: NDArray[Any]) -> NDArray[np.float32]:
+    def _connected(self) -> Client:
         assert self._client is not None
-        slot = self._slots.get()
+        return self._client
+
+    def _row(self, client: Client, window: NDArray[Any], step: Step | None) -> NDArray[np.float32]:
+        slot, region, place = self._slots.get(), self._region, None
         try:
-            offset = slot * window.nbytes
-            if self._region is not None:
-                place = self._region.bytes[offset : offset + window.nbytes]
-                np.copyto(place.view(window.dtype).reshape(window.shape), window)
-            return self._client.row(self._network.name, window, next(self._numbers), self._region, offset)
+            if region is not None:
+                place = Place(region, slot * window.nbytes)
+                there = region.bytes[place.offset : place.offset + window.nbytes]
+                np.copyto(there.view(window.dtype).reshape(window.shape), window)
+            return client.row(self._network.name, window, next(self._numbers), place, step)
         finally:
             self._slots.put(slot)
 
+    def _end(self, client: Client, number: int) -> bool:
+        """Let the server forget a sequence now. Returns False when it did not: it does so later by itself."""
+        place = None if self._region is None else Place(self._region, 0)  # another window may lie there
+        try:
+            client.end(self._network.name, self._black(), place, number)
+        except ModelError as error:
+            logger.debug("a state stays on the server, because: %s", error)
+            return False
+        return True
+
+    def _end_all(self) -> None:
+        end = time.monotonic() + ENDING
+        for state in list(self._states):
+            state.reset()
+        while self._client is not None and not self._over.empty() and time.monotonic() < end:
+            if not self._end(self._client, self._over.get()):
+                break
+
     def close(self) -> None:
         """End the connection, and remove the shared memory."""
+        self._end_all()
         self._unshare()
         self._pool.shutdown(wait=False)
         if self._client is not None:
@@ -155,32 +194,10 @@ class TritonBackend:
             region.close(in_use=self._client is not None and not self._client.forget(region.name))
 
 
-class Absent:
-    """Stands for a server that is away; every window fails."""
-
-    name = "nothing"
-    max_batch = 1
-
-    def new_state(self) -> State:
-        """Raise ModelError."""
-        raise ModelError(STATELESS)
-
-    def infer(self, inputs: Sequence[NDArray[Any]], states: Sequence[State] = ()) -> NDArray[np.float32]:
-        """Raise ModelError."""
-        raise ModelError("no server answers at present")
-
-    def close(self) -> None:
-        """Free nothing."""
-
-
 def load(network: PreparedNetwork, settings: BackendSettings) -> Backend:
     """Connect to the first server that answers, and again whenever it is lost. Raises HarError."""
     client_library()  # raises where it is missing: no server's return would help
     backend = TritonBackend(network, settings)
-    if network.states:
-        raise ConfigurationError(
-            f"{network.name} keeps a state, which backend triton does not; set continual to false, or backend to auto"
-        )
     there = True
     try:
         try:

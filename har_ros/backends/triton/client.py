@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from har_ros.backends.triton.address import Address
 from har_ros.backends.triton.contract import TYPES, Described, Tensor
-from har_ros.backends.triton.shared_memory import Region, leftovers
+from har_ros.backends.triton.sequence import Step
+from har_ros.backends.triton.shared_memory import Place, Region, leftovers
 from har_ros.errors import BackendMissingError, ConfigurationError, ModelError, one_line
 from har_ros.graphs.prepare import FRAMES, OUTPUT
 
@@ -31,6 +32,8 @@ OPTIONS = (
 )
 PATIENCE = 1.0
 """Seconds that a question about the server or a network may take."""
+LEAST_IDLE = 1e6
+"""Microseconds that Triton keeps a sequence without a step where its configuration does not say."""
 
 
 class UnansweredError(BackendMissingError):
@@ -79,17 +82,17 @@ class Client:
         """Ask what the server's network is. Raises ModelError when there is none of this name."""
         with self._asking():
             found = self._client.get_model_metadata(name, client_timeout=PATIENCE)
-        return Described(_tensors(found.inputs), _tensors(found.outputs), self._parameters(name))
-
-    def _parameters(self, name: str) -> dict[str, str]:
-        """Return the parameters of a network's configuration; a server that is not Triton shows none."""
+        tensors = _tensors(found.inputs), _tensors(found.outputs)
         try:
             with self._asking():
                 config = self._client.get_model_config(name, client_timeout=PATIENCE).config
-        except ModelError as error:
+        except ModelError as error:  # a server that is not Triton shows none
             logger.debug("labels and preprocessing of %s are not compared, because: %s", name, error)
-            return {}
-        return {key: value.string_value for key, value in config.parameters.items()}
+            return Described(*tensors, {})
+        parameters = {key: value.string_value for key, value in config.parameters.items()}
+        keeps = config.HasField("sequence_batching")
+        idle = config.sequence_batching.max_sequence_idle_microseconds or LEAST_IDLE
+        return Described(*tensors, parameters, idle / 1e6 if keeps else 0.0)
 
     def share(self, region: Region) -> None:
         """Let the server map the region. Raises ModelError when it cannot, because it is on another machine, say."""
@@ -128,20 +131,19 @@ class Client:
                 path.unlink(missing_ok=True)
 
     def row(
-        self, name: str, window: NDArray[Any], number: int, region: Region | None, offset: int
+        self, name: str, window: NDArray[Any], number: int, place: Place | None, step: Step | None = None
     ) -> NDArray[np.float32]:
-        """Return a network's answer to a window. region: where it lies at `offset`; None: it travels.
+        """Return a network's answer to a window, which lies in a place of shared memory, or travels.
 
-        number: of the request, which the answer repeats. Raises ModelError for no answer, and for one that is nonsense.
+        number: of the request, which the answer repeats. step: which the window is, for a network that keeps a state.
+        Raises ModelError for no answer, and for one that is nonsense.
         """
-        taken = self._protocol.InferInput(FRAMES, [1, *window.shape], TYPES[window.dtype.name])
-        if region is None:
-            taken.set_data_from_numpy(window[None])
-        else:
-            taken.set_shared_memory(region.name, window.nbytes, offset)
-        outputs, id = [self._protocol.InferRequestedOutput(OUTPUT)], str(number)
+        taken, outputs = self._input(window, place), [self._protocol.InferRequestedOutput(OUTPUT)]
+        id, sequence = str(number), _sequence(step)
         with self._asking(f"the deadline, {self._deadline:g} s"):
-            result = self._client.infer(name, [taken], outputs=outputs, request_id=id, client_timeout=self._deadline)
+            result = self._client.infer(
+                name, [taken], outputs=outputs, request_id=id, client_timeout=self._deadline, **sequence
+            )
         if result.get_response().id != id:
             raise ModelError(f"the server at {self.address} answers another request; see its log")
         try:
@@ -153,9 +155,31 @@ class Client:
             raise ModelError(f"the server at {self.address} gives {found}, where finite numbers, 1×N, are expected")
         return np.asarray(row, np.float32)
 
+    def end(self, name: str, window: NDArray[Any], place: Place | None, number: int) -> None:
+        """Let the server forget a sequence. window: any, because its answer is of no use. Raises ModelError."""
+        with self._asking():
+            self._client.infer(
+                name, [self._input(window, place)], client_timeout=PATIENCE, **_sequence(Step(number, end=True))
+            )
+
+    def _input(self, window: NDArray[Any], place: Place | None) -> Any:
+        taken = self._protocol.InferInput(FRAMES, [1, *window.shape], TYPES[window.dtype.name])
+        if place is None:
+            taken.set_data_from_numpy(window[None])
+        else:
+            taken.set_shared_memory(place.region.name, window.nbytes, place.offset)
+        return taken
+
     def close(self) -> None:
         """End the connection, and what waits for an answer."""
         self._client.close()
+
+
+def _sequence(step: Step | None) -> dict[str, Any]:
+    """Return what a request says of its sequence."""
+    if step is None:
+        return {}
+    return {"sequence_id": step.number, "sequence_start": step.start, "sequence_end": step.end}
 
 
 def _tensors(found: Iterable[Any]) -> list[Tensor]:

@@ -31,11 +31,15 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Described:
-    """A network as a server describes it. parameters: of its configuration; none where the server shows none."""
+    """A network as a server describes it. parameters: of its configuration; none where the server shows none.
+
+    idle: seconds that it keeps a state without a step; 0: it keeps none.
+    """
 
     inputs: Sequence[Tensor]
     outputs: Sequence[Tensor]
     parameters: Mapping[str, str]
+    idle: float = 0.0
 
     @property
     def ragged(self) -> bool:
@@ -46,7 +50,8 @@ class Described:
 def preprocessing(network: PreparedNetwork) -> str:
     """Return what tells networks apart that treat the same array, or the image before it, in different ways."""
     specs = [None if spec is None else asdict(spec) for spec in (network.spec, network.skeletons)]
-    text = json.dumps([*specs, network.output, network.output_blob], sort_keys=True)
+    stream = [network.twin.lag, *(asdict(state) for state in network.states)] if network.twin else []
+    text = json.dumps([*specs, network.output, network.output_blob, *stream], sort_keys=True)
     return f"{VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
@@ -66,6 +71,8 @@ def disagreements(network: PreparedNetwork, described: Described) -> Iterator[st
     expected = preprocessing(network)
     if given.get(PREPROCESSING, expected) != expected:
         yield f"it was exported for another preprocessing ({given[PREPROCESSING]}; the card's is {expected})"
+    if network.states and not described.idle:
+        yield "it keeps no state (sequence_batching), which a continual network needs"
 
 
 def _wrong_input(network: PreparedNetwork, inputs: Sequence[Tensor]) -> Iterator[str]:

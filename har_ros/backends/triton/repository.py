@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from har_ros.backends.openvino.backend import joined
 from har_ros.backends.triton.client import client_library
 from har_ros.backends.triton.contract import TYPES, parameters
 from har_ros.errors import ConfigurationError, HarError, ModelError, one_line
-from har_ros.graphs.prepare import FRAMES, OUTPUT, PreparedNetwork, merged
+from har_ros.graphs.prepare import FRAMES, NETWORK, OUTPUT, PreparedNetwork, merged
 from har_ros.settings import Precision
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ ONNX: tuple[Runner, ...] = ("onnxruntime", "tensorrt")
 """What takes ONNX files; the others take OpenVINO's."""
 QUEUE = 64
 """Requests that wait in the server, at most; more are refused at once, and the robot drops the window."""
+IDLE = 30.0
+"""Seconds that the server keeps a camera's state without a step."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +34,22 @@ class ExportSettings:
 
     runner: Triton's backend: its ONNX Runtime, the same with TensorRT on a GPU, its OpenVINO, or its Python, which runs
     OpenVINO, too. instances: how many run at the same time. max_batch: how many windows run together, at most.
+    streams: how many cameras' states each instance of a network that keeps some has room for; others wait.
     precision: of OpenVINO's arithmetic in the Python backend.
     """
 
     runner: Runner = "onnxruntime"
     instances: int = 1
     max_batch: int = 8
+    streams: int = 32
     precision: Precision = "auto"
 
 
 def export(network: PreparedNetwork, folder: Path, settings: ExportSettings = ExportSettings()) -> Path:
     """Write the network's folder below `folder`, which is a model repository. Returns it. Raises HarError."""
-    if network.states:
+    if network.states and settings.runner == "openvino":
         raise ConfigurationError(
-            f"{network.name} keeps a state, which is not exported; export the card as a clip network"
+            f"{network.name} keeps a state, which a server's own openvino does not; use --runner python or onnxruntime"
         )
     if settings.runner in ONNX and network.path.suffix != ".onnx":
         raise ModelError(
@@ -73,9 +79,8 @@ def _write_network(network: PreparedNetwork, version: Path, runner: Runner) -> N
         return
     import openvino
 
-    openvino.save_model(
-        joined(network, batch=1 if network.single else -1), version / "model.xml", compress_to_fp16=False
-    )
+    one = network.single or network.states  # which are those of one stream
+    openvino.save_model(joined(network, batch=1 if one else -1), version / "model.xml", compress_to_fp16=False)
     if runner == "python":
         shutil.copyfile(Path(__file__).with_name("python_model.py"), version / "model.py")
 
@@ -92,7 +97,10 @@ def _config(network: PreparedNetwork, settings: ExportSettings) -> ModelConfig:
     config.output.add(name=OUTPUT, data_type=DataType.TYPE_FP32, dims=[len(network.labels) or -1])
     kind = ModelInstanceGroup.KIND_CPU if runner in ("python", "openvino") else ModelInstanceGroup.KIND_AUTO
     config.instance_group.add(count=settings.instances, kind=kind)
-    config.dynamic_batching.default_queue_policy.max_queue_size = QUEUE
+    if network.states:
+        _add_sequences(config, network, settings)
+    else:
+        config.dynamic_batching.default_queue_policy.max_queue_size = QUEUE
     if runner == "tensorrt":
         accelerators = config.optimization.execution_accelerators
         accelerators.gpu_execution_accelerator.append(
@@ -102,6 +110,21 @@ def _config(network: PreparedNetwork, settings: ExportSettings) -> ModelConfig:
     for key, value in {**parameters(network), **precision}.items():
         config.parameters[key].string_value = value
     return config
+
+
+def _add_sequences(config: ModelConfig, network: PreparedNetwork, settings: ExportSettings) -> None:
+    """Let the server keep a state for each stream: of an ONNX network itself, of others its Python backend."""
+    from tritonclient.grpc.model_config_pb2 import DataType
+    from tritonclient.utils import np_to_triton_dtype
+
+    sequences = config.sequence_batching
+    sequences.max_sequence_idle_microseconds = round(IDLE * 1e6)
+    sequences.oldest.max_candidate_sequences = settings.streams
+    for state in network.states if settings.runner in ONNX else ():
+        kind = DataType.Value(f"TYPE_{np_to_triton_dtype(np.dtype(state.dtype))}")
+        kept = sequences.state.add(data_type=kind, dims=state.shape)
+        kept.input_name, kept.output_name = NETWORK + state.input, NETWORK + state.output
+        kept.initial_state.add(name="zeros", data_type=kind, dims=state.shape, zero_data=True)
 
 
 def _text(config: Any) -> str:

@@ -7,6 +7,7 @@ import mmap
 import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,14 @@ class Region:
             self.path.unlink(missing_ok=True)
         fcntl.flock(self._file, fcntl.LOCK_UN)  # the map has a descriptor of its own, and may live longer
         os.close(self._file)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a window lies. offset: in bytes."""
+
+    region: Region
+    offset: int
 
 
 def leftovers() -> Iterator[Path]:
