@@ -180,7 +180,7 @@ def test_where_shared_memory_is_exhausted_windows_travel(connect, monkeypatch, c
 
 
 def test_a_server_that_cannot_read_what_it_has_mapped_gets_windows_sent(connect, caplog):
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "har_ros")
     server = InferenceServer("small", SHAPE, shares=True)
     server.SystemSharedMemoryRegister = lambda request, context: InferenceServer.SystemSharedMemoryUnregister(
         server, request, context

@@ -1,9 +1,17 @@
 """A node whose network runs on a server that goes away."""
 
+from importlib.util import find_spec
+
+import onnx
 import pytest
 
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 from inference_server import InferenceServer, serving
+from small_networks import write_card
+from streamable_networks import ARCHITECTURES
+
+from har_ros.backends.triton.wheel import INSTALL, running
+from har_ros.commands.main import main as actionnet
 
 
 @pytest.mark.parametrize("fallback", ["none", "openvino"])
@@ -33,3 +41,34 @@ def test_a_server_that_goes_away_costs_windows_or_the_robots_own_time(robot, fal
 
         robot.ros.until(served, "a window that the server answers")
         assert robot.node.active.worker.last_error == ""
+
+
+@pytest.mark.skipif(find_spec("pytriton") is None, reason=f"no server is installed; run: {INSTALL}")
+def test_a_continual_networks_answers_come_back_with_its_server(robot, tmp_path):
+    """The real one is killed, and another starts in its place; the window fills from the beginning."""
+    onnx.save(ARCHITECTURES["r3d_18"](), tmp_path / "small.onnx")
+    spec = {"layout": "NCTHW", "height": 16, "width": 16, "range": [-1, 1]}
+    card, repository = write_card(tmp_path, input=spec, window={"frames": 16}, continual=True), tmp_path / "models"
+    assert actionnet(["triton", "export", str(card), "-o", str(repository), "--runner", "python"]) == 0
+    with running(repository) as server:
+        robot = robot(model=str(card), backend="triton", server=str(server.address), deadline=30.0)
+        camera = robot.inner(robot.cameras[0])
+
+        def until(condition, what):
+            def met():
+                robot.push(robot.cameras[0], 64)
+                return condition()
+
+            robot.ros.until(met, what)
+
+        until(lambda: camera.windows, "an answer")
+        assert camera.stream.fill == camera.stream.length
+        server.process.kill()
+        server.process.wait(10)
+        until(lambda: camera.windows_failed, "the failure of a step")
+    with running(repository, int(server.address.place.rpartition(":")[2])):
+        windows = camera.windows
+        until(lambda: 0 < camera.stream.fill < camera.stream.length, "the first step of another beginning")
+        until(lambda: camera.windows > windows, "an answer")
+        assert robot.node.active.worker.last_error == ""
+        assert robot.node.recognizer.network.backend.name.startswith(f"Triton at {server.address}")
