@@ -1,13 +1,15 @@
 """`python benchmarks/triton.py [MODEL]`: a network on a Triton server of this machine, beside the same in process.
 
 The server is that of the wheel nvidia-pytriton, whose Python backend runs OpenVINO, too. Windows per second with MODEL,
-and the time that a window of 64 frames takes more, with a network of negligible cost; through shared memory and
-through gRPC, in turns. The exit status is 1 when a figure misses what it should be.
+and the time that a window takes more, with a network of negligible cost; through shared memory and
+through gRPC, in turns. With --continual, a window is a step of MODEL as a continual network, of a camera each. The exit
+status is 1 when a figure misses what it should be.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -31,16 +33,16 @@ from har_ros.errors import ModelError
 from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
+from har_ros.networks.continual import in_rows
 
 LEAST_SHARE = 0.93
 """Windows per second through shared memory, as a share of those in process."""
 MOST_ADDED = 0.008
-"""Seconds that a window of 64 frames takes more through shared memory."""
-SHAPE = (64, 224, 224, 3)
+"""Seconds that a window takes more through shared memory."""
 HERE, SHARED, GRPC = "in process", "shared memory", "gRPC"
 
 
-def cheap_network(folder: Path) -> PreparedNetwork:
+def cheap_network(folder: Path, shape: tuple[int, ...]) -> PreparedNetwork:
     """Return a network that looks at one pixel of its window."""
     nodes = [
         helper.make_node("Slice", ["in", "starts", "ends", "axes"], ["pixel"]),
@@ -51,13 +53,13 @@ def cheap_network(folder: Path) -> PreparedNetwork:
     graph = helper.make_graph(
         nodes,
         "cheap",
-        [helper.make_tensor_value_info("in", TensorProto.UINT8, ["n", *SHAPE])],
+        [helper.make_tensor_value_info("in", TensorProto.UINT8, ["n", *shape])],
         [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", 3])],
         [numpy_helper.from_array(np.array(value), name) for name, value in constants.items()],
     )
     path = folder / "cheap.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
-    return PreparedNetwork("cheap", path, "in", "out", SHAPE, "uint8", None, "uint8", "float32", 2, "embedding", False)
+    return PreparedNetwork("cheap", path, "in", "out", shape, "uint8", None, "uint8", "float32", 2, "embedding", False)
 
 
 def ways(network: PreparedNetwork, server: str, opened: ExitStack) -> dict[str, Backend]:
@@ -73,14 +75,19 @@ def ways(network: PreparedNetwork, server: str, opened: ExitStack) -> dict[str, 
     return found
 
 
-def measured(backends: dict[str, Backend], shape: Sequence[int], count: int, repeats: int) -> dict[str, float]:
-    """Return the median of the seconds that a call with `count` windows takes, in turns."""
+def measured(
+    backends: dict[str, Backend], shape: Sequence[int], count: int, repeats: int, keeps: bool = False
+) -> dict[str, float]:
+    """Return the median of the seconds that a call with `count` windows takes, in turns. keeps: a state for each."""
     windows = list(np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8))
     taken: dict[str, list[float]] = {name: [] for name in backends}
+    states = {name: [backend.new_state() for _ in windows] if keeps else [] for name, backend in backends.items()}
+    for state in (state for those in states.values() for state in those):
+        state.reset()
     for _ in range(repeats):
         for name, backend in backends.items():
             start = time.perf_counter()
-            backend.infer(windows)
+            backend.infer(windows, states[name])
             taken[name].append(time.perf_counter() - start)
     return {name: statistics.median(times) for name, times in taken.items()}
 
@@ -91,22 +98,26 @@ def main() -> int:
     parser.add_argument("model", nargs="?", default="i3d-kinetics-400")
     parser.add_argument("--repeats", type=int, default=10, help="of each way")
     parser.add_argument("--windows", type=int, default=8, help="in a call")
+    parser.add_argument("--continual", action="store_true", help="measure steps of the continual network")
     options = parser.parse_args()
     with ExitStack() as opened:
         folder = Path(opened.enter_context(TemporaryDirectory()))
-        networks = [*prepared_networks(find_model(options.model)), cheap_network(folder)]
-        for network in networks:
+        prepared = prepared_networks(find_model(options.model), 0, options.continual)
+        first, *others = map(in_rows, prepared) if options.continual else prepared
+        cheap = cheap_network(folder, first.shape)
+        for network in (first, *others, cheap):
             export(network, folder / "repository", ExportSettings("python"))
         server = str(opened.enter_context(running(folder / "repository")).address)
-        first, cheap = networks[0], networks[-1]
-        many = measured(ways(first, server, opened), first.shape, options.windows, options.repeats)
-        one = measured(ways(cheap, server, opened), SHAPE, 1, 10 * options.repeats)
-    return report(many, one, options.windows, first.name)
+        backends = ways(first, server, opened)
+        many = measured(backends, first.shape, options.windows, options.repeats, options.continual)
+        one = measured(ways(cheap, server, opened), cheap.shape, 1, 10 * options.repeats)
+    return report(many, one, options.windows, first)
 
 
-def report(many: dict[str, float], one: dict[str, float], windows: int, model: str) -> int:
+def report(many: dict[str, float], one: dict[str, float], windows: int, network: PreparedNetwork) -> int:
     """Print the figures. Returns the exit status."""
-    table = Table("", f"{model}: windows per second", "share", "a window of 64 frames takes more", box=None)
+    added_by = f"a window of {network.shape[0]} frames ({math.prod(network.shape):,} bytes) takes more"
+    table = Table("", f"{network.name}: windows per second", "share", added_by, box=None)
     for name in many:
         share, added = many[HERE] / many[name], one[name] - one[HERE]
         table.add_row(name, f"{windows / many[name]:.2f}", f"{share:.3f}", f"{added * 1e3:.1f} ms")

@@ -35,12 +35,13 @@ class InferenceServer(GRPCInferenceServiceServicer):
     """Has one network, whose k-th output is the k-th value of the window, as a part of 256.
 
     answer: changes the response to a request, which is numbered from 0, or returns another; may end the call.
-    shares: whether it is on the same machine. `stopped` is set at the end: an answer that waits for it never comes.
+    shares: whether it is on the same machine. idle: microseconds that it says it keeps a state, which it does not; 0:
+    it says that it keeps none. `stopped` is set at the end: an answer that waits for it never comes.
     """
 
-    def __init__(self, name, shape, classes=5, type="UINT8", parameters=None, answer=None, shares=False):
+    def __init__(self, name, shape, classes=5, type="UINT8", parameters=None, answer=None, shares=False, idle=0):
         self.name, self.shape, self.classes, self.type = name, shape, classes, type
-        self.parameters, self.answer, self.shares = parameters or {}, answer, shares
+        self.parameters, self.answer, self.shares, self.idle = parameters or {}, answer, shares, idle
         self.ready, self.regions, self.requests, self.stopped = True, {}, [], Event()
 
     def ServerReady(self, request, context):  # noqa: N802
@@ -60,6 +61,8 @@ class InferenceServer(GRPCInferenceServiceServicer):
         found = messages.ModelConfigResponse()
         for key, value in self.parameters.items():
             found.config.parameters[key].string_value = value
+        if self.idle:
+            found.config.sequence_batching.max_sequence_idle_microseconds = self.idle
         return found
 
     def SystemSharedMemoryRegister(self, request, context):  # noqa: N802

@@ -89,6 +89,11 @@ def film(shared_data):
     return frames, [np.ascontiguousarray(frame[:, ::-1]) for frame in frames]
 
 
+def address_of(port):
+    """Return a server of the test's own for `connect`."""
+    return WheelServer(None, Address(f"127.0.0.1:{port}", False), None)
+
+
 def push(stream, frames, step, at=0.0):
     for i in range(step * STEP, step * STEP + STEP):
         stream.push(CameraImage.of_array(frames[i % len(frames)], round((at + i / 10) * SECOND), "rgb8"))
@@ -218,6 +223,34 @@ def test_a_lost_step_is_a_gap_for_all_cameras(server, connect, film, monkeypatch
     assert (stream.gaps, other.gaps) == (0, 1)  # the first counts a window that failed
 
 
+def test_a_step_that_is_late_ends_its_sequence(connect, film):
+    """Nothing but its end is sent afterwards: the late step cannot get between those of the next sequence."""
+    found, late = InferenceServer(NAME, (STEP, 16, 16, 3), idle=10**8), Event()
+    found.answer = lambda response, number, context: late.is_set() and found.stopped.wait(60) and None
+    with serving(found) as port:
+        there = connect(address_of(port), deadline=0.5)
+        stream = there.stream()
+        shown(there, stream, film[0], range(4))
+        late.set()
+        with pytest.raises(ModelError, match="does not answer within the deadline"):
+            shown(there, stream, film[0], [4])
+        before = len(found.requests)
+        late.clear()
+        assert backend_of(there).wait(10)
+        shown(there, stream, film[0], range(5, 8))
+    steps = list(map(step_of, found.requests))
+    old, steps = steps[before - 1][0], steps[before:]
+    assert {(start, end) for number, start, end in steps if number == old} <= {(False, True)}
+    new = steps[-1][0]
+    assert [(start, end) for number, start, end in steps if number == new] == [(True, False), *2 * [(False, False)]]
+    assert new != old
+
+
+def step_of(request):
+    given = request.parameters
+    return given["sequence_id"].int64_param, given["sequence_start"].bool_param, given["sequence_end"].bool_param
+
+
 def test_a_sequence_that_the_server_does_not_know_is_refused_and_begins_again(server, connect, film):
     here, there = connect(), connect(server)
     stream = there.stream()
@@ -328,4 +361,4 @@ def test_what_keeps_no_state_is_refused(card, tmp_path, connect, capsys):
         serving(found) as port,
         pytest.raises(ModelError, match=r"it keeps no state \(sequence_batching\), which a continual network needs"),
     ):
-        connect(WheelServer(None, Address(f"127.0.0.1:{port}", False), None))
+        connect(address_of(port))

@@ -24,7 +24,7 @@ ONNX: tuple[Runner, ...] = ("onnxruntime", "tensorrt")
 """What takes ONNX files; the others take OpenVINO's."""
 QUEUE = 64
 """Requests that wait in the server, at most; more are refused at once, and the robot drops the window."""
-IDLE = 30.0
+IDLE = 60.0
 """Seconds that the server keeps a camera's state without a step."""
 
 
