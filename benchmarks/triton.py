@@ -117,7 +117,7 @@ def main() -> int:
 def report(many: dict[str, float], one: dict[str, float], windows: int, network: PreparedNetwork) -> int:
     """Print the figures. Returns the exit status."""
     added_by = f"a window of {network.shape[0]} frames ({math.prod(network.shape):,} bytes) takes more"
-    table = Table("", f"{network.name}: windows per second", "share", added_by, box=None)
+    table = Table("", "windows per second", "share", added_by, title=network.name, box=None)
     for name in many:
         share, added = many[HERE] / many[name], one[name] - one[HERE]
         table.add_row(name, f"{windows / many[name]:.2f}", f"{share:.3f}", f"{added * 1e3:.1f} ms")
