@@ -81,9 +81,11 @@ class Standby:
         """
         if not states:
             self.take_over()
-        served = [state.served for state in states if isinstance(state, StandbyState)]
+        kept = [state for state in states if isinstance(state, StandbyState)]
+        if any(state.turn != self.turn for state in kept):  # another stream's reset let another backend take over
+            raise ModelError("the state is of a backend that serves no longer; the stream begins again")
         try:
-            return self._serving.infer(inputs, served)
+            return self._serving.infer(inputs, [state.served for state in kept])
         except ModelError as error:
             if not self._keep or self._serving is self._meanwhile:
                 raise
@@ -165,22 +167,25 @@ class Standby:
 
 
 class StandbyState:
-    """One stream's state in what serves. Use it from the thread that infers; `reset` comes first."""
+    """One stream's state in what serves. Use it from the thread that infers; `reset` comes first.
+
+    served: the state there. turn: of the standby, when it began.
+    """
 
     def __init__(self, standby: Standby) -> None:
         self._standby = standby
-        self._turn = -1
+        self.turn = -1
         self.served: State
 
     @property
     def kept(self) -> bool:
         """Whether what keeps it serves, and goes on serving."""
-        return self._turn == self._standby.turn and not self._standby.waiting and self.served.kept
+        return self.turn == self._standby.turn and not self._standby.waiting and self.served.kept
 
     def reset(self) -> None:
         """Make it zeros again, in a backend that was made if there is one."""
         self._standby.take_over()
-        if self._turn == self._standby.turn:
+        if self.turn == self._standby.turn:
             self.served.reset()
         else:
-            self.served, self._turn = self._standby.serving_state(), self._standby.turn
+            self.served, self.turn = self._standby.serving_state(), self._standby.turn

@@ -182,6 +182,55 @@ def test_what_fails_and_may_come_back_is_replaced_until_it_does(caplog):
     assert (cpu.closed, server.closed) == (True, True)
 
 
+class Counting(Fixed):
+    """A backend that says how many steps a stream has had."""
+
+    class State:
+        kept, steps = True, 0
+
+        def reset(self):
+            self.steps = 0
+
+    def new_state(self):
+        return self.State()
+
+    def infer(self, inputs, states=()):
+        for state in states:
+            state.steps += 1
+        return np.array([[self.value, state.steps] for state in states])
+
+
+def test_no_state_goes_from_one_backend_to_the_other():
+    """Between two steps one takes over when a stream begins again, which all others then have to do first."""
+    there, cpu, server = threading.Event(), Counting("cpu", 1), Counting("server", 2)
+    standby = Standby(cpu, lambda _: there.wait(10) and server, "a server", server, keep=True)
+    states = [standby.new_state() for _ in range(2)]
+    for state in states:
+        assert not state.kept
+        state.reset()
+    for count in (1, 2):
+        assert standby.infer([0, 0], states).tolist() == [[2, count]] * 2
+    server.infer = broken
+    with pytest.raises(ModelError, match="it is away"):
+        standby.infer([0], states[:1])
+    assert not any(state.kept for state in states)
+    for state in states:
+        state.reset()
+    assert standby.infer([0, 0], states).tolist() == [[1, 1]] * 2
+    del server.infer
+    there.set()
+    assert standby.wait(10)
+    assert standby.infer([0], states[:1]).tolist() == [[1, 2]]
+    assert not any(state.kept for state in states)
+    states[0].reset()
+    with pytest.raises(ModelError, match="the state is of a backend that serves no longer"):
+        standby.infer([0, 0], states)
+    states[1].reset()
+    assert standby.infer([0, 0], states).tolist() == [[2, 1]] * 2
+    assert all(state.kept for state in states)
+    standby.close()
+
+
 def broken(inputs, states=()):
     raise ModelError("it is away")
 

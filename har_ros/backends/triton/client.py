@@ -32,7 +32,7 @@ OPTIONS = (
 )
 PATIENCE = 1.0
 """Seconds that a question about the server or a network may take."""
-LEAST_IDLE = 1e6
+IDLE = 1e6
 """Microseconds that Triton keeps a sequence without a step where its configuration does not say."""
 
 
@@ -91,7 +91,7 @@ class Client:
             return Described(*tensors, {})
         parameters = {key: value.string_value for key, value in config.parameters.items()}
         keeps = config.HasField("sequence_batching")
-        idle = config.sequence_batching.max_sequence_idle_microseconds or LEAST_IDLE
+        idle = config.sequence_batching.max_sequence_idle_microseconds or IDLE
         return Described(*tensors, parameters, idle / 1e6 if keeps else 0.0)
 
     def share(self, region: Region) -> None:
