@@ -25,7 +25,7 @@ demo-eval: install/.built
 serve: install/.built
 	@$(ROS) && actionnet serve $(ARGS)
 
-test: install/.built build/node/.ready $(VENV)/.triton
+test: install/.built build/node/.ready $(VENV)/.triton $(VENV)/.fleet
 	@$(ROS) && ruff check . && ruff format --check . && mypy && lint-imports --config pyproject.toml && pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-finetune: install/.built $(VENV)/.finetune
@@ -96,6 +96,12 @@ $(VENV)/.triton: $(VENV)/.ready dev/triton.txt
 	@timeout 300 $(PIP_INSTALL) --require-hashes -r dev/triton.txt && touch $@ \
 	    || echo "pip could not install Triton's server: tests that start it are skipped"
 
+# Ray, and a server of S3. Where pip has none for this machine (Ray's wheels need x86_64 or aarch64 and glibc
+# 2.17), the tests that start a cluster are skipped.
+$(VENV)/.fleet: $(VENV)/.ready dev/fleet.txt
+	@timeout 300 $(PIP_INSTALL) --require-hashes -r dev/fleet.txt && touch $@ \
+	    || echo "pip could not install Ray: tests that start a cluster are skipped"
+
 # PyTorch is large (several GB where pip takes its CUDA packages), so `make test` does without it. Its versions are
 # pinned without hashes: which files pip takes depends on the machine.
 $(VENV)/.finetune: $(VENV)/.ready requirements-finetune.txt
@@ -115,6 +121,8 @@ COMPILE := build/tools/bin/uv pip compile -q --no-python-downloads --python-vers
 lock: build/tools/.ready
 	@echo setuptools | $(COMPILE) --output-file dev/build.txt -
 	@$(COMPILE) --output-file dev/lock.txt dev/requirements.txt
+	@grep ^python-dateutil dev/constraints.txt > build/tools/fleet.txt  # botocore asks for <3, and works with it
+	@$(COMPILE) --override build/tools/fleet.txt --output-file dev/fleet.txt dev/fleet-requirements.txt
 
 # What is installed, for those who look for vulnerable versions: CycloneDX.
 sbom: build/tools/.ready

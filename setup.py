@@ -39,6 +39,7 @@ setup(
         "triton": requirements("requirements-triton.txt"),
         "evaluate": evaluate,
         "teach": teach,
+        "fleet": requirements("requirements-fleet.txt"),
         "serve": requirements("requirements-serve.txt"),
         "finetune": [*teach, *requirements("requirements-finetune.txt")],
     },

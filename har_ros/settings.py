@@ -96,6 +96,15 @@ ACTIONNET = (
     ),
     Parameter("device", "CPU", "Device that OpenVINO runs on.", choices=get_args(Device), fills="backend", option=True),
     Parameter(
+        "threads",
+        0,
+        "Processor threads that OpenVINO uses for a network; 0: as many as the machine has cores.",
+        0,
+        1024,
+        fills="backend",
+        option=True,
+    ),
+    Parameter(
         "max_batch", 4, "Maximum number of windows, one per camera, that TensorRT runs at once.", 1, 64, fills="backend"
     ),
     Parameter(

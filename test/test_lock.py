@@ -37,7 +37,7 @@ def entries(file):
     return found
 
 
-@pytest.mark.parametrize("file", [LOCK, "dev/build.txt", "dev/data.txt", "dev/triton.txt"])
+@pytest.mark.parametrize("file", [LOCK, "dev/build.txt", "dev/data.txt", "dev/triton.txt", "dev/fleet.txt"])
 def test_every_package_has_a_version_and_hashes(file):
     assert entries(file)
     assert [name for name, (_, hashes) in entries(file).items() if not hashes] == []

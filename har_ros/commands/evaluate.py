@@ -14,9 +14,10 @@ from rich.table import Table
 
 from har_ros.commands.compare import changes_table
 from har_ros.commands.shared.jobs import jobs_of
-from har_ros.commands.shared.options import at_least, between
+from har_ros.commands.shared.options import between
 from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
 from har_ros.commands.shared.program import as_program
+from har_ros.commands.shared.workers import add_workers, workers_of
 from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.evaluate import batch, results
 from har_ros.evaluate.assess import Assessment, Truth, assess
@@ -41,6 +42,8 @@ def run(arguments: list[str]) -> int:
     values = node_parameters(options.params_file, options.param)
     labels = all_labels(values)
     event_settings(values, labels)  # raises where the limits contradict
+    if options.annotate and options.ray:
+        raise ConfigurationError("annotated bags are written on this machine; leave out --annotate or --ray")
     jobs = jobs_of(options.recordings, values)
     label_map = load_label_map(options.label_map)
     segments = load_truth(options.truth) if options.truth else ()
@@ -61,7 +64,8 @@ def _evaluate(
     """Run, write and show. Returns the exit status. earlier: results to compare with."""
     console = Console(stderr=True)
     try:
-        header = batch.evaluate(jobs, plan, options.jobs, options.overwrite, console)
+        with workers_of(options, len(jobs)) as workers:
+            header = batch.evaluate(jobs, plan, workers, options.overwrite, console)
         assessment = assess(plan.folder / results.PREDICTIONS, header, truth.of(jobs, header), truth)
     except KeyboardInterrupt:
         console.print("interrupted; the same command goes on from here")
@@ -127,7 +131,7 @@ def _evaluate_parser() -> argparse.ArgumentParser:
         help="play the bags so many times as fast meanwhile: 2 is a machine of half the speed (1); alone: simulate a"
         " network that takes so many times the period between two windows of a camera",
     )
-    parser.add_argument("--jobs", type=at_least(1), default=1, help="bags that are evaluated at a time (1)")
+    add_workers(parser, "bags that are evaluated at a time (1)")
     parser.add_argument("--annotate", action="store_true", help="write bags with /actions and annotated images, too")
     parser.add_argument("--against", type=Path, metavar="RESULTS", help="earlier results to compare with")
     for option, limit in (("--fail-below", "less"), ("--fail-above", "more")):

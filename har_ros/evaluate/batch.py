@@ -1,42 +1,37 @@
-"""Many recordings, in one process or several; the same results, and an interrupted run goes on."""
+"""Many recordings, wherever they are evaluated; the same results, and an interrupted run goes on."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import queue
 import shutil
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from har_ros.errors import ConfigurationError, HarError, counted
+from har_ros.errors import ConfigurationError, counted
 from har_ros.evaluate import job as work
 from har_ros.evaluate import results
+from har_ros.evaluate.evaluation import Evaluated, Evaluation
 from har_ros.evaluate.film import ANNOTATED, annotated_bag
 from har_ros.evaluate.job import PARTS
 from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.part import PERSONS_SUFFIX
 from har_ros.evaluate.persons import PERSONS
-from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
+from har_ros.evaluate.plan import Job, Plan, Progress
 from har_ros.files.cache import fingerprint
 from har_ros.files.console import say
 from har_ros.files.results_folder import atomic, finite, read_json, write_json
 from har_ros.pipeline.configuration import open_recognizer
 from har_ros.recordings.bag import open_recording
+from har_ros.workers.workers import Workers
 
 
-def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, console: Console) -> dict[str, Any]:
+def evaluate(jobs: Sequence[Job], plan: Plan, workers: Workers, overwrite: bool, console: Console) -> dict[str, Any]:
     """Write the predictions of all recordings. Returns their header.
 
     Results of the very same evaluation are left as they are. Raises HarError; KeyboardInterrupt leaves what is done.
@@ -56,13 +51,24 @@ def evaluate(jobs: Sequence[Job], plan: Plan, processes: int, overwrite: bool, c
             )
         if overwrite:
             shutil.rmtree(plan.folder / ANNOTATED, ignore_errors=True)
-        total = sum(job.images for job in jobs)
-        if min(processes, len(jobs)) == 1:
-            with _bar(console, total, len(jobs)) as report, EvaluatedNetworks(plan.values, recognizer) as networks:
-                keys = [work.run(job, plan, networks, wanted, report) for job in jobs]
-                return _join(plan.folder, wanted, keys)
-    with _bar(console, total, len(jobs)) as report:
-        return _join(plan.folder, wanted, _in_processes(jobs, plan, processes, report))
+        if workers.in_this_process:
+            with EvaluatedNetworks(plan.values, recognizer) as networks:
+                return _join(plan.folder, wanted, _run(jobs, Evaluation(plan, wanted, networks), workers, console))
+    done = frozenset(path.stem for path in (plan.folder / PARTS).glob("*.json") if "." not in path.stem)
+    return _join(plan.folder, wanted, _run(jobs, Evaluation(plan, wanted, known=done), workers, console))
+
+
+def _run(jobs: Sequence[Job], evaluation: Evaluation, workers: Workers, console: Console) -> list[str]:
+    """Evaluate all recordings. Returns the keys of their parts. Raises HarError."""
+    keys = [""] * len(jobs)
+    with _bar(console, sum(job.images for job in jobs), len(jobs)) as report:
+
+        def take(number: int, evaluated: Evaluated) -> None:
+            keys[number] = evaluated.key
+            evaluated.write(evaluation.plan.folder)
+
+        workers.run(evaluation, jobs, take, report)
+    return keys
 
 
 def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any]) -> dict[str, Any] | None:
@@ -130,64 +136,3 @@ def _bar(console: Console, total: int, recordings: int) -> Iterator[Callable[[Pr
             bar.update(task, completed=sum(one.images for one in done.values()), rate=rate)
 
         yield report
-
-
-_process: dict[str, Any] = {}
-"""What a worker process has: its networks, the header, the queue for progress, the event that ends the work."""
-
-
-def _in_processes(jobs: Sequence[Job], plan: Plan, processes: int, report: Callable[[Progress], None]) -> list[str]:
-    """Run the jobs in processes of their own. Raises HarError; the first error ends the others' work, which is kept."""
-    context = multiprocessing.get_context("spawn")
-    said, stop = context.Queue(), context.Event()
-    workers = min(processes, len(jobs))
-    with ProcessPoolExecutor(workers, context, _begin, (plan, said, stop)) as pool:
-        futures: list[Future[str]] = [pool.submit(_work, job, plan) for job in jobs]
-        try:
-            while not all(future.done() for future in futures):
-                _pass_on(said, report)
-                for future in futures:
-                    if future.done():
-                        future.result()
-            _pass_on(said, report, 0.0)
-            return [future.result() for future in futures]
-        except BrokenProcessPool:
-            raise HarError("a process was killed, perhaps for want of memory; try again with fewer --jobs") from None
-        finally:
-            stop.set()
-            for future in futures:
-                future.cancel()
-
-
-def _pass_on(said: Any, report: Callable[[Progress], None], wait: float = 0.1) -> None:
-    try:
-        report(said.get(timeout=wait))
-        while True:
-            report(said.get_nowait())
-    except queue.Empty:
-        pass
-
-
-def _begin(plan: Plan, said: Any, stop: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process says when to stop
-    Thread(target=_end_with_parent, name="watchdog", daemon=True).start()
-    _process.update(said=said, stop=stop)
-
-
-def _end_with_parent() -> None:
-    """End this process when the first one was killed: the next run may write the same files."""
-    if (parent := multiprocessing.parent_process()) is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _work(job: Job, plan: Plan) -> str:
-    if "networks" not in _process:
-        recognizer = open_recognizer(plan.values)
-        networks = EvaluatedNetworks(plan.values, recognizer)
-        _process.update(networks=networks, header=work.header_of(recognizer, plan))
-    said, stop = _process["said"].put, _process["stop"].is_set
-    try:
-        return work.run(job, plan, _process["networks"], _process["header"], said, stop)
-    except StoppedError:
-        return ""

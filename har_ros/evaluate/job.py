@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from har_ros.evaluate import results
 from har_ros.evaluate.film import annotated_bag
 from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.part import Part
-from har_ros.evaluate.plan import Job, Plan, Progress, StoppedError
+from har_ros.evaluate.plan import Job, Plan, Progress
 from har_ros.evaluate.replay import Replay, Seen
 from har_ros.files.cache import fingerprint
 from har_ros.files.results_folder import write_json
@@ -27,6 +27,7 @@ from har_ros.pipeline.configuration import named_model, person_labels, person_ne
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.recording import BagError, Recorded, Recording, VideoRecording
+from har_ros.workers.workers import StoppedError
 
 PARTS = ".parts"
 PERIOD = 0.2
@@ -71,10 +72,12 @@ def run(
     header: Mapping[str, Any],
     report: Callable[[Progress], None],
     stopped: Callable[[], bool] = lambda: False,
+    known: Collection[str] = (),
 ) -> str:
     """Evaluate a recording, or go on where an earlier run ended. Returns the key of its part.
 
-    header: what header_of returned. Raises HarError, and StoppedError as soon as `stopped` says so.
+    header: what header_of returned. known: keys of parts that need not be made. Raises HarError, and StoppedError as
+    soon as `stopped` says so.
     """
     began = time.monotonic()
     recording = open_recording(job.path, job.topics, job.transport)
@@ -83,6 +86,8 @@ def run(
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     part = plan.folder / PARTS / key
     done = part.with_suffix(".json")
+    if key in known:
+        return key
     if done.is_file() and (not plan.annotate or annotated_bag(plan.folder, job.name).is_dir()):
         return key
     summary = {"name": job.name, "sha256": sha256, "error": "", "cameras": {}}

@@ -49,7 +49,3 @@ class Progress:
     images: int
     total: int
     windows: int
-
-
-class StoppedError(Exception):
-    """Somebody wants the work to end; what was done is kept."""

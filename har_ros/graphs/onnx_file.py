@@ -21,6 +21,13 @@ def load_onnx(path: Path, weights: bool = True) -> onnx.ModelProto:
     return model
 
 
+def external_files(path: Path) -> list[Path]:
+    """Return the files beside an ONNX file that hold its external data. Raises ModelError."""
+    tensors = load_onnx(path, weights=False).graph.initializer
+    named = {entry.value for tensor in tensors for entry in tensor.external_data if entry.key == "location"}
+    return [path.parent / name for name in sorted(named)]
+
+
 def lowered(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     """Return the model in an older ONNX operator set. Raises ModelError when that set lacks an operator."""
     try:

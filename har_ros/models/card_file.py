@@ -42,7 +42,7 @@ def is_pose(content: Any) -> bool:
     return isinstance(content, dict) and content.get("kind") == "pose"
 
 
-def card_text(card: ModelCard) -> str:
+def card_text(card: ModelCard | PoseCard) -> str:
     """Return the card as load_card reads it; what has its default is left out."""
     return yaml.safe_dump(_fields(card), sort_keys=False, allow_unicode=True, width=100)
 

@@ -53,6 +53,17 @@ def test_networks_that_run_beside_each_other_are_not_tied_to_cores(network):
     assert not pinned[True]
 
 
+def test_the_number_of_threads_changes_no_answer(network):
+    counts, answers = [], []
+    for threads in (1, 2):
+        backend = load_backend(network, BackendSettings("openvino", threads=threads))
+        counts.append(backend._compiled.get_property("INFERENCE_NUM_THREADS"))
+        answers.append(backend.infer([clip(network)]))
+        backend.close()
+    assert counts == [1, min(2, len(os.sched_getaffinity(0)))]
+    np.testing.assert_array_equal(*answers)
+
+
 def test_a_device_that_is_not_there_is_named(network, caplog):
     caplog.set_level(logging.INFO)
     with pytest.raises(ConfigurationError, match=r"OpenVINO finds no NPU here, only CPU.*; set device to one of these"):

@@ -14,10 +14,11 @@ from small_networks import encoder_decoder
 from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.evaluate import job, results
 from har_ros.evaluate.networks import EvaluatedNetworks
-from har_ros.evaluate.plan import Job, Plan, StoppedError
+from har_ros.evaluate.plan import Job, Plan
 from har_ros.files.results_folder import reserved
 from har_ros.networks.clip import ClipNetwork
 from har_ros.pipeline.configuration import open_recognizer
+from har_ros.workers.workers import StoppedError
 
 
 def interrupt(one, plan, networks, header, images):

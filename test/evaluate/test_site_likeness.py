@@ -16,13 +16,14 @@ from har_ros.evaluate import job
 from har_ros.evaluate.judge import Judged
 from har_ros.evaluate.likeness_figures import ComparedWindows, likeness_figures
 from har_ros.evaluate.networks import EvaluatedNetworks
-from har_ros.evaluate.plan import Job, Plan, StoppedError
+from har_ros.evaluate.plan import Job, Plan
 from har_ros.evaluate.track import row_type
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.learning.embed import ImageEmbedder
 from har_ros.models.locate import find_model
 from har_ros.pipeline.configuration import open_recognizer
 from har_ros.truth.segments import join
+from har_ros.workers.workers import StoppedError
 
 CPU = BackendSettings("openvino", "f32")
 

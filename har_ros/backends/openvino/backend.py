@@ -91,8 +91,10 @@ def load(network: PreparedNetwork, settings: BackendSettings) -> OpenVinoBackend
     """Read and compile the network for one input at a time. Raises HarError."""
     core = _core()
     device, config = settings.device, {"PERFORMANCE_HINT": "LATENCY"}
-    if settings.beside_others and device == "CPU":
+    if device == "CPU" and (settings.beside_others or settings.threads):  # other networks, or other processes
         config["ENABLE_CPU_PINNING"] = "NO"
+    if device == "CPU" and settings.threads:
+        config["INFERENCE_NUM_THREADS"] = str(settings.threads)
     if settings.precision != "auto":
         config["INFERENCE_PRECISION_HINT"] = settings.precision
     if not any(name.partition(".")[0] == device for name in core.available_devices):

@@ -1,0 +1,1 @@
+"""Who does the many pieces of a long work: this process, others beside it, or a Ray cluster."""

@@ -1,0 +1,1 @@
+"""A Ray cluster as workers. Optional: this folder can be deleted."""

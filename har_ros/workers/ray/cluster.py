@@ -1,0 +1,210 @@
+"""A Ray cluster as workers: one that runs already, or one of so many workers on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import ray
+from ray import exceptions
+
+from har_ros.errors import HarError, one_line
+from har_ros.files.cache import digest
+from har_ros.workers.ray import piece as pieces_of
+from har_ros.workers.ray.board import Board
+from har_ros.workers.ray.piece import Done, Order
+from har_ros.workers.workers import P, R, Report, Take, Work
+
+RETRIES = 3
+"""Times that a piece is begun again when its worker has died."""
+AHEAD = 2
+"""Pieces for each processor of the cluster that are under way or wait for one, at most."""
+PERIOD = 0.3
+"""Seconds between two looks at what workers report."""
+CONNECT = 5.0
+"""Seconds that a cluster's address has to answer."""
+STORE = 256 << 20
+"""Bytes of shared memory for what goes to and from a local cluster's workers; more is on the disk."""
+SILENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+
+logger = logging.getLogger(__name__)
+
+
+class Cluster:
+    """The workers of a Ray cluster; each has one processor."""
+
+    in_this_process = False
+
+    def __init__(self, address: str) -> None:
+        """address: a number of workers on this machine, auto, or HOST:PORT."""
+        self._address = address
+        self._folder: Path | None = None
+
+    def __enter__(self) -> Cluster:
+        """Connect, or start the local cluster. Raises HarError."""
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+        if self._address.isdigit():
+            self._folder = Path(mkdtemp(prefix="har-ray-"))
+            local = {"num_cpus": int(self._address), "num_gpus": 0, "object_store_memory": STORE}
+            options |= {**local, "include_dashboard": False, "address": "local", "_temp_dir": str(self._folder)}
+        else:
+            options["address"] = self._address
+        os.environ.update({name: os.environ.get(name, value) for name, value in SILENT.items()})
+        try:
+            if ":" in self._address:
+                _check_port(self._address)
+            with _own_signals():
+                ray.init(**options)
+        except Exception as error:  # ConnectionError, RuntimeError and others
+            self.__exit__()
+            raise HarError(f"{_unreachable(self._address)} ({one_line(error)[:200]})") from None
+        except BaseException:  # Ctrl-C
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        ray.shutdown()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run(self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report) -> None:
+        """See Workers. A piece whose worker dies is done again, RETRIES times at most."""
+        files = work.files()
+        contents = {name: np.frombuffer(_bytes(content), np.uint8) for name, content in files.items()}
+        digests = {name: _digest(content) for name, content in files.items()}
+        board = ray.remote(Board).options(num_cpus=0, max_restarts=-1).remote()
+        order = Order(uuid.uuid4().hex, ray.put(work), digests, tuple(map(ray.put, contents.values())), board)
+        del contents
+        do = ray.remote(pieces_of.do).options(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)
+        shared, waiting = ray.put(order), iter(enumerate(pieces))
+        under_way: dict[Any, int] = {}
+        listener = _Listener(board, report)
+        try:
+            while True:
+                for number, piece in _next(waiting, AHEAD * _processors() - len(under_way)):
+                    under_way[do.remote(shared, number, piece)] = number
+                if not under_way:
+                    return listener.end()
+                done, _ = ray.wait(list(under_way), num_returns=1, timeout=PERIOD)
+                for reference in done:
+                    number = under_way.pop(reference)
+                    take(number, _result(reference, pieces[number]))
+                listener.pass_on()
+        finally:
+            for reference in under_way:
+                with suppress(Exception):  # the cluster may be gone
+                    ray.cancel(reference, force=True)
+            with suppress(Exception):
+                ray.kill(board)
+
+
+class _Listener:
+    """Passes on what workers report, now and then."""
+
+    def __init__(self, board: Any, report: Report) -> None:
+        self._board = board
+        self._report = report
+        self._asked: Any = None
+        self._next = 0.0
+
+    def pass_on(self) -> None:
+        """Pass on what has come; ask for more, and do not wait for it."""
+        if self._asked is None and time.monotonic() >= self._next:
+            self._asked = self._board.take.remote()
+            self._next = time.monotonic() + PERIOD
+        if self._asked is not None and ray.wait([self._asked], timeout=0)[0]:
+            self._hear()
+
+    def end(self) -> None:
+        """Pass on what there is last."""
+        self._asked = self._asked or self._board.take.remote()
+        self._hear()
+
+    def _hear(self) -> None:
+        answer, self._asked = self._asked, None
+        with suppress(exceptions.RayError):  # it is started again
+            for one in ray.get(answer, timeout=PERIOD):
+                self._report(one)
+
+
+def _result(reference: Any, piece: Any) -> Any:
+    """Return what a piece's worker returned; its warnings are said here. Raises HarError."""
+    try:
+        done: Done = ray.get(reference)
+    except (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.OutOfMemoryError) as error:
+        raise HarError(
+            f"{piece} was begun {RETRIES + 1} times, and each time its worker died ({type(error).__name__}), perhaps "
+            "for want of memory; give the workers more, or evaluate it alone"
+        ) from None
+    except (exceptions.RayTaskError, exceptions.RaySystemError) as error:
+        if "ModuleNotFoundError" not in str(error):
+            raise
+        lacking = str(error).strip().splitlines()[-1]
+        raise HarError(
+            f"a node of the cluster cannot run har_ros ({lacking}); install the same version of it on all nodes"
+        ) from None
+    for name, level, text in done.said:
+        logging.getLogger(name).log(level, "%s", text)
+    if done.error is not None:
+        raise done.error
+    return done.result
+
+
+def _next(waiting: Iterator[Any], count: int) -> Iterator[Any]:
+    """Yield so many of those that wait, or all."""
+    yield from islice(waiting, max(0, count))
+
+
+def _processors() -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", 0)))
+
+
+def _bytes(content: Path | bytes) -> bytes:
+    return content if isinstance(content, bytes) else content.read_bytes()
+
+
+def _digest(content: Path | bytes) -> str:
+    return digest(content, "sha256") if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
+
+
+def _check_port(address: str) -> None:
+    """Raise OSError where nobody answers: Ray would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), CONNECT).close()
+
+
+def _unreachable(address: str) -> str:
+    if address.isdigit():
+        return "a Ray cluster of this machine does not start"
+    if address == "auto":
+        return "there is no Ray cluster that this machine belongs to; run ray start, or give --ray a number of workers"
+    return f"the Ray cluster {address} cannot be joined; run on this machine: ray start --address={address}"
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep what SIGINT and SIGTERM do here: Ray sets its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,81 @@
+"""Works for a cluster, whose workers import this module."""
+
+import logging
+import os
+import signal
+from contextlib import contextmanager
+
+from har_ros.errors import ConfigurationError
+from har_ros.evaluate.evaluation import Evaluation
+from har_ros.workers.workers import Work
+
+
+def kill_once(marker):
+    """End this process, if no other one has been ended so."""
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Doubling(Work):
+    """Doubles numbers, beside a file that was sent; `fault` does something bad with a piece."""
+
+    def __init__(self, fault=None, text=b"sent"):
+        self.fault = fault
+        self.text = text
+
+    def files(self):
+        return {"a/b.txt": self.text}
+
+    @contextmanager
+    def opened(self, folder):
+        assert (folder / "a" / "b.txt").read_bytes() == self.text
+
+        def double(piece, report, stopped):
+            if self.fault:
+                self.fault(piece)
+            report(piece)
+            return 2 * piece
+
+        yield double
+
+
+def refuse_seven(piece):
+    if piece == 7:
+        raise ConfigurationError("seven is refused; give another")
+
+
+def warn(piece):
+    logging.getLogger("har_ros.elsewhere").warning("piece %d", piece)
+
+
+def die(piece):
+    if piece == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DieOnce:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __call__(self, piece):
+        kill_once(self.marker)
+
+
+class Dying(Evaluation):
+    """The first recording that is evaluated kills its worker half-way."""
+
+    @contextmanager
+    def opened(self, folder):
+        with super().opened(folder) as do:
+
+            def dying(job, report, stopped):
+                def once(progress):
+                    if progress.windows > 20:
+                        kill_once(self.plan.folder / "died")
+
+                return do(job, once, stopped)
+
+            yield dying

@@ -1,0 +1,93 @@
+"""A real Ray cluster: the same results as on one machine, whatever becomes of its workers."""
+
+import pytest
+from bags import contents, damaged_bag
+from cluster_works import DieOnce, Doubling, Dying, die, refuse_seven, warn
+from clusters import MISSING, two_nodes
+
+from har_ros.commands.main import main as actionnet
+from har_ros.errors import ConfigurationError, HarError
+from har_ros.evaluate import batch
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+
+
+@pytest.fixture(scope="module")
+def address():
+    with two_nodes() as found:
+        yield found
+
+
+@pytest.fixture
+def cluster(address):
+    from har_ros.workers.ray.cluster import Cluster
+
+    with Cluster(address) as found:
+        yield found
+
+
+def done_by(cluster, work, pieces):
+    results, reports = {}, []
+    cluster.run(work, pieces, results.__setitem__, reports.append)
+    return results, reports
+
+
+def test_each_piece_has_its_result_and_reports_come(cluster):
+    results, reports = done_by(cluster, Doubling(), range(20))
+    assert results == {number: 2 * number for number in range(20)}
+    assert set(reports) <= set(range(20))
+    assert reports
+
+
+def test_an_error_of_a_piece_is_the_works_own(cluster):
+    with pytest.raises(ConfigurationError, match=r"^seven is refused; give another$"):
+        done_by(cluster, Doubling(refuse_seven), range(10))
+    assert done_by(cluster, Doubling(), range(3))[0] == {0: 0, 1: 2, 2: 4}  # the cluster still works
+
+
+def test_warnings_of_workers_are_said_here(cluster, caplog):
+    done_by(cluster, Doubling(warn), range(3))
+    assert sorted(caplog.messages) == ["piece 0", "piece 1", "piece 2"]
+
+
+def test_what_a_dead_worker_did_is_done_again(cluster, tmp_path):
+    marker = tmp_path / "died"
+    assert done_by(cluster, Doubling(DieOnce(marker)), range(6))[0] == {number: 2 * number for number in range(6)}
+    assert marker.exists()
+
+
+def test_a_piece_that_kills_each_worker_ends_the_work(cluster):
+    with pytest.raises(HarError, match=r"^3 was begun 4 times, and each time its worker died \(.*\), perhaps for want"):
+        done_by(cluster, Doubling(die), range(6))
+
+
+def evaluates_the_same(evaluate, address, **options):
+    return contents(evaluate(**options)) == contents(evaluate("--ray", address, output="by the cluster", **options))
+
+
+def test_an_evaluation_is_the_same_to_the_byte(evaluate, address):
+    assert evaluates_the_same(evaluate, address)
+
+
+def test_an_evaluation_whose_worker_is_killed_is_the_same_to_the_byte(evaluate, address, monkeypatch):
+    here = contents(evaluate())
+    monkeypatch.setattr(batch, "Evaluation", Dying)
+    monkeypatch.setattr("har_ros.evaluate.job.PERIOD", 0.0)
+    folder = evaluate("--ray", address, output="by the cluster")
+    (folder / "died").unlink()  # fails where nobody died
+    assert contents(folder) == here
+
+
+def test_a_damaged_recording_is_told_as_on_one_machine(evaluate, address, bags, tmp_path, capsys):
+    recordings = [bags[0], damaged_bag(tmp_path / "damaged"), bags[1]]
+    here = contents(evaluate(recordings=recordings, status=1))
+    said = capsys.readouterr().err
+    assert "cannot be read" in said
+    assert contents(evaluate("--ray", address, output="by the cluster", recordings=recordings, status=1)) == here
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_cluster_that_is_not_there_is_told(bags, tmp_path, capsys):
+    command = ["evaluate", *map(str, bags), "-o", str(tmp_path / "results"), "-p", "model:=everyday-14"]
+    assert actionnet([*command, "--ray", "127.0.0.1:1"]) == 1
+    assert "cannot be joined; run on this machine: ray start --address=127.0.0.1:1" in capsys.readouterr().err
