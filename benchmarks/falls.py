@@ -24,7 +24,7 @@ from har_ros.backends.backend import BackendSettings
 from har_ros.learning.background import WORLD
 from har_ros.learning.class_folders import videos_in
 from har_ros.learning.dataset import Dataset, load_dataset
-from har_ros.learning.lesson import Settings
+from har_ros.learning.embedders import Settings
 from har_ros.learning.people import PeopleFinder
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.teach.teach import teach

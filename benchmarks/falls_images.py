@@ -19,8 +19,9 @@ from threadpoolctl import threadpool_limits
 from har_ros.backends.backend import BackendSettings
 from har_ros.learning.background import OFF
 from har_ros.learning.embed import Embedder, Windows
+from har_ros.learning.embedders import Settings, open_embedder
 from har_ros.learning.head import Head
-from har_ros.learning.lesson import Settings, learn_from, open_embedder
+from har_ros.learning.lesson import learn_from
 from har_ros.recordings.bag import open_recording
 from har_ros.teach.nothing import with_background
 from har_ros.teach.teach import fitted

@@ -21,7 +21,8 @@ from har_ros.learning.dataset import load_dataset
 from har_ros.learning.duplicates import joined, near_duplicates
 from har_ros.learning.embed import Windows
 from har_ros.learning.embed_people import PeopleSettings
-from har_ros.learning.lesson import Settings, open_embedder, read
+from har_ros.learning.embedders import Settings, open_embedder
+from har_ros.learning.lesson import read
 from har_ros.learning.samples import Samples, gather
 from har_ros.learning.validate import figures, log_loss, validate
 

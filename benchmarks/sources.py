@@ -25,7 +25,8 @@ from har_ros.errors import ConfigurationError
 from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
 from har_ros.learning.dataset import by_class, load_dataset, neighbours
-from har_ros.learning.lesson import Settings, open_embedder, read
+from har_ros.learning.embedders import Settings, open_embedder
+from har_ros.learning.lesson import read
 from har_ros.learning.samples import Samples, gather, only
 from har_ros.teach.teach import fitted
 from har_ros.truth.segments import NONE

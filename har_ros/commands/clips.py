@@ -7,12 +7,13 @@ from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from har_ros.commands.shared.options import between
+from har_ros.commands.shared.workers import add_ray, workers_of
 from har_ros.errors import HarError, counted
 from har_ros.files.console import say
-from har_ros.learning.clips import cut
+from har_ros.learning.cutting import Clips, Cutting
 from har_ros.learning.dataset import classed
 from har_ros.truth.segments import load_label_map, load_truth
 
@@ -36,6 +37,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--no-background", dest="background", action="store_false", help="no clips of what lies between the segments"
     )
+    add_ray(parser)
     options = parser.parse_args(arguments)
     label_map = load_label_map(options.label_map)
     segments = classed(load_truth(options.truth), label_map)
@@ -43,16 +45,25 @@ def run(arguments: list[str]) -> int:
     for path in options.recordings:
         if (other := stems.setdefault(path.stem, path)) is not path:
             raise HarError(f"{other} and {path} are both called {path.stem}, as their clips' folder is; rename one")
-    console = Console(stderr=True)
-    written: list[Path] = []
-    for path in track(options.recordings, "cutting", console=console, disable=not console.is_terminal):
-        own = [segment for segment in segments if segment.speaks_of(path.name)]
+    pieces = [
+        (path.absolute(), tuple(one for one in segments if one.speaks_of(path.name))) for path in options.recordings
+    ]
+    for path, own in pieces:
         if not own:
             raise HarError(
                 f"{options.truth} has no segments of {path.name}; correct the name in it, or leave the recording out"
             )
-        written += cut(path, own, options.output, least=options.least, background=options.background)
-    counts = Counter(path.relative_to(options.output).parts[0] for path in written)
+    counts: Counter[str] = Counter()
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar, workers_of(options) as workers:
+        task = bar.add_task("cutting", total=len(pieces))
+
+        def take(_: int, clips: Clips) -> None:
+            clips.write(options.output)
+            counts.update(path.parts[0] for path in clips.paths)
+            bar.advance(task)
+
+        workers.run(Cutting(options.output, options.least, options.background), pieces, take, lambda _: None)
     for label, count in sorted(counts.items()):
         say(Console(), f"{label}: {counted(count, 'clip')}")
     say(Console(), f"dataset: {options.output}; next: actionnet dataset check {options.output}")

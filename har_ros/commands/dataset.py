@@ -19,12 +19,13 @@ from har_ros.commands.shared.teaching_options import (
     model_of,
     people_settings,
 )
+from har_ros.commands.shared.workers import add_ray, workers_of
 from har_ros.errors import counted
 from har_ros.files.console import say
 from har_ros.finetune.augment import Augmentation
 from har_ros.learning.check import check
 from har_ros.learning.dataset import Dataset, Material, by_class
-from har_ros.learning.lesson import Settings
+from har_ros.learning.embedders import Settings
 from har_ros.learning.samples import Samples
 from har_ros.learning.windows import windows
 from har_ros.models.card import ModelCard
@@ -48,6 +49,7 @@ def run(arguments: list[str]) -> int:
     add_people_options(checking)
     checking.add_argument("--sheet", type=Path, default=Path("dataset.png"), help="the contact sheet (dataset.png)")
     add_parameters(checking, BACKEND)
+    add_ray(checking)
     showing = commands.add_parser("show", help="draw what the network sees, after every transformation")
     add_dataset_options(showing)
     showing.add_argument("-o", "--output", type=Path, default=Path("seen.png"), help="the picture (seen.png)")
@@ -61,7 +63,9 @@ def run(arguments: list[str]) -> int:
 def _check(dataset: Dataset, options: argparse.Namespace) -> int:
     console = Console()
     settings = Settings(model_of(options), options.frames, people=people_settings(options))
-    checked = check(dataset, settings, backend_settings(values_of(options, max_batch=1)), Console(stderr=True))
+    backend = backend_settings(values_of(options, max_batch=1))
+    with workers_of(options) as workers:
+        checked = check(dataset, settings, backend, Console(stderr=True), workers=workers)
     samples = checked.samples
     if samples:
         draw_sheet(_sheet(samples), options.sheet, 6)

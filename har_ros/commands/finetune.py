@@ -21,7 +21,7 @@ from har_ros.errors import ConfigurationError
 from har_ros.finetune.architectures import ARCHITECTURES
 from har_ros.finetune.finetune import finetune
 from har_ros.finetune.training import FOR_SKELETONS, FROM_THE_BEGINNING, TrainSettings
-from har_ros.learning.lesson import Settings
+from har_ros.learning.embedders import Settings
 from har_ros.models.locate import find_model
 from har_ros.pipeline.configuration import backend_settings
 

@@ -18,7 +18,8 @@ from har_ros.commands.shared.teaching_options import (
     model_of,
     people_settings,
 )
-from har_ros.learning.lesson import Settings
+from har_ros.commands.shared.workers import add_ray, workers_of
+from har_ros.learning.embedders import Settings
 from har_ros.pipeline.configuration import backend_settings
 from har_ros.teach.teach import teach
 
@@ -47,6 +48,7 @@ def run(arguments: list[str]) -> int:
         "one are taught as none",
     )
     add_parameters(parser, BACKEND)
+    add_ray(parser)
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     settings = Settings(
@@ -62,15 +64,9 @@ def run(arguments: list[str]) -> int:
         dataset = dataset_of(options, options.dataset)
         test = dataset_of(options, options.test) if options.test else None
         folder = options.output.expanduser().absolute()
-        metrics = teach(
-            dataset,
-            folder,
-            settings,
-            backend_settings(values_of(options, max_batch=1)),
-            options.overwrite,
-            console,
-            test,
-        )
+        backend = backend_settings(values_of(options, max_batch=1))
+        with workers_of(options) as workers:
+            metrics = teach(dataset, folder, settings, backend, options.overwrite, console, test, workers=workers)
     except KeyboardInterrupt:
         console.print("interrupted; nothing was written, and the same command resumes from here")
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -10,15 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from har_ros.errors import ConfigurationError, HarError, one_line
+from har_ros.errors import HarError, one_line
 from har_ros.evaluate import job as work
 from har_ros.evaluate.job import PARTS
 from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.plan import Job, Plan
-from har_ros.files.versions import version_of
 from har_ros.models.locate import find_model, find_pose_model
 from har_ros.models.portable import portable, portable_pose
 from har_ros.pipeline.configuration import named_model, open_recognizer
+from har_ros.workers.there import check_backend, check_seen, check_versions
 from har_ros.workers.workers import Do, Report, Stopped, Work
 
 
@@ -67,12 +66,14 @@ class Evaluation(Work[Job, Evaluated]):
         """Lend what evaluates recordings. Raises HarError."""
         values = self.plan.values if folder is None else _there(self.plan.values, folder)
         with nullcontext(self.networks) if self.networks else _networks(values) as networks:
-            self._check(networks)
+            check_versions(self.header["versions"])
+            check_backend(networks.recognizer.network.backend.name, self.header["backend"])
 
             def here(job: Job, report: Report, stopped: Stopped) -> Evaluated:
                 return Evaluated(work.run(job, self.plan, networks, self.header, report, stopped))
 
             def elsewhere(job: Job, report: Report, stopped: Stopped) -> Evaluated:
+                check_seen(job.path)
                 with TemporaryDirectory(prefix="har_ros-") as place:
                     plan = replace(self.plan, values=values, folder=Path(place))
                     key = work.run(job, plan, networks, self.header, report, stopped, self.known)
@@ -80,18 +81,6 @@ class Evaluation(Work[Job, Evaluated]):
                     return Evaluated(key, {path.name: path.read_bytes() for path in made if path.suffix != ".answers"})
 
             yield here if folder is None else elsewhere
-
-    def _check(self, networks: EvaluatedNetworks) -> None:
-        """Raise ConfigurationError where something computes otherwise than on the first machine."""
-        wanted = {**self.header["versions"], "the network": self.header["backend"]}
-        found = {name: version_of(name) for name in self.header["versions"]}
-        found["the network"] = networks.recognizer.network.backend.name
-        for name, here in found.items():
-            if here != wanted[name]:
-                raise ConfigurationError(
-                    f"{os.uname().nodename} has {name} {here}, the machine that asks {wanted[name]}; results would "
-                    "differ: install the same versions, and set precision to one that all have, such as f32"
-                )
 
 
 @contextmanager

@@ -29,8 +29,9 @@ from har_ros.graphs.rejection import raised
 from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
 from har_ros.learning.dataset import Dataset, labels_of
+from har_ros.learning.embedders import Settings
 from har_ros.learning.head import Floats, Fold, Head, Ints
-from har_ros.learning.lesson import Lesson, Settings, write
+from har_ros.learning.lesson import Lesson, write
 from har_ros.learning.likeness import limit_of, limits_by_others, rejection_of
 from har_ros.learning.model import CLIPS, check_output
 from har_ros.learning.samples import Samples, only

@@ -31,8 +31,9 @@ from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.learning.dataset import Dataset
 from har_ros.learning.embed import embedding_network
 from har_ros.learning.embed_people import PeopleEmbedder
+from har_ros.learning.embedders import Settings
 from har_ros.learning.head import Head, Ints
-from har_ros.learning.lesson import Lesson, Settings, learn_from
+from har_ros.learning.lesson import Lesson, learn_from
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import Model, find_model
 

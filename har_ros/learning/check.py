@@ -14,9 +14,11 @@ from har_ros.learning.advice import pair_in_words
 from har_ros.learning.class_folders import ENOUGH, VIDEOS
 from har_ros.learning.dataset import Dataset
 from har_ros.learning.duplicates import near_duplicates
-from har_ros.learning.lesson import Settings, Watch, nobody, open_embedder, read
+from har_ros.learning.embedders import Settings, open_embedder
+from har_ros.learning.lesson import Watch, nobody, read
 from har_ros.learning.samples import Samples, gather
 from har_ros.recordings.bag import open_recording
+from har_ros.workers.workers import HERE, Workers
 
 UNEQUAL = 10
 """Times as many clips as another class has, from which on it is said."""
@@ -37,13 +39,18 @@ class Checked:
 
 
 def check(
-    dataset: Dataset, settings: Settings, backend: BackendSettings, console: Console, watch: Watch = nobody
+    dataset: Dataset,
+    settings: Settings,
+    backend: BackendSettings,
+    console: Console,
+    watch: Watch = nobody,
+    workers: Workers = HERE,
 ) -> Checked:
-    """Look at a dataset as teaching does. Raises HarError when no recording can be used."""
+    """Look at a dataset as teaching does. workers: who look at it. Raises HarError when no recording can be used."""
     found = [*dataset.empty]
     found += [f"{path} is no video and is left out ({', '.join(VIDEOS)})" for path in _strangers(dataset)]
     with open_embedder(settings, backend) as embedder:
-        seen, left_out = read(embedder, dataset, console, watch)
+        seen, left_out = read(embedder, dataset, console, watch, workers)
         rate = embedder.card.window.sample_rate or 0.0
     found += _odd_rates(dataset, rate)
     try:

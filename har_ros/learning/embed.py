@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -31,6 +32,7 @@ from har_ros.networks.clip import ClipNetwork
 from har_ros.networks.kind import Network
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.recording import Recording
+from har_ros.workers.workers import Work
 
 VERSION = 2  # of the embeddings in the cache
 KEPT = 10_000
@@ -58,12 +60,29 @@ class Windows:
     looks: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A file of the cache that was made elsewhere. error: what is wrong with the recording, where there is none."""
+
+    content: bytes = b""
+    error: HarError | None = None
+
+
 class Embedder(ABC):
-    """A network without its last layer, ready to run; close it with `with`."""
+    """A network without its last layer, ready to run; close it with `with`.
+
+    elsewhere: the work of making what is kept of recordings, given by path and name in the cache.
+    """
 
     card: ModelCard
     prepared: PreparedNetwork
     network: Network[Any]
+    elsewhere: Work[tuple[Path, str], Kept] | None = None
+
+    @property
+    @abstractmethod
+    def backend(self) -> str:
+        """What computes what is kept of recordings, see Backend.name."""
 
     @property
     @abstractmethod
@@ -74,6 +93,14 @@ class Embedder(ABC):
     def people(self) -> Mapping[Path, Path]:
         """Where the people of a recording are kept, if they are what the network sees, see people.read_people."""
         return {}
+
+    @abstractmethod
+    def name_of(self, path: Path) -> str:
+        """Return the name in the cache of what is seen of a recording. Raises HarError."""
+
+    @abstractmethod
+    def keep(self, path: Path) -> Path:
+        """Return the file in the cache with what is seen of a recording, made where it is missing. Raises HarError."""
 
     @abstractmethod
     def look_at(self, path: Path, everybody: bool = False) -> list[Windows]:
@@ -105,18 +132,29 @@ class ImageEmbedder(Embedder):
         self._computed_now = 0
 
     @property
+    def backend(self) -> str:
+        """What computes what is kept of recordings, see Backend.name."""
+        return self.network.backend.name
+
+    @property
     def computed(self) -> int:
         """Recordings that were not in the cache."""
         return self._computed_now
+
+    def name_of(self, path: Path) -> str:
+        """Return the name in the cache of what is seen of a recording. Raises HarError."""
+        return f"embeddings/{self._key(open_recording(path))}.npz"
+
+    def keep(self, path: Path) -> Path:
+        """Return the file in the cache with what is seen of a recording, made where it is missing. Raises HarError."""
+        return cached(self.name_of(path), lambda: self._computed(open_recording(path)), KEPT)
 
     def look_at(self, path: Path, everybody: bool = False) -> list[Windows]:
         """Return the windows of each camera of a recording. Raises HarError when it has none.
 
         everybody: where it sees people, those of all of them.
         """
-        recording = open_recording(path)
-        kept = cached(f"embeddings/{self._key(recording)}.npz", lambda: self._computed(recording), KEPT)
-        with np.load(kept, allow_pickle=False) as arrays:
+        with np.load(self.keep(path), allow_pickle=False) as arrays:
             cameras = [str(camera) for camera in arrays["cameras"]]
             names = [field.name for field in dataclasses.fields(Windows) if field.name not in ("camera", "first")]
             first = int(arrays["first"])
@@ -167,11 +205,19 @@ def looks(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def embed(
-    embedder: Embedder, paths: Iterable[Path], everybody: bool = False
+    embedder: Embedder,
+    paths: Iterable[Path],
+    everybody: bool = False,
+    failed: Mapping[Path, HarError | None] = MappingProxyType({}),
 ) -> Iterator[tuple[Path, list[Windows] | HarError]]:
-    """Yield each recording with its windows, or with what is wrong with it. everybody: see Embedder.look_at."""
+    """Yield each recording with its windows, or with what is wrong with it.
+
+    everybody: see Embedder.look_at. failed: what is known to be wrong with recordings, None: nothing.
+    """
     for path in paths:
         try:
+            if error := failed.get(path):
+                raise error
             yield path, embedder.look_at(path, everybody)
         except HarError as error:
             yield path, error

@@ -82,9 +82,22 @@ class PeopleEmbedder(Embedder):
             raise
 
     @property
+    def backend(self) -> str:
+        """What computes what is kept of recordings, see Backend.name."""
+        return self._finder.backend.name
+
+    @property
     def computed(self) -> int:
         """Recordings that were not in the cache."""
         return self._finder.computed
+
+    def name_of(self, path: Path) -> str:
+        """Return the name in the cache of the people of a recording. Raises HarError."""
+        return self._finder.name_of(path)
+
+    def keep(self, path: Path) -> Path:
+        """Return the file in the cache with the people of a recording. Raises HarError when no image can be read."""
+        return self._finder.keep(path)
 
     @property
     def people(self) -> Mapping[Path, Path]:

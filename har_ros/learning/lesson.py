@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.files.console import say
 from har_ros.files.results_folder import write_json
@@ -21,18 +20,17 @@ from har_ros.graphs.cut import LOGITS
 from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.learning import head as heads
 from har_ros.learning.advice import doubt, pair_in_words, pair_to_dict
-from har_ros.learning.background import OFF
 from har_ros.learning.dataset import Dataset
 from har_ros.learning.duplicates import joined, near_duplicates
-from har_ros.learning.embed import Embedder, ImageEmbedder, Windows, embed
-from har_ros.learning.embed_people import PeopleEmbedder, PeopleSettings
+from har_ros.learning.embed import Embedder, Windows, embed
+from har_ros.learning.embedders import Settings, look_elsewhere
 from har_ros.learning.head import Floats
 from har_ros.learning.model import BACKGROUND, METRICS, NETWORK, REPORT, taught_card, write_model, write_network
 from har_ros.learning.report import write_report
 from har_ros.learning.samples import Samples, gather
 from har_ros.learning.table import write_clips
 from har_ros.models.card import ModelCard, NetworkFile
-from har_ros.models.locate import find_model
+from har_ros.workers.workers import HERE, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -43,42 +41,6 @@ Watch = Callable[[str, int, int], None]
 
 def nobody(_: str, __: int, ___: int) -> None:
     """Watches nothing."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """model: whose embeddings. frames: of a window, 0 as its card says. mirror: teach with mirror images, too.
-
-    between: let what lies between segments be the class "none". people: for a network of skeletons.
-    background: windows of none that are taught, too: world, off, a file, or empty for what is usual. nothing: a folder
-    of recordings in which there is none of the classes.
-    """
-
-    model: str
-    frames: int = 0
-    mirror: bool = True
-    between: bool = True
-    people: PeopleSettings = field(default_factory=PeopleSettings)
-    background: str = OFF
-    nothing: Path | None = None
-
-
-def open_embedder(settings: Settings, backend: BackendSettings) -> Embedder:
-    """Load what turns recordings into embeddings, of images or of people as the network takes them. Raises HarError."""
-    if backend.backend == "triton":
-        raise ConfigurationError(
-            "backend is triton, but teaching needs networks without their last layer, which are not exported; set "
-            "backend to auto"
-        )
-    model = find_model(settings.model)
-    if model.card.kind == "sequence":
-        return PeopleEmbedder(model, backend, settings.frames, settings.mirror, settings.people)
-    if settings.people != PeopleSettings():
-        raise ConfigurationError(
-            f"{model.card.name} takes whole images, in which nobody is looked for; leave out the options for people, "
-            "or teach a network that takes skeletons (--skeletons)"
-        )
-    return ImageEmbedder(model, backend, settings.frames, settings.mirror)
 
 
 @dataclass(frozen=True)
@@ -104,10 +66,15 @@ class Lesson:
 
 
 def learn_from(
-    embedder: Embedder, dataset: Dataset, settings: Settings, console: Console, watch: Watch = nobody
+    embedder: Embedder,
+    dataset: Dataset,
+    settings: Settings,
+    console: Console,
+    watch: Watch = nobody,
+    workers: Workers = HERE,
 ) -> Lesson:
     """Look at the recordings, give their windows labels, find near-duplicates. Raises HarError."""
-    windows, left_out = read(embedder, dataset, console, watch)
+    windows, left_out = read(embedder, dataset, console, watch, workers)
     given = gather(dataset.materials, windows, settings.between)
     pairs = near_duplicates(given)
     samples = joined(given, pairs)
@@ -206,26 +173,35 @@ def _metrics(name: str, lesson: Lesson, measured: Mapping[str, Any], tested: Sam
 
 
 def read(
-    embedder: Embedder, dataset: Dataset, console: Console, watch: Watch = nobody
+    embedder: Embedder, dataset: Dataset, console: Console, watch: Watch = nobody, workers: Workers = HERE
 ) -> tuple[dict[Path, list[Windows]], list[str]]:
-    """Return the windows of each recording, and a sentence for each that cannot be used."""
+    """Return the windows of each recording, and a sentence for each that cannot be used.
+
+    workers: who look at those that are not in the cache.
+    """
     windows: dict[Path, list[Windows]] = {}
     left_out: list[str] = []
     paths = list(dict.fromkeys(material.path for material in dataset.materials))
-    cached, computed = 0, embedder.computed
+    cached = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(LOOKING, total=len(paths))
-        watch(LOOKING, 0, len(paths))
-        for number, (path, found) in enumerate(embed(embedder, paths), 1):
-            progress.advance(task)
+
+        def show(number: int) -> None:
+            progress.update(task, completed=number)
             watch(LOOKING, number, len(paths))
+
+        show(0)
+        made = look_elsewhere(embedder, paths, workers, show)
+        computed = embedder.computed
+        for number, (path, found) in enumerate(embed(embedder, paths, failed=made), 1):
+            show(max(number, len(made)))
             if isinstance(found, HarError):
                 left_out.append(str(found))
                 say(console, f"left out: {found}")
             else:
                 windows[path] = found
-                cached += embedder.computed == computed
+                cached += embedder.computed == computed and path not in made
             computed = embedder.computed
     say(console, f"{counted(len(windows), 'recording')}, {cached} of which in the cache")
     if not windows:

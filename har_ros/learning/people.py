@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.backends.backend import BackendSettings
+from har_ros.backends.backend import Backend, BackendSettings
 from har_ros.errors import ConfigurationError, ImageError, ModelError
 from har_ros.files.cache import cached, fingerprint
 from har_ros.frames.compressed import decode_all
@@ -75,12 +75,23 @@ class PeopleFinder:
         """Free the network."""
         self._estimator.close()
 
+    @property
+    def backend(self) -> Backend:
+        """What runs the pose network."""
+        return self._estimator.backend
+
+    def name_of(self, path: Path) -> str:
+        """Return the name in the cache of the people of a recording. Raises HarError."""
+        return f"people/{self._key(open_recording(path))}.npz"
+
+    def keep(self, path: Path) -> Path:
+        """Return the file in the cache with the people of a recording. Raises HarError when no image can be read."""
+        self.kept[path] = cached(self.name_of(path), lambda: _as_file(self.find(open_recording(path))), KEPT)
+        return self.kept[path]
+
     def look_at(self, path: Path) -> list[People]:
         """Return the people of each camera of a recording. Raises HarError when no image can be read."""
-        recording = open_recording(path)
-        kept = cached(f"people/{self._key(recording)}.npz", lambda: _as_file(self.find(recording)), KEPT)
-        self.kept[path] = kept
-        return read_people(kept)
+        return read_people(self.keep(path))
 
     def find(self, recording: Recording) -> list[People]:
         """Return the people of each camera of a recording, which are not kept. Raises HarError as look_at does."""

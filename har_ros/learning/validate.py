@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from har_ros.learning import head as heads
 from har_ros.learning.head import Choice, Floats, Fold, Ints
@@ -17,6 +20,7 @@ from har_ros.recordings.recording import SECOND
 from har_ros.stats import metrics
 from har_ros.stats.intervals import Bootstrap, interval, rate
 from har_ros.truth.segments import NONE
+from har_ros.workers.workers import HERE, Do, Work, Workers
 
 REPEATS = 5
 MOST_CLASSES, FEW_CLASSES = 10, 3
@@ -41,22 +45,65 @@ class Validation:
     raw: Floats
 
 
-def validate(samples: Samples, notify: Notify = lambda what: None) -> Validation:
-    """Cross-validate by groups. Strength and temperature are chosen in each fold without what they are tested on."""
+def validate(samples: Samples, notify: Notify = lambda what: None, workers: Workers = HERE) -> Validation:
+    """Cross-validate by groups. Strength and temperature are chosen in each fold without what they are tested on.
+
+    workers: who do the folds.
+    """
     divided = heads.folds(samples.classes, samples.groups)
+    found: list[_Held | None] = [None] * len(divided)
+
+    def say() -> None:
+        notify(f"cross-validation, fold {min(len(divided), 1 + len(divided) - found.count(None))} of {len(divided)}")
+
+    def take(number: int, held: _Held) -> None:
+        found[number] = held
+        say()
+
+    say()
+    workers.run(_Folds(replace(samples, looks=samples.looks[:, :0])), divided, take, lambda _: None)
     choices = []
     logits = np.full((len(samples.example), len(samples.labels)), np.nan)
     cooled = np.array(logits)
-    for number, (train, test) in enumerate(divided, 1):
-        notify(f"cross-validation, fold {number} of {len(divided)}")
-        choices.append(heads.choose(samples, train))
-        windows = np.isin(samples.example, test)
-        [found] = heads.held_out_logits(samples, [(train, test)], [choices[-1].strength])
-        logits[windows] = found[windows]
-        cooled[windows] = found[windows] / choices[-1].temperature
-        if NONE in samples.labels:
-            cooled[windows] = fit_rejection(samples, train).applied(cooled[windows], samples.embeddings[windows, 0])
+    for (_, test), held in zip(divided, found, strict=True):
+        if held is not None:
+            windows = np.isin(samples.example, test)
+            choices.append(held.choice)
+            logits[windows], cooled[windows] = held.logits, held.cooled
     return Validation(divided, choices, logits, heads.by_example(samples, cooled), heads.by_example(samples, logits))
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What is said in a fold of the windows that it is tested on, w×C: before calibration, and as Validation has it."""
+
+    choice: Choice
+    logits: Floats
+    cooled: Floats
+
+
+@dataclass(frozen=True)
+class _Folds(Work[Fold, _Held]):
+    """Teaches the samples of one side of each fold, and tests those of the other."""
+
+    samples: Samples
+
+    @contextmanager
+    def opened(self, folder: Path | None) -> Iterator[Do[Fold, _Held]]:
+        """Lend what does a fold."""
+        with threadpool_limits(1):  # for small matrices, more threads are slower
+            yield lambda fold, report, stopped: self._held(*fold)
+
+    def _held(self, train: Ints, test: Ints) -> _Held:
+        samples = self.samples
+        choice = heads.choose(samples, train)
+        windows = np.isin(samples.example, test)
+        [found] = heads.held_out_logits(samples, [(train, test)], [choice.strength])
+        logits = found[windows]
+        cooled = logits / choice.temperature
+        if NONE in samples.labels:
+            cooled = fit_rejection(samples, train).applied(cooled, samples.embeddings[windows, 0])
+        return _Held(choice, logits, cooled)
 
 
 def figures(samples: Samples, probabilities: Floats) -> dict[str, Any]:

@@ -21,10 +21,12 @@ from har_ros.learning import head as heads
 from har_ros.learning.background import OFF, WORLD, Background, background_bytes, find_background, joined
 from har_ros.learning.class_folders import VIDEOS
 from har_ros.learning.embed import Embedder, Windows, embed
-from har_ros.learning.lesson import Lesson
+from har_ros.learning.embedders import look_elsewhere
+from har_ros.learning.lesson import LOOKING, Lesson
 from har_ros.learning.samples import Samples
 from har_ros.models.locate import find_model
 from har_ros.truth.segments import NONE
+from har_ros.workers.workers import HERE, Workers
 
 MOST = 2000
 """Windows that are mined, at most."""
@@ -37,10 +39,13 @@ METADATA = "metadata.yaml"
 KIND = "nothing"
 
 
-def with_background(embedder: Embedder, lesson: Lesson, console: Console) -> tuple[Samples, dict[str, Any], bytes]:
+def with_background(
+    embedder: Embedder, lesson: Lesson, console: Console, workers: Workers = HERE
+) -> tuple[Samples, dict[str, Any], bytes]:
     """Return the samples with none as the last class, and what is taught as none beside them.
 
-    And what metrics.json has of that, and a file of it where something was mined. Raises HarError.
+    And what metrics.json has of that, and a file of it where something was mined. workers: who look at recordings.
+    Raises HarError.
     """
     settings, samples = lesson.settings, lesson.samples.with_none()
     actions = [label for label in samples.labels if label != NONE]
@@ -57,6 +62,8 @@ def with_background(embedder: Embedder, lesson: Lesson, console: Console) -> tup
     found: dict[str, Any] | None = None
     if settings.nothing is not None:
         recordings = recordings_in(settings.nothing)
+        with console.status(LOOKING):
+            look_elsewhere(embedder, recordings, workers, lambda _: None)
         mined, seen = _mined(embedder, recordings, samples, console)
         found = {"folder": str(settings.nothing), "recordings": len(recordings), "windows": seen, "mined": len(mined)}
         known = joined([known, Background(mined, np.full(len(mined), KIND))])

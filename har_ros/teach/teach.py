@@ -21,13 +21,15 @@ from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
 from har_ros.learning.advice import advice
 from har_ros.learning.dataset import Dataset
+from har_ros.learning.embedders import Settings, open_embedder
 from har_ros.learning.head import Choice, Head
-from har_ros.learning.lesson import Settings, Watch, learn_from, nobody, open_embedder, read, write
+from har_ros.learning.lesson import Watch, learn_from, nobody, read, write
 from har_ros.learning.likeness import fit_rejection
 from har_ros.learning.model import CLIPS, TESTS, check_output
 from har_ros.learning.samples import Samples
 from har_ros.learning.test_set import measure, test_set
 from har_ros.teach.nothing import with_background
+from har_ros.workers.workers import HERE, Workers
 
 
 def teach(
@@ -39,20 +41,22 @@ def teach(
     console: Console,
     test: Dataset | None = None,
     watch: Watch = nobody,
+    workers: Workers = HERE,
 ) -> dict[str, Any]:
     """Write the taught network and its report. Returns what is in metrics.json. Raises HarError.
 
     test: clips to try the network on, which nothing is fitted to. watch: sees the work, beside the console.
+    workers: who look at recordings, and cross-validate.
     KeyboardInterrupt leaves nothing behind but the embeddings so far, in the cache.
     """
     check_output(folder, overwrite)
     with open_embedder(settings, backend) as embedder:
-        lesson = learn_from(embedder, dataset, settings, console, watch)
-        samples, others, mined = with_background(embedder, lesson, console)
-        tests = test_set(test, *read(embedder, test, console, watch), samples) if test else None
+        lesson = learn_from(embedder, dataset, settings, console, watch, workers)
+        samples, others, mined = with_background(embedder, lesson, console, workers)
+        tests = test_set(test, *read(embedder, test, console, watch, workers), samples) if test else None
     lesson = replace(lesson, samples=samples)
     with progress_line(console, watch) as notify, threadpool_limits(1):  # for small matrices, more threads are slower
-        checked = validation.validate(samples, notify)
+        checked = validation.validate(samples, notify, workers)
         measured: dict[str, Any] = {
             "validation": f"{len(checked.folds)}-fold cross-validation",
             "figures": validation.figures(samples, checked.probabilities),

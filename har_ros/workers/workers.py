@@ -68,3 +68,6 @@ class Here:
 
     def __exit__(self, *error: object) -> None:
         pass
+
+
+HERE = Here()

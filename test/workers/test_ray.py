@@ -1,13 +1,17 @@
 """A real Ray cluster: the same results as on one machine, whatever becomes of its workers."""
 
+import shutil
+
 import pytest
 from bags import contents, damaged_bag
+from clips import moving, write_video
 from cluster_works import DieOnce, Doubling, Dying, die, refuse_seven, warn
 from clusters import MISSING, two_nodes
 
 from har_ros.commands.main import main as actionnet
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import batch
+from har_ros.learning.cutting import Cutting
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
@@ -85,6 +89,45 @@ def test_a_damaged_recording_is_told_as_on_one_machine(evaluate, address, bags, 
     assert "cannot be read" in said
     assert contents(evaluate("--ray", address, output="by the cluster", recordings=recordings, status=1)) == here
     assert "cannot be read" in capsys.readouterr().err
+
+
+TAUGHT = ("network.onnx", "clips.csv", "metrics.json")
+
+
+def test_what_is_taught_is_the_same_to_the_byte(teach, address, dataset, tmp_path, monkeypatch, capsys):
+    """Each from a cache of its own, so that everything is computed; the nodes' is the one that they began with."""
+    taught = {}
+    damaged = tmp_path / "damaged"
+    shutil.copytree(dataset, damaged)
+    (damaged / "red" / "g0" / "0.avi").write_bytes(b"no video")
+    for name, options in (("here", ()), ("cluster", ("--ray", address))):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / f"cache of {name}"))
+        folder = teach(*options, dataset=damaged, output=f"{name}/taught")
+        said = capsys.readouterr().err
+        assert "left out: " in said
+        assert "23 recordings, 0 of which in the cache" in said
+        taught[name] = {file: (folder / file).read_bytes() for file in TAUGHT}
+    assert taught["here"] == taught["cluster"]
+
+
+def test_clips_are_the_same_to_the_byte(address, tmp_path):
+    videos = [write_video(tmp_path / f"{name}.avi", moving(frames=40, seed=i)) for i, name in enumerate("abc")]
+    truth = tmp_path / "truth.csv"
+    truth.write_text("video,start,end,label\n" + "".join(f"{name}.avi,1,2,waving\n" for name in "abc"))
+    command = ["clips", *map(str, videos), "--truth", str(truth), "--least", "0.5", "-o"]
+    assert actionnet([*command, str(tmp_path / "here")]) == 0
+    assert actionnet([*command, str(tmp_path / "cluster"), "--ray", address]) == 0
+    here, cluster = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.mp4")}
+        for folder in (tmp_path / "here", tmp_path / "cluster")
+    )
+    assert len(here) >= 6
+    assert here == cluster
+
+
+def test_a_recording_that_a_node_does_not_see_is_told(cluster, tmp_path):
+    with pytest.raises(HarError, match=r"does not see .*; put recordings where all nodes have them under the same"):
+        done_by(cluster, Cutting(tmp_path, 1.0, True), [(tmp_path / "absent.mp4", ())])
 
 
 def test_a_cluster_that_is_not_there_is_told(bags, tmp_path, capsys):

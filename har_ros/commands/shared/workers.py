@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import re
+import sys
 
 from har_ros.commands.shared.options import at_least
 from har_ros.errors import ConfigurationError
@@ -32,8 +33,8 @@ def add_workers(parser: argparse.ArgumentParser, jobs: str) -> None:
     add_ray(group)
 
 
-def workers_of(options: argparse.Namespace, pieces: int) -> Workers:
-    """Return who does so many pieces. Raises ConfigurationError when Ray is not there."""
+def workers_of(options: argparse.Namespace, pieces: int = sys.maxsize) -> Workers:
+    """Return who does so many pieces, at most. Raises ConfigurationError when Ray is not there."""
     if options.ray:
         return _cluster(options.ray)
     jobs = min(getattr(options, "jobs", 1), pieces)

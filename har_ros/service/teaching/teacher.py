@@ -19,7 +19,7 @@ from har_ros.files.results_folder import finite
 from har_ros.learning.check import check
 from har_ros.learning.dataset import load_dataset
 from har_ros.learning.embed_people import PeopleSettings
-from har_ros.learning.lesson import Settings
+from har_ros.learning.embedders import Settings
 from har_ros.service.process import end_with_the_server, prepare, take_output, unexpected
 from har_ros.teach.teach import teach
 
