@@ -1,9 +1,18 @@
 """A real Ray cluster: the same results as on one machine, whatever becomes of its workers."""
 
+import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
-from bags import contents, damaged_bag
+from bags import contents, damaged_bag, series, values_of, write_bag
 from clips import moving, write_video
 from cluster_works import DieOnce, Doubling, Dying, die, refuse_seven, warn
 from clusters import MISSING, two_nodes
@@ -11,6 +20,7 @@ from clusters import MISSING, two_nodes
 from har_ros.commands.main import main as actionnet
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import batch
+from har_ros.evaluate.job import PARTS
 from har_ros.learning.cutting import Cutting
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
@@ -134,3 +144,39 @@ def test_a_cluster_that_is_not_there_is_told(bags, tmp_path, capsys):
     command = ["evaluate", *map(str, bags), "-o", str(tmp_path / "results"), "-p", "model:=everyday-14"]
     assert actionnet([*command, "--ray", "127.0.0.1:1"]) == 1
     assert "cannot be joined; run on this machine: ray start --address=127.0.0.1:1" in capsys.readouterr().err
+
+
+def processes_with(variable):
+    """Return the processes in whose environment this stands."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it ended, or is another user's
+            if variable.encode() in place.read_bytes().split(b"\0"):
+                found.append(place.parent.name)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_cluster_of_the_commands_own_and_keeps_what_is_done(brightness_card, tmp_path, number):
+    recordings = [write_bag(tmp_path / name, series(values_of(7, 3000))) for name in "abcdefgh"]
+    program = "import sys; from har_ros.commands.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "evaluate", *map(str, recordings), "--ray", "2"]
+    command += ["-p", f"model:={brightness_card}", "-p", "backend:=openvino", "-o", str(tmp_path / "results")]
+    mark = f"HAR_ROS_TEST={uuid4()}"
+    environment = {**os.environ, **dict([mark.split("=")])}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not any((tmp_path / "results").glob(f"{PARTS}/*.json")):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+        shown = "".join(Path("/proc", one, "cmdline").read_text() for one in processes_with(mark))
+        folder = Path(re.search(r"/tmp/har-ray-\w+", shown).group())
+        process.send_signal(number)
+        said = process.stderr.read()
+    assert process.returncode == 128 + number
+    assert "interrupted; the same command goes on from here" in said
+    assert "Traceback" not in said
+    while processes_with(mark):
+        assert time.monotonic() < deadline
+    assert not folder.exists()
+    assert list((tmp_path / "results").glob(f"{PARTS}/*.jsonl"))

@@ -58,7 +58,7 @@ class Cluster:
         """Connect, or start the local cluster. Raises HarError."""
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         if self._address.isdigit():
-            self._folder = Path(mkdtemp(prefix="har-ray-"))
+            self._folder = Path(mkdtemp(prefix="har-ray-", dir="/tmp"))  # the names of sockets must be short
             local = {"num_cpus": int(self._address), "num_gpus": 0, "object_store_memory": STORE}
             options |= {**local, "include_dashboard": False, "address": "local", "_temp_dir": str(self._folder)}
         else:
