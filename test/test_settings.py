@@ -14,8 +14,9 @@ from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.frames.sampling import StreamSettings
 from har_ros.persons.tracks import TrackSettings
-from har_ros.pipeline.configuration import checked, open_person_recognizer, open_recognizer
+from har_ros.pipeline.configuration import checked
 from har_ros.pipeline.event_settings import EventSettings
+from har_ros.pipeline.opening import open_person_recognizer, open_recognizer
 from har_ros.pipeline.scores import ScoreSettings
 from har_ros.settings import ACTIONNET
 

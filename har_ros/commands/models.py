@@ -17,7 +17,8 @@ from har_ros.models.check import examine, prepared_networks
 from har_ros.models.fetch import fetch
 from har_ros.models.locate import Model, find_any, find_model, find_pose_model
 from har_ros.persons.estimator import PoseEstimator
-from har_ros.pipeline.configuration import backend_settings, open_recognizer
+from har_ros.pipeline.configuration import backend_settings
+from har_ros.pipeline.opening import open_recognizer
 from har_ros.settings import POSE_CARDS, card_names
 
 MODEL = "a card's name, or the path of a card, of its folder, or of a network file"

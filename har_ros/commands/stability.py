@@ -20,7 +20,8 @@ from har_ros.evaluate.plan import Job
 from har_ros.evaluate.stability import WAYS, Stability, Stable
 from har_ros.files.console import cell, say
 from har_ros.files.results_folder import write_json
-from har_ros.pipeline.configuration import open_recognizer, stream_settings
+from har_ros.pipeline.configuration import stream_settings
+from har_ros.pipeline.opening import open_recognizer
 from har_ros.stats.intervals import Figure
 
 FORMAT = "har_ros stability 1"

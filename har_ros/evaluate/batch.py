@@ -26,7 +26,7 @@ from har_ros.evaluate.plan import Job, Plan, Progress
 from har_ros.files.cache import fingerprint
 from har_ros.files.console import say
 from har_ros.files.results_folder import atomic, finite, read_json, write_json
-from har_ros.pipeline.configuration import open_recognizer
+from har_ros.pipeline.opening import open_recognizer
 from har_ros.recordings.bag import open_recording
 from har_ros.workers.workers import Workers
 

@@ -1,4 +1,4 @@
-"""Text files of users: UTF-8, and of a bounded size."""
+"""Text of users: files in UTF-8 of a bounded size, and names."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def read_text(path: Path) -> str:
     if len(text) > LARGEST_TEXT:
         raise ConfigurationError(f"{path} has more than {LARGEST_TEXT} characters; divide it into several files")
     return text
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return what sorts frame2 before frame10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from har_ros.recordings.source import natural
+from har_ros.files.text import natural
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".gif")
 ENOUGH = 5

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from har_ros.errors import ConfigurationError, counted
 from har_ros.files.cache import digest
-from har_ros.files.text import read_text
+from har_ros.files.text import natural, read_text
 from har_ros.learning.class_folders import VIDEOS, class_folders, videos_in
 from har_ros.models.labels import wrong_labels
-from har_ros.recordings.source import natural
 from har_ros.truth.segments import ANY, NONE, Segment, load_truth
 
 SOURCES = "sources.csv"

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from onnx import helper
-
 from har_ros.errors import ModelError
 from har_ros.frames.spec import InputSpec, Resize, WindowSpec
-from har_ros.graphs.onnx_file import load_onnx
 from har_ros.models.card import ModelCard, NetworkFile
 
 SUFFIXES = (".onnx", ".xml", ".tflite")
@@ -45,6 +42,8 @@ def read_signature(path: Path) -> Signature:
 
 
 def _of_onnx(path: Path) -> Signature:
+    from har_ros.graphs.onnx_file import load_onnx  # here: cards are read without onnx, too
+
     graph = load_onnx(path, weights=False).graph
     constants = {tensor.name for tensor in graph.initializer}
     return Signature(
@@ -54,6 +53,8 @@ def _of_onnx(path: Path) -> Signature:
 
 
 def _onnx_tensor(value: Any) -> Tensor:
+    from onnx import helper
+
     tensor = value.type.tensor_type
     shape = tuple(
         dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None for dim in tensor.shape.dim

@@ -32,13 +32,13 @@ from har_ros.parameter import changed
 from har_ros.persons.tracks import TrackSettings
 from har_ros.pipeline.configuration import (
     event_settings,
-    open_recognizer,
     person_stream_settings,
     score_settings,
     stream_settings,
     track_settings,
 )
 from har_ros.pipeline.event_settings import EventSettings
+from har_ros.pipeline.opening import open_recognizer
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import ScoreSettings

@@ -1,4 +1,4 @@
-"""From the values of the node's parameters to settings, a card and a loaded network."""
+"""From the values of the node's parameters to settings, cards and labels."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ from har_ros.frames.sampling import StreamSettings
 from har_ros.models.card import Card, ModelCard
 from har_ros.models.locate import Model, find_model, find_pose_model
 from har_ros.parameter import Parameter
-from har_ros.persons.estimator import PoseEstimator
 from har_ros.persons.tracks import TrackSettings
 from har_ros.pipeline.event_settings import EventSettings, load_limits
-from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scores import ScoreSettings, check_allowed
 from har_ros.settings import ACTIONNET
 
@@ -111,11 +109,6 @@ def track_settings(values: dict[str, Any]) -> TrackSettings:
     return TrackSettings(**_of("tracks", values))
 
 
-def open_estimator(values: dict[str, Any]) -> PoseEstimator:
-    """Load the pose network that the parameters name. Raises HarError."""
-    return PoseEstimator.open(values["pose_model"], backend_settings(values), values["pose_size"])
-
-
 def _of(dataclass: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that fill a dataclass, lists as tuples."""
     names = [row.name for row in ACTIONNET if row.fills == dataclass]
@@ -125,15 +118,6 @@ def _of(dataclass: str, values: Mapping[str, Any]) -> dict[str, Any]:
 def named_model(values: dict[str, Any]) -> Model[ModelCard]:
     """Return the card that the parameters name. Raises HarError."""
     return find_model(*(values[name] for name in ("model", "labels", "input_blob", "output_blob")))
-
-
-def open_person_recognizer(values: dict[str, Any]) -> Recognizer:
-    """Load the network that says what a person does, where it is another than the cameras'. Raises HarError.
-
-    What replaces fields of the cameras' card says nothing of this one.
-    """
-    with _named("persons_model"):
-        return Recognizer.open(values["persons_model"], backend_settings(values), skeletons=True)
 
 
 def all_labels(values: dict[str, Any]) -> tuple[str, ...]:
@@ -147,7 +131,7 @@ def person_labels(values: dict[str, Any]) -> tuple[str, ...]:
         return ()
     if not values["persons_model"]:
         return named_model(values).labels()
-    with _named("persons_model"):
+    with about_parameter("persons_model"):
         return find_model(values["persons_model"]).labels()
 
 
@@ -157,7 +141,7 @@ def person_networks(values: dict[str, Any]) -> tuple[list[Card], list[Path]]:
     cards: list[Card] = [pose.card]
     networks = [pose.network_path(pose.card.network)]
     if values["persons_model"]:
-        with _named("persons_model"):
+        with about_parameter("persons_model"):
             own = find_model(values["persons_model"])
         cards.append(own.card)
         networks += [own.network_path(network) for network in own.card.networks]
@@ -165,23 +149,9 @@ def person_networks(values: dict[str, Any]) -> tuple[list[Card], list[Path]]:
 
 
 @contextmanager
-def _named(parameter: str) -> Iterator[None]:
+def about_parameter(parameter: str) -> Iterator[None]:
     """Say of which parameter an error speaks that calls it model."""
     try:
         yield
     except HarError as error:
         raise type(error)(f"{parameter}: {error}") from None
-
-
-def open_recognizer(values: dict[str, Any], skeletons: bool = False) -> Recognizer:
-    """Load the network that the parameters name. skeletons: also one that takes them. Raises HarError.
-
-    What is wrong with the names, cards and files of people's networks is found before, since loading takes seconds.
-    """
-    if values["persons"]:
-        person_networks(values)
-    continual = {"true": True, "false": False}.get(values["continual"])
-    overrides = {name: values[name] for name in ("frames", "labels", "input_blob", "output_blob")}
-    return Recognizer.open(
-        values["model"], backend_settings(values), continual=continual, skeletons=skeletons, **overrides
-    )

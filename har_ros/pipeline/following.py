@@ -10,14 +10,8 @@ from typing import Any
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.frames.pixels import CameraImage
 from har_ros.frames.spec import SkeletonSpec
-from har_ros.pipeline.configuration import (
-    file_stream_settings,
-    open_estimator,
-    open_person_recognizer,
-    person_stream_settings,
-    score_settings,
-    track_settings,
-)
+from har_ros.pipeline.configuration import file_stream_settings, person_stream_settings, score_settings, track_settings
+from har_ros.pipeline.opening import open_estimator, open_person_recognizer
 from har_ros.pipeline.people import People, Person, PersonResult
 from har_ros.pipeline.recognizer import Recognizer, Result
 from har_ros.pipeline.scores import Prediction

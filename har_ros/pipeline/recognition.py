@@ -10,14 +10,9 @@ from typing import Any
 
 from har_ros.errors import ModelError
 from har_ros.frames.compressed import AnyImage, decode_all
-from har_ros.pipeline.configuration import (
-    file_stream_settings,
-    open_recognizer,
-    parameter_values,
-    score_settings,
-    stream_settings,
-)
+from har_ros.pipeline.configuration import file_stream_settings, parameter_values, score_settings, stream_settings
 from har_ros.pipeline.following import Following, PersonNetworks
+from har_ros.pipeline.opening import open_recognizer
 from har_ros.pipeline.people import PersonResult
 from har_ros.pipeline.recognizer import Result
 from har_ros.settings import ACTIONNET

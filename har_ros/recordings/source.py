@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.errors import HarError, VideoError, one_line
-from har_ros.files.text import CONTROL_CHARACTER
+from har_ros.files.text import CONTROL_CHARACTER, natural
 from har_ros.frames.pixels import CameraImage
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what FFmpeg prints about a file, VideoError says
@@ -182,11 +182,6 @@ def _of_folder(folder: Path) -> Source:
     if not pictures:
         raise VideoError(f"{folder} holds no pictures ({', '.join(PICTURES)}); give a folder of them, or a video")
     return Source(str(folder), _pictures(pictures), DEFAULT_RATE, len(pictures), live=False)
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """Return what sorts frame2 before frame10."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _pictures(paths: list[Path]) -> Iterator[NDArray[np.uint8]]:

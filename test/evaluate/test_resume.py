@@ -17,7 +17,7 @@ from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.plan import Job, Plan
 from har_ros.files.results_folder import reserved
 from har_ros.networks.clip import ClipNetwork
-from har_ros.pipeline.configuration import open_recognizer
+from har_ros.pipeline.opening import open_recognizer
 from har_ros.workers.workers import StoppedError
 
 

@@ -21,7 +21,7 @@ from har_ros.evaluate.track import row_type
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.learning.embed import ImageEmbedder
 from har_ros.models.locate import find_model
-from har_ros.pipeline.configuration import open_recognizer
+from har_ros.pipeline.opening import open_recognizer
 from har_ros.truth.segments import join
 from har_ros.workers.workers import StoppedError
 

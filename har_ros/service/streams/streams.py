@@ -15,7 +15,7 @@ from fastapi import HTTPException
 from har_ros.errors import one_line
 from har_ros.service.channel import Channel
 from har_ros.service.options import Models
-from har_ros.service.streams.worker import HEAD
+from har_ros.service.streams.message import HEAD
 
 LOADING = 120.0
 """Seconds that the networks may take to load."""

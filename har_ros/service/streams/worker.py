@@ -10,7 +10,6 @@ import argparse
 import json
 import logging
 import os
-import struct
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,11 +30,10 @@ from har_ros.pipeline.scores import Prediction
 from har_ros.pipeline.source_events import SourceEvents
 from har_ros.recordings.event_file import event_row
 from har_ros.service.process import prepare, take_output, unexpected
+from har_ros.service.streams.message import HEAD
 
 logger = logging.getLogger(__name__)
 
-HEAD = struct.Struct(">QI")
-"""The stamp in nanoseconds, and the number of bytes that follow."""
 AHEAD = 64
 """Images that wait while the network runs; the oldest make room."""
 SECOND = 1_000_000_000

@@ -1,0 +1,37 @@
+"""From the values of the node's parameters to loaded networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from har_ros.persons.estimator import PoseEstimator
+from har_ros.pipeline.configuration import about_parameter, backend_settings, person_networks
+from har_ros.pipeline.recognizer import Recognizer
+
+
+def open_recognizer(values: dict[str, Any], skeletons: bool = False) -> Recognizer:
+    """Load the network that the parameters name. skeletons: also one that takes them. Raises HarError.
+
+    What is wrong with the names, cards and files of people's networks is found before, since loading takes seconds.
+    """
+    if values["persons"]:
+        person_networks(values)
+    continual = {"true": True, "false": False}.get(values["continual"])
+    overrides = {name: values[name] for name in ("frames", "labels", "input_blob", "output_blob")}
+    return Recognizer.open(
+        values["model"], backend_settings(values), continual=continual, skeletons=skeletons, **overrides
+    )
+
+
+def open_person_recognizer(values: dict[str, Any]) -> Recognizer:
+    """Load the network that says what a person does, where it is another than the cameras'. Raises HarError.
+
+    What replaces fields of the cameras' card says nothing of this one.
+    """
+    with about_parameter("persons_model"):
+        return Recognizer.open(values["persons_model"], backend_settings(values), skeletons=True)
+
+
+def open_estimator(values: dict[str, Any]) -> PoseEstimator:
+    """Load the pose network that the parameters name. Raises HarError."""
+    return PoseEstimator.open(values["pose_model"], backend_settings(values), values["pose_size"])
