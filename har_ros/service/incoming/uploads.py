@@ -166,13 +166,13 @@ class Uploads:
         return file
 
     def _read(self, number: str) -> Upload | None:
-        """Return an upload, None when it is not there, or not all of it."""
+        """Return an upload, None when it is not there, not all of it, or of another version of har_ros."""
         place = self.path / number
         try:
             about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
             upload = Upload(number, **about, offset=0, expires=0.0)
             there = (place / upload.file).stat()
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, TypeError, ValueError):
             return None
         unchecked = next(place.glob(f"{UNCHECKED}.*"), None)
         offset = int(unchecked.suffix[1:]) if unchecked else there.st_size

@@ -49,13 +49,11 @@ class JobStore:
         self._path = path
         try:
             with self._transaction() as db:
+                _check_version(db, path)
                 db.execute("pragma journal_mode = wal")
                 db.executescript(SCHEMA)
-                db.execute(f"select {_COLUMNS} from jobs limit 0")  # fails for another version's file
         except sqlite3.Error as error:
-            raise HarError(
-                f"cannot use {path} ({error}); check the disk, or remove the file, which forgets all jobs"
-            ) from None
+            raise HarError(f"cannot use {path} ({error}); check the disk, or give another --folder") from None
 
     def add(
         self,
@@ -216,6 +214,16 @@ class JobStore:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=BUSY)) as db, db:
             yield db
+
+
+def _check_version(db: sqlite3.Connection, path: Path) -> None:
+    """Raise HarError when a file has jobs with other columns than this version's."""
+    columns = "select name from pragma_table_info('jobs') order by name"
+    with closing(sqlite3.connect(":memory:")) as new:
+        new.executescript(SCHEMA)
+        wanted = new.execute(columns).fetchall()
+    if db.execute(columns).fetchall() not in ([], wanted):
+        raise HarError(f"{path} is of another version of har_ros; give another --folder, or serve with that version")
 
 
 def _change_own(db: sqlite3.Connection, change: str, number: str, worker: int, *values: Any) -> bool:

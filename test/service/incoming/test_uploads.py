@@ -114,6 +114,19 @@ def test_an_upload_goes_on_after_a_restart_and_expires(small, uploads):
     assert names(again) == []
 
 
+@pytest.mark.parametrize("about", ['{"name": "a.mp4", "length": 10, "metadata": ""}', "[]", "{"])
+def test_what_another_version_or_a_broken_disk_left_is_no_upload_and_is_removed_in_time(small, uploads, about):
+    place = create(small, 10)
+    folder = uploads.path / place.rpartition("/")[2]
+    (folder / "upload.json").write_text(about)
+    assert small.head(place).status_code == 404
+    create(small, 10)
+    assert (uploads.promised(), folder.is_dir()) == (10, True)
+    os.utime(folder, 2 * (folder.stat().st_mtime - KEPT - 1,))
+    uploads.tidy()
+    assert not folder.exists()
+
+
 def test_bytes_whose_checksum_was_not_checked_before_a_crash_do_not_count(small, uploads):
     place = create(small, 10)
     patch(small, place, 0, b"123")

@@ -1,7 +1,9 @@
 """The file of jobs."""
 
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -198,5 +200,17 @@ def test_restarts_of_the_server_do_not_count_as_attempts(tmp_path):
 
 def test_a_file_that_is_no_database_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "jobs.sqlite").write_bytes(b"no database" * 100)
-    with pytest.raises(HarError, match="remove the file, which forgets all jobs"):
+    with pytest.raises(HarError, match="check the disk, or give another --folder"):
         JobStore(tmp_path / "jobs.sqlite")
+
+
+@pytest.mark.parametrize("change", ["drop column paced", "drop column owner", "add column later text"])
+def test_a_file_of_another_version_is_refused_and_left_as_it_is(tmp_path, change):
+    path = tmp_path / "jobs.sqlite"
+    queued(JobStore(path))
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"alter table jobs {change}")
+        before = list(db.iterdump())
+        with pytest.raises(HarError, match="of another version of har_ros; give another --folder"):
+            JobStore(path)
+        assert list(db.iterdump()) == before
