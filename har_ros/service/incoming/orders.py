@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -72,13 +73,15 @@ class Order:
 class Incoming:
     """A video for a job. name: as shown. bring: puts it into the job's folder. id: of the job. link: to fetch it from.
 
-    id is None where any will do, link empty where bring has the video.
+    id is None where any will do, link empty where bring has the video. fingerprint: returns what tells the video from
+    others, empty where the id or the link does.
     """
 
     name: str
     bring: Callable[[Path], object]
     id: str | None = None
     link: str = ""
+    fingerprint: Callable[[], str] = lambda: ""
 
 
 async def read_order(request: Request) -> AsyncIterator[Order]:
@@ -141,7 +144,8 @@ def check_room(request: Request) -> Iterator[None]:
 def of_file(video: UploadFile) -> Incoming:
     """Return the video in a form. Raises HTTPException."""
     name = video_name(video.filename or "")
-    return Incoming(name, partial(_copy, video.file, PurePath(name).suffix.lower()))
+    bring, fingerprint = partial(_copy, video.file, PurePath(name).suffix.lower()), partial(_digest, video.file)
+    return Incoming(name, bring, fingerprint=fingerprint)
 
 
 def video_name(given: str) -> str:
@@ -160,6 +164,15 @@ def _copy(video: IO[bytes], suffix: str, place: Path) -> None:
     """Write a video into a job's folder. Raises OSError."""
     with replacing(place / f"input{suffix}") as path, path.open("wb") as file:
         shutil.copyfileobj(video, file, BLOCK)
+
+
+def _digest(video: IO[bytes]) -> str:
+    """Return the SHA-256 of a video, which can be read from its beginning again. Raises OSError."""
+    checksum = hashlib.sha256()
+    while block := video.read(BLOCK):
+        checksum.update(block)
+    video.seek(0)
+    return checksum.hexdigest()
 
 
 def _of_form(form: FormData) -> Order:

@@ -18,7 +18,8 @@ class Job:
     1970, None where that has not happened. done, total: frames; total is 0 where it is not known. windows: for which
     there is an answer so far. paced: when it was known for the first time since it was begun last that there is one;
     skipped: frames that were done then. error: why it failed. attempts: how often it was begun since it got further
-    than before. link: where the video is to be fetched from, empty where it came with the job.
+    than before. link: where the video is to be fetched from, empty where it came with the job. fingerprint: of the
+    video, where it came with a key that may be used for no other one.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Job:
     error: str
     attempts: int
     link: str
+    fingerprint: str
 
     @property
     def over(self) -> bool:

@@ -59,12 +59,13 @@ class Service:
         """Take a video in, see JobStore.add. Raises HTTPException, HarError, OSError."""
         video, options = self._incoming(order), dict(order.options)
         own_key = f"{owner} {key}" if key else None  # others may have chosen the same one
-        if self.store.same(own_key, video.id) is None:
+        if not self.store.knows(own_key, video.id):
             self._check_queue(owner)
         self.models.check(options)
-        job, new = self.store.add(video.name, options, own_key, video.id, video.link, owner, temporary)
-        wanted = video.id or job.id, video.name, video.link, options
-        if not new and (job.id, job.name, job.link, dict(job.options)) != wanted:
+        fingerprint = video.fingerprint() if own_key else ""
+        job, new = self.store.add(video.name, options, own_key, video.id, video.link, fingerprint, owner, temporary)
+        wanted = video.id or job.id, video.name, video.link, fingerprint, options
+        if not new and (job.id, job.name, job.link, job.fingerprint, dict(job.options)) != wanted:
             said = f"the key {key!r} was used" if key else "the upload is a job already, or the key was used"
             raise HTTPException(422, f"{said} for another video or other options; use a new one")
         if new:
@@ -110,7 +111,7 @@ class Service:
         video = self.folder.input(job.id)
         if video is None:
             raise HTTPException(409, f"the video of job {job.id} is not there; send it again")
-        return Incoming(job.name, lambda place: os.link(video, place / video.name))
+        return Incoming(job.name, lambda place: os.link(video, place / video.name), fingerprint=lambda: job.id)
 
     def _take_received(self) -> None:
         """Go on with what the server was taking in when it ended, and has all of."""

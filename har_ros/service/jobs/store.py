@@ -27,7 +27,8 @@ create table if not exists jobs (
     created real not null, started real, ended real, done integer not null default 0, total integer not null default 0,
     windows integer not null default 0, paced real, skipped integer not null default 0,
     furthest integer not null default 0, error text not null default '', attempts integer not null default 0,
-    worker integer, link text not null default '', owner text not null default '', temporary integer not null default 0
+    worker integer, link text not null default '', fingerprint text not null default '',
+    owner text not null default '', temporary integer not null default 0
 );
 create index if not exists jobs_by_state on jobs (state, created);
 create index if not exists jobs_by_time on jobs (created);
@@ -62,10 +63,11 @@ class JobStore:
         key: str | None = None,
         number: str | None = None,
         link: str = "",
+        fingerprint: str = "",
         owner: str = "",
         temporary: bool = False,
     ) -> tuple[Job, bool]:
-        """Add a job that waits for `enqueue`. number: its id, None for any. link: where its video is.
+        """Add a job that waits for `enqueue`. number: its id, None for any. link, fingerprint: as Job has them.
 
         owner: who shares the workers fairly with others. temporary: whether it is of no use after the server's end.
         Returns it, and whether it is new: a key that was used, and an id that is there, name their job.
@@ -73,17 +75,16 @@ class JobStore:
         with self._transaction() as db:
             if there := db.execute(_SAME, (key, number, key)).fetchone():
                 return _job(there), False
-            row = (number or uuid.uuid4().hex, key, name, json.dumps(dict(options)), link)
-            columns = "id, key, name, options, link, owner, temporary, created, state"
+            row = (number or uuid.uuid4().hex, key, name, json.dumps(dict(options)), link, fingerprint)
+            columns = "id, key, name, options, link, fingerprint, owner, temporary, created, state"
             more = (owner, temporary, time.time())
-            db.execute(f"insert into jobs ({columns}) values (?,?,?,?,?,?,?,?,'receiving')", (*row, *more))
+            db.execute(f"insert into jobs ({columns}) values (?,?,?,?,?,?,?,?,?,'receiving')", (*row, *more))
             return _job(db.execute(f"select {_COLUMNS} from jobs where id = ?", row[:1]).fetchone()), True
 
-    def same(self, key: str | None, number: str | None) -> Job | None:
-        """Return the job that `add` would return for a key and an id, None when it would add one."""
+    def knows(self, key: str | None, number: str | None) -> bool:
+        """Return whether `add` would return a job that is there for a key and an id."""
         with self._transaction() as db:
-            row = db.execute(_SAME, (key, number, key)).fetchone()
-        return _job(row) if row else None
+            return db.execute(_SAME, (key, number, key)).fetchone() is not None
 
     def enqueue(self, number: str) -> None:
         """Let a worker take the job: its video is there."""

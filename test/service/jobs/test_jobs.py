@@ -93,6 +93,20 @@ def test_the_same_key_does_not_make_another_job(client, video):
     assert "use a new one" in other.json()["detail"]
 
 
+def test_a_key_is_of_one_video_whatever_it_is_called(client, video, tmp_path):
+    """As draft-ietf-httpapi-idempotency-key-header has it."""
+    key = {"Idempotency-Key": "one video"}
+    number = send(client, video, headers=key).json()["id"]
+    changed = tmp_path / video.name
+    changed.write_bytes(video.read_bytes()[:-1] + b"\0")
+    assert "for another video" in send(client, changed, status=422, headers=key).json()["detail"]
+    assert send(client, video, headers=key).json()["id"] == number
+    key = {"Idempotency-Key": "one again"}
+    other = send(client, video).json()["id"]
+    answers = [client.post("/v1/jobs", json={"again": one}, headers=key) for one in (number, number, other)]
+    assert [answer.status_code for answer in answers] == [202, 202, 422]
+
+
 def test_a_worker_that_is_killed_costs_nothing_but_time(client, long_video):
     number = send(client, long_video).json()["id"]
     until(client, number, "running")
