@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,21 +21,34 @@ from har_ros.settings import POSE_STEP
 LARGEST = 1e6
 """Number by which pixels are scaled and moved, at most; infinity, NaN and their like make all frames look the same."""
 
+CARDS_KEPT = 100
+"""That were read last: to check one takes 2 ms, and the service asks for all of them."""
+
 
 def load_card(path: Path) -> ModelCard:
     """Read and check a card. Raises ConfigurationError, which names the file and every field that is wrong."""
-    content = load_yaml(read_text(path), str(path))
-    if is_pose(content):
-        raise ConfigurationError(f"{path} is of kind pose, which knows no actions; give it as pose_model")
-    return build(ModelCard, content, str(path), _CHECKS)
+    return _card(read_text(path), str(path))
 
 
 def load_pose_card(path: Path) -> PoseCard:
     """Read and check a pose network's card. Raises ConfigurationError, as load_card does."""
-    content = load_yaml(read_text(path), str(path))
+    return _pose_card(read_text(path), str(path))
+
+
+@lru_cache(maxsize=CARDS_KEPT)
+def _card(text: str, where: str) -> ModelCard:
+    content = load_yaml(text, where)
+    if is_pose(content):
+        raise ConfigurationError(f"{where} is of kind pose, which knows no actions; give it as pose_model")
+    return build(ModelCard, content, where, _CHECKS)
+
+
+@lru_cache(maxsize=CARDS_KEPT)
+def _pose_card(text: str, where: str) -> PoseCard:
+    content = load_yaml(text, where)
     if not is_pose(content) and isinstance(content, dict) and "kind" in content:
-        raise ConfigurationError(f"{path} is not of kind pose; give a pose network's card as pose_model")
-    return build(PoseCard, content, str(path), _CHECKS)
+        raise ConfigurationError(f"{where} is not of kind pose; give a pose network's card as pose_model")
+    return build(PoseCard, content, where, _CHECKS)
 
 
 def is_pose(content: Any) -> bool:

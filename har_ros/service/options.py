@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.schema import shown
 from har_ros.models.card import ModelCard
-from har_ros.models.locate import CARD, Model, find_model
+from har_ros.models.locate import CARD, find_model
 from har_ros.parameter import Parameter, unknown_names
 from har_ros.pipeline.configuration import all_labels, event_settings, parameter_values, score_settings
 from har_ros.settings import ACTIONNET, POSE_CARDS, card_names
@@ -26,12 +26,18 @@ LARGEST = 1e9
 EXAMPLE = '{"threshold": 0.3}'
 
 
+class UsableNetwork(NamedTuple):
+    """A network whose files are there."""
+
+    card: ModelCard
+    labels: tuple[str, ...]
+
+
 class Models:
     """The networks that clients may name: those that come with har_ros, and those in folders."""
 
     def __init__(self, *folders: Path | None) -> None:
         """folders: with a folder for each network, as `teach` writes it. Raises ConfigurationError."""
-        self._read: dict[str, tuple[int, Model[ModelCard]]] = {}
         self._folders = [folder for folder in folders if folder is not None]
         for folder in self._folders:
             if not folder.is_dir():
@@ -52,16 +58,14 @@ class Models:
         cards = [Path(values[name]) / CARD for name in ("model", "persons_model")]
         return tuple(card.stat().st_mtime_ns for card in cards if card.is_file())
 
-    def usable(self) -> dict[str, Model[ModelCard]]:
+    def usable(self) -> dict[str, UsableNetwork]:
         """Return each network that can be used: whose card is valid, and whose labels and files are there."""
-        found, read = {}, {}
+        found = {}
         for name, place in self.places.items():
             with suppress(HarError, OSError):  # one may be erased meanwhile
-                read[place] = _, model = self._model(place)
-                model.labels()
+                model = find_model(place)
                 if not model.missing():
-                    found[name] = model
-        self._read = read  # in one step: other threads may read it
+                    found[name] = UsableNetwork(model.card, model.labels())
         return found
 
     def to_fetch(self) -> tuple[str, ...]:
@@ -69,23 +73,9 @@ class Models:
         found = []
         for name, place in self.places.items():
             with suppress(HarError, OSError):
-                if self._model(place)[1].missing():
+                if find_model(place).missing():
                     found.append(name)
         return tuple(found)
-
-    def cards(self) -> dict[str, ModelCard]:
-        """Return the card of each network that can be used."""
-        return {name: model.card for name, model in self.usable().items()}
-
-    def _model(self, place: str) -> tuple[int, Model[ModelCard]]:
-        """Return when a network's card was written, and the network; the card is read again when that has changed.
-
-        Raises HarError, OSError.
-        """
-        card = Path(place) / CARD
-        written = card.stat().st_mtime_ns if card.is_file() else 0  # those that come with har_ros stay as they are
-        before = self._read.get(place)
-        return before if before and before[0] == written else (written, find_model(place))
 
     def values(self, options: Mapping[str, Any], live: bool = False) -> dict[str, Any]:
         """Return the node's parameters that a client's options stand for. Raises ConfigurationError.

@@ -11,6 +11,7 @@ from har_ros.errors import ConfigurationError
 from har_ros.files import schema
 from har_ros.files.schema import shown
 from har_ros.frames.spec import WindowSpec
+from har_ros.models import card_file
 from har_ros.models.card_file import card_text, load_card
 from har_ros.models.labels import read_labels
 from har_ros.models.locate import find_model
@@ -251,6 +252,17 @@ def test_labels_that_a_terminal_would_obey_are_refused(tmp_path, character):
     )
     with pytest.raises(ConfigurationError, match=r"card.yaml: the label 'wa\\x.* has control characters.*; remove"):
         load_card(tmp_path / "card.yaml")
+
+
+def test_a_card_is_checked_once_while_it_says_the_same(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(card_file, "load_yaml", lambda *given: read.append(given) or schema.load_yaml(*given))
+    path = written(tmp_path, content(CARDS / "everyday-14.yaml"))
+    first = load_card(path)
+    assert load_card(path) is first
+    assert len(read) == 1
+    path.write_text(path.read_text().replace("one", "uno"))  # of the same size, and at the same time
+    assert load_card(path).labels == ("uno", "two")
 
 
 def test_labels_keep_quotes_markup_and_every_script(tmp_path):

@@ -162,5 +162,5 @@ async def classify(service: Running, order: Ordered, owner: Owner) -> Any:
 @routes.get("/models")
 def list_models(service: Running) -> list[dict[str, Any]]:
     """List the networks that options may name as model and persons_model."""
-    cards = service.models.cards()
-    return [{"name": name, "kind": card.kind, "description": card.description} for name, card in cards.items()]
+    found = service.models.usable()
+    return [{"name": name, "kind": one.card.kind, "description": one.card.description} for name, one in found.items()]

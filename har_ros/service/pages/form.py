@@ -77,7 +77,7 @@ class Fields:
 def fields_of(models: Models, given: Mapping[str, Any]) -> Fields:
     """Return the fields of a form. given: options that are set. One without a choice is left out."""
     networks = models.usable()
-    every = {name: model.labels() for name, model in networks.items()}
+    every = {name: network.labels for name, network in networks.items()}
     images = {name: labels for name, labels in every.items() if networks[name].card.kind != "sequence"}
     choices = {"model": tuple(images), "persons_model": ("", *every), "pose_model": _pose_networks()}
     classes = {"model": images, "persons_model": every}

@@ -12,7 +12,6 @@ from har_ros.frames.spec import SkeletonSpec
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import find_model
 from har_ros.service.jobs.service import Running
-from har_ros.service.options import Models
 from har_ros.service.pages.render import page
 from har_ros.service.routing import Routes
 
@@ -25,7 +24,7 @@ routes = Routes()
 
 
 @dataclass(frozen=True)
-class Shown:
+class NetworkView:
     """A network on the page. labels: what it can say. missing: whether files of it are. wrong: why else not."""
 
     name: str
@@ -61,17 +60,16 @@ class Shown:
 @routes.get("/models")
 def models(request: Request, service: Running) -> Response:
     """Show the networks, at first those that can be used."""
-    found = [_shown(service.models, name) for name in service.models.places]
+    found = [_view(name, place) for name, place in service.models.places.items()]
     return page(request, "models.html", models=sorted(found, key=lambda one: (one.missing, bool(one.wrong))))
 
 
-def _shown(models: Models, name: str) -> Shown:
-    """Return what is shown of a network, which may be damaged."""
-    place = models.places[name]
+def _view(name: str, place: str) -> NetworkView:
+    """Return what is shown of a network, which may be damaged. place: what the parameter model has to be for it."""
     try:
         model = find_model(place)
         missing = {file.name for file in model.missing()}
         labels = () if model.card.labels in missing else model.labels()
-        return Shown(name, model.card, labels, bool(missing))
+        return NetworkView(name, model.card, labels, bool(missing))
     except HarError as error:
-        return Shown(name, wrong=str(error).replace(f"{place}/", ""))
+        return NetworkView(name, wrong=str(error).replace(f"{place}/", ""))

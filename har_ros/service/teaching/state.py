@@ -62,7 +62,8 @@ class Teaching:
 
     def teachable(self) -> dict[str, ModelCard]:
         """Return the networks that others can be made of. Raises HarError."""
-        return {name: card for name, card in self.models.cards().items() if card.network and card.network.embedding}
+        cards = {name: network.card for name, network in self.models.usable().items()}
+        return {name: card for name, card in cards.items() if card.network and card.network.embedding}
 
     def new_network(self, wanted: str, dataset: Stored) -> Path:
         """Return the folder of a network that is not there yet. wanted: its name, empty for one like the dataset's.
@@ -96,7 +97,7 @@ class Teaching:
         erase_folder(self.network(name))
 
     def arguments(self, model: str, person: str | None, background: str, mirror: bool) -> list[str]:
-        """Return what the process is to be told of the options. Raises HarError, HTTPException."""
+        """Return the options as arguments of `teacher`. Raises HarError, HTTPException."""
         cards = self.teachable()
         if model not in cards:
             raise HTTPException(422, f"there is no network {shown(model)} to build on; there are {', '.join(cards)}")
