@@ -48,7 +48,7 @@ def file_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip of a class. id: what addresses call it. name: its path in the class. group: whom or what it shows."""
+    """A clip of a class. id: in addresses. name: its path in the class. group: of clips of a person or a source."""
 
     id: str
     name: str
@@ -87,10 +87,7 @@ class Stored:
 
     def of_class(self, label: str) -> list[Clip]:
         """Return the clips of a class. Raises HTTPException."""
-        place = self.classes.get(label)
-        if place is None:
-            raise HTTPException(404, f"{self.name} has no class {shown(label)}")
-        return _clips_in(place)
+        return _clips_in(self._folder(label))
 
     def clip(self, label: str, number: str) -> Clip:
         """Return a clip. Raises HTTPException."""
@@ -116,13 +113,13 @@ class Stored:
         with self._changing():
             for clip in self.of_class(label):
                 self.picture(clip).unlink(missing_ok=True)
-            erase_folder(self.clips / label)
+            erase_folder(self._folder(label))
 
     def add_clip(self, label: str, group: str, name: str, made: Path) -> Clip:
         """Move a clip that was made to its place. group: empty, it is one of its own. Raises HTTPException, OSError."""
         with self._changing():
-            self.of_class(label)
-            place, stem = self.clips / label, file_name(name)
+            self.refuse_clips(label)
+            place, stem = self._folder(label), file_name(name)
             if group:
                 path = _free(place / checked_name("a group", group) / f"{stem}.mp4")
             else:
@@ -149,14 +146,21 @@ class Stored:
     def refuse_clips(self, label: str) -> None:
         """Raise HTTPException when a class takes no further clip."""
         self.refuse_changes()
-        self.of_class(label)
-        if sum(map(len, self.content().values())) >= MOST_CLIPS:
+        self._folder(label)
+        if sum(len(videos_in(place)) for place in self.classes.values()) >= MOST_CLIPS:
             raise HTTPException(409, f"{self.name} has {MOST_CLIPS} clips, the most that a dataset has; erase some")
 
     def refuse_changes(self) -> None:
         """Raise HTTPException when the dataset is only read."""
         if not self.own:
             raise HTTPException(409, f"{self.name} is a folder of the server, which is only read; change it there")
+
+    def _folder(self, label: str) -> Path:
+        """Return the folder of a class. Raises HTTPException."""
+        place = self.classes.get(label)
+        if place is None:
+            raise HTTPException(404, f"{self.name} has no class {shown(label)}")
+        return place
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

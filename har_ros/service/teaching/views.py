@@ -31,7 +31,7 @@ CLIP_BODY = {
                         },
                         "group": {
                             "type": "string",
-                            "description": "whom it shows, or where it is from; empty: as no other clip",
+                            "description": "that of clips of a person or a source; empty: one of its own",
                             "default": "",
                         },
                     },
@@ -45,7 +45,7 @@ CLIP_BODY = {
 
 @dataclass(frozen=True)
 class SentClip:
-    """A clip in a form. group: whom or what it shows, empty: as no other clip."""
+    """A clip in a form. group: that of clips of a person or a source, empty: one of its own."""
 
     video: UploadFile
     group: str
@@ -81,7 +81,7 @@ class LessonOptions(BaseModel):
 
 
 class ClipView(BaseModel):
-    """A clip. group: whom or what it shows; clips of one are either taught with or tested with."""
+    """A clip. group: its clips, of a person or a source, are either all taught with or all tested with."""
 
     id: str
     name: str

@@ -188,6 +188,21 @@ def test_a_folder_of_the_server_is_read_and_never_changed(client, given_datasets
     assert sorted((path, path.stat().st_mtime_ns) for path in given_datasets.rglob("*")) == before
 
 
+def test_a_dataset_has_no_more_clips_than_it_may_whoever_sends_them_at_once(tmp_path, monkeypatch):
+    """Each was let in when there was room, and is decoded before it comes to its place."""
+    monkeypatch.setattr(datasets, "MOST_CLIPS", 1)
+    (tmp_path / "own").mkdir()
+    mine = datasets.Datasets(tmp_path / "own", tmp_path / "made", None).add("mine")
+    mine.add_class("wave")
+    for name in ("a.mp4", "b.mp4"):
+        mine.refuse_clips("wave")
+        (tmp_path / name).touch()
+    mine.add_clip("wave", "", "a.mp4", tmp_path / "a.mp4")
+    with pytest.raises(HTTPException, match="the most that a dataset has"):
+        mine.add_clip("wave", "", "b.mp4", tmp_path / "b.mp4")
+    assert [clip.name for clip in mine.of_class("wave")] == ["a/a.mp4"]
+
+
 def test_of_those_who_make_the_same_class_at_once_all_but_one_are_refused(client, dataset, monkeypatch):
     def slow(folder):
         found = class_folders(folder)
