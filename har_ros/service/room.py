@@ -13,10 +13,17 @@ from har_ros.service.folder import ServiceFolder
 
 FRESH = 10.0
 """Seconds after which the folder is measured again."""
+DIGITS = 18
+"""Of a number of bytes, at most."""
 
 
 class NoRoomError(HarError):
     """What comes in does not fit beside what is kept."""
+
+
+def number_of_bytes(text: str) -> int:
+    """Return what a header says of a length, 0 for what is no number; of what no disk holds, the first digits only."""
+    return int(text.lstrip("0")[:DIGITS] or "0") if text.isdecimal() else 0
 
 
 class Room:

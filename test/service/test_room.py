@@ -6,7 +6,7 @@ import pytest
 
 from har_ros.service import room as module
 from har_ros.service.folder import ServiceFolder
-from har_ros.service.room import NoRoomError, Room
+from har_ros.service.room import NoRoomError, Room, number_of_bytes
 
 
 @pytest.fixture
@@ -50,6 +50,13 @@ def test_what_is_promised_counts(folder, monkeypatch):
         room.check(201)
     uploads.promised = 0
     room.check(500)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("", 0), ("-1", 0), ("1.5", 0), ("1_000", 0), ("0" * 30 + "5", 5), ("9" * 5000, 10**18 - 1)]
+)
+def test_a_header_has_a_number_of_bytes_or_none(text, size):
+    assert number_of_bytes(text) == size
 
 
 def test_there_is_no_more_room_than_the_disk_has(folder, monkeypatch):

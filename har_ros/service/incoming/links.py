@@ -24,12 +24,10 @@ from har_ros.service.incoming.public_network import (
     addresses_of,
     check_public,
 )
-from har_ros.service.room import Room
+from har_ros.service.room import number_of_bytes
 
 LONGEST = 2000
 """Characters of a link, at most."""
-DIGITS = 18
-"""Of a length, at most."""
 MOST_REDIRECTS = 5
 NOTE = 0.5
 """Seconds between two notes of the progress."""
@@ -71,13 +69,13 @@ def suffix_of(link: str) -> str:
 class Links:
     """Fetches videos. most_bytes: of a video. seconds: for all of it. silence: seconds without a byte, at most.
 
-    room: what is left for all that is kept; None, it is not limited.
+    check_room: raises NoRoomError when so many more bytes do not fit.
     resolve, check: which addresses a host has, and which may be connected to. context: for TLS, None for the machine's
     certificates.
     """
 
     most_bytes: int
-    room: Room | None = None
+    check_room: Callable[[int], object] = lambda _: None
     seconds: float = 1800.0
     silence: float = 20.0
     resolve: Resolve = addresses_of
@@ -89,7 +87,7 @@ class Links:
 
         def look() -> None:
             note()
-            self._check_room()
+            self.check_room(0)
 
         context = self.context or ssl.create_default_context()
         network = CheckedNetwork(self.resolve, self.check, time.monotonic() + self.seconds)
@@ -116,20 +114,16 @@ class Links:
     def _write(self, answer: httpcore.Response, length: str, path: Path, note: Callable[[], None]) -> None:
         if answer.status != 200:
             raise LinkError(f"the link's server answers {answer.status}; check the link")
-        announced = int(length[:DIGITS]) if length.isdecimal() else 0
+        announced = number_of_bytes(length)
         if announced > self.most_bytes:
             raise self._too_large()
-        self._check_room(announced)
+        self.check_room(announced)
         with replacing(path) as part, part.open("wb") as file:
             for block in answer.iter_stream():
                 if file.tell() + len(block) > self.most_bytes:
                     raise self._too_large()
                 file.write(block)
                 note()
-
-    def _check_room(self, wanted: int = 0) -> None:
-        if self.room is not None:
-            self.room.check(wanted)
 
     def _too_large(self) -> LinkError:
         return LinkError(f"the link leads to more than {self.most_bytes / 1e6:.0f} MB; give one to a smaller video")

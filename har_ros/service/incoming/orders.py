@@ -20,11 +20,9 @@ from har_ros.files.schema import shown
 from har_ros.files.text import CONTROL_CHARACTER
 from har_ros.service.folder import SUFFIXES
 from har_ros.service.options import EXAMPLE, read_options
-from har_ros.service.room import NoRoomError, Room
+from har_ros.service.room import NoRoomError, Room, number_of_bytes
 
 BLOCK = 1 << 20
-DIGITS = 18
-"""Of a number of bytes, at most."""
 LONGEST_NAME = 255
 """Characters of a video's name, at most."""
 FORM = "multipart/form-data"
@@ -124,8 +122,7 @@ def media_type(request: Request) -> str:
 
 def announced(request: Request, header: str) -> int:
     """Return the number of bytes in a header, 0 without one; of what no disk holds, the first digits only."""
-    given = request.headers.get(header, "")
-    return int(given.lstrip("0")[:DIGITS] or "0") if given.isdecimal() else 0
+    return number_of_bytes(request.headers.get(header, ""))
 
 
 def check_room(request: Request) -> Iterator[None]:

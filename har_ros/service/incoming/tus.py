@@ -14,8 +14,9 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from har_ros.service.guard import Owner
-from har_ros.service.incoming.orders import check_room, media_type, video_name
-from har_ros.service.incoming.uploads import ALGORITHMS, Upload, Uploads
+from har_ros.service.incoming.orders import announced, check_room, media_type, video_name
+from har_ros.service.incoming.upload import Upload
+from har_ros.service.incoming.uploads import ALGORITHMS, Uploads
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,checksum,expiration,termination"
@@ -114,7 +115,7 @@ async def continue_upload(
     checked = _checksum(checksum)
     with uploads.alone(number):
         upload = await asyncio.to_thread(uploads.get, number)
-        _check_part(upload, offset, int(request.headers["content-length"]))
+        _check_part(upload, offset, announced(request, "content-length"))
         try:
             await uploads.append(upload, request.stream(), *checked)
         except ClientDisconnect:

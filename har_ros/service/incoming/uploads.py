@@ -1,11 +1,10 @@
-"""Uploads in parts, on disk: what arrived counts, whatever becomes of the connection or of the server."""
+"""Uploads in parts: who may begin how many, and what of what arrives counts."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import hmac
-import json
 import os
 import re
 import shutil
@@ -13,47 +12,22 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from io import FileIO
-from pathlib import Path, PurePath
+from pathlib import Path
 from threading import Lock
 
 from fastapi import HTTPException
 
-from har_ros.files.atomic import replacing
+from har_ros.service.incoming.upload import KEPT, UNCHECKED, Upload, read_upload, uploads_in, write_upload
 
-ABOUT, UNCHECKED = "upload.json", "unchecked"
 MOST, MOST_OF_ONE = 500, 50
 """Uploads that no job took yet, at most, and those of one client."""
 LARGEST_OF_ONE = 4
 """What those of one client may have together, in videos of the greatest size."""
-KEPT = 86_400.0
-"""Seconds that an upload stays to which nothing is added."""
 SILENCE = 5.0
 """Seconds after which a connection that sends nothing is taken for broken: its client may have come back already."""
 WAIT = {"Retry-After": "60"}
 ALGORITHMS = ("sha1", "sha256")
-
-
-@dataclass(frozen=True)
-class Upload:
-    """How an upload stands. length, offset: bytes in all, and those that count. expires: seconds since 1970.
-
-    metadata: the header Upload-Metadata, as the client gave it. owner: whose it is.
-    """
-
-    id: str
-    name: str
-    length: int
-    metadata: str
-    owner: str
-    offset: int
-    expires: float
-
-    @property
-    def file(self) -> str:
-        """The name of the file that holds it."""
-        return f"input{PurePath(self.name).suffix.lower()}"
 
 
 class Uploads:
@@ -76,14 +50,12 @@ class Uploads:
             place.mkdir()
             upload = Upload(number, name, length, metadata, owner, 0, time.time() + KEPT)
             (place / upload.file).touch()
-            about = {"name": name, "length": length, "metadata": metadata, "owner": owner}
-            with replacing(place / ABOUT) as path:
-                path.write_text(json.dumps(about), encoding="utf-8")
+            write_upload(place, upload)
         return upload
 
     def get(self, number: str) -> Upload:
         """Return an upload. Raises HTTPException."""
-        upload = self._read(number) if re.fullmatch("[0-9a-f]{32}", number) else None
+        upload = read_upload(self.path / number) if re.fullmatch("[0-9a-f]{32}", number) else None
         if upload is None or upload.expires < time.time():
             raise HTTPException(404, "there is no such upload; it is a job already, was erased, or never was")
         return upload
@@ -100,10 +72,6 @@ class Uploads:
         with self.alone(self.get(number).id):
             shutil.rmtree(self.path / number, ignore_errors=True)
 
-    def promised(self) -> int:
-        """Return the number of bytes that are still to come. Raises OSError."""
-        return sum(one.length - one.offset for one in self._all())
-
     def move(self, upload: Upload, place: Path) -> None:
         """Put an upload that is finished into a job's folder. Raises HTTPException, OSError."""
         with self.alone(upload.id):
@@ -117,7 +85,7 @@ class Uploads:
         """Remove what was left. Raises OSError."""
         for place in list(self.path.iterdir()):
             with suppress(FileNotFoundError, HTTPException), self.alone(place.name):
-                upload = self._read(place.name)
+                upload = read_upload(place)
                 if (upload.expires if upload else place.stat().st_mtime + KEPT) < time.time():
                     shutil.rmtree(place, ignore_errors=True)
 
@@ -165,29 +133,13 @@ class Uploads:
             path.unlink()
         return file
 
-    def _read(self, number: str) -> Upload | None:
-        """Return an upload, None when it is not there, not all of it, or of another version of har_ros."""
-        place = self.path / number
-        try:
-            about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
-            upload = Upload(number, **about, offset=0, expires=0.0)
-            there = (place / upload.file).stat()
-        except (FileNotFoundError, NotADirectoryError, TypeError, ValueError):
-            return None
-        unchecked = next(place.glob(f"{UNCHECKED}.*"), None)
-        offset = int(unchecked.suffix[1:]) if unchecked else there.st_size
-        return Upload(number, **about, offset=offset, expires=there.st_mtime + KEPT)
-
-    def _all(self) -> list[Upload]:
-        return [upload for place in self.path.iterdir() if (upload := self._read(place.name))]
-
     def _check(self, length: int, owner: str) -> None:
         """Raise HTTPException when a client may not begin an upload of so many bytes."""
         if length > self.most_bytes:
             raise HTTPException(
                 413, f"{length:,} bytes are more than the {self.most_bytes:,} of a video; send a smaller one"
             )
-        there = self._all()
+        there = uploads_in(self.path)
         own = [one.length for one in there if one.owner == owner]
         if len(there) >= MOST:
             raise HTTPException(503, f"{MOST} uploads are open; try again later", WAIT)

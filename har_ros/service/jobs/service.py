@@ -15,6 +15,7 @@ from fastapi import Depends, HTTPException, Request
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.incoming.links import shown_link
 from har_ros.service.incoming.orders import Incoming, Order, of_file
+from har_ros.service.incoming.upload import promised
 from har_ros.service.incoming.uploads import Uploads
 from har_ros.service.jobs.job import Job
 from har_ros.service.jobs.store import JobStore
@@ -37,7 +38,7 @@ class Service:
         self.folder, self.models, self.links = folder, Models(settings.models, folder.models), settings.links
         self.store = JobStore(folder.jobs)
         self.uploads = Uploads(folder.uploads, settings.most_bytes)
-        self.room = Room(folder, settings.disk, self.uploads.promised)
+        self.room = Room(folder, settings.disk, partial(promised, folder.uploads))
         for number in self.store.temporary():
             self.erase(number)
         self._take_received()

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from har_ros.pipeline.recognition import Networks
 from har_ros.recordings.source import open_source
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.incoming.links import Links, suffix_of
+from har_ros.service.incoming.upload import promised
 from har_ros.service.jobs.job import Job
 from har_ros.service.jobs.run import VideoRun
 from har_ros.service.jobs.store import JobStore
@@ -166,6 +168,11 @@ def _alone(place: Path) -> Iterator[None]:
         os.close(folder)
 
 
+def links_for(folder: ServiceFolder, most_bytes: int, disk: int) -> Links:
+    """Return what fetches videos of so many bytes, while there is room for them beside what is kept and promised."""
+    return Links(most_bytes, Room(folder, disk, partial(promised, folder.uploads)).check)
+
+
 def main() -> None:
     """Run jobs until the server closes our standard input, or is gone."""
     parser = argparse.ArgumentParser(prog="python -m har_ros.service.jobs.worker", description=__doc__)
@@ -183,7 +190,7 @@ def main() -> None:
     end_with_the_server()
     limit_formats()
     folder = ServiceFolder(options.folder)
-    links = Links(options.links, Room(folder, options.disk)) if options.links else None
+    links = links_for(folder, options.links, options.disk) if options.links else None
     models = Models(options.models, folder.models)
     with closing(Worker(folder, models, options.longest, links)) as worker:
         if options.preload and not worker.run_one():

@@ -13,9 +13,11 @@ from har_ros.service.application import application
 from har_ros.service.folder import RESULT, ServiceFolder
 from har_ros.service.guard import Guard
 from har_ros.service.incoming.links import Links
+from har_ros.service.incoming.uploads import Uploads
 from har_ros.service.jobs.store import JobStore
-from har_ros.service.jobs.worker import Worker
+from har_ros.service.jobs.worker import Worker, links_for
 from har_ros.service.options import Models
+from har_ros.service.room import NoRoomError
 from har_ros.service.settings import ServiceSettings
 
 
@@ -88,6 +90,15 @@ def test_a_video_that_was_fetched_is_not_fetched_again(folder, store, worker, si
     requests.clear()
     assert worker.run_one()
     assert (store.get(number).done, requests) == (10, [])
+
+
+def test_a_worker_leaves_the_room_that_uploads_were_promised(folder):
+    folder.uploads.mkdir()
+    Uploads(folder.uploads, 600_000).create("a.mp4", 600_000, "", "192.0.2.1")
+    links = links_for(folder, 10_000_000, 1_000_000)
+    links.check_room(300_000)
+    with pytest.raises(NoRoomError, match="400,001 bytes do not fit"):
+        links.check_room(400_001)
 
 
 @pytest.mark.parametrize(

@@ -153,10 +153,12 @@ def test_a_link_is_fetched_only_while_there_is_room(path, tmp_path, monkeypatch)
     monkeypatch.setattr(links, "NOTE", 0.0)
     small = room.Room(ServiceFolder(tmp_path), 2000)
     with server(FOUND % len(VIDEO) + VIDEO) as (port, _):
-        assert "25,600 bytes do not fit into the 2,000" in refused(f"http://video.test:{port}/", path, room=small)
+        assert "25,600 bytes do not fit into the 2,000" in refused(
+            f"http://video.test:{port}/", path, check_room=small.check
+        )
 
     with server(body_without_end) as (port, _):
-        assert "do not fit into the 0" in refused(f"http://video.test:{port}/", path, room=small)
+        assert "do not fit into the 0" in refused(f"http://video.test:{port}/", path, check_room=small.check)
 
 
 def test_a_redirect_is_followed(path):

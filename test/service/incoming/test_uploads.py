@@ -19,7 +19,8 @@ from har_ros.service import room
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.incoming import uploads as module
 from har_ros.service.incoming.tus import PART, routes
-from har_ros.service.incoming.uploads import KEPT, LARGEST_OF_ONE, Uploads
+from har_ros.service.incoming.upload import KEPT, promised
+from har_ros.service.incoming.uploads import LARGEST_OF_ONE, Uploads
 from har_ros.service.problems import handle_errors
 from har_ros.service.room import Room
 
@@ -79,7 +80,7 @@ def test_all_uploads_together_have_a_limit(uploads, monkeypatch):
 def test_what_an_upload_promises_takes_room_until_it_is_there_or_erased(uploads, monkeypatch):
     monkeypatch.setattr(room, "FRESH", 0.0)
     client = alone(uploads)
-    client.app.state.service.room = Room(ServiceFolder(uploads.path.parent), 2000, uploads.promised)
+    client.app.state.service.room = Room(ServiceFolder(uploads.path.parent), 2000, lambda: promised(uploads.path))
     place = create(client, 1000)
     assert "do not fit" in create(client, 900, status=507)  # upload.json is there, too
     patch(client, place, 0, bytes(600))
@@ -121,7 +122,7 @@ def test_what_another_version_or_a_broken_disk_left_is_no_upload_and_is_removed_
     (folder / "upload.json").write_text(about)
     assert small.head(place).status_code == 404
     create(small, 10)
-    assert (uploads.promised(), folder.is_dir()) == (10, True)
+    assert (promised(uploads.path), folder.is_dir()) == (10, True)
     os.utime(folder, 2 * (folder.stat().st_mtime - KEPT - 1,))
     uploads.tidy()
     assert not folder.exists()
