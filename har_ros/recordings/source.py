@@ -64,7 +64,7 @@ class Source:
         self._queue: queue.Queue[SourceFrame | HarError | None] = queue.Queue(
             AHEAD_OF_A_CAMERA if live else AHEAD_OF_A_FILE
         )
-        self._stopped = Event()
+        self._stopped, self._ended = Event(), Event()
 
     @property
     def waiting(self) -> bool:
@@ -73,16 +73,21 @@ class Source:
 
     def __iter__(self) -> Iterator[SourceFrame]:
         """Decode in a thread of its own. Raises VideoError after the last good frame when the rest cannot be read."""
-        decoder = Thread(target=self._read, name="decoder", daemon=True)
-        decoder.start()
-        leave = weakref.finalize(self, _leave, self._stopped, decoder)  # at the latest when Python ends
+        leave = weakref.finalize(self, _leave, self._stopped, self._ended)  # at the latest when Python ends
         try:
+            Thread(target=self._decode, name="decoder", daemon=True).start()
             while (item := self._queue.get()) is not None:
                 if isinstance(item, HarError):
                     raise item
                 yield item
         finally:
             leave()
+
+    def _decode(self) -> None:
+        try:
+            self._read()
+        finally:
+            self._ended.set()
 
     def _read(self) -> None:
         shape: tuple[int, ...] = ()
@@ -120,10 +125,14 @@ class Source:
         return False
 
 
-def _leave(stopped: Event, decoder: Thread) -> None:
+def _leave(stopped: Event, ended: Event) -> None:
     """End the decoding: a process that ends in the middle of it is aborted."""
-    stopped.set()
-    decoder.join(LAST_FRAME)
+    try:
+        stopped.set()
+        ended.wait(LAST_FRAME)
+    except KeyboardInterrupt:
+        ended.wait(LAST_FRAME)
+        raise
 
 
 def open_source(uri: str) -> Source:

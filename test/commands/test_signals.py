@@ -78,6 +78,26 @@ def test_what_becomes_of_an_interrupt_in_a_library_is_not_reported(number):
     assert (ran.returncode, ran.stderr) == (128 + number, "")
 
 
+IGNORED = """
+import signal, sys, time
+from har_ros.commands.shared.program import until_a_signal
+class Freed:
+    def __del__(self):
+        signal.raise_signal(int(sys.argv[1]))
+def run():
+    Freed()
+    time.sleep(30)
+sys.exit(until_a_signal(run))
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_comes_while_something_is_freed_ends_the_command_without_a_word(number):
+    """Python ignores what is raised there, and would print it."""
+    ran = subprocess.run([sys.executable, "-c", IGNORED, str(int(number))], capture_output=True, text=True, timeout=20)
+    assert (ran.returncode, ran.stderr) == (128 + number, "")
+
+
 def test_an_interrupt_without_a_signal_is_one():
     assert until_a_signal(lambda: (_ for _ in ()).throw(KeyboardInterrupt())) == 130
 

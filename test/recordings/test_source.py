@@ -1,4 +1,6 @@
+import signal
 import threading
+import time
 
 import cv2
 import numpy as np
@@ -119,6 +121,29 @@ def test_a_file_that_ends_early_gives_its_good_frames_and_the_reason(tmp_path):
     count, reason = good_frames(source)
     assert 40 <= count <= 60
     assert reason == f"{path} cannot be read after frame {count} of 100; the results up to there are valid"
+
+
+def test_a_signal_while_a_source_is_left_does_not_leave_its_thread_behind():
+    """Which would abort the process: Python ends it in the middle of OpenCV."""
+    main, finished = threading.get_ident(), threading.Event()
+
+    def frames():
+        yield picture(0)
+        source._stopped.wait()
+        signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(0.2)  # a frame that takes long
+        finished.set()
+
+    source = Source("slow", frames(), 25.0, 0, live=False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        looked = iter(source)
+        next(looked)
+        with pytest.raises(KeyboardInterrupt):
+            looked.close()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert finished.is_set()
 
 
 def test_a_change_of_size_gives_the_frames_before_and_the_reason(tmp_path):

@@ -5,11 +5,15 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from threading import Timer, get_ident
 
 from rich.console import Console
 
 from har_ros.errors import HarError
 from har_ros.files.console import say
+
+SOON = 0.05
+"""Seconds after which an interrupt comes again that was ignored."""
 
 
 def as_program(name: str, run: Callable[[list[str]], int]) -> int:
@@ -24,16 +28,27 @@ def as_program(name: str, run: Callable[[list[str]], int]) -> int:
 def until_a_signal(run: Callable[[], int]) -> int:
     """Run what SIGINT and SIGTERM interrupt with KeyboardInterrupt. Returns its exit status, or 128 + the signal.
 
-    A library may turn the interrupt into an error of its own: what comes after a signal is not reported.
+    A library may turn the interrupt into an error of its own: what comes after a signal is not reported. Where Python
+    has to ignore it, as in what frees an object, it comes again.
     """
     came: list[int] = []
+    again: list[Timer] = []
+    main, report = get_ident(), sys.unraisablehook
 
     def interrupt(number: int, _: object) -> None:
         came.append(number)
         raise KeyboardInterrupt
 
+    def ignored(error: sys.UnraisableHookArgs) -> None:
+        if not came or not issubclass(error.exc_type, KeyboardInterrupt):
+            report(error)
+            return
+        again[:] = [Timer(SOON, signal.pthread_kill, (main, came[-1]))]
+        again[0].start()
+
     heeded = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
     before = {number: signal.signal(number, interrupt) for number in heeded}
+    sys.unraisablehook = ignored
     try:
         return run()
     except BaseException as error:
@@ -41,5 +56,8 @@ def until_a_signal(run: Callable[[], int]) -> int:
             raise
         return 128 + (came or [signal.SIGINT])[0]
     finally:
+        for timer in again:
+            timer.cancel()
+        sys.unraisablehook = report
         for number, handler in before.items():
             signal.signal(number, handler)
