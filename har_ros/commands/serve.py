@@ -47,10 +47,10 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
 
     options: of `parser`. live: the robot's cameras.
     """
-    folder = options.folder.expanduser().absolute()
+    folder: Path = options.folder
     settings = ServiceSettings(
-        models=_expanded(options.models),
-        datasets=_expanded(options.datasets),
+        models=options.models,
+        datasets=options.datasets,
         workers=options.workers,
         streams=options.streams,
         links=options.allow_links,
@@ -63,9 +63,8 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
     )
     guard = Guard(options.host, _token(options.token))
     _check_folder(folder)
-    # one server has the folder
     with (
-        reserved(folder),
+        reserved(folder),  # for one server at a time
         _listening(options.host, options.port) as place,
         _temporary_files_in(folder),
         _opened(folder, settings, guard, live) as app,
@@ -99,10 +98,6 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
         tempfile.tempdir = before
 
 
-def _expanded(path: Path | None) -> Path | None:
-    return path.expanduser().absolute() if path else None
-
-
 def _check_folder(folder: Path) -> None:
     """Make the folder, for this user alone. Raises HarError when it cannot be made, or holds something else."""
     try:
@@ -133,10 +128,10 @@ def parser(program: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="the address to listen to (127.0.0.1: this machine only)")
     add("--port", type=whole_number(0, 65535), default=8765, help="the port; 0: any that is free (%(default)s)")
-    add("--folder", type=Path, default=Path(FOLDER), help="the folder for videos and results (%(default)s)")
-    add("--models", type=Path, help="a folder with taught networks, which clients may name")
-    add("--datasets", type=Path, help="a folder with datasets, which clients may teach networks with")
-    add("--token", type=Path, metavar="FILE", help="a file with the token that clients must send")
+    add("--folder", type=_path, default=FOLDER, help="the folder for videos and results (%(default)s)")
+    add("--models", type=_path, help="a folder with taught networks, which clients may name")
+    add("--datasets", type=_path, help="a folder with datasets, which clients may teach networks with")
+    add("--token", type=_path, metavar="FILE", help="a file with the token that clients must send")
     add("--workers", type=at_least(1), default=usual.workers, help="jobs at the same time (%(default)s)")
     add("--minutes", type=between(0.01, 1e5), default=usual.seconds / 60, help="of a video, at most (%(default)g)")
     add("--megabytes", type=at_least(1), default=usual.most_bytes // MB, help="of a video, at most (%(default)s)")
@@ -154,9 +149,17 @@ def parser(program: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _path(text: str) -> Path:
+    """Read the path of a file or folder, which may begin with ~."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:  # there is no such user
+        raise argparse.ArgumentTypeError(f"{text} begins with the name of no user") from None
+
+
 def _token(path: Path | None) -> str:
     """Return the token in a file, empty for none; or that of the environment's ACTIONNET_TOKEN."""
-    token = read_text(path.expanduser()).strip() if path else os.environ.get("ACTIONNET_TOKEN", "")
+    token = read_text(path).strip() if path else os.environ.get("ACTIONNET_TOKEN", "")
     if (path or token) and len(token) < LEAST_TOKEN:
         raise ConfigurationError(f"the token has {len(token)} characters; give {LEAST_TOKEN} at least")
     return token

@@ -79,9 +79,15 @@ def test_the_defaults_are_those_of_the_settings(tmp_path, monkeypatch):
     monkeypatch.setattr("har_ros.commands.serve.application", application)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "nets").mkdir()
-    with prepared(options(tmp_path / "s")), prepared(options(tmp_path / "t", "--models", "~/nets")):
-        pass
+    with prepared(options(tmp_path / "s")), prepared(options("~/t", "--models", "~/nets")):
+        assert (tmp_path / "t").is_dir()
     assert seen == [ServiceSettings(), ServiceSettings(models=tmp_path / "nets")]
+
+
+def test_a_path_of_nobody_is_refused_in_a_sentence(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        options(tmp_path / "s", "--models", "~nobody at all/nets")
+    assert "~nobody at all/nets begins with the name of no user" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
