@@ -82,6 +82,8 @@ class Worker:
             logger.exception("job %s", job.id)
             self._store.fail(job.id, self._number, unexpected(error))
         finally:
+            if self._store.get(job.id) is None:  # erased while files were written, which then were overlooked
+                self._folder.erase(job.id)
             self._store.free(self._number)
         return True
 

@@ -41,6 +41,26 @@ def test_networks_stay_loaded_for_other_thresholds_but_not_for_other_models(tmp_
     assert loaded == ["a", "b"]
 
 
+def test_what_was_written_of_a_job_while_it_was_erased_is_erased_too(tmp_path, models, video, monkeypatch):
+    folder = ServiceFolder(tmp_path / "service")
+    folder.path.mkdir()
+    store = JobStore(folder.jobs)
+    job, _ = store.add("disc.mp4", {"model": "tiny"})
+    folder.of(job.id).mkdir(parents=True)
+    shutil.copy(video, folder.of(job.id) / "input.mp4")
+    store.enqueue(job.id)
+    progress = JobStore.progress
+
+    def erased(self, number, *how):
+        self.remove(number)  # by the server, whose removal of the folder missed the files that came meanwhile
+        return progress(self, number, *how)
+
+    monkeypatch.setattr(JobStore, "progress", erased)
+    with closing(worker.Worker(folder, Models(models), 60)) as one:
+        assert one.run_one()
+    assert not folder.of(job.id).exists()
+
+
 def test_a_worker_waits_for_one_that_still_writes_into_the_jobs_folder(tmp_path, models, video, monkeypatch):
     """One whose server was killed goes on for a moment, while the next server's workers have its job."""
     folder = ServiceFolder(tmp_path / "service")
