@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 import httpx
 from chromium import serving
+from clips import moving, write_video
 from documents import blocks
 
 from har_ros.errors import HarError
@@ -66,8 +67,10 @@ def test_what_a_server_says_is_an_error_in_its_words(client, address, video, tmp
     with pytest.raises(HarError, match="did you mean threshold"):
         client.submit(video, treshold=0.3)
     (tmp_path / "bad.mp4").write_bytes(b"no video")
-    bad = client.submit(tmp_path / "bad.mp4", model="tiny")
     with pytest.raises(HarError, match=r"bad.mp4 cannot be opened as a video"):
+        client.submit(tmp_path / "bad.mp4", model="tiny")
+    bad = client.submit(write_video(tmp_path / "small.avi", moving(frames=6)[:, :1, :1]), model="tiny")
+    with pytest.raises(HarError, match=r"small\.avi"):
         bad.wait()
     with pytest.raises(HarError, match="it has no results"):
         bad.download("video", tmp_path / "none.mp4")

@@ -131,10 +131,10 @@ def test_errors_are_what_they_are_and_name_no_place(client, monkeypatch, error, 
     assert ("full" in detail) == (status == 507)
 
 
-def test_a_key_is_that_of_its_client(client):
+def test_a_key_is_that_of_its_client(client, video):
     others = TestClient(client.app, base_url="http://127.0.0.1:8765", client=("192.0.2.7", 50000))
     answers = [
-        one.post("/v1/jobs", files={"video": ("a.mp4", b"x")}, headers={"Idempotency-Key": "k"})
+        one.post("/v1/jobs", files={"video": ("a.mp4", video.read_bytes())}, headers={"Idempotency-Key": "k"})
         for one in (client, others, client)
     ]
     assert [answer.status_code for answer in answers] == [202, 202, 202]
@@ -142,9 +142,9 @@ def test_a_key_is_that_of_its_client(client):
     assert first == again != other
 
 
-def test_a_repeated_key_gets_its_job_also_when_nothing_more_may_wait(client, monkeypatch):
+def test_a_repeated_key_gets_its_job_also_when_nothing_more_may_wait(client, video, monkeypatch):
     def send(key):
-        files = {"video": ("a.mp4", b"x")}
+        files = {"video": ("a.mp4", video.read_bytes())}
         return client.post("/v1/jobs", files=files, headers={"Idempotency-Key": key})
 
     first = send("once")

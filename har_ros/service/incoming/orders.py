@@ -72,7 +72,7 @@ class Incoming:
     """A video for a job. name: as shown. bring: puts it into the job's folder. id: of the job. link: to fetch it from.
 
     id is None where any will do, link empty where bring has the video. fingerprint: returns what tells the video from
-    others, empty where the id or the link does.
+    others, empty where the id or the link does. new: whether nobody has looked at what is brought.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Incoming:
     id: str | None = None
     link: str = ""
     fingerprint: Callable[[], str] = lambda: ""
+    new: bool = False
 
 
 async def read_order(request: Request) -> AsyncIterator[Order]:
@@ -142,7 +143,7 @@ def of_file(video: UploadFile) -> Incoming:
     """Return the video in a form. Raises HTTPException."""
     name = video_name(video.filename or "")
     bring, fingerprint = partial(_copy, video.file, PurePath(name).suffix.lower()), partial(_digest, video.file)
-    return Incoming(name, bring, fingerprint=fingerprint)
+    return Incoming(name, bring, fingerprint=fingerprint, new=True)
 
 
 def video_name(given: str) -> str:

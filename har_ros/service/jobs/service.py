@@ -12,6 +12,8 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
+from har_ros.errors import without_paths
+from har_ros.service.decoding import BusyError, Decoding
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.incoming.links import shown_link
 from har_ros.service.incoming.orders import Incoming, Order, of_file
@@ -24,6 +26,8 @@ from har_ros.service.options import Models
 from har_ros.service.room import Room
 from har_ros.service.settings import ServiceSettings
 
+PATIENCE = 10.0
+"""Seconds that opening a video may take."""
 MOST_WAITING, MOST_OF_ONE = 1000, 500
 """Jobs that are not over, at most, and those of one client."""
 
@@ -43,10 +47,12 @@ class Service:
             self.erase(number)
         self._take_received()
         self._days = settings.days
+        self._opening = Decoding(settings.seconds, settings.memory, PATIENCE)
         self.workers = Workers(folder, settings, self._tidy)
 
     def close(self) -> None:
         """End the workers."""
+        self._opening.close()
         self.workers.close()
 
     def job(self, number: str) -> Job:
@@ -74,12 +80,21 @@ class Service:
             try:
                 place.mkdir()
                 video.bring(place)
+                if video.new:
+                    self._check_opens(job)
                 self.store.enqueue(job.id)
             except BaseException:
                 with suppress(sqlite3.Error):  # of a full disk
                     self.erase(job.id)
                 raise
         return job
+
+    def _check_opens(self, job: Job) -> None:
+        """Raise HTTPException for what is no video of a job. Where there is no time to look, its worker does."""
+        path = self.folder.input(job.id)
+        with suppress(BusyError, TimeoutError):
+            if error := self._opening.look("har_ros.service.jobs.opening", str(path)):
+                raise HTTPException(415, without_paths(error.replace(str(path), job.name), self.folder.of(job.id)))
 
     def _check_queue(self, owner: str) -> None:
         """Raise HTTPException when an owner may not add a job now."""
@@ -105,7 +120,7 @@ class Service:
         if job is not None:
             return Incoming(job.name, lambda _: None, job.id)
         upload = self.uploads.finished(order.upload or "")
-        return Incoming(upload.name, partial(self.uploads.move, upload), upload.id)
+        return Incoming(upload.name, partial(self.uploads.move, upload), upload.id, new=True)
 
     def _again(self, job: Job) -> Incoming:
         """Return the video of a job, for another one; it is on the disk once. Raises HTTPException."""

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path, PurePath
-from threading import BoundedSemaphore
 from typing import IO
 
 from fastapi import HTTPException
@@ -19,6 +14,7 @@ from har_ros.errors import without_paths
 from har_ros.files.schema import shown
 from har_ros.learning.class_folders import VIDEOS
 from har_ros.models.card import ModelCard
+from har_ros.service.decoding import AT_MOST, BusyError, Decoding
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.options import Models, networks_in
 from har_ros.service.settings import ServiceSettings
@@ -30,10 +26,6 @@ LONGEST = 120.0
 """Seconds of a clip, at most."""
 PATIENCE = 120.0
 """Seconds that decoding a clip may take."""
-AT_ONCE = 2
-"""Clips that are decoded at the same time."""
-AT_MOST = 16
-"""Clips that are decoded or wait for it: each holds one of the threads that answer requests."""
 MOST_NETWORKS = 100
 
 
@@ -51,13 +43,11 @@ class Teaching:
         self.models = Models(settings.models, folder.models)
         self.lessons = Lessons(settings.memory)
         self._networks = folder.models
-        self._memory, self._longest = settings.memory, min(LONGEST, settings.seconds)
-        self._decoding, self._waiting = BoundedSemaphore(AT_ONCE), BoundedSemaphore(AT_MOST)
-        self._ends, self._held = os.pipe()  # what decodes ends when the other end is closed
+        self._decoding = Decoding(min(LONGEST, settings.seconds), settings.memory, PATIENCE)
 
     def close(self) -> None:
         """Interrupt what runs."""
-        os.close(self._held)
+        self._decoding.close()
         self.lessons.close()
 
     def teachable(self) -> dict[str, ModelCard]:
@@ -136,21 +126,11 @@ class Teaching:
         return picture
 
     def _decoded(self, clip: Path, picture: Path, *options: str) -> str:
-        """Let a process of its own decode a clip: what crashes or hangs it costs that clip. Returns what was wrong.
-
-        Raises HTTPException when too many wait.
-        """
-        if not self._waiting.acquire(blocking=False):
-            raise HTTPException(503, f"{AT_MOST} clips are being taken in; try again later", {"Retry-After": "5"})
-        limits = ["--longest", str(self._longest), "--memory", str(self._memory)]
-        command = [sys.executable, "-m", "har_ros.service.teaching.intake", str(clip), str(picture), *limits, *options]
+        """Let a process of its own decode a clip. Returns what was wrong. Raises HTTPException when too many wait."""
         try:
-            with self._decoding:
-                done = subprocess.run(command, stdin=self._ends, capture_output=True, timeout=PATIENCE)
-            return str(json.loads(done.stdout)["error"])
-        except subprocess.TimeoutExpired:
+            return self._decoding.look("har_ros.service.teaching.intake", str(clip), str(picture), *options)
+        except BusyError:
+            busy = f"{AT_MOST} clips are being taken in; try again later"
+            raise HTTPException(503, busy, {"Retry-After": "5"}) from None
+        except TimeoutError:
             return f"decoding it takes longer than {PATIENCE:g} s; cut it"
-        except (ValueError, KeyError):
-            return f"the process that decodes it ended with status {done.returncode}; it may be damaged"
-        finally:
-            self._waiting.release()

@@ -11,8 +11,11 @@ from clips import moving, write_video
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from served import WAIT, running, send, until
+from tus import TUS, create, patch
 
 from har_ros.commands.main import main
+from har_ros.service import decoding
+from har_ros.service.jobs import service
 
 LONG = 1500
 """Frames of a video that takes a while."""
@@ -141,22 +144,44 @@ def test_a_video_is_looked_at_again_also_when_its_first_job_is_erased(client, vi
     assert (gone.status_code, gone.json()["detail"]) == (404, f"there is no job {first}; it was erased, or never was")
 
 
-def test_a_video_that_cannot_be_read_fails_with_its_name_only(client, tmp_path):
-    (tmp_path / "bad.mp4").write_bytes(b"no video")
-    number = send(client, tmp_path / "bad.mp4").json()["id"]
-    job = until(client, number, "failed")
-    assert job["error"].startswith("bad.mp4 cannot be opened as a video")
-    small = send(client, write_video(tmp_path / "small.avi", moving(frames=6)[:, :1, :1])).json()["id"]
-    assert str(tmp_path.parent) not in until(client, small, "failed")["error"]
+@pytest.fixture
+def unreadable(tmp_path):
+    """A video that opens, and whose images are too small."""
+    return write_video(tmp_path / "small.avi", moving(frames=6)[:, :1, :1])
+
+
+def test_a_video_that_cannot_be_read_fails_with_its_name_only(client, tmp_path, unreadable):
+    number = send(client, unreadable).json()["id"]
+    assert str(tmp_path.parent) not in until(client, number, "failed")["error"]
     answer = client.get(f"/v1/jobs/{number}/result")
     assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
-    assert "bad.mp4" in answer.json()["detail"]
+    assert "the job is failed: " in answer.json()["detail"]
 
 
-def test_a_video_that_is_too_long_is_refused(tmp_path, models, video):
-    with running(tmp_path, models, seconds=2.0) as client:
-        number = send(client, video).json()["id"]
-        assert "longer than" in until(client, number, "failed")["error"]
+def test_what_is_no_video_for_this_service_is_refused_at_once_and_leaves_nothing(tmp_path, models, video):
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    with running(tmp_path / "s", models, workers=0, seconds=2.0) as client:
+        said = send(client, tmp_path / "bad.mp4", status=415, headers={"Idempotency-Key": "k"}).json()["detail"]
+        assert said.startswith("bad.mp4 cannot be opened as a video; try: ffmpeg")
+        assert "longer than" in send(client, video, status=415).json()["detail"]
+        client.headers.update(TUS)
+        number = create(client, 8).rpartition("/")[2]
+        patch(client, f"/v1/uploads/{number}", 0, b"no video")
+        answer = client.post("/v1/jobs", json={"upload": number})
+        assert (answer.status_code, "cannot be opened as a video" in answer.json()["detail"]) == (415, True)
+        assert client.get("/v1/jobs").json() == []
+        assert [path.name for path in tmp_path.rglob("input.*")] == []
+        write_video(tmp_path / "bad.mp4", moving(frames=6))
+        send(client, tmp_path / "bad.mp4", headers={"Idempotency-Key": "k"})
+
+
+@pytest.mark.parametrize(("module", "name"), [(decoding, "AT_MOST"), (service, "PATIENCE")])
+def test_a_server_without_time_to_look_lets_its_worker_do_it(tmp_path, models, monkeypatch, module, name):
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    monkeypatch.setattr(module, name, 0)
+    with running(tmp_path / "s", models) as client:
+        number = send(client, tmp_path / "bad.mp4").json()["id"]
+        assert until(client, number, "failed")["error"].startswith("bad.mp4 cannot be opened as a video")
 
 
 def test_a_result_that_is_erased_while_somebody_asks_for_it_is_not_found(client, video):

@@ -16,7 +16,8 @@ pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r 
 from fastapi import HTTPException
 
 from har_ros.learning.class_folders import class_folders
-from har_ros.service.teaching import datasets, state
+from har_ros.service import decoding
+from har_ros.service.teaching import datasets
 from har_ros.service.teaching.datasets import checked_name, file_name
 
 NAMES = st.one_of(
@@ -218,7 +219,7 @@ def test_of_those_who_make_the_same_class_at_once_all_but_one_are_refused(client
 
 
 def test_clips_that_wait_to_be_decoded_do_not_keep_others_from_being_answered(serve, tmp_path, disc, monkeypatch):
-    monkeypatch.setattr(state, "AT_MOST", 0)
+    monkeypatch.setattr(decoding, "AT_MOST", 0)
     with serve(tmp_path, None) as client:
         client.post("/v1/datasets", json={"name": "mine"})
         client.post("/v1/datasets/mine/classes", json={"name": "wave"})
