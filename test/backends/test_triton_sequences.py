@@ -11,8 +11,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+
+pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 from google.protobuf import text_format
 from inference_server import InferenceServer, serving
+from killed_server import kill
 from small_networks import write_card
 from streamable_networks import ARCHITECTURES
 from tritonclient.grpc.model_config_pb2 import ModelConfig
@@ -182,8 +185,7 @@ def test_a_server_that_is_killed_and_started_again_is_a_gap(repository_of, conne
         stream, port = there.stream(), int(server.address.place.rpartition(":")[2])
         expected = shown(here, here.stream(), film[0], range(12))
         assert_same(shown(there, stream, film[0], range(12)), expected)
-        server.process.kill()
-        server.process.wait(10)
+        kill(server)
     for step in (12, 13):
         with pytest.raises(ModelError, match=r"the server at .* says|no server answers at present"):
             shown(there, stream, film[0], [step])
@@ -296,8 +298,7 @@ def test_the_robots_own_network_serves_meanwhile_and_begins_empty(repository_of,
         here, there = connect(), connect(server, fallback="openvino")
         stream, port = there.stream(), int(server.address.place.rpartition(":")[2])
         shown(there, stream, film[0], range(12))
-        server.process.kill()
-        server.process.wait(10)
+        kill(server)
     with pytest.raises(ModelError, match="says"):
         shown(there, stream, film[0], [12])
     expected = shown(here, here.stream(), film[0], range(13, 25))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
+from killed_server import kill
 from small_networks import convolutional_network, one_person, write_card
 
 from har_ros.backends.backend import BackendSettings
@@ -97,8 +98,7 @@ def test_a_server_that_is_killed_and_started_again_goes_on(networks, server, tmp
     network, port = networks[0], int(server.address.place.rpartition(":")[2])
     here, clips = load_backend(network, LOCAL), windows(network, 3)
     there = load_backend(network, settings(server))
-    server.process.kill()
-    server.process.wait(10)
+    kill(server)
     for _ in range(2):
         with pytest.raises(ModelError):
             there.infer(clips)

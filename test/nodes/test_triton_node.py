@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 from inference_server import InferenceServer, serving
+from killed_server import kill
 from small_networks import write_card
 from streamable_networks import ARCHITECTURES
 
@@ -63,8 +64,7 @@ def test_a_continual_networks_answers_come_back_with_its_server(robot, tmp_path)
 
         until(lambda: camera.windows, "an answer")
         assert camera.stream.fill == camera.stream.length
-        server.process.kill()
-        server.process.wait(10)
+        kill(server)
         until(lambda: camera.windows_failed, "the failure of a step")
     with running(repository, int(server.address.place.rpartition(":")[2])):
         windows = camera.windows
