@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -41,6 +42,8 @@ RADIUS = 0.2
 """How far the descriptions of two runs are from each other, at most, when their windows are compared."""
 TOGETHER = 64
 """Runs that are looked up, and pairs of windows that are compared, at a time."""
+DESCRIBED = 1 << 14
+"""Runs whose descriptions are made short at a time."""
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -99,25 +102,31 @@ def joined(samples: Samples, pairs: Sequence[Pair]) -> Samples:
 
 @dataclass(frozen=True)
 class _Seen:
-    """The looks of n windows of T, and all of their S runs of `length`.
+    """The looks of n windows of T, uint8 n×T×LOOK×LOOK, and all of their S runs of `length`.
 
-    looks: each less its mean and of unit length, n×T×LOOK². spread: variance in time of a run, n×S, as the looks are
-    here. contrast: variance of its pixels in grey levels, n×S. moves: whether something happens in it, n×S.
+    spread: variance in time of a run, n×S, of looks as _units has them. contrast: variance of its pixels in grey
+    levels, n×S. means: of the parts of these looks, n×T×PARTS².
     """
 
-    looks: Floats
+    looks: NDArray[np.uint8]
     length: int
     spread: Floats
     contrast: Floats
+    means: Floats
 
-    @property
+    @cached_property
     def moves(self) -> NDArray[np.bool_]:
         """Whether something happens in a run, n×S."""
         return np.asarray(self.spread * self.contrast > STILL**2)
 
+    @cached_property
+    def _summed(self) -> NDArray[np.float64]:
+        """The sums of the means of the looks before each, n×(T+1)×PARTS²."""
+        return np.pad(np.cumsum(self.means, axis=1, dtype=np.float64), ((0, 0), (1, 0), (0, 0)))
+
     def spaced(self) -> tuple[Ints, Ints]:
         """Return window and first look of the runs in which something happens, of some in a row one."""
-        moves = self.moves
+        moves = self.moves.copy()
         moves[:, np.arange(moves.shape[1]) % max(1, self.length // 8) > 0] = False
         window, start = np.nonzero(moves)
         return window, start
@@ -135,12 +144,9 @@ class _Seen:
 
         Averages are nearer to each other than what they are averages of, so runs that are alike are near each other.
         """
-        side, length = LOOK // PARTS, self.length
-        small = self.looks.reshape(*self.looks.shape[:2], PARTS, side, PARTS, side).mean(axis=(3, 5)) * side
-        summed = np.cumsum(small.reshape(*small.shape[:2], PARTS**2), axis=1, dtype=np.float64)
-        summed = np.pad(summed, ((0, 0), (1, 0), (0, 0)))
+        length = self.length
         edges = np.unique(np.linspace(0, length, PARTS + 1).astype(int))
-        parts = np.diff(summed[window[:, None], start[:, None] + edges], axis=1)
+        parts = np.diff(self._summed[window[:, None], start[:, None] + edges], axis=1)
         many = np.diff(edges)[:, None]
         mean = parts.sum(axis=1) / length
         change = (parts - many * mean[:, None]) / np.sqrt(many * length * self.spread[window, start][:, None, None])
@@ -149,19 +155,33 @@ class _Seen:
 
 def _seen(looks: NDArray[np.uint8]) -> _Seen:
     """Describe the windows' looks, n×T×LOOK×LOOK."""
-    length = max(2, min(RUN, looks.shape[1] // 2))
+    length, side = max(2, min(RUN, looks.shape[1] // 2)), LOOK // PARTS
+    parts = []
+    for begin in range(0, max(1, len(looks)), TOGETHER):  # all as float32 take four times the memory, and more
+        flat, size = _units(looks[begin : begin + TOGETHER])
+        contrast = sliding_window_view(size[..., 0] ** 2 / LOOK**2, length, axis=1).mean(axis=2)
+        mean = np.sum([flat[:, t : t + contrast.shape[1]] for t in range(length)], axis=0) / length
+        spread = np.maximum(1 - (mean**2).sum(axis=2), 0)
+        small = flat.reshape(*flat.shape[:2], PARTS, side, PARTS, side).mean(axis=(3, 5)) * side
+        parts.append((spread, contrast, small.reshape(*small.shape[:2], PARTS**2)))
+    return _Seen(looks, length, *(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def _units(looks: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """Return windows' looks, each less its mean and of unit length, n×T×LOOK², and their lengths, n×T×1."""
     flat = looks.reshape(*looks.shape[:2], LOOK * LOOK).astype(np.float32)
     flat -= flat.mean(axis=2, keepdims=True)
     size = np.linalg.norm(flat, axis=2, keepdims=True)
     flat /= np.maximum(size, 1e-3)
-    contrast = sliding_window_view(size[..., 0] ** 2 / LOOK**2, length, axis=1).mean(axis=2)
-    mean = np.sum([flat[:, t : t + contrast.shape[1]] for t in range(length)], axis=0) / length
-    return _Seen(flat, length, np.maximum(1 - (mean**2).sum(axis=2), 0), contrast)
+    return flat, size
 
 
 def _compressed(seen: _Seen, window: Ints, start: Ints, bases: Sequence[PCA]) -> Floats:
-    parts = seen.described(window, start)
-    return np.concatenate([basis.transform(part) for basis, part in zip(bases, parts, strict=True)], axis=1)
+    found = []
+    for begin in range(0, max(1, len(window)), DESCRIBED):
+        parts = seen.described(window[begin : begin + DESCRIBED], start[begin : begin + DESCRIBED])
+        found.append(np.concatenate([basis.transform(part) for basis, part in zip(bases, parts, strict=True)], axis=1))
+    return np.concatenate(found)
 
 
 def _candidates(tree: cKDTree, described: Floats, window: Ints, owner: Ints) -> Iterator[tuple[Ints, Ints]]:
@@ -177,7 +197,7 @@ def _candidates(tree: cKDTree, described: Floats, window: Ints, owner: Ints) -> 
 def _same(one: _Seen, first: Ints, other: _Seen, second: Ints) -> NDArray[np.bool_]:
     """Say of pairs of windows whether two of their runs show the same moments."""
     length = one.length
-    alike = one.looks[first] @ other.looks[second].transpose(0, 2, 1)
+    alike = _units(one.looks[first])[0] @ _units(other.looks[second])[0].transpose(0, 2, 1)
     runs = alike.shape[1] - length + 1
     similar = sum(alike[:, t : t + runs, t : t + runs] for t in range(length)) / length
     summed = np.pad(alike.cumsum(axis=1).cumsum(axis=2), ((0, 0), (1, 0), (1, 0)))
