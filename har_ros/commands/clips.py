@@ -15,6 +15,7 @@ from har_ros.errors import HarError, counted
 from har_ros.files.console import say
 from har_ros.learning.cutting import Clips, Cutting
 from har_ros.learning.dataset import classed
+from har_ros.recordings.remote import Place, place
 from har_ros.truth.segments import load_label_map, load_truth
 
 
@@ -22,7 +23,11 @@ def run(arguments: list[str]) -> int:
     """`actionnet clips`. Returns the exit status. Raises HarError."""
     parser = argparse.ArgumentParser(prog="actionnet clips", description="Cut videos and bags into a dataset of clips.")
     parser.add_argument(
-        "recordings", nargs="+", type=Path, metavar="VIDEO|BAG", help="the recordings that the segments are of"
+        "recordings",
+        nargs="+",
+        type=place,
+        metavar="VIDEO|BAG",
+        help="the recordings that the segments are of: paths or addresses",
     )
     parser.add_argument("--truth", type=Path, required=True, help="segments with labels: CSV, YAML, VIA's CSV or JSON")
     parser.add_argument("--label-map", type=Path, help="YAML: name in the segments → class, or none")
@@ -41,7 +46,7 @@ def run(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     label_map = load_label_map(options.label_map)
     segments = classed(load_truth(options.truth), label_map)
-    stems: dict[str, Path] = {}
+    stems: dict[str, Place] = {}
     for path in options.recordings:
         if (other := stems.setdefault(path.stem, path)) is not path:
             raise HarError(f"{other} and {path} are both called {path.stem}, as their clips' folder is; rename one")

@@ -13,7 +13,6 @@ from har_ros.commands.shared.parameter_file import add_parameter_file, node_para
 from har_ros.errors import counted
 from har_ros.files.console import say
 from har_ros.pipeline.configuration import all_labels
-from har_ros.recordings.bag import open_recording
 from har_ros.truth.check import problems, span_of
 from har_ros.truth.segments import load_label_map, load_truth
 
@@ -35,7 +34,10 @@ def run(arguments: list[str]) -> int:
     label_map = load_label_map(options.label_map)
     segments = load_truth(options.truth)
     jobs = jobs_of(options.recordings, values)
-    spans = [span_of(job.name, open_recording(job.path, job.topics, job.transport)) for job in jobs]
+    spans = []
+    for job in jobs:
+        with job.opened() as recording:
+            spans.append(span_of(job.name, recording))
     found = list(islice(problems(segments, spans, all_labels(values), label_map), MOST_PROBLEMS + 1))
     console = Console()
     for text in found[:MOST_PROBLEMS]:

@@ -32,6 +32,7 @@ from har_ros.evaluate.track import Track
 from har_ros.evaluate.window_figures import Figures, figures, per_class, sweep
 from har_ros.pipeline.configuration import event_settings, parameter_values
 from har_ros.recordings.bag import Bag
+from har_ros.recordings.remote import Address
 from har_ros.stats import metrics
 from har_ros.truth.labelling import COVERAGE
 from har_ros.truth.segments import Classes, Segment, join, segments_of_topic
@@ -81,7 +82,14 @@ class Truth:
         return [segment for segment in self.segments if any(segment.speaks_of(job.name) for job in jobs)]
 
     def _bags(self, jobs: Sequence[Job]) -> list[Bag]:
-        return [Bag(job.path, job.topics, job.transport) for job in jobs] if self.topic else []
+        bags = []
+        for job in jobs if self.topic else ():
+            if isinstance(job.path, Address):
+                raise ConfigurationError(
+                    f"the truth's topic is read on this machine, where {job.path} is not; give a file of segments"
+                )
+            bags.append(Bag(job.path, job.topics, job.transport))
+        return bags
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,6 @@ from har_ros.files.cache import fingerprint
 from har_ros.files.console import say
 from har_ros.files.results_folder import atomic, finite, read_json, write_json
 from har_ros.pipeline.opening import open_recognizer
-from har_ros.recordings.bag import open_recording
 from har_ros.workers.workers import Workers
 
 
@@ -81,9 +80,9 @@ def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any]) -> dict[str, 
         recordings = header.pop("recordings")
         same = header == json.loads(json.dumps(finite(wanted))) and len(recordings) == len(jobs)
         for job, summary in zip(jobs, recordings if same else (), strict=False):
-            recording = open_recording(job.path, job.topics, job.transport)
-            same = same and summary["name"] == job.name and tuple(summary["cameras"]) == recording.cameras
-            same = same and summary["sha256"] == fingerprint(recording.files())
+            with job.opened() as recording:
+                same = same and summary["name"] == job.name and tuple(summary["cameras"]) == recording.cameras
+                same = same and summary["sha256"] == fingerprint(recording.files())
     except (ConfigurationError, KeyError, TypeError, AttributeError):
         return None
     return {**header, "recordings": recordings} if same else None

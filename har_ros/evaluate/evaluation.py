@@ -16,7 +16,8 @@ from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.plan import Job, Plan
 from har_ros.models.locate import find_model, find_pose_model
 from har_ros.models.portable import portable, portable_pose
-from har_ros.pipeline.configuration import named_model, open_recognizer
+from har_ros.pipeline.configuration import named_model
+from har_ros.pipeline.opening import open_recognizer
 from har_ros.workers.there import check_backend, check_seen, check_versions
 from har_ros.workers.workers import Do, Report, Stopped, Work
 
@@ -73,7 +74,8 @@ class Evaluation(Work[Job, Evaluated]):
                 return Evaluated(work.run(job, self.plan, networks, self.header, report, stopped))
 
             def elsewhere(job: Job, report: Report, stopped: Stopped) -> Evaluated:
-                check_seen(job.path)
+                if isinstance(job.path, Path):
+                    check_seen(job.path)
                 with TemporaryDirectory(prefix="har_ros-") as place:
                     plan = replace(self.plan, values=values, folder=Path(place))
                     key = work.run(job, plan, networks, self.header, report, stopped, self.known)

@@ -25,7 +25,7 @@ from har_ros.files.results_folder import write_json
 from har_ros.files.versions import version_of
 from har_ros.pipeline.configuration import named_model, person_labels, person_networks, stream_settings
 from har_ros.pipeline.recognizer import Recognizer
-from har_ros.recordings.bag import open_recording
+from har_ros.recordings.bag import Bag
 from har_ros.recordings.recording import BagError, Recorded, Recording, VideoRecording
 from har_ros.workers.workers import StoppedError
 
@@ -80,7 +80,21 @@ def run(
     soon as `stopped` says so.
     """
     began = time.monotonic()
-    recording = open_recording(job.path, job.topics, job.transport)
+    with job.opened() as recording:
+        return _evaluated(job, recording, plan, networks, header, report, stopped, known, began)
+
+
+def _evaluated(
+    job: Job,
+    recording: Bag | VideoRecording,
+    plan: Plan,
+    networks: EvaluatedNetworks,
+    header: Mapping[str, Any],
+    report: Callable[[Progress], None],
+    stopped: Callable[[], bool],
+    known: Collection[str],
+    began: float,
+) -> str:
     sha256 = fingerprint(recording.files())
     identity = json.dumps([header, sha256, job.name, recording.cameras, plan.annotate])
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
@@ -98,7 +112,7 @@ def run(
             try:
                 _play(replay, recording, writer, report, stopped)
             except (BagError, ConfigurationError) as error:
-                summary["error"] = str(error)
+                summary["error"] = job.named(str(error), recording.path)
         summary["cameras"] = {name: dataclasses.asdict(counts) for name, counts in replay.counts().items()}
         times = list(replay.inference_times)[writer.replayed :]
         write_json(part.with_suffix(".timing.json"), timing(times, time.monotonic() - began))

@@ -15,7 +15,7 @@ from har_ros.evaluate.plan import Job
 from har_ros.evaluate.track import predicted
 from har_ros.frames.compressed import AnyImage, decode_all
 from har_ros.frames.pixels import to_rgb
-from har_ros.recordings.bag import open_recording
+from har_ros.recordings.bag import Bag
 from har_ros.recordings.recording import VideoRecording
 from har_ros.reports.picture import data_url
 from har_ros.stats import metrics
@@ -96,7 +96,17 @@ def _look(job: Job, places: Sequence[Place], nearest: Sequence[list[tuple[int, A
     ]
     if not ranges:
         return
-    recording = open_recording(job.path, job.topics, job.transport)
+    with job.opened() as recording:
+        _look_into(recording, ranges, places, spans, nearest)
+
+
+def _look_into(
+    recording: Bag | VideoRecording,
+    ranges: list[tuple[int, int]],
+    places: Sequence[Place],
+    spans: Sequence[tuple[int, int]],
+    nearest: Sequence[list[tuple[int, AnyImage] | None]],
+) -> None:
     if isinstance(recording, VideoRecording) or any(file.suffix == ".zstd" for file in recording.files()):
         ranges = [(min(start for start, _ in ranges), max(end for _, end in ranges))]
     for start, end in ranges:

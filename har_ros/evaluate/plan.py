@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from har_ros.errors import HarError
+from har_ros.recordings.bag import Bag, open_recording
+from har_ros.recordings.recording import VideoRecording
+from har_ros.recordings.remote import Place, local
 
 
 @dataclass(frozen=True)
 class Job:
     """A recording to evaluate. name: unique among those of a run. See Bag for topics and transport.
 
-    images: how many there are, for the progress bar.
+    images: how many there are, for the progress bar; 0 where it lies at an address.
     """
 
     name: str
-    path: Path
+    path: Place
     topics: tuple[str, ...] = ()
     transport: str = "raw"
     images: int = 0
+
+    @contextmanager
+    def opened(self) -> Iterator[Bag | VideoRecording]:
+        """Lend the recording. Raises HarError, which calls it what its user does, also where the block raises it."""
+        with local(self.path) as path:
+            try:
+                yield open_recording(path, self.topics, self.transport)
+            except HarError as error:
+                raise type(error)(self.named(str(error), path)) from None
+
+    def named(self, text: str, path: Path) -> str:
+        """Return a sentence that calls the recording what its user does. path: where it was opened."""
+        return text.replace(str(path), str(self.path))
 
 
 @dataclass(frozen=True)

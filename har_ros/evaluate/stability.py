@@ -20,7 +20,7 @@ from har_ros.evaluate.results import PredictedWindow
 from har_ros.evaluate.track import SaidSpan, Track
 from har_ros.pipeline.configuration import event_settings, score_settings, stream_settings
 from har_ros.pipeline.recognizer import Recognizer
-from har_ros.recordings.bag import open_recording
+from har_ros.recordings.bag import Bag
 from har_ros.recordings.recording import BagError, Recorded, VideoRecording
 from har_ros.stats.agreement import Named, agreement, kappa, shared_time
 from har_ros.stats.intervals import Bootstrap, Figure, interval
@@ -140,7 +140,16 @@ class Stable:
         self, job: Job, way: Callable[[Images], Iterator[Recorded]], advance: Callable[[], None]
     ) -> list[Judged]:
         """Return the windows of each camera."""
-        recording = open_recording(job.path, job.topics, job.transport)
+        with job.opened() as recording:
+            return self._play(job, recording, way, advance)
+
+    def _play(
+        self,
+        job: Job,
+        recording: Bag | VideoRecording,
+        way: Callable[[Images], Iterator[Recorded]],
+        advance: Callable[[], None],
+    ) -> list[Judged]:
         replay = Replay(self._recognizer, recording.cameras, self._streams, self._scores)
         tracks = {
             camera: Track(job.name, camera, 0, NO_CLASSES, self._labels, self._events, self._smoothing)

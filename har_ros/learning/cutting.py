@@ -11,11 +11,12 @@ from tempfile import TemporaryDirectory
 from har_ros.errors import HarError, one_line
 from har_ros.files.atomic import replacing
 from har_ros.learning.clips import cut
+from har_ros.recordings.remote import Place, local
 from har_ros.truth.segments import Segment
 from har_ros.workers.there import check_seen
 from har_ros.workers.workers import Do, Report, Stopped, Work
 
-Piece = tuple[Path, tuple[Segment, ...]]
+Piece = tuple[Place, tuple[Segment, ...]]
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,14 @@ class Cutting(Work[Piece, Clips]):
         return Clips(self._cut(piece, self.dataset))
 
     def _elsewhere(self, piece: Piece, report: Report, stopped: Stopped) -> Clips:
-        check_seen(piece[0])
+        if isinstance(piece[0], Path):
+            check_seen(piece[0])
         with TemporaryDirectory(prefix="har_ros-") as place:
             paths = self._cut(piece, Path(place))
             return Clips(paths, {path: Path(place, path).read_bytes() for path in paths})
 
     def _cut(self, piece: Piece, dataset: Path) -> tuple[Path, ...]:
-        path, segments = piece
-        written = cut(path, segments, dataset, least=self.least, background=self.background)
+        where, segments = piece
+        with local(where) as path:
+            written = cut(path, segments, dataset, least=self.least, background=self.background)
         return tuple(one.relative_to(dataset) for one in written)

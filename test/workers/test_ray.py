@@ -16,6 +16,7 @@ from bags import contents, damaged_bag, series, values_of, write_bag
 from clips import moving, write_video
 from cluster_works import DieOnce, Doubling, Dying, die, refuse_seven, warn
 from clusters import MISSING, two_nodes
+from s3_server import bucket, put
 
 from har_ros.commands.main import main as actionnet
 from har_ros.errors import ConfigurationError, HarError
@@ -27,7 +28,13 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 
 @pytest.fixture(scope="module")
-def address():
+def s3():
+    with bucket() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def address(s3):
     with two_nodes() as found:
         yield found
 
@@ -133,6 +140,11 @@ def test_clips_are_the_same_to_the_byte(address, tmp_path):
     )
     assert len(here) >= 6
     assert here == cluster
+
+
+def test_each_node_fetches_what_lies_at_an_address(evaluate, address, s3, bags):
+    addresses = [put(s3, path, path.name) for path in bags]
+    assert evaluates_the_same(evaluate, address, recordings=addresses)
 
 
 def test_a_recording_that_a_node_does_not_see_is_told(cluster, tmp_path):

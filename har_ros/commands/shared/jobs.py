@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate.plan import Job
 from har_ros.recordings.bag import open_recording
+from har_ros.recordings.remote import Address, Place
 
 
-def jobs_of(paths: Sequence[Path], values: dict[str, Any]) -> list[Job]:
+def jobs_of(paths: Sequence[Place], values: dict[str, Any]) -> list[Job]:
     """Give each recording a name of its own: its file's, with as many folders before it as that needs."""
     resolved = [path.expanduser().absolute() for path in paths]
     if len(set(resolved)) < len(resolved):
@@ -20,6 +20,6 @@ def jobs_of(paths: Sequence[Path], values: dict[str, Any]) -> list[Job]:
     while len({path.parts[-depth:] for path in resolved}) < len(resolved):
         depth += 1
     topics, transport = tuple(values["image_topics"]), values["image_transport"]
-    counts = [open_recording(path, topics, transport).count for path in resolved]
+    counts = [0 if isinstance(path, Address) else open_recording(path, topics, transport).count for path in resolved]
     names = ["/".join(path.parts[-depth:]) for path in resolved]
     return [Job(name, path, topics, transport, n) for name, path, n in zip(names, resolved, counts, strict=True)]

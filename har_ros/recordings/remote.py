@@ -1,0 +1,110 @@
+"""Recordings at addresses such as s3://bucket/bag, fetched for as long as they are read: fsspec."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from har_ros.errors import ConfigurationError, one_line
+from har_ros.recordings.recording import BagError
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://(?!.*::)[^/].*")
+MOST_FILES = 10_000
+"""In a folder that is fetched."""
+
+
+class Address(str):
+    """Where a recording lies that is not on this machine's disk: PROTOCOL://PLACE, as fsspec knows it."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of its folders, and its own."""
+        return PurePosixPath(self.partition("://")[2]).parts
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return self.parts[-1]
+
+    @property
+    def stem(self) -> str:
+        """The name without its suffix."""
+        return PurePosixPath(self.name).stem
+
+    def absolute(self) -> Address:
+        """Return itself, as a path does."""
+        return self
+
+    def expanduser(self) -> Address:
+        """Return itself, as a path does."""
+        return self
+
+
+Place = Path | Address
+
+
+def place(text: str) -> Place:
+    """Return what a user gives: an address, or a path."""
+    return Address(text) if _ADDRESS.fullmatch(text) else Path(text)
+
+
+@contextmanager
+def local(where: Place) -> Iterator[Path]:
+    """Lend the path of a recording; what lies at an address is fetched, and removed at the end. Raises HarError."""
+    if isinstance(where, Path):
+        yield where
+        return
+    with TemporaryDirectory(prefix="har_ros-") as folder:
+        target = Path(folder, where.name)
+        try:
+            _fetch(where, target)
+        except (BagError, ConfigurationError):
+            raise
+        except ImportError as error:  # the package of a protocol
+            raise ConfigurationError(f"{where} cannot be read ({one_line(error)}); install what it names") from None
+        except Exception as error:  # of any protocol
+            raise BagError(
+                f"{where} cannot be fetched ({type(error).__name__}: {one_line(error)[:200]}); check the address, and "
+                "that this machine may read it"
+            ) from None
+        yield target
+
+
+def _fetch(where: Address, target: Path) -> None:
+    """Fetch a file, or a folder's files. Raises HarError, and whatever a protocol raises."""
+    system, root = _file_system(where)
+    if not system.exists(root):
+        raise BagError(f"{where} does not exist; check the address")
+    if not system.isdir(root):
+        found = {target: (root, system.info(root))}
+    else:
+        listed = system.find(root, detail=True)
+        names = {PurePosixPath(name).relative_to(PurePosixPath(root.rstrip("/"))): name for name in listed}
+        if strange := [name for name in names if ".." in name.parts]:
+            raise BagError(f"{where} has a file {str(strange[0])!a}, outside of it; remove that")
+        found = {target / inside: (name, listed[name]) for inside, name in names.items()}
+    if len(found) > MOST_FILES:
+        raise BagError(f"{where} has {len(found)} files; give a single recording")
+    size, free = sum(info.get("size") or 0 for _, info in found.values()), shutil.disk_usage(target.parent).free
+    if size >= free:
+        raise BagError(f"{where} has {size} bytes, and {target.parent} room for {free}; set TMPDIR to a larger disk")
+    for path, (name, _) in found.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        system.get_file(name, str(path))
+
+
+def _file_system(where: Address) -> tuple[Any, str]:
+    try:
+        import fsspec
+    except ImportError as error:
+        raise ConfigurationError(f"{where} needs fsspec ({error}); run: pip install fsspec s3fs") from None
+    try:
+        system, root = fsspec.core.url_to_fs(str(where))
+    except ValueError as error:  # a protocol that nobody knows
+        raise ConfigurationError(f"{where} is no address that can be read ({one_line(error)}); check it") from None
+    return system, str(root)

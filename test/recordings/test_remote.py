@@ -1,0 +1,78 @@
+"""Recordings on a real server of S3's protocol."""
+
+from pathlib import Path
+
+import pytest
+from bags import contents, damaged_bag
+from s3_server import MISSING, bucket, put
+
+from har_ros.errors import ConfigurationError
+from har_ros.recordings.recording import BagError
+from har_ros.recordings.remote import Address, local, place
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+
+
+@pytest.fixture(scope="module")
+def s3():
+    with bucket() as client:
+        yield client
+
+
+@pytest.mark.parametrize("text", ["s3://bucket/a/b.mp4", "https://example.org/b.mp4", "gs://x"])
+def test_an_address_is_one(text):
+    assert isinstance(place(text), Address)
+
+
+@pytest.mark.parametrize("text", ["a.mp4", "/a/b.mp4", "a:b", "s3:/a", "file:///etc/passwd", "zip://a::s3://b/c.zip"])
+def test_other_texts_are_paths(text):
+    assert place(text) == Path(text)
+
+
+def test_an_address_has_the_names_of_a_path():
+    address = Address("s3://bucket/night/b.mp4")
+    assert (address.parts, address.name, address.stem) == (("bucket", "night", "b.mp4"), "b.mp4", "b")
+
+
+def test_a_file_and_a_folder_are_fetched_and_removed(s3, bags):
+    for key, path in (("one.mcap", bags[0] / "one.mcap"), ("night/one", bags[0])):
+        with local(Address(put(s3, path, key))) as found:
+            assert found.name == Path(key).name
+            here, there = ({file.name: file.read_bytes() for file in files(one)} for one in (path, found))
+            assert here == there
+        assert not found.exists()
+
+
+def files(path):
+    return [path] if path.is_file() else sorted(path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "said"),
+    [
+        ("s3://recordings/absent", BagError, r"^s3://recordings/absent does not exist; check the address$"),
+        ("nonsense://x/y", ConfigurationError, r"^nonsense://x/y is no address that can be read \(.*\); check it$"),
+        ("http://127.0.0.1:1/a.mp4", BagError, r"^http://127.0.0.1:1/a.mp4 (cannot be fetched|does not exist)"),
+    ],
+)
+def test_what_cannot_be_fetched_is_told(s3, address, error, said):
+    with pytest.raises(error, match=said), local(place(address)):
+        pass
+
+
+def test_what_has_no_room_is_refused(s3, bags, monkeypatch):
+    address = put(s3, bags[0], "large")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10}))
+    with pytest.raises(BagError, match=r"large has \d+ bytes, and .* room for 10; set TMPDIR"), local(Address(address)):
+        pass
+
+
+def test_an_evaluation_is_the_same_and_errors_name_the_address(s3, evaluate, bags, tmp_path, capsys):
+    recordings = [*bags[:2], damaged_bag(tmp_path / "damaged")]
+    addresses = [put(s3, path, path.name) for path in recordings]
+    here = evaluate(recordings=recordings, status=1)
+    there = evaluate(recordings=addresses, output="of addresses", status=1)
+    assert "s3://recordings/damaged cannot be read after" in capsys.readouterr().err
+    for name, content in contents(here).items():
+        paths = content.replace(str(recordings[2]).encode(), addresses[2].encode())
+        assert paths == contents(there)[name], name
