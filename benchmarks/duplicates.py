@@ -4,15 +4,19 @@ python benchmarks/duplicates.py FOLDER…, with videos anywhere in it
 
 Half of the videos (--seed) get a twin: a part of it, mirrored or not, at half the size, from coarse JPEG by MPEG-4.
 Whatever else is found counts as false, unless --also names the pair, because its pictures show the same moments.
+--all-pairs compares every window with every other, too, which takes minutes, and says what the index misses. --windows
+makes so many of those of the videos, by mixing two at a time, and says how long that takes, and how much memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -21,8 +25,9 @@ from rich.progress import track
 from scipy.stats import binomtest
 
 from har_ros.frames.window import Clip
+from har_ros.learning import duplicates
 from har_ros.learning.class_folders import videos_in
-from har_ros.learning.duplicates import near_duplicates
+from har_ros.learning.duplicates import Ints, near_duplicates
 from har_ros.learning.embed import hop_of, looks
 from har_ros.learning.samples import Example, Samples
 from har_ros.learning.windows import windows
@@ -38,6 +43,8 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--also", nargs=2, type=Path, action="append", default=[], metavar="VIDEO", help="a true pair")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--all-pairs", action="store_true")
+    parser.add_argument("--windows", type=int, nargs="*", default=[])
     options = parser.parse_args()
     videos = [path for one in options.folders for path in videos_in(one)]
     rng = np.random.default_rng(options.seed)
@@ -58,6 +65,42 @@ def main() -> None:
             print(f"{what}: {names[one]} and {names[other]}")
     print(f"{len(videos)} videos, {len(twins)} twins, {len(samples.looks)} windows: {took:.1f} s")
     print(f"recall {share(len(true & found), len(true))}, precision {share(len(found - false), len(found))}")
+    if options.all_pairs:
+        everything = without_index(samples)
+        print(f"compared with all: recall {share(len(true & everything), len(true))}, {len(everything)} pairs in all,")
+        print(f"of which the index finds {len(everything & found)}")
+    for count in options.windows:
+        many = mixed(samples, count, rng)
+        began = time.perf_counter()
+        alike = near_duplicates(many)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+        print(f"{count} windows: {time.perf_counter() - began:.1f} s, {len(alike)} pairs, peak {memory} MB")
+
+
+def without_index(samples: Samples) -> set[tuple[int, int]]:
+    """Return the pairs that are found when every window is compared with every other."""
+
+    def candidates(tree: object, described: object, window: Ints, owner: Ints) -> Iterator[tuple[Ints, Ints]]:
+        others = np.unique(owner)
+        for one in np.unique(window).tolist():
+            yield np.full(len(others), one), others
+
+    with patch.object(duplicates, "_candidates", candidates):
+        return {(pair.one, pair.other) for pair in near_duplicates(samples)}
+
+
+def mixed(samples: Samples, count: int, rng: np.random.Generator) -> Samples:
+    """Return so many windows, of four in a recording: each is made of two others, which are moved in time and place."""
+
+    def moved() -> NDArray[np.float32]:
+        looks = samples.looks[rng.integers(len(samples.looks))]
+        return np.roll(looks, [rng.integers(size) for size in looks.shape], (0, 1, 2)).astype(np.float32)
+
+    shares = rng.uniform(0.3, 0.7, count).tolist()
+    made = np.stack([(one * moved() + (1 - one) * moved()).astype(np.uint8) for one in shares])
+    owner = np.arange(count) // 4
+    examples = tuple(Example(str(i), Path(str(i)), "", 0, str(i), 0, 1) for i in range(int(owner[-1]) + 1))
+    return Samples(("any",), examples, owner, np.zeros((count, 1, 1), np.float32), made)
 
 
 def write_twin(video: Path, twin: Path, rng: np.random.Generator) -> Path:

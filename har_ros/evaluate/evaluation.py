@@ -52,6 +52,10 @@ class Evaluation(Work[Job, Evaluated]):
     networks: EvaluatedNetworks | None = None
     known: frozenset[str] = frozenset()
 
+    def called(self, piece: Job) -> str:
+        """Return what a sentence calls a piece."""
+        return piece.name
+
     def files(self) -> dict[str, Path | bytes]:
         """Return the networks."""
         values = self.plan.values

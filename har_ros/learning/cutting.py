@@ -45,6 +45,10 @@ class Cutting(Work[Piece, Clips]):
     least: float
     background: bool
 
+    def called(self, piece: Piece) -> str:
+        """Return what a sentence calls a piece."""
+        return str(piece[0])
+
     @contextmanager
     def opened(self, folder: Path | None) -> Iterator[Do[Piece, Clips]]:
         """Lend what cuts a recording. Raises HarError."""

@@ -75,6 +75,10 @@ class Looking(Work[tuple[Path, str], Kept]):
     versions: Mapping[str, str]
     computed_by: str
 
+    def called(self, piece: tuple[Path, str]) -> str:
+        """Return what a sentence calls a piece."""
+        return str(piece[0])
+
     def files(self) -> dict[str, Path | bytes]:
         """Return the networks."""
         model = find_model(self.settings.model)

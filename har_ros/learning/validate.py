@@ -88,6 +88,10 @@ class _Folds(Work[Fold, _Held]):
 
     samples: Samples
 
+    def called(self, piece: Fold) -> str:
+        """Return what a sentence calls a piece."""
+        return "a fold of the cross-validation"
+
     @contextmanager
     def opened(self, folder: Path | None) -> Iterator[Do[Fold, _Held]]:
         """Lend what does a fold."""

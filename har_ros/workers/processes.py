@@ -31,6 +31,8 @@ class Processes:
 
     def run(self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report) -> None:
         """See Workers."""
+        if not pieces:
+            return
         context = multiprocessing.get_context("spawn")
         said, stop = context.Queue(), context.Event()
         with ProcessPoolExecutor(min(self._count, len(pieces)), context, _begin, (work, said, stop)) as pool:

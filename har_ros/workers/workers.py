@@ -31,6 +31,10 @@ class Work(ABC, Generic[P, R]):
         """Return what it reads of this machine, by relative path: sent to machines that may not have it."""
         return {}
 
+    def called(self, piece: P) -> str:
+        """Return what a sentence calls a piece."""
+        return str(piece)
+
     @abstractmethod
     def opened(self, folder: Path | None) -> AbstractContextManager[Do[P, R]]:
         """Lend what does pieces. folder: where the files are; None on this machine, where they need not be sent."""

@@ -84,6 +84,8 @@ class Cluster:
 
     def run(self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report) -> None:
         """See Workers. A piece whose worker dies is done again, RETRIES times at most."""
+        if not pieces:
+            return
         files = work.files()
         contents = {name: np.frombuffer(_bytes(content), np.uint8) for name, content in files.items()}
         digests = {name: _digest(content) for name, content in files.items()}
@@ -103,7 +105,7 @@ class Cluster:
                 done, _ = ray.wait(list(under_way), num_returns=1, timeout=PERIOD)
                 for reference in done:
                     number = under_way.pop(reference)
-                    take(number, _result(reference, pieces[number]))
+                    take(number, _result(reference, work.called(pieces[number])))
                 listener.pass_on()
         finally:
             for reference in under_way:
@@ -142,14 +144,14 @@ class _Listener:
                 self._report(one)
 
 
-def _result(reference: Any, piece: Any) -> Any:
-    """Return what a piece's worker returned; its warnings are said here. Raises HarError."""
+def _result(reference: Any, name: str) -> Any:
+    """Return what a piece's worker returned; its warnings are said here. name: of the piece. Raises HarError."""
     try:
         done: Done = ray.get(reference)
     except (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.OutOfMemoryError) as error:
         raise HarError(
-            f"{piece} was begun {RETRIES + 1} times, and each time its worker died ({type(error).__name__}), perhaps "
-            "for want of memory; give the workers more, or evaluate it alone"
+            f"{name} was begun {RETRIES + 1} times, and each time its worker died ({type(error).__name__}), perhaps "
+            "for want of memory; give the workers more, or leave it out"
         ) from None
     except (exceptions.RayTaskError, exceptions.RaySystemError) as error:
         if "ModuleNotFoundError" not in str(error):
