@@ -45,7 +45,8 @@ class ImageExecutor(SingleThreadedExecutor):
         super().__init__()
         self._entities: Entities | None = None
         self._woken = True
-        self._direct = True
+        self._given_up = False
+        self._images_aside = False
 
     def wake(self) -> None:
         """Look at all that may have changed. Any thread may call it."""
@@ -58,12 +59,22 @@ class ImageExecutor(SingleThreadedExecutor):
         self.wake()
         return task
 
-    def spin_once(self, timeout_sec: float | None = None) -> None:
-        """Run what is ready, or wait for it; see Executor. Raises ExternalShutdownException at the context's end."""
-        if not self._direct:
-            super().spin_once(timeout_sec)
+    def _call_task_in_next_spin(self, task: Any) -> None:
+        """Go on with a coroutine, from Lyrical on."""
+        parent: Any = super()
+        parent._call_task_in_next_spin(task)
+        self.wake()
+
+    def _spin_once_impl(self, timeout_sec: Any = None, *arguments: Any, **named: Any) -> None:
+        """Run what is ready, or wait for it. Raises ExternalShutdownException at the context's end.
+
+        All that spins comes here. What else is given is a condition for going on to wait; a wake-up ends this waiting.
+        """
+        if self._given_up:
+            super()._spin_once_impl(timeout_sec, *arguments, **named)
             return
-        timeout = -1 if timeout_sec is None or timeout_sec < 0 else int(timeout_sec * SECOND)
+        seconds = getattr(timeout_sec, "timeout", timeout_sec)
+        timeout = -1 if seconds is None or seconds < 0 else int(seconds * SECOND)
         try:
             images, others = self._ready(timeout)
         except InvalidHandle:  # destroyed by another thread just now
@@ -77,15 +88,11 @@ class ImageExecutor(SingleThreadedExecutor):
             _take(subscription, *_direct[subscription])
         woken, self._woken = self._woken, False
         if (others or woken) and not self._run_others() and others:  # what is ready has to wait for a coroutine
-            self._direct = False
-            try:
-                super().spin_once(timeout_sec)
-            finally:
-                self._direct = True
+            super()._spin_once_impl(timeout_sec, *arguments, **named)
 
     def can_execute(self, entity: Any) -> bool:
         """Return whether rclpy's way may run an entity's callback."""
-        return not (self._direct and entity in _direct) and bool(super().can_execute(entity))
+        return not (self._images_aside and entity in _direct) and bool(super().can_execute(entity))
 
     def _ready(self, timeout: int) -> tuple[list[Subscription], bool]:
         """Wait. Returns the subscriptions that have images, and whether anything else is ready."""
@@ -98,17 +105,21 @@ class ImageExecutor(SingleThreadedExecutor):
     def _run_others(self) -> bool:
         """Run, as rclpy does, all callbacks that are ready. Returns whether there was one."""
         ran = False
-        while True:
-            try:
-                task, *_ = self.wait_for_ready_callbacks(timeout_sec=0)
-            except (TimeoutException, ShutdownException):
-                return ran
-            ran = True
-            task()
-            task.result()  # raises what it raised
+        self._images_aside = True
+        try:
+            while True:
+                try:
+                    task, *_ = self.wait_for_ready_callbacks(timeout_sec=0)
+                except (TimeoutException, ShutdownException):
+                    return ran
+                ran = True
+                task()
+                task.result()  # raises what it raised
+        finally:
+            self._images_aside = False
 
     def _give_up(self, error: Exception) -> None:
-        self._direct = False
+        self._given_up = True
         self._release()
         get_logger("har_ros").warning(
             f"images take rclpy's own way, which costs more CPU: this rclpy is not as it was ({one_line(error)})"

@@ -13,7 +13,7 @@ from rclpy.qos import QoSProfile
 from rclpy.task import Future
 from sensor_msgs.msg import Image
 
-from har_ros.nodes.executor import Entities, take_directly
+from har_ros.nodes.executor import Entities, ImageExecutor, take_directly
 
 TOPIC, TIMEOUT = "/cam01/image_raw", 60.0
 
@@ -49,6 +49,38 @@ def test_images_come_directly_and_in_order(ros, subscribed, publisher):
         publisher(number)
     ros.until(lambda: len(direct) == 10, "ten images")
     assert [message.data[0] for message in direct] == list(range(10))
+    assert not own
+
+
+def spin_as_lyrical(executor):
+    """Its rclpy's spin does not call spin_once."""
+    while executor.context.ok():
+        executor._spin_once_impl()
+
+
+@pytest.mark.parametrize("spin", [ImageExecutor.spin, spin_as_lyrical])
+def test_images_come_directly_while_the_executor_spins(ros, subscribed, publisher, spin):
+    subscription, _, own = subscribed()
+    came = threading.Event()
+    take_directly(subscription, lambda message, info: came.set(), 5)
+    publisher(0)
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(spin, ros.executor)
+        came.wait(TIMEOUT)
+        ros.executor.context.shutdown()
+        with pytest.raises(ExternalShutdownException):
+            ended.result(TIMEOUT)
+    assert came.is_set()
+    assert not own
+
+
+def test_images_come_directly_while_an_answer_is_waited_for(ros, subscribed, publisher):
+    _, direct, own = subscribed()
+    answer = Future()
+    ros.node.create_timer(0.001, lambda: direct and not answer.done() and answer.set_result(len(direct)))
+    publisher(0)
+    rclpy.spin_until_future_complete(ros.node, answer, ros.executor, TIMEOUT)
+    assert answer.result() == 1
     assert not own
 
 
