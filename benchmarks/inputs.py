@@ -21,13 +21,18 @@ Arrays = dict[str, NDArray[Any]]
 
 def make_films(folder: Path) -> list[str]:
     """Make the demo's videos landscape, 640x480: one of 100 frames for the command, four of 25 for the cameras."""
+    sources = demo_videos()
+    make_film(sources[0], folder / COMMAND_FILM, rate=25.0, every=1)
+    return [make_film(source, folder / source.name, RATE, every=4) for source in sources[:CAMERAS]]
+
+
+def demo_videos() -> list[Path]:
+    """Return the demo's videos, four cameras of one man."""
     spec = importlib.util.find_spec("Pose2Sim")
     folders = spec.submodule_search_locations if spec else None
     if not folders:
         raise SystemExit("the videos of pose2sim are missing; run: make clean bench")
-    sources = sorted(Path(folders[0], "Demo_SinglePerson", "videos").glob("cam*.mp4"))
-    make_film(sources[0], folder / COMMAND_FILM, rate=25.0, every=1)
-    return [make_film(source, folder / source.name, RATE, every=4) for source in sources[:CAMERAS]]
+    return sorted(Path(folders[0], "Demo_SinglePerson", "videos").glob("cam*.mp4"))
 
 
 def make_film(source: Path, film: Path, rate: float, every: int) -> str:

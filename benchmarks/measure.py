@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import rclpy
@@ -19,6 +20,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
 from rclpy.node import Node
 
+from har_ros.errors import HarError
 from har_ros.msg import ActionWindow, PersonWindow
 from har_ros.nodes.conversions import nanoseconds
 from har_ros.nodes.middleware import AS_INSTALLED, PROFILES
@@ -42,6 +44,7 @@ class Setting:
     """What is measured. processes: among how many nodes the cameras are divided.
 
     picture: what the cameras show; None: noise. persons: the network for people, whom the nodes then follow.
+    silent: whether no camera sends anything.
     """
 
     cameras: int
@@ -56,6 +59,7 @@ class Setting:
     continual: bool = False
     picture: Path | None = None
     persons: str = ""
+    silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ class Measured:
     """All nodes together: images and windows per second, CPU seconds per image, resident MB, ms to publication.
 
     windows: those that were answered. dropped: those that were not, for want of time. searched: images per second in
-    which people were looked for. people: windows per second of each person.
+    which people were looked for. people: windows per second of each person. jitter: ms by which two answers of a camera
+    were further apart, or closer together, than their images (RFC 3550), ordered.
     """
 
     frames: float
@@ -74,11 +79,18 @@ class Measured:
     latency: float
     searched: float
     people: tuple[float, ...]
-    windows_over_bare: float = 0.0
+    jitter: tuple[float, ...]
 
 
 def measure(setting: Setting, seconds: float) -> Measured:
     """Run nodes and cameras, and count once every camera had a window."""
+    with running(setting) as (counter, nodes):
+        return counter.count(nodes, seconds)
+
+
+@contextmanager
+def running(setting: Setting, log: IO[bytes] | None = None) -> Iterator[tuple[Counter, list[int]]]:
+    """Run nodes and cameras; give what hears the nodes, and their processes. log: where the nodes' lines go."""
     topics = default_topics(setting.cameras)
     environment = {name: value for name, value in os.environ.items() if name not in PROFILES}
     environment |= dict.fromkeys(PROFILES, str(PROFILE)) if setting.shared_memory else AS_INSTALLED
@@ -96,16 +108,20 @@ def measure(setting: Setting, seconds: float) -> Measured:
             options = [option for parameter in parameters for option in ("-p", parameter)]
             remaps = ["-r", f"__node:=actionnet{i}"]
             command = [sys.executable, "-c", code, "--ros-args", *remaps, *options]
-            nodes.append(stack.enter_context(program(command, environment)))
+            nodes.append(stack.enter_context(program(command, environment, log)))
         counter = stack.enter_context(Counter.listening(topics))
-        stack.enter_context(program([*CAMERAS, *sizes, *flags], environment))
-        return counter.count([node.pid for node in nodes], seconds)
+        if not setting.silent:
+            stack.enter_context(program([*CAMERAS, *sizes, *flags], environment))
+        yield counter, [node.pid for node in nodes]
 
 
 @contextmanager
-def program(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process of its own; stop it with SIGTERM."""
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def program(
+    command: list[str], environment: dict[str, str], log: IO[bytes] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process of its own; stop it with SIGTERM. log: where its lines go, nowhere by default."""
+    output = subprocess.DEVNULL if log is None else log
+    process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
         yield process
     finally:
@@ -120,6 +136,7 @@ class Counter:
         self._node = node
         self._seen = dict.fromkeys(topics, False)
         self._latencies: list[float] = []
+        self._ages: dict[str, list[float]] = {topic: [] for topic in topics}
         self._counts: dict[str, tuple[float, NDArray[np.int64]]] = {}
         self._people: dict[str, int] = {}
         node.create_subscription(ActionWindow, "actions/windows", self._on_window, 100)
@@ -141,6 +158,7 @@ class Counter:
     def _on_window(self, message: ActionWindow) -> None:
         self._seen[message.image_topic] = True
         age = message.age.sec + message.age.nanosec / 1e9
+        self._ages[message.image_topic].append(age)
         self._latencies.append(age - message.inference_time.sec - message.inference_time.nanosec / 1e9)
 
     def _on_person(self, message: PersonWindow) -> None:
@@ -153,20 +171,43 @@ class Counter:
             counts = [int(values.get(name, 0)) for name in COUNTED]
             self._counts[status.hardware_id] = at, np.array(counts)
 
+    def wait(self) -> None:
+        """Wait until every camera had a window, and three seconds more; where images are lost, windows may be, too."""
+        serve(self._node, lambda: all(self._seen.values()), 15)
+        self.serve(3.0)
+
+    def wait_for_nodes(self) -> None:
+        """Wait until the nodes tell of all cameras, whether images come or not, and three seconds more."""
+        serve(self._node, lambda: self._seen.keys() <= self._counts.keys(), 30)
+        self.serve(3.0)
+
+    def serve(self, seconds: float) -> None:
+        """Hear what the nodes say for so long."""
+        serve(self._node, lambda: False, seconds)
+
     def count(self, nodes: list[int], seconds: float) -> Measured:
         """Count for `seconds` once every camera had a window."""
-        serve(self._node, lambda: all(self._seen.values()), 15)  # where images are lost, windows may be, too
-        serve(self._node, lambda: False, 3.0)
+        self.wait()
         self._latencies.clear()
         self._people.clear()
+        for ages in self._ages.values():
+            ages.clear()
         before, cpu, start = dict(self._counts), cpu_time(nodes), time.perf_counter()
-        serve(self._node, lambda: False, seconds)
+        self.serve(seconds)
         used, elapsed = cpu_time(nodes) - cpu, time.perf_counter() - start
         rates = [(counts - before[topic][1]) / (at - before[topic][0]) for topic, (at, counts) in self._counts.items()]
         frames, windows, dropped, searched = np.sum(rates, axis=0).tolist()
+        if not frames > 0:
+            raise HarError(
+                f"no image reached the nodes within {seconds:g} s; measure for longer, or on a quiet machine"
+            )
         people = tuple(count / elapsed for count in self._people.values())
         latency = float(np.median(self._latencies or [np.nan])) * 1e3
-        return Measured(frames, windows, dropped, used / elapsed / frames, memory(nodes), latency, searched, people)
+        jitter = np.sort(np.abs(np.concatenate([np.diff(ages) for ages in self._ages.values()]))) * 1e3
+        cpu_per_image, resident = used / elapsed / frames, memory(nodes)
+        return Measured(
+            frames, windows, dropped, cpu_per_image, resident, latency, searched, people, tuple(jitter.tolist())
+        )
 
 
 def serve(node: Node, condition: Callable[[], bool], seconds: float) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
-from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -13,6 +11,8 @@ import rclpy
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
+from figures import Figure, once, ratio
+from har_ros.errors import counted
 from har_ros.frames.pixels import CameraImage
 from har_ros.nodes import images
 from har_ros.nodes.actionnet import ActionNet
@@ -23,80 +23,95 @@ from har_ros.pipeline.recognizer import Result
 from har_ros.recordings.video import default_topics
 from inputs import HEIGHT, RATE, WIDTH
 from measure import CAMERAS, Measured, Setting, measure, program, serve
-from without_ros import MODEL, Row, bare
+from part import Bench, Figures
+from without_ros import MODEL, bare
 
 NUMBERS = (1, 2, 4, 8, 16)
 STREAMS = (1, 2, 4, 6, 8)
 
-Figures = dict[str, dict[int, Measured]]
-"""Network → number of cameras → what was measured."""
 
-
-def many_cameras(small: Path, seconds: float) -> tuple[list[Row], Figures]:
-    """Measure 1 to 16 cameras, with a network that costs next to nothing and with I3D; return the figures, too."""
-    rows: list[Row] = []
+def many_cameras(bench: Bench) -> Figures:
+    """One node with 1 to 16 cameras, with a network that costs next to nothing and with I3D."""
     light, heavy = {}, {}
     for number in NUMBERS:
-        light[number] = found = measure(Setting(number, str(small)), seconds)
-        text = f"{found.cpu * 1e3:.2f} ms"
-        rows.append((f"small network, {_images(number, found)}: CPU per image", text, ""))
-    rows.append(("the same with 16 cameras / with 1", f"{light[16].cpu / light[1].cpu:.2f}", "1.1"))
-    rows.append(("memory per added camera, small network", _memory_per_camera(light), ""))
+        light[number] = found = measure(Setting(number, bench.small), bench.seconds)
+        yield [once(cpu_per_image(number), found.cpu * 1e3, "ms", detail=_images(number, found))]
+    yield [
+        ratio("small network: CPU per image, 16 cameras / 1", light[16].cpu, light[1].cpu, "ms", times=1e3, aim="1.1"),
+        _memory_per_camera("small network", light),
+    ]
     for number in NUMBERS:
-        before = bare(seconds / 3)
-        found = measure(Setting(number, MODEL), seconds)
-        network = (before + bare(seconds / 3)) / 2
-        heavy[number] = replace(found, windows_over_bare=found.windows / network)
-        text = f"{found.windows / network:.2f} ({found.windows:.2f} / {network:.2f})"
-        rows.append((f"I3D, {_images(number, found)}: windows per second / bare network", text, "0.95"))
-    rows.append(("memory per added camera, I3D", _memory_per_camera(heavy), ""))
-    return rows, {"small": light, "I3D": heavy}
+        before = bare(bench.seconds / 3)
+        heavy[number] = found = measure(Setting(number, MODEL), bench.seconds)
+        network = (before + bare(bench.seconds / 3)) / 2
+        yield [
+            ratio(over_bare(number), found.windows, network, "windows/s", aim="0.95"),
+            once(memory_of(number), found.memory, "MB", detail=_images(number, found)),
+        ]
+    yield [_memory_per_camera("I3D", heavy)]
+
+
+def cpu_per_image(number: int) -> str:
+    """Return the figure's name."""
+    return f"small network: CPU per image, {counted(number, 'camera')}"
+
+
+def over_bare(number: int) -> str:
+    """Return the figure's name."""
+    return f"I3D: windows per second / bare network, {counted(number, 'camera')}"
+
+
+def memory_of(number: int) -> str:
+    """Return the figure's name."""
+    return f"I3D: memory, {counted(number, 'camera')}"
 
 
 def _images(number: int, measured: Measured) -> str:
-    return f"{number} cameras ({measured.frames:.0f} of {number * RATE:.0f} images/s)"
+    return f"{measured.frames:.0f} of {number * RATE:.0f} images/s"
 
 
-def _memory_per_camera(measured: dict[int, Measured]) -> str:
-    return f"{(measured[16].memory - measured[1].memory) / 15:.1f} MB"
+def _memory_per_camera(name: str, measured: dict[int, Measured]) -> Figure:
+    first, last = min(measured), max(measured)
+    added = (measured[last].memory - measured[first].memory) / (last - first)
+    return once(f"{name}: memory of each added camera", added, "MB")
 
 
-def process_per_camera(small: Path, together: Figures, seconds: float) -> list[Row]:
+def process_per_camera(bench: Bench) -> Figures:
     """Four cameras in four processes, as the peers do it, over one node."""
-    rows = []
-    for name, model in (("small", str(small)), ("I3D", MODEL)):
-        apart, one = measure(Setting(4, model, processes=4), seconds), together[name][4]
-        cpu = f"{apart.cpu / one.cpu:.2f} ({apart.cpu * 1e3:.1f} / {one.cpu * 1e3:.1f} ms)"
-        memory = f"{apart.memory / one.memory:.2f} ({apart.memory:.0f} / {one.memory:.0f} MB)"
-        windows = f"{apart.windows / one.windows:.2f} ({apart.windows:.2f} / {one.windows:.2f})"
-        what = f"4 cameras, {name}: a process each / one node"
-        rows += [
-            (f"{what}, CPU per image", cpu, "5"),
-            (f"{what}, memory", memory, ""),
-            (f"{what}, windows per second", windows, ""),
+    for name, model in (("small network", bench.small), ("I3D", MODEL)):
+        one, apart = (measure(Setting(4, model, processes=number), bench.seconds) for number in (1, 4))
+        what = f"{name}, 4 cameras, a process each / one node"
+        yield [
+            ratio(f"{what}: CPU per image", apart.cpu, one.cpu, "ms", times=1e3, aim="5"),
+            ratio(f"{what}: memory", apart.memory, one.memory, "MB"),
+            ratio(f"{what}: windows per second", apart.windows, one.windows, "windows/s"),
         ]
-    return rows
 
 
-def continual_cameras(seconds: float) -> list[Row]:
-    """I3D with cameras of 25 images per second, 64-frame windows beside continual inference."""
-    rows, memories = [], {}
+def continual_cameras(bench: Bench) -> Figures:
+    """I3D with 1 to 8 cameras of 25 images per second, 64-frame windows beside continual inference."""
+    memories = {}
     for number in STREAMS:
         for continual, name in ((False, "windows"), (True, "continual")):
-            found = measure(Setting(number, MODEL, 25.0, continual=continual), seconds)
-            lost = found.dropped / (found.windows + found.dropped)
-            text = f"{found.windows / number:.2f} answers/s, {found.cpu * found.frames:.2f} cores"
-            text += f", {lost:.0%} of the steps lost" if continual else ""
-            rows.append((f"{number} cameras at 25 images/s, I3D {name}: each camera", text, ""))
-            memories[number, continual] = found.memory
-    added = (memories[STREAMS[-1], True] - memories[STREAMS[0], True]) / (STREAMS[-1] - STREAMS[0])
-    rows.append(("memory per added camera, I3D continual", f"{added:.1f} MB", ""))
-    return rows
+            found = measure(Setting(number, MODEL, 25.0, continual=continual), bench.seconds)
+            text = f"{found.cpu * found.frames:.2f} cores"
+            if continual:
+                text += f", {found.dropped / max(1e-9, found.windows + found.dropped):.0%} of the steps lost"
+            yield [
+                once(
+                    f"I3D {name}: answers of each camera, {counted(number, 'camera')}",
+                    found.windows / number,
+                    "answers/s",
+                    detail=text,
+                )
+            ]
+            if continual:
+                memories[number] = found
+    yield [_memory_per_camera("I3D continual", memories)]
 
 
-def transports(small: Path, seconds: float) -> list[Row]:
+def transports(bench: Bench) -> Figures:
     """Images at 30 per second as ROS is installed, with malloc that keeps memory, and with shared memory as well."""
-    rows = []
     for height, width in ((480, 640), (1080, 1920)):
         for name, reliable, as_installed, shared in (
             ("best effort, as installed", False, True, False),
@@ -105,14 +120,14 @@ def transports(small: Path, seconds: float) -> list[Row]:
             ("reliable, + shared memory", True, False, True),
             ("best effort, + shared memory", False, False, True),
         ):
-            setting = Setting(1, str(small), 30.0, height, width, 1, reliable, as_installed, shared)
-            found = measure(setting, seconds)
-            text = f"{found.latency:.1f} ms, {found.cpu * 1e3:.1f} ms CPU, {found.frames:.1f} of 30 images/s"
-            rows.append((f"{width}x{height}, {name}: image to /actions without inference", text, ""))
-    return rows
+            setting = Setting(1, bench.small, 30.0, height, width, 1, reliable, as_installed, shared)
+            found = measure(setting, bench.seconds)
+            text = f"{found.cpu * 1e3:.1f} ms CPU, {found.frames:.1f} of 30 images/s"
+            what = f"{width}×{height}, {name}: image to /actions without inference"
+            yield [once(what, found.latency, "ms", detail=text)]
 
 
-def latency(small: Path, seconds: float) -> Row:
+def latency(bench: Bench) -> Figures:
     """Time from the image callback to the publication on /actions, less the inference, of a network that keeps up."""
     began: dict[int, float] = {}
     took: list[float] = []
@@ -129,18 +144,19 @@ def latency(small: Path, seconds: float) -> Row:
         took.append(time.perf_counter() - began[result.end] - result.inference_time)
 
     command = [*CAMERAS, "1", str(RATE), str(HEIGHT), str(WIDTH)]
-    values = {"image_topics": default_topics(1), "model": str(small)}
+    values = {"image_topics": default_topics(1), "model": bench.small}
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     raw = {"raw": (Image, "", noted)}
     with patch.dict(images.TRANSPORTS, raw), patch.object(Worker, "publish", measured):
-        rclpy.init()
+        rclpy.init(args=["--ros-args", "--log-level", "warn"])
         node = ActionNet(parameter_overrides=overrides)
         with program(command, dict(os.environ)):
             node.start()
             serve(node, lambda: bool(took), 30)
-            serve(node, lambda: False, seconds)
+            serve(node, lambda: False, bench.seconds)
         node.stop()
         node.destroy_node()
         rclpy.shutdown()
-    median, tail = np.percentile(np.array(took) * 1e3, [50, 95])
-    return ("callback to /actions without inference, 95 %", f"{tail:.2f} ms (median {median:.2f})", "2 ms")
+    median, tail = np.percentile(np.array(took) * 1e3, [50, 95]).tolist()
+    what = "image callback to /actions without inference"
+    yield [once(f"{what}, median", median, "ms"), once(f"{what}, 95 %", tail, "ms", aim="2 ms")]
