@@ -14,8 +14,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from har_ros.commands.shared.jobs import jobs_of
-from har_ros.commands.shared.options import at_least, between
+from har_ros.commands.shared.options import between
 from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
+from har_ros.commands.shared.workers import add_workers, workers_of
 from har_ros.errors import ConfigurationError, HarError, counted
 from har_ros.evaluate import batch, results
 from har_ros.evaluate.assess import Truth, assess
@@ -67,7 +68,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"folder for {LIMITS}, and for results as of actionnet evaluate, which are used if they are there",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace what another evaluation left in it")
-    parser.add_argument("--jobs", type=at_least(1), default=1, help="bags that are evaluated at a time (1)")
+    add_workers(parser, "bags that are evaluated at a time (1)")
     add_parameter_file(parser)
 
 
@@ -106,7 +107,8 @@ def _tuned(
 ) -> Tuned:
     """Evaluate the recordings, unless that was done, and choose."""
     console = Console(stderr=True)
-    header = batch.evaluate(jobs, plan, options.jobs, options.overwrite, console)
+    with workers_of(options, len(jobs)) as workers:
+        header = batch.evaluate(jobs, plan, workers, options.overwrite, console)
     predictions = plan.folder / results.PREDICTIONS
     assessment = assess(predictions, header, truth.of(jobs, header), truth)
     classes, labels = assessment.classes, header["labels"]
