@@ -200,6 +200,15 @@ ACTIONNET = (
         option=True,
     ),
     Parameter(
+        "idle",
+        "off",
+        "auto: while nothing moves in a camera's picture, it has a window every 2 seconds, or fewer where the network "
+        "is busy with others; not with networks for which no frame may be missing, and not for people's windows.",
+        choices=("off", "auto"),
+        at_run_time=True,
+        fills="stream",
+    ),
+    Parameter(
         "max_gap",
         2.0,
         "Seconds without a frame after which a camera's window starts over; 0.0: never.",

@@ -17,7 +17,7 @@ from har_ros.frames.compressed import AnyImage
 from har_ros.frames.sampling import StreamSettings
 from har_ros.pipeline.recognizer import Recognizer, Result
 from har_ros.pipeline.repeat import ShortClip
-from har_ros.pipeline.scheduler import turn
+from har_ros.pipeline.scheduler import Turns
 from har_ros.pipeline.scores import Prediction, ScoreSettings
 from har_ros.pipeline.stream import Stream
 from har_ros.recordings.recording import Recorded
@@ -128,9 +128,8 @@ class Replay:
         self._recognizer = recognizer
         self._scores = scores
         self._busy = round(inference_time * 1e9)
-        self._ready: dict[ReplayedCamera, int] = {}  # since when
-        self._history: dict[ReplayedCamera, int] = {}
-        self._turns = 0
+        self._turns: Turns[ReplayedCamera] = Turns()
+        self._since: dict[ReplayedCamera, int] = {}  # when those that are ready became so
         self._free_at = 0
         self._running: list[Seen] | None = None
 
@@ -145,7 +144,8 @@ class Replay:
             camera.counts.frames += 1
             try:
                 if self._push(camera, recorded):
-                    self._ready.setdefault(camera, recorded.arrival)
+                    self._turns.offer(camera, camera.stream.idle)
+                    self._since.setdefault(camera, recorded.arrival)
             except Exception as error:  # as in the node
                 camera.counts.frames_broken += 1
                 camera.counts.last_error = error_text(error)
@@ -205,20 +205,18 @@ class Replay:
                     return
                 yield from self._publish(self._running)
                 self._running = None
-            if not self._ready:
+            if not self._since:
                 return
-            start = max(self._free_at, min(self._ready.values()))
+            start = max(self._free_at, min(self._since.values()))
             if now is not None and start >= now:
                 return
             self._running = self._run(start)
 
     def _run(self, start: int) -> list[Seen]:
         limit = self._recognizer.network.backend.max_batch if self._busy else 1
-        cameras = turn(self._ready, self._history, limit)
-        self._turns += 1
+        cameras = self._turns.take(limit)
         for camera in cameras:
-            del self._ready[camera]
-            self._history[camera] = self._turns
+            del self._since[camera]
         return self._answers(cameras, start)
 
     def _answers(self, cameras: Sequence[ReplayedCamera], start: int) -> list[Seen]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from har_ros.errors import ConfigurationError, counted
 from har_ros.frames.spec import WindowSpec
@@ -23,6 +23,8 @@ class StreamSettings:
     memory: seconds over which a continual network's answers are averaged, 0 as the clip network does.
     stride: frames that enter between two windows, at least; 0: each frame ends one. Networks that take each frame once
     have it in their steps.
+    idle: auto: windows in which nothing moves are left out, but for one now and then; only where a window's answer
+    depends on it alone.
     Raises ConfigurationError when frames would be sampled in both ways.
     """
 
@@ -31,6 +33,7 @@ class StreamSettings:
     max_gap: float = 2.0
     memory: float = 0.0
     stride: int = 0
+    idle: Literal["off", "auto"] = "off"
 
     def __post_init__(self) -> None:
         if self.skip_frames >= 0 and self.sample_rate > 0:

@@ -22,6 +22,8 @@ class Clip:
     stamps: of each, in nanoseconds. frame_id: of the newest frame.
     number: of the newest frame's place, counted from the first frame ever.
     restarts: how often the window had begun again.
+    idle: whether nothing moves in front of the camera. held: end of the windows that were left out before this one, as
+    nothing moved in them: a stamp; None: there are none.
     """
 
     frames: NDArray[Any]
@@ -29,6 +31,8 @@ class Clip:
     frame_id: str = ""
     number: int = 0
     restarts: int = 0
+    idle: bool = False
+    held: int | None = None
 
     @property
     def start(self) -> int:
@@ -220,6 +224,10 @@ class FrameWindow(FrameRing):
         self.dropped += self.ready and self._new % self._needed + places >= self._needed
         self._new += places
         self._add(stamp, frame_id, places)
+
+    def skip(self) -> None:
+        """Leave the window out that is ready: it is not lent, and does not count as dropped."""
+        self._new = 0
 
     def hold(self) -> Clip:
         """Lend the newest frames; what was lent may be lent again."""

@@ -74,7 +74,7 @@ class Camera:
         try:
             image = self._stamped(self.subscription.read(message))
             if self.stream.push(image):
-                self._scheduler.offer(self)
+                self._scheduler.offer(self, self.stream.idle)
             if self.watch is not None:
                 self.watch.offer(image)  # drawn when it is known who is in it
             else:
@@ -133,6 +133,8 @@ class Camera:
             image_topic=self.topic,
             windows_dropped=self.stream.windows_dropped,
             frames_dropped=self.frames_dropped,
+            idle=result.idle,
+            windows_idle=self.stream.windows_idle,
             **conversions.evidence(header, result, age),
         )
         self._output.windows.publish(evidence)

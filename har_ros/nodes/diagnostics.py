@@ -118,6 +118,7 @@ class Diagnostics:
             "window": f"{stream.fill}/{stream.length} frames, spanning {stream.extent}",
             "windows": camera.windows,
             "windows dropped (network busy)": stream.windows_dropped,
+            "windows left out (idle)": stream.windows_idle,
             "windows failed": camera.windows_failed,
             "restarts (gap)": stream.gaps,
             "restarts (clock went back)": stream.clock_jumps,
@@ -148,6 +149,8 @@ class Diagnostics:
             return WARN, "losing images", losses
         if camera.stream.fill < camera.stream.length:
             return OK, "warming up", f"{camera.stream.fill}/{camera.stream.length}"
+        if still := camera.stream.still:
+            return OK, "running", f"idle, nothing has moved for {still:.0f} s"
         return OK, "running", ""
 
     def _log_change(self, camera: Camera, seen: _Seen, level: bytes, state: str, more: str) -> None:

@@ -86,7 +86,7 @@ class StreamEvents:
             evidence = result.prediction.evidence
             for listener in self._output.listeners:
                 listener.window(self._topic, self._person, self._labels, evidence)
-            self._publish(self._events.take(evidence, result.start, result.until, result.restarts))
+            self._publish(self._events.take(evidence, result.start, result.until, result.restarts, result.held))
 
     def pause(self) -> None:
         """End all events: no windows come at present."""

@@ -74,9 +74,10 @@ def file_stream_settings(settings: StreamSettings, length: int) -> StreamSetting
 def person_stream_settings(values: dict[str, Any]) -> StreamSettings:
     """Return how frames become people's windows. Raises ConfigurationError.
 
-    What is said of sampling is said of the cameras' network, unless people have the same.
+    What is said of sampling is said of the cameras' network, unless people have the same. Where people are, something
+    moves.
     """
-    settings = stream_settings(values)
+    settings = replace(stream_settings(values), idle="off")
     return replace(settings, skip_frames=-1, sample_rate=0.0) if values["persons_model"] else settings
 
 

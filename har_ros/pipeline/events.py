@@ -106,24 +106,35 @@ class Events:
             self._max_gap = [round(one.max_gap * SECOND) for one in limits]
         self._late = round(smoothing * SECOND)
 
-    def take(self, scores: NDArray[Any], start: int, until: int, restarts: int = 0) -> list[Event]:
+    def take(
+        self, scores: NDArray[Any], start: int, until: int, restarts: int = 0, held: int | None = None
+    ) -> list[Event]:
         """Take the next window. Returns what happened.
 
         scores: the probability of each label; they are kept, and must not change. start, until: stamps of the first and
         the last frame of which they speak, nanoseconds. restarts: how often the stream's window had begun again.
         When it has, when the stamps go back, and when no window shows UNSEEN seconds, all events end as in `finish`.
+        held: end of windows that were left out before this one, because nothing moved: the last answer held until then.
         """
         start = min(start, until)
         last = self._history[-1] if self._history else None
-        ended: list[Event] = []
+        said: list[Event] = []
+        if last and held is not None and restarts == self._restarts and last.until < held <= until:
+            said = self._take(last.scores, held - (until - start), held)
+            last = self._history[-1]
         if last and (restarts != self._restarts or until < last.until or start - last.until > UNSEEN * SECOND):
-            ended, last = self.finish(), None
+            said += self.finish()
         self._restarts = restarts
+        return said + self._take(scores, start, until)
+
+    def _take(self, scores: NDArray[Any], start: int, until: int) -> list[Event]:
+        """Take a window that follows the one before."""
+        last = self._history[-1] if self._history else None
         middle = max((start + until) // 2 - self._late, last.middle if last else start)
         self._history.append(EvidenceWindow(scores, start, until, middle, last is None))
         rising = self._rising(scores)
         self._fall(scores, rising)
-        ended += self._close([one for one in self._running.values() if self._is_over(one, rising)])
+        ended = self._close([one for one in self._running.values() if self._is_over(one, rising)])
         self._rise(rising)
         return ended + self._report(scores)
 

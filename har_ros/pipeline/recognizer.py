@@ -29,7 +29,7 @@ class Result:
     start, end: stamps of its first and last frame, in nanoseconds. frame_id: of the last frame. frames: how many.
     inference_time: seconds that the network took, for all windows that ran together. until: stamp of the last frame of
     which the answer speaks, earlier than `end` where the network is continual. restarts: how often the stream's window,
-    or the network's state, had begun again. distance: see Measure. backend: what ran the network.
+    or the network's state, had begun again. distance: see Measure. backend: what ran the network. idle, held: see Clip.
     """
 
     prediction: Prediction
@@ -42,6 +42,8 @@ class Result:
     restarts: int
     distance: float | None = None
     backend: str = ""
+    idle: bool = False
+    held: int | None = None
 
 
 Measure = Callable[[Clip, Any], float | None]
@@ -122,12 +124,15 @@ class Recognizer:
         """Describe in words what runs, and which frames a window spans. Raises ConfigurationError."""
         length = self.network.length_with(self.card.window, settings)
         extent = sampler(self.card.window, settings).extent(length)
-        return f"{self.network.backend.name}; {self.network.summary(length)}, spanning {extent}"
+        text = f"{self.network.backend.name}; {self.network.summary(length)}, spanning {extent}"
+        if settings.idle != "off" and not self.network.stateless:
+            return f"{text}; idle has no effect, since no frame may be missing for this network"
+        return text
 
     def stream(self, settings: StreamSettings = StreamSettings()) -> Stream:
         """Return the window of another camera. Raises ConfigurationError when the settings do not fit."""
         memory = self.network.new_memory()
-        return Stream(memory, self.card, settings, self.labels)
+        return Stream(memory, self.card, settings, self.labels, self.network.stateless)
 
     def recognize(
         self, streams: Sequence[Stream], settings: ScoreSettings = ScoreSettings()
@@ -172,6 +177,8 @@ class Recognizer:
             restarts,
             distance,
             self.network.backend.name,
+            clip.idle,
+            clip.held,
         )
 
     def close(self) -> None:

@@ -81,7 +81,7 @@ class Scores:
             raise ModelError(NOT_FINITE)
         if clip.restarts != self._restarts:
             self._average, self._leader, self._restarts = None, None, clip.restarts
-        scores = self._smoothed(probabilities, clip.end, settings.smoothing)
+        scores = self._smoothed(probabilities, clip, settings.smoothing)
         ranked = np.argsort(-scores, kind="stable")
         evidence = np.array(scores, np.float64)
         if settings.allowed_labels:
@@ -91,8 +91,11 @@ class Scores:
         hypotheses = tuple(Hypothesis(self._labels[i], float(scores[i])) for i in best)
         return Prediction(hypotheses, settings.threshold, evidence)
 
-    def _smoothed(self, probabilities: NDArray[Any], end: int, time_constant: float) -> NDArray[Any]:
-        """Average exponentially over windows at any spacing: the past has the weight exp(-dt / time constant)."""
+    def _smoothed(self, probabilities: NDArray[Any], clip: Clip, time_constant: float) -> NDArray[Any]:
+        """Average exponentially over windows at any spacing: the past has the weight exp(-dt / time constant).
+
+        What the average was at the last window, it was until the windows that were left out ended.
+        """
         if time_constant <= 0:
             self._average = None
             return probabilities
@@ -100,9 +103,9 @@ class Scores:
         if self._average is None:
             self._average = fresh
         else:
-            past = math.exp(-max(0, end - self._end) / 1e9 / time_constant)
+            past = math.exp(-max(0, clip.end - max(self._end, clip.held or 0)) / 1e9 / time_constant)
             self._average = past * self._average + (1 - past) * fresh
-        self._end = end
+        self._end = clip.end
         return self._average
 
     def _led(self, ranked: list[int], scores: NDArray[Any], settings: ScoreSettings) -> list[int]:

@@ -59,4 +59,4 @@ def _taken(events: Events, result: Result | None) -> list[Event]:
     """Let events take an answer, if there is one."""
     if result is None:
         return []
-    return events.take(result.prediction.evidence, result.start, result.until, result.restarts)
+    return events.take(result.prediction.evidence, result.start, result.until, result.restarts, result.held)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum, auto
 from threading import Lock
 
-from har_ros.frames.sampling import LATE, StreamSettings, sampler
-from har_ros.frames.window import Clip, Frame
+from har_ros.frames.sampling import LATE, SECOND, StreamSettings, sampler
+from har_ros.frames.window import Clip, Frame, FrameWindow
 from har_ros.models.card import ModelCard
 from har_ros.networks.kind import Memory
+from har_ros.pipeline.idleness import Idleness
 from har_ros.pipeline.scores import Scores
 
 
@@ -33,8 +35,18 @@ LEFT_OUT = (Arrival.REPEATED, Arrival.OVERTAKEN)
 class Stream:
     """One camera. `push` from one thread while another recognises: neither waits for the network."""
 
-    def __init__(self, memory: Memory, card: ModelCard, settings: StreamSettings, labels: tuple[str, ...] = ()) -> None:
-        """Use Recognizer.stream. Raises ConfigurationError when the settings do not fit the network."""
+    def __init__(
+        self,
+        memory: Memory,
+        card: ModelCard,
+        settings: StreamSettings,
+        labels: tuple[str, ...] = (),
+        stateless: bool = False,
+    ) -> None:
+        """Use Recognizer.stream. stateless: whether windows may be left out, see StreamSettings.idle.
+
+        Raises ConfigurationError when the settings do not fit the network.
+        """
         memory.configure(card.window, settings)
         self.memory = memory
         self.scores = Scores(labels)
@@ -42,6 +54,9 @@ class Stream:
         self._spec = card.window
         self._settings = settings
         self._sampler = sampler(card.window, settings)
+        self._stateless = stateless
+        self._idleness = self._new_idleness()
+        self._skipped = 0  # before the setting was changed
         self._last_stamp: int | None = None
         self._size: tuple[int, int] | None = None
         self._arrivals: Counter[Arrival] = Counter()
@@ -93,6 +108,22 @@ class Stream:
         return self._arrivals[Arrival.RESIZED]
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing moves in the picture, and windows are left out."""
+        return self._idleness is not None and self._idleness.since is not None
+
+    @property
+    def still(self) -> float:
+        """Seconds since the last movement where the camera is idle, else 0."""
+        since = self._idleness.since if self._idleness else None
+        return 0.0 if since is None or self._last_stamp is None else (self._last_stamp - since) / SECOND
+
+    @property
+    def windows_idle(self) -> int:
+        """Number of windows that were left out because nothing moved in them."""
+        return self._skipped + (self._idleness.skipped if self._idleness else 0)
+
+    @property
     def extent(self) -> str:
         """What a full window spans, in seconds or frames."""
         return self._sampler.extent(self.length)
@@ -110,6 +141,12 @@ class Stream:
             if (settings.skip_frames, settings.sample_rate) != (before.skip_frames, before.sample_rate):
                 self._sampler = sampler(self._spec, settings)
                 self._last_stamp = None
+            if settings.idle != before.idle:
+                self._skipped = self.windows_idle
+                self._idleness = self._new_idleness()
+
+    def _new_idleness(self) -> Idleness | None:
+        return Idleness() if self._settings.idle == "auto" and self._stateless else None
 
     def push(self, image: Frame) -> bool:
         """Take the camera's next image. Returns whether there is something new to recognise.
@@ -123,17 +160,31 @@ class Stream:
                 self._arrivals[arrival] += 1
                 return False
             places = self._sampler.due(image.stamp) if arrival is Arrival.NEXT else 1
+            slot = self.memory.window.slot()
             if places:
-                image.write(self.memory.window.slot(), self._resize)
+                image.write(slot, self._resize)
             self._arrivals[arrival] += 1
             if arrival is not Arrival.NEXT:  # what came before is another scene
                 self._sampler.start(image.stamp)
                 self.memory.window.reset()
+                if self._idleness:
+                    self._idleness.reset()
             self._sampler.take(places)
             self._last_stamp, self._size = image.stamp, size or self._size  # a damaged image may not say its size
-            if places:
-                self.memory.window.commit(image.stamp, image.frame_id, places)
-            return bool(places) and self.ready
+            if not places:
+                return False
+            if self._idleness:
+                self._idleness.watch(slot, image.stamp, places, self.length)
+            self.memory.window.commit(image.stamp, image.frame_id, places)
+            return self.ready and self._offers(image.stamp)
+
+    def _offers(self, end: int) -> bool:
+        """Return whether the network should have the window that is ready and ends here, else leave it out."""
+        if self._idleness is None or self._idleness.offers(end):
+            return True
+        assert isinstance(self.memory.window, FrameWindow)  # of all networks that are stateless
+        self.memory.window.skip()
+        return False
 
     def _arrival(self, stamp: int, size: tuple[int, int] | None) -> Arrival:
         if self._last_stamp is None:
@@ -152,6 +203,9 @@ class Stream:
         """Lend the newest frames, once; None when there are no new ones. They stay as they are in the block."""
         with self._lock:
             clip = self.memory.window.hold() if self.ready else None
+            if clip is not None and self._idleness:
+                held = self._idleness.lend(clip.end)
+                clip = replace(clip, idle=self.idle, held=held)
         try:
             yield clip
         finally:

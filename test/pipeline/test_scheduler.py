@@ -4,14 +4,14 @@ from threading import Thread
 from hypothesis import given
 from hypothesis import strategies as st
 
-from har_ros.pipeline.scheduler import Scheduler, turn
+from har_ros.pipeline.scheduler import IDLE_SHARE, Scheduler, turn
 
 CAMERAS = ["a", "b", "c", "d"]
 
 
 @given(st.permutations(CAMERAS), st.dictionaries(st.sampled_from(CAMERAS), st.integers(0, 9)), st.integers(1, 5))
 def test_whose_turn_was_longest_ago_comes_first(ready, history, limit):
-    chosen = turn(ready, history, limit)
+    chosen = turn(dict.fromkeys(ready, False), history, limit)
     ranks = [(history.get(camera, -1), ready.index(camera)) for camera in ready]
     assert [(history.get(camera, -1), ready.index(camera)) for camera in chosen] == sorted(ranks)[:limit]
 
@@ -60,6 +60,43 @@ def test_a_fast_camera_does_not_starve_a_slow_one(periods):
             assert tick - waits.pop(camera) < len(CAMERAS)
             served[camera] += 1
     assert set(served) == set(CAMERAS)
+
+
+def test_idle_cameras_share_one_window_of_many_while_others_are_ready():
+    scheduler, served = Scheduler(), Counter()
+    for _ in range(10 * IDLE_SHARE):
+        for camera in CAMERAS:
+            scheduler.offer(camera, idle=camera in "cd")
+        served.update(scheduler.next())
+    assert (served["c"], served["d"]) == (5, 5)
+    assert abs(served["a"] - served["b"]) <= 1
+
+
+def test_idle_cameras_have_their_turns_while_no_other_is_ready():
+    scheduler = Scheduler()
+    for camera in ("c", "d"):
+        scheduler.offer(camera, idle=True)
+    assert scheduler.next(limit=4) == ["c", "d"]
+    for camera in ("c", "a", "d"):
+        scheduler.offer(camera, idle=camera != "a")
+    assert [scheduler.next(limit=4), scheduler.next(limit=4)] == [["a"], ["c", "d"]]
+
+
+def test_a_camera_that_is_no_longer_idle_comes_first():
+    scheduler = Scheduler()
+    for camera in ("a", "c"):
+        scheduler.offer(camera)
+        scheduler.next()
+    scheduler.offer("a")
+    scheduler.next()
+    scheduler.offer("c", idle=True)
+    scheduler.offer("a")
+    scheduler.offer("c")
+    assert scheduler.next() == ["c"]
+    scheduler.offer("c")
+    scheduler.offer("c", idle=True)  # it was ready with a window that shows movement
+    scheduler.offer("b", idle=True)
+    assert [scheduler.next(), scheduler.next(), scheduler.next()] == [["a"], ["c"], ["b"]]
 
 
 def test_close_ends_the_waiting():
