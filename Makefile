@@ -1,13 +1,22 @@
 # On a machine without ROS: `make demo` and `make test` do everything. On a robot, use colcon (see README.md).
 SHELL := /bin/bash
 PYTHON ?= python3
-VENV := .venv
+# Which ROS from PyPI: `make test ROS_DISTRO=kilted`; all but Jazzy have folders of their own. A shell that has sourced
+# ROS has a variable of this name, which is not meant.
+ROS_DISTRO := jazzy
+ROOT := $(if $(filter-out jazzy,$(ROS_DISTRO)),build/$(ROS_DISTRO)/)
+VENV := $(ROOT).venv
+BUILD := $(ROOT)build
+INSTALL := $(ROOT)install
+ifeq ($(wildcard dev/requirements-$(ROS_DISTRO).txt),)
+$(error ROS_DISTRO is $(ROS_DISTRO), of which PyPI has no wheels; it can be: $(patsubst dev/requirements-%.txt,%,$(wildcard dev/requirements-*.txt)))
+endif
 DURATION ?= 30
 MINUTES ?= 30
 # Tests that run at a time: one more than there are cores, since those of the nodes wait for each other.
 JOBS ?= $(shell expr $$(nproc) + 1)
 SOURCES := $(shell find har_ros action msg scripts launch config dev/vision_msgs dev/hri_msgs -type f -not -name '*.pyc') CMakeLists.txt package.xml
-ROS := source $(VENV)/bin/activate && source install/local_setup.bash
+ROS := source $(VENV)/bin/activate && source $(INSTALL)/local_setup.bash
 
 # Another ROS that the shell has sourced would be mixed with the one in .venv.
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH RMW_IMPLEMENTATION \
@@ -15,68 +24,69 @@ unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH 
 
 .PHONY: demo demo-eval serve test test-finetune docs generate bench quality skeletons falls everyday-14 soak constraints lock sbom clean
 
-demo: install/.built
+demo: $(INSTALL)/.built
 	@$(ROS) && python dev/demo.py --duration $(DURATION) $(ARGS) $(VIDEOS)
 
-demo-eval: install/.built
+demo-eval: $(INSTALL)/.built
 	@$(ROS) && python dev/demo_eval.py $(ARGS) $(VIDEOS)
 
 # The page and the HTTP API, without a robot.
-serve: install/.built
+serve: $(INSTALL)/.built
 	@$(ROS) && actionnet serve $(ARGS)
 
-test: install/.built build/node/.ready $(VENV)/.triton $(VENV)/.fleet
+test: $(INSTALL)/.built build/node/.ready $(VENV)/.triton $(VENV)/.fleet
 	@$(ROS) && ruff check . && ruff format --check . && mypy && lint-imports --config pyproject.toml && pytest -n $(JOBS) --dist worksteal $(ARGS)
 
-test-finetune: install/.built $(VENV)/.finetune
+test-finetune: $(INSTALL)/.built $(VENV)/.finetune
 	@$(ROS) && pytest -m finetune $(ARGS)
 
 # What comes from the table of parameters.
-generate: install/.built
+generate: $(INSTALL)/.built
 	@$(ROS) && python dev/generate.py
 
 # Warnings are errors, and unknown references too; nothing is downloaded.
 docs: $(VENV)/.ready
 	@source $(VENV)/bin/activate && sphinx-build -W --keep-going -n -q docs build/docs && echo "build/docs/index.html"
 
-bench: install/.built
+bench: $(INSTALL)/.built
 	@$(ROS) && python benchmarks/run.py $(ARGS)
 
-quality: install/.built
+quality: $(INSTALL)/.built
 	@$(ROS) && python benchmarks/quality.py $(DATA) --plot docs/images/continual.png
 
 # What everyday-14 says of people in real videos.
-skeletons: install/.built
+skeletons: $(INSTALL)/.built
 	@$(ROS) && python benchmarks/skeletons.py $(DATA)
 
 # Falls of people who were not taught with.
-falls: install/.built
+falls: $(INSTALL)/.built
 	@$(ROS) && python benchmarks/falls.py $(DATA)
 
 # Trains the network for skeletons that comes with har_ros, and measures it; DATA is jhmdb.npz.
 everyday-14: $(VENV)/.finetune
 	@source $(VENV)/bin/activate && python dev/everyday/train.py $(DATA)
 
-soak: install/.built
+soak: $(INSTALL)/.built
 	@$(ROS) && python benchmarks/soak.py --minutes $(MINUTES)
 
 # The package is built through links: CMake refuses include folders (numpy's, in .venv) below its own source folder.
-install/.built: $(VENV)/.ready $(SOURCES)
-	@mkdir -p build/src/har_ros && ln -sfn $(CURDIR)/{har_ros,action,msg,scripts,launch,config,CMakeLists.txt,package.xml} build/src/har_ros
-	@mkdir -p install && find install -xtype l -delete  # of modules that went or moved
+$(INSTALL)/.built: $(VENV)/.ready $(SOURCES)
+	@mkdir -p $(BUILD)/src/har_ros && ln -sfn $(CURDIR)/{har_ros,action,msg,scripts,launch,config,CMakeLists.txt,package.xml} $(BUILD)/src/har_ros
+	@mkdir -p $(INSTALL) && find $(INSTALL) -xtype l -delete  # of modules that went or moved
 	@source $(VENV)/bin/activate && AMENT_PREFIX_PATH=$$VIRTUAL_ENV CMAKE_PREFIX_PATH=$$VIRTUAL_ENV \
-	    colcon --log-level error build --event-handlers console_direct- --symlink-install --base-paths build/src/har_ros dev/vision_msgs dev/hri_msgs
+	    colcon --log-base $(ROOT)log --log-level error build --build-base $(BUILD) --install-base $(INSTALL) \
+	    --event-handlers console_direct- --symlink-install --base-paths $(BUILD)/src/har_ros dev/vision_msgs dev/hri_msgs
 	@touch $@
 
 # Every file that comes from an index is compared with its hash. Nothing is resolved, and empy, which has no wheel, is
 # built with the setuptools of dev/build.txt.
 PIP_INSTALL := $(VENV)/bin/pip install -qq --disable-pip-version-check --no-deps
-$(VENV)/.ready: setup.py dev/make_stubs.sh dev/build.txt dev/lock.txt dev/data.txt
+$(VENV)/.ready: setup.py dev/make_stubs.sh dev/build.txt dev/lock.txt dev/lock-$(ROS_DISTRO).txt dev/data.txt
 	@dev/check_machine.sh $(PYTHON)
-	@echo "Installing ROS 2 Jazzy, OpenVINO and the demo's data from PyPI into $(VENV), 2.1 GB; this takes a minute or two"
+	@name=$(ROS_DISTRO); echo "Installing ROS 2 $${name^}, OpenVINO and the demo's data from PyPI into $(VENV), 2.1 GB; this takes a minute or two"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP_INSTALL) --require-hashes -r dev/build.txt
-	@$(PIP_INSTALL) --require-hashes --no-build-isolation -r dev/lock.txt
+	@$(PIP_INSTALL) --require-hashes --no-build-isolation -r dev/lock.txt -r dev/lock-$(ROS_DISTRO).txt
 	@$(PIP_INSTALL) --require-hashes -r dev/data.txt
 	@$(VENV)/bin/python dev/relocate_wheels.py
 	@dev/make_stubs.sh $(VENV)
@@ -113,20 +123,23 @@ constraints:
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/pip install -qq -r dev/requirements.txt -r requirements-finetune.txt
 	@$(VENV)/bin/pip freeze > dev/constraints.txt
+	@rm -f dev/lock-*.txt
 	@$(MAKE) lock
 
-# The hashes of all files that PyPI has of these versions, so that they hold for every Python and processor.
+# The hashes of all files that PyPI has of these versions, so that they hold for every Python and processor. The versions
+# of ROS's packages are those of its lock, if there is one.
 COMPILE := build/tools/bin/uv pip compile -q --no-python-downloads --python-version 3.10 --universal \
     --generate-hashes --no-strip-extras --no-header --no-annotate --constraints dev/constraints.txt
 lock: build/tools/.ready
 	@echo setuptools | $(COMPILE) --output-file dev/build.txt -
 	@$(COMPILE) --output-file dev/lock.txt dev/requirements.txt
+	@for list in dev/requirements-*.txt; do $(COMPILE) --output-file $${list/requirements/lock} $$list; done
 	@grep ^python-dateutil dev/constraints.txt > build/tools/fleet.txt  # botocore asks for <3, and works with it
 	@$(COMPILE) --override build/tools/fleet.txt --output-file dev/fleet.txt dev/fleet-requirements.txt
 
 # What is installed, for those who look for vulnerable versions: CycloneDX.
 sbom: build/tools/.ready
-	@build/tools/bin/cyclonedx-py requirements --of JSON -o sbom.json dev/lock.txt
+	@build/tools/bin/cyclonedx-py requirements --of JSON -o sbom.json - < <(cat dev/lock.txt dev/lock-$(ROS_DISTRO).txt)
 	@echo "sbom.json"
 
 build/tools/.ready:
@@ -135,4 +148,4 @@ build/tools/.ready:
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build install log demo_output sbom.json
+	rm -rf .venv build install log demo_output sbom.json

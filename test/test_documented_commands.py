@@ -103,7 +103,7 @@ def test_commands_and_their_options_exist(words, inline, parse_only, capsys):
 
 
 def check_make(words):
-    makefile = (REPOSITORY / "Makefile").read_text()
+    makefile = (REPOSITORY / "Makefile").read_text().replace("$(INSTALL)", "install")
     target, *variables = words
     assert re.search(rf"^{target}:", makefile, re.MULTILINE)
     for variable in variables:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LOCK = "dev/lock.txt"
+LOCKS = ["dev/lock.txt", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "dev").glob("lock-*.txt"))]
 
 
 def names(file):
@@ -37,17 +37,25 @@ def entries(file):
     return found
 
 
-@pytest.mark.parametrize("file", [LOCK, "dev/build.txt", "dev/data.txt", "dev/triton.txt", "dev/fleet.txt"])
+@pytest.mark.parametrize("file", [*LOCKS, "dev/build.txt", "dev/data.txt", "dev/triton.txt", "dev/fleet.txt"])
 def test_every_package_has_a_version_and_hashes(file):
     assert entries(file)
     assert [name for name, (_, hashes) in entries(file).items() if not hashes] == []
 
 
-def test_the_lock_has_what_is_required_in_the_pinned_versions():
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_lock_has_what_is_required_in_the_pinned_versions(lock):
     """After a change of the requirements: make lock."""
-    assert names("dev/requirements.txt") - set(entries(LOCK)) == set()
+    assert names(lock.replace("lock", "requirements")) - set(entries(lock)) == set()
     pinned = dict(line.split("==") for line in (ROOT / "dev" / "constraints.txt").read_text().splitlines() if line)
     versions = {normal(name): version for name, version in pinned.items()}
     assert {
-        name: version for name, (version, _) in entries(LOCK).items() if versions.get(name, version) != version
+        name: version for name, (version, _) in entries(lock).items() if versions.get(name, version) != version
     } == {}
+
+
+@pytest.mark.parametrize("lock", LOCKS[1:])
+def test_a_lock_of_ros_agrees_with_the_one_of_everything_else(lock):
+    """Both are installed, without resolving anything."""
+    ros, others = entries(lock), entries(LOCKS[0])
+    assert {name: ros[name] for name in ros.keys() & others} == {name: others[name] for name in ros.keys() & others}
