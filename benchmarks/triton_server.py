@@ -1,4 +1,4 @@
-"""`python benchmarks/triton_server.py [MODEL]`: a network on a Triton server of this machine, beside the same in process.
+"""`python benchmarks/triton_server.py [MODEL]`: a network on a Triton server of this machine, and in process.
 
 The server is that of the wheel nvidia-pytriton, whose Python backend runs OpenVINO, too. Windows per second with MODEL,
 and the time that a window takes more, with a network of negligible cost; through shared memory and
