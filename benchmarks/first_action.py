@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from pathlib import Path
 
 import rclpy
 from ament_index_python.packages import get_package_prefix
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
 from vision_msgs.msg import Classification
 
-from figures import once
+from figures import Figure, once
 from har_ros.errors import HarError
+from measure import program, serve
 from part import Bench, Figures
 from without_ros import ACTIONNET, MODEL
 
@@ -24,18 +26,20 @@ PATIENCE = 120.0
 def first_action(bench: Bench) -> Figures:
     """Time from the start of node and command to their first answer, the window's own length within."""
     models = {"I3D": (MODEL, "a window of 2.5 s"), "small network": (bench.small, "a window of 0.6 s")}
+    video = bench.folder / "first.mp4"
     for model, _ in models.values():
-        first_line(bench.film, model, bench.folder / "first.mp4")  # what is cached is there from now on
+        first_line(bench.film, model, video)  # what is cached is there from now on
     while True:
-        yield [
-            once(f"from the start of actionnet VIDEO to its first line, {name}", line, "s")
-            for name, (model, _) in models.items()
-            for line in [first_line(bench.film, model, bench.folder / "first.mp4")]
-        ] + [
-            once(f"from the start of the node to its first message on /actions, {name}", took, "s", detail=detail)
-            for name, (model, detail) in models.items()
-            for took in [first_message(bench.film, model)]
-        ]
+        found: list[Figure] = []
+        for name, (model, window) in models.items():
+            line, message = first_line(bench.film, model, video), first_message(bench.film, model)
+            found += [
+                once(f"from the start of actionnet VIDEO to its first line, {name}", line, "s"),
+                once(
+                    f"from the start of the node to its first message on /actions, {name}", message, "s", detail=window
+                ),
+            ]
+        yield found
 
 
 def first_message(film: Path, model: str) -> float:
@@ -43,26 +47,20 @@ def first_message(film: Path, model: str) -> float:
     camera = [str(PROGRAMS / "video_source"), "--ros-args", "-p", f"videos:=['{film}']"]
     parameters = ["-p", "image_topics:=[/cam01/image_raw]", "-p", f"model:={model}"]
     node = [str(PROGRAMS / "actionnet"), "--ros-args", *parameters]
-    rclpy.init()
-    listener = rclpy.create_node("first_action")
     came: list[Classification] = []
-    executor = SingleThreadedExecutor()
-    executor.add_node(listener)
-    listener.create_subscription(Classification, "/actions", came.append, 10)
-    with subprocess.Popen(camera, stderr=subprocess.DEVNULL) as films:
-        deadline = time.monotonic() + PATIENCE
-        while not listener.count_publishers("/cam01/image_raw") and time.monotonic() < deadline:
-            executor.spin_once(timeout_sec=0.1)
-        start = time.monotonic()
-        with subprocess.Popen(node, stderr=subprocess.DEVNULL) as recognizer:
-            while not came and time.monotonic() < start + PATIENCE:
-                executor.spin_once(timeout_sec=0.1)
-            took = time.monotonic() - start
-            recognizer.terminate()
-        films.terminate()
-    executor.shutdown()
-    listener.destroy_node()
-    rclpy.shutdown()
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    listener = rclpy.create_node("first_action")
+    try:
+        listener.create_subscription(Classification, "/actions", came.append, 10)
+        with program(camera, dict(os.environ)):
+            serve(listener, lambda: bool(listener.count_publishers("/cam01/image_raw")), PATIENCE)
+            start = time.monotonic()
+            with program(node, dict(os.environ)):
+                serve(listener, lambda: bool(came), PATIENCE)
+                took = time.monotonic() - start
+    finally:
+        listener.destroy_node()
+        rclpy.shutdown()
     if not came:
         raise HarError(f"nothing came on /actions within {PATIENCE:g} s of the node's start; see what it says")
     return took

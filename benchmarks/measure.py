@@ -19,6 +19,7 @@ from ament_index_python.packages import get_package_prefix
 from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from har_ros.errors import HarError
 from har_ros.msg import ActionWindow, PersonWindow
@@ -147,7 +148,7 @@ class Counter:
     @contextmanager
     def listening(cls, topics: list[str]) -> Iterator[Counter]:
         """Open a node for as long as the block lasts."""
-        rclpy.init()
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # a signal is to end the benchmark, not rclpy only
         node = rclpy.create_node("bench")
         try:
             yield cls(node, topics)

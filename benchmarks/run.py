@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,6 +38,7 @@ WIDTH = 140
 def main() -> int:
     """Measure the parts, and print a table of each. Returns the exit status."""
     options = parsed()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nodes and cameras end, too
     console = Console()
     if not console.is_terminal:
         console.width = WIDTH
@@ -50,6 +53,8 @@ def main() -> int:
         except HarError as error:
             print(error, file=sys.stderr)
             return 2
+        except KeyboardInterrupt:
+            return 130
 
 
 def parsed() -> argparse.Namespace:
@@ -98,8 +103,10 @@ def measure(options: argparse.Namespace, bench: Bench, console: Console, earlier
             start = time.monotonic()
             try:
                 figures = PARTS[name].run(bench, options.times)
-            except Exception:  # the others can still be measured
-                console.print_exception()
+            except Exception as error:  # the others can still be measured
+                console.print(f"{name} failed: {error or type(error).__name__}", style="red", highlight=False)
+                if not isinstance(error, HarError):
+                    traceback.print_exc()
                 failed = True
                 continue
             found.parts[name], found.took[name] = figures, time.monotonic() - start

@@ -9,6 +9,7 @@ from unittest.mock import patch
 import numpy as np
 import rclpy
 from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
 from figures import Figure, once, ratio
@@ -148,7 +149,8 @@ def latency(bench: Bench) -> Figures:
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     raw = {"raw": (Image, "", noted)}
     with patch.dict(images.TRANSPORTS, raw), patch.object(Worker, "publish", measured):
-        rclpy.init(args=["--ros-args", "--log-level", "warn"])
+        quiet = ["--ros-args", "--log-level", "warn"]
+        rclpy.init(args=quiet, signal_handler_options=SignalHandlerOptions.NO)
         node = ActionNet(parameter_overrides=overrides)
         with program(command, dict(os.environ)):
             node.start()
