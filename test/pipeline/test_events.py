@@ -174,6 +174,30 @@ def test_all_events_end_with_the_last_good_window_once(after):
     assert events.finish() == []
 
 
+def test_what_is_left_out_since_nothing_moves_goes_on_until_something_moves():
+    """Somebody lies still from 10 to 70 s; the network has a window at 30 s, and the next ones when they get up."""
+    events = Events(LABELS, settings())
+    until_30 = [*((0, at - LENGTH, at, 0, None) for at in np.arange(10, 13)), (0, 27.5, 30.0, 0, 29.9)]
+    rising = [
+        (share, 70 + share * LENGTH - LENGTH, 70 + share * LENGTH, 0, 70.0 if share == 0.1 else None)
+        for share in np.arange(0.1, 1.01, 0.1)
+    ]
+    said = []
+    for share, start, end, restarts, held in [*until_30, *rising]:
+        scores = np.array([1 - share, 0, 0], np.float32)
+        said += events.take(scores, stamp(start), stamp(end), restarts, None if held is None else stamp(held))
+    [(label, start, end)] = spans(said)
+    assert (label, start) == ("wave", 7.5)
+    assert end == pytest.approx(70, abs=0.2)
+
+
+def test_a_window_after_a_restart_is_not_bridged():
+    events = Events(LABELS, settings())
+    said = events.take(np.array([1.0, 0.0, 0.0]), stamp(8), stamp(10))
+    said += events.take(np.array([1.0, 0.0, 0.0]), stamp(48), stamp(50), 1, stamp(49))
+    assert spans(said) == [("wave", 8, 10)]
+
+
 def test_limits_that_contradict_each_other_are_refused():
     with pytest.raises(
         ConfigurationError, match=r"^event_end is 0.6, above event_start \(0.5\); set it to that or less$"
