@@ -21,7 +21,8 @@ class Parameter:
     step: a whole number is a multiple of it. needs: the parameter without which it has no effect. at_run_time: it
     can change while the node is configured. fills: the dataclass that has a field of this name: BackendSettings,
     StreamSettings, ScoreSettings, EventSettings or TrackSettings. option: `actionnet INPUT` has it as an option.
-    example: a list, for messages. Where "true" and "false" are choices, the booleans stand for them.
+    example: a list, for messages. Where "true" and "false" are choices, the booleans stand for them; false stands for
+    "off", which YAML reads so.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Parameter:
     @property
     def any_type(self) -> bool:
         """Whether its values may have several types; an empty list has none in ROS."""
-        return "true" in self.choices or isinstance(self.default, list)
+        return "true" in self.choices or "off" in self.choices or isinstance(self.default, list)
 
     def in_range(self, value: float) -> bool:
         """Whether a number is within the bounds, if there are any, and a multiple of a whole number's step."""
@@ -71,7 +72,7 @@ class Parameter:
         if isinstance(self.default, list):
             return self._read_list([] if value is None else value)  # None: an empty list, as rcl passes it
         if self.any_type and isinstance(value, bool):
-            value = str(value).lower()
+            value = "off" if "off" in self.choices and not value else str(value).lower()
         if self.choices and value not in self.choices:
             raise ConfigurationError(f"parameter {self.name} is {value!r}; give {self.expected}")
         return value

@@ -69,7 +69,7 @@ def test_the_configuration_file_is_taken_as_it_is():
 def test_what_is_given_comes_after_the_file(tmp_path):
     text = "/robot/actionnet:\n  ros__parameters: {threshold: 0.2, top_k: 3}\nother: {ros__parameters: {top_k: 9}}\n"
     values = node_parameters(
-        written(tmp_path / "p.yaml", text), ["top_k:=7", "image_topics:=[/a, /b]", "continual:=true"]
+        written(tmp_path / "p.yaml", text), ["top_k:=7", "image_topics:=[/a, /b]", "continual:=true", "idle:=off"]
     )
     assert values == {
         **DEFAULTS,
@@ -104,6 +104,7 @@ def test_a_misspelt_name_in_a_file_is_refused(tmp_path):
         ("threshold:=1", "parameter threshold is 1;"),
         ("top_k:=2.5", "parameter top_k is 2.5; give a whole number"),
         ("top_k:=true", "parameter top_k is True"),
+        ("idle:=on", "parameter idle is 'true'; give one of off, auto"),
         ("pose_size:=300", "parameter pose_size is 300; give a multiple of 32 from 0 to 640"),
         ("backend:=magic", "parameter backend is 'magic'; give one of auto"),
         ("image_topics:=/a", "give a list of strings"),
