@@ -36,6 +36,8 @@ NODE = HERE_LAST + RUN
 NODE_AS_INSTALLED = HERE_LAST + "from har_ros.nodes import middleware as m; m.keep_freed_memory = lambda: None; " + RUN
 
 
+PATIENCE = 60.0
+"""Seconds that nodes have to start."""
 COUNTED = ("frames", "windows", "windows dropped (network busy)", "frames searched for people")
 """Keys of a camera's diagnostics."""
 
@@ -174,13 +176,15 @@ class Counter:
 
     def wait(self) -> None:
         """Wait until every camera had a window, and three seconds more; where images are lost, windows may be, too."""
+        self.wait_for_nodes()
         serve(self._node, lambda: all(self._seen.values()), 15)
         self.serve(3.0)
 
     def wait_for_nodes(self) -> None:
-        """Wait until the nodes tell of all cameras, whether images come or not, and three seconds more."""
-        serve(self._node, lambda: self._seen.keys() <= self._counts.keys(), 30)
-        self.serve(3.0)
+        """Wait until the nodes tell of all cameras, whether images come or not. Raises HarError."""
+        serve(self._node, lambda: self._seen.keys() <= self._counts.keys(), PATIENCE)
+        if not self._seen.keys() <= self._counts.keys():
+            raise HarError(f"the nodes told nothing of their cameras within {PATIENCE:g} s; is the machine busy?")
 
     def serve(self, seconds: float) -> None:
         """Hear what the nodes say for so long."""
@@ -196,7 +200,11 @@ class Counter:
         before, cpu, start = dict(self._counts), cpu_time(nodes), time.perf_counter()
         self.serve(seconds)
         used, elapsed = cpu_time(nodes) - cpu, time.perf_counter() - start
-        rates = [(counts - before[topic][1]) / (at - before[topic][0]) for topic, (at, counts) in self._counts.items()]
+        rates = [
+            (counts - before[topic][1]) / (at - before[topic][0])
+            for topic, (at, counts) in self._counts.items()
+            if topic in before
+        ]
         frames, windows, dropped, searched = np.sum(rates, axis=0).tolist()
         if not frames > 0:
             raise HarError(

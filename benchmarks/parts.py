@@ -21,7 +21,7 @@ PARTS = {
     "latency": Part(latency, fixed=5, seconds=1),
     "jitter": Part(jitter, fixed=28, seconds=3),
     "first-action": Part(first_action, fixed=10, seconds=6, repeated=True),
-    "idle-cpu": Part(idle_cpu, fixed=10, seconds=1),
+    "idle-cpu": Part(idle_cpu, fixed=17, seconds=1),
     "log-lines": Part(log_lines, fixed=38, minutes=2),
     "memory-slope": Part(memory_slope, fixed=9, minutes=2),
     "lost-frames": Part(lost_frames, fixed=15, seconds=7.5, repeated=True),

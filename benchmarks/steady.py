@@ -38,6 +38,7 @@ def idle_cpu(bench: Bench) -> Figures:
     """CPU of an active node with I3D while none of its four cameras sends anything."""
     with running(Setting(CAMERAS, MODEL, silent=True)) as (counter, nodes):
         counter.wait_for_nodes()
+        counter.serve(SETTLED)
         before, start = cpu_time(nodes), time.perf_counter()
         counter.serve(bench.seconds)
         share = (cpu_time(nodes) - before) / (time.perf_counter() - start)
