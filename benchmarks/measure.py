@@ -40,6 +40,8 @@ PATIENCE = 60.0
 """Seconds that nodes have to start."""
 COUNTED = ("frames", "windows", "windows dropped (network busy)", "frames searched for people")
 """Keys of a camera's diagnostics."""
+SETTLED, IDLE_AFTER = 3.0, 10.0
+"""Seconds until figures are steady, and in which a still camera becomes idle."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Setting:
     """What is measured. processes: among how many nodes the cameras are divided.
 
     picture: what the cameras show; None: noise. persons: the network for people, whom the nodes then follow.
-    silent: whether no camera sends anything.
+    silent: whether no camera sends anything. moving: whether something moves in the pictures of the cameras, but for the
+    last `still` ones.
     """
 
     cameras: int
@@ -63,6 +66,9 @@ class Setting:
     picture: Path | None = None
     persons: str = ""
     silent: bool = False
+    moving: bool = False
+    still: int = 0
+    idle: str = "off"
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class Measured:
     windows: those that were answered. dropped: those that were not, for want of time. searched: images per second in
     which people were looked for. people: windows per second of each person. jitter: ms by which two answers of a camera
     were further apart, or closer together, than their images (RFC 3550), ordered.
+    of_moving: windows of cameras that are not still.
     """
 
     frames: float
@@ -83,12 +90,15 @@ class Measured:
     searched: float
     people: tuple[float, ...]
     jitter: tuple[float, ...]
+    of_moving: float
 
 
 def measure(setting: Setting, seconds: float) -> Measured:
     """Run nodes and cameras, and count once every camera had a window."""
+    settled = SETTLED if setting.idle == "off" else SETTLED + IDLE_AFTER
+    still = frozenset(default_topics(setting.cameras)[setting.cameras - setting.still :])
     with running(setting) as (counter, nodes):
-        return counter.count(nodes, seconds)
+        return counter.count(nodes, seconds, settled, still)
 
 
 @contextmanager
@@ -99,13 +109,14 @@ def running(setting: Setting, log: IO[bytes] | None = None) -> Iterator[tuple[Co
     environment |= dict.fromkeys(PROFILES, str(PROFILE)) if setting.shared_memory else AS_INSTALLED
     flags = ["--as-installed"] * setting.as_installed + ["--reliable"] * setting.reliable
     flags += [f"--picture={setting.picture}"] * bool(setting.picture)
+    flags += [f"--moving={setting.cameras - setting.still}"] * setting.moving
     sizes = [str(value) for value in (setting.cameras, setting.rate, setting.height, setting.width)]
     code = NODE_AS_INSTALLED if setting.as_installed else NODE
     with ExitStack() as stack:
         nodes = []
         for i in range(setting.processes):
             parameters = [f"image_topics:={topics[i :: setting.processes]}", f"model:={setting.model}"]
-            parameters.append(f"continual:={json.dumps(setting.continual)}")
+            parameters += [f"continual:={json.dumps(setting.continual)}", f"idle:={setting.idle!r}"]
             if setting.persons:
                 parameters += ["persons:=true", f"persons_model:={setting.persons}"]
             options = [option for parameter in parameters for option in ("-p", parameter)]
@@ -174,11 +185,11 @@ class Counter:
             counts = [int(values.get(name, 0)) for name in COUNTED]
             self._counts[status.hardware_id] = at, np.array(counts)
 
-    def wait(self) -> None:
-        """Wait until every camera had a window, and three seconds more; where images are lost, windows may be, too."""
+    def wait(self, settled: float = SETTLED) -> None:
+        """Wait until every camera had a window, if none is lost with its images, and so many seconds more."""
         self.wait_for_nodes()
         serve(self._node, lambda: all(self._seen.values()), 15)
-        self.serve(3.0)
+        self.serve(settled)
 
     def wait_for_nodes(self) -> None:
         """Wait until the nodes tell of all cameras, whether images come or not. Raises HarError."""
@@ -190,9 +201,11 @@ class Counter:
         """Hear what the nodes say for so long."""
         serve(self._node, lambda: False, seconds)
 
-    def count(self, nodes: list[int], seconds: float) -> Measured:
-        """Count for `seconds` once every camera had a window."""
-        self.wait()
+    def count(
+        self, nodes: list[int], seconds: float, settled: float = SETTLED, still: frozenset[str] = frozenset()
+    ) -> Measured:
+        """Count for `seconds`, `settled` seconds after every camera had a window. still: topics."""
+        self.wait(settled)
         self._latencies.clear()
         self._people.clear()
         for ages in self._ages.values():
@@ -200,12 +213,13 @@ class Counter:
         before, cpu, start = dict(self._counts), cpu_time(nodes), time.perf_counter()
         self.serve(seconds)
         used, elapsed = cpu_time(nodes) - cpu, time.perf_counter() - start
-        rates = [
-            (counts - before[topic][1]) / (at - before[topic][0])
+        rates = {
+            topic: (counts - before[topic][1]) / (at - before[topic][0])
             for topic, (at, counts) in self._counts.items()
             if topic in before
-        ]
-        frames, windows, dropped, searched = np.sum(rates, axis=0).tolist()
+        }
+        frames, windows, dropped, searched = np.sum(list(rates.values()), axis=0).tolist()
+        of_moving = sum(float(rate[1]) for topic, rate in rates.items() if topic not in still)
         if not frames > 0:
             raise HarError(
                 f"no image reached the nodes within {seconds:g} s; measure for longer, or on a quiet machine"
@@ -215,7 +229,16 @@ class Counter:
         jitter = np.sort(np.abs(np.concatenate([np.diff(ages) for ages in self._ages.values()]))) * 1e3
         cpu_per_image, resident = used / elapsed / frames, memory(nodes)
         return Measured(
-            frames, windows, dropped, cpu_per_image, resident, latency, searched, people, tuple(jitter.tolist())
+            frames,
+            windows,
+            dropped,
+            cpu_per_image,
+            resident,
+            latency,
+            searched,
+            people,
+            tuple(jitter.tolist()),
+            of_moving,
         )
 
 
