@@ -49,8 +49,8 @@ class Setting:
     """What is measured. processes: among how many nodes the cameras are divided.
 
     picture: what the cameras show; None: noise. persons: the network for people, whom the nodes then follow.
-    silent: whether no camera sends anything. moving: whether something moves in the pictures of the cameras, but for the
-    last `still` ones.
+    silent: whether no camera sends anything. moving: whether something moves in the pictures of the cameras, but for
+    the last `still` ones.
     """
 
     cameras: int
