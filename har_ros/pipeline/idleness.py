@@ -31,6 +31,7 @@ class Idleness:
     def reset(self) -> None:
         """Begin again: another scene may follow."""
         self._motion, self.since, self._held, self._offered = Motion(), None, None, False
+        self._lent = 0  # the clock may have gone back
 
     def watch(self, frame: NDArray[Any], stamp: int, places: int, length: int) -> None:
         """Take a frame that enters the window, and how many places of its length it takes."""

@@ -160,9 +160,8 @@ class Stream:
                 self._arrivals[arrival] += 1
                 return False
             places = self._sampler.due(image.stamp) if arrival is Arrival.NEXT else 1
-            slot = self.memory.window.slot()
             if places:
-                image.write(slot, self._resize)
+                image.write(self.memory.window.slot(), self._resize)
             self._arrivals[arrival] += 1
             if arrival is not Arrival.NEXT:  # what came before is another scene
                 self._sampler.start(image.stamp)
@@ -174,7 +173,7 @@ class Stream:
             if not places:
                 return False
             if self._idleness:
-                self._idleness.watch(slot, image.stamp, places, self.length)
+                self._idleness.watch(self.memory.window.slot(), image.stamp, places, self.length)
             self.memory.window.commit(image.stamp, image.frame_id, places)
             return self.ready and self._offers(image.stamp)
 

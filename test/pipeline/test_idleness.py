@@ -104,6 +104,15 @@ def test_after_a_gap_the_camera_is_not_idle(recognizer):
     assert camera.result.held is None
 
 
+def test_an_idle_camera_has_windows_after_its_clock_went_back(recognizer):
+    camera = Camera(recognizer)
+    camera.count = 100 * RATE
+    camera.show(CALM + 2)
+    camera.count = 0
+    assert len(camera.show(CALM)) == CALM * RATE - 3
+    assert len(camera.show(2 * PERIOD)) in (2, 3)
+
+
 def test_networks_for_which_no_frame_may_be_missing_are_served_as_always(tmp_path):
     card, *_ = encoder_decoder(tmp_path)
     with Recognizer.open(str(card), BackendSettings("openvino", "f32")) as pair:
