@@ -79,14 +79,15 @@ class ImageExecutor(SingleThreadedExecutor):
             images, others = self._ready(timeout)
         except InvalidHandle:  # destroyed by another thread just now
             return
-        except (AttributeError, ImportError, NotImplementedError, TypeError) as error:
+        except (AttributeError, ImportError, TypeError) as error:
             self._give_up(error)
             return
         if not self.context.ok():
             raise ExternalShutdownException
         for subscription in images:
             _take(subscription, *_direct[subscription])
-        woken, self._woken = self._woken, False
+        if woken := self._woken:  # set to False only then: a thread may wake it in between
+            self._woken = False
         if (others or woken) and not self._run_others() and others:  # what is ready has to wait for a coroutine
             super()._spin_once_impl(timeout_sec, *arguments, **named)
 

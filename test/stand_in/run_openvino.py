@@ -1,4 +1,4 @@
-"""Runs networks in threads, under thread_exit.c, for test_backends.py."""
+"""Runs networks in threads, under thread_exit.c, for test_openvino.py."""
 
 import ctypes
 import queue

@@ -1,0 +1,70 @@
+"""Continual networks on the real Triton, which keeps a state for each camera: as in process."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
+from continual_cameras import FIRST, assert_same, backend_of, exported, probabilities, push, shown
+
+from har_ros.backends.triton import backend, client
+from har_ros.backends.triton.client import Client
+from har_ros.backends.triton.wheel import INSTALL, running
+from har_ros.errors import ModelError
+
+pytestmark = pytest.mark.skipif(find_spec("pytriton") is None, reason=f"no server is installed; run: {INSTALL}")
+
+
+def test_a_real_clip_has_the_answers_of_the_local_network(server, connect, film):
+    here, there = connect(), connect(server)
+    expected = shown(here, here.stream(), film[0], range(18))
+    assert "through shared memory" in backend_of(there).name
+    assert expected[:FIRST] == [None] * FIRST
+    assert np.ptp(expected[FIRST:], axis=0).max() > 1e-3  # or another order would be as good
+    assert_same(shown(there, there.stream(), film[0], range(18)), expected)
+
+
+def test_without_shared_memory_the_answers_are_the_same(server, connect, film, monkeypatch):
+    def elsewhere(client, region):
+        raise ModelError("another machine")
+
+    monkeypatch.setattr(Client, "share", elsewhere)
+    here, there = connect(), connect(server)
+    assert "through gRPC" in backend_of(there).name
+    assert_same(shown(there, there.stream(), film[0], range(12)), shown(here, here.stream(), film[0], range(12)))
+
+
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_cameras_that_take_turns_do_not_mix(server, connect, film, in_flight):
+    """One of them comes in larger pieces; another process of the robot's has the same network."""
+    here, there, other = connect(), connect(server, in_flight=in_flight), connect(server)
+    cameras, found = [there.stream() for _ in range(3)], [[], [], []]
+    strange = other.stream()
+    for step in range(14):
+        push(cameras[0], film[0], step)
+        push(cameras[1], film[1], step)
+        if step % 2:
+            push(cameras[2], film[1], 20 + step - 1)
+            push(cameras[2], film[1], 20 + step)
+        shown(other, strange, film[1], [step])
+        for results, result in zip(found, there.recognize(cameras), strict=True):
+            results.append(probabilities(result))
+    assert_same(found[0], shown(here, here.stream(), film[0], range(14)))
+    assert_same(found[1], shown(here, here.stream(), film[1], range(14)))
+    assert_same([found[2][-1]], shown(here, here.stream(), film[1], range(20, 34))[-1:])
+
+
+def test_a_camera_that_goes_makes_room_on_the_server(card, connect, film, tmp_path, monkeypatch):
+    """The server keeps one state, and the next camera's first step would wait for it."""
+    monkeypatch.setattr(client, "PATIENCE", 20.0)  # a busy machine may need more than the second
+    monkeypatch.setattr(backend, "ENDING", 20.0)
+    options = ["--runner", "python", "--precision", "f32", "--streams", "1"]
+    with running(exported(card, tmp_path, *options)) as server:
+        here = connect()
+        expected = shown(here, here.stream(), film[0], range(11))
+        for _ in range(2):  # the second finds what the first one has left
+            there = connect(server, deadline=20.0)
+            for _ in range(2):
+                assert_same(shown(there, there.stream(), film[0], range(11)), expected)
+            there.close()
