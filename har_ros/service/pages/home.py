@@ -39,4 +39,5 @@ def _jobs(service: Service, before: float) -> dict[str, Any]:
     jobs = [JobView.of(job) for job in found[:SHOWN]]
     older = jobs[-1].created if len(found) > SHOWN else None
     moving = any(job.ended is None for job in jobs)
-    return {"jobs": jobs, "older": older, "before": None if before == END else before, "moving": moving}
+    address = "/history" if before == END else f"/history?before={before!r}"
+    return {"jobs": jobs, "older": older, "before": before != END, "address": address, "moving": moving}
