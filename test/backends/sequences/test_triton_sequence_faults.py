@@ -120,7 +120,7 @@ def test_a_sequence_that_the_server_does_not_know_is_refused_and_begins_again(se
 
 def test_a_camera_that_pauses_until_the_server_forgets_it_begins_again(card, connect, film, tmp_path, monkeypatch):
     """Without a limit of its own for gaps, and without a step that fails."""
-    monkeypatch.setattr(repository, "IDLE", 0.5)
+    monkeypatch.setattr(repository, "IDLE", 6.0)  # more than a busy machine pauses between two steps
     with running(exported(card, tmp_path, "--runner", "python", "--precision", "f32")) as server:
         here, there = connect(), connect(server)
         stream = there.stream(StreamSettings(max_gap=0.0))
