@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from threading import Lock
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor, TimeoutException
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.subscription import Subscription
+from rclpy.utilities import timeout_sec_to_nsec
 
 from har_ros.errors import one_line
-from har_ros.nodes.conversions import SECOND
 
 Take = Callable[[Any, Any], None]
 """Takes a message and what is known of it."""
-
-_direct: WeakKeyDictionary[Subscription, tuple[Take, int]] = WeakKeyDictionary()
+DIRECT = "taken_directly"
+"""The attribute of a subscription that says who takes its messages, and how many in a turn."""
 
 
 def take_directly(subscription: Subscription, take: Take, most: int) -> None:
@@ -31,19 +31,19 @@ def take_directly(subscription: Subscription, take: Take, most: int) -> None:
 
     Other executors call the subscription's own callback.
     """
-    _direct[subscription] = take, most
+    vars(subscription)[DIRECT] = take, most
 
 
 class ImageExecutor(SingleThreadedExecutor):
     """Gives images to those who asked for them with `take_directly`, and runs all other callbacks as rclpy does.
 
-    Where rclpy's internals are not what they were, it says so once and is rclpy's SingleThreadedExecutor. It does not
-    wait for guard conditions that nodes create; no node has one.
+    Where rclpy's internals are not what they were, it says so once and is rclpy's SingleThreadedExecutor.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._entities: Entities | None = None
+        self._in_use = Lock()  # of the entities, while they are waited for
         self._woken = True
         self._given_up = False
         self._images_aside = False
@@ -60,7 +60,7 @@ class ImageExecutor(SingleThreadedExecutor):
         return task
 
     def _call_task_in_next_spin(self, task: Any) -> None:
-        """Go on with a coroutine, from Lyrical on."""
+        """Go on with a coroutine, as rclpy's development branch has it; it has not run with that."""
         parent: Any = super()
         parent._call_task_in_next_spin(task)
         self.wake()
@@ -70,22 +70,20 @@ class ImageExecutor(SingleThreadedExecutor):
 
         All that spins comes here. What else is given is a condition for going on to wait; a wake-up ends this waiting.
         """
-        if self._given_up:
+        if self._given_up or self._is_shutdown:
             super()._spin_once_impl(timeout_sec, *arguments, **named)
             return
-        seconds = getattr(timeout_sec, "timeout", timeout_sec)
-        timeout = -1 if seconds is None or seconds < 0 else int(seconds * SECOND)
         try:
-            images, others = self._ready(timeout)
+            images, others = self._ready(timeout_sec_to_nsec(getattr(timeout_sec, "timeout", timeout_sec)))
         except InvalidHandle:  # destroyed by another thread just now
-            return
+            images, others = [], False
         except (AttributeError, ImportError, TypeError) as error:
             self._give_up(error)
             return
         if not self.context.ok():
             raise ExternalShutdownException
         for subscription in images:
-            _take(subscription, *_direct[subscription])
+            _take(subscription, *vars(subscription)[DIRECT])
         if woken := self._woken:  # set to False only then: a thread may wake it in between
             self._woken = False
         if (others or woken) and not self._run_others() and others:  # what is ready has to wait for a coroutine
@@ -93,15 +91,16 @@ class ImageExecutor(SingleThreadedExecutor):
 
     def can_execute(self, entity: Any) -> bool:
         """Return whether rclpy's way may run an entity's callback."""
-        return not (self._images_aside and entity in _direct) and bool(super().can_execute(entity))
+        return not (self._images_aside and DIRECT in vars(entity)) and bool(super().can_execute(entity))
 
     def _ready(self, timeout: int) -> tuple[list[Subscription], bool]:
         """Wait. Returns the subscriptions that have images, and whether anything else is ready."""
         nodes = self.get_nodes()
-        if self._entities is None or not self._entities.are_of(nodes):
-            self._release()
-            self._entities = Entities(nodes, [self._guard, self._sigint_gc], self.context)
-        return self._entities.wait(0 if self._woken else timeout)
+        with self._in_use:
+            if self._entities is None or not self._entities.are_of(nodes):
+                self._close_entities()
+                self._entities = Entities(nodes, [self._guard, self._sigint_gc], self.context)
+            return self._entities.wait(0 if self._woken else timeout)
 
     def _run_others(self) -> bool:
         """Run, as rclpy does, all callbacks that are ready. Returns whether there was one."""
@@ -127,19 +126,28 @@ class ImageExecutor(SingleThreadedExecutor):
         )
 
     def _release(self) -> None:
+        """Let go of what is waited for; where a thread is waiting, it does so before it waits again."""
+        if self._in_use.acquire(blocking=False):
+            try:
+                self._close_entities()
+            finally:
+                self._in_use.release()
+
+    def _close_entities(self) -> None:
         if self._entities is not None:
             self._entities.close()
             self._entities = None
 
     def remove_node(self, node: Node) -> None:
         """Stop running a node's callbacks."""
-        self._release()
         super().remove_node(node)
+        self._release()
 
     def shutdown(self, timeout_sec: float | None = None) -> bool:
         """Stop, see Executor."""
+        ended = bool(super().shutdown(timeout_sec))
         self._release()
-        return bool(super().shutdown(timeout_sec))
+        return ended
 
 
 def _take(subscription: Subscription, take: Take, most: int) -> None:
@@ -167,10 +175,10 @@ class Entities:
         from rclpy.waitable import NumberOfEntities
 
         self._lists = _lists(nodes)
-        self._subscriptions, timers, clients, services, self._waitables = self._lists
+        self._subscriptions, timers, clients, services, self._guards, self._waitables = self._lists
         self._handles = {
             "subscription": [one.handle for one in self._subscriptions],
-            "guard_condition": [one.handle for one in guards],
+            "guard_condition": [one.handle for one in (*self._guards, *guards)],
             "timer": [one.handle for one in timers],
             "client": [one.handle for one in clients],
             "service": [one.handle for one in services],
@@ -213,11 +221,15 @@ class Entities:
         found.wait(timeout)
         ready = {name: set(found.get_ready_entities(name)) for name in self._handles}
         messages = [one for one in self._subscriptions if one.handle.pointer in ready["subscription"]]
-        images = [one for one in messages if one in _direct]
+        images = [one for one in messages if DIRECT in vars(one)]
         timers = [one for one in self._handles["timer"] if one.pointer in ready["timer"]]
+        guards = [one for one in self._guards if one.handle.pointer in ready["guard_condition"]]
+        for guard in guards:
+            guard.trigger()  # again: to wait for it has taken it
         others = [waitable.is_ready(found) for waitable in self._waitables]  # each takes note
         others += [one.is_timer_ready() for one in timers]  # rcl shows cancelled ones, too
-        return images, any(others) or bool(ready["client"] or ready["service"]) or len(images) < len(messages)
+        others += [len(images) < len(messages), bool(guards or ready["client"] or ready["service"])]
+        return images, any(others)
 
     def close(self) -> None:
         """Let go of them."""
@@ -225,6 +237,6 @@ class Entities:
 
 
 def _lists(nodes: list[Node]) -> tuple[list[Any], ...]:
-    """Return subscriptions, timers, clients, services and waitables."""
-    kinds = ("subscriptions", "timers", "clients", "services", "waitables")
+    """Return subscriptions, timers, clients, services, guard conditions and waitables."""
+    kinds = ("subscriptions", "timers", "clients", "services", "guards", "waitables")
     return tuple([one for node in nodes for one in getattr(node, kind)] for kind in kinds)

@@ -13,7 +13,7 @@ from rclpy.qos import QoSProfile
 from rclpy.task import Future
 from sensor_msgs.msg import Image
 
-from har_ros.nodes.executor import Entities, ImageExecutor, take_directly
+from har_ros.nodes.executor import Entities, take_directly
 
 TOPIC, TIMEOUT = "/cam01/image_raw", 60.0
 
@@ -52,13 +52,19 @@ def test_images_come_directly_and_in_order(ros, subscribed, publisher):
     assert not own
 
 
-def spin_as_lyrical(executor):
-    """Its rclpy's spin does not call spin_once."""
-    while executor.context.ok():
+def once_and_again(executor):
+    """As the spin of rclpy's development branch, which does not call spin_once."""
+    while True:
         executor._spin_once_impl()
 
 
-@pytest.mark.parametrize("spin", [ImageExecutor.spin, spin_as_lyrical])
+def spin(executor):
+    """Until it raises: between two turns, rclpy's own spin ends without."""
+    while True:
+        executor.spin_once()
+
+
+@pytest.mark.parametrize("spin", [spin, once_and_again])
 def test_images_come_directly_while_the_executor_spins(ros, subscribed, publisher, spin):
     subscription, _, own = subscribed()
     came = threading.Event()
@@ -159,6 +165,40 @@ def test_a_function_of_another_thread_runs(ros):
                 ros.executor.spin_once(timeout_sec=TIMEOUT)
 
 
+def test_a_guard_condition_wakes_from_any_thread(ros, subscribed):
+    subscribed()
+    ran = threading.Event()
+    guard = ros.node.create_guard_condition(ran.set)
+    ros.executor.spin_once(timeout_sec=0)
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(20):
+            ran.clear()
+            pool.submit(guard.trigger)
+            ros.until(ran.is_set, "its callback")
+
+
+def test_after_its_end_it_does_nothing_and_says_nothing(ros, subscribed, capfd):
+    subscribed()
+    ros.executor.spin_once(timeout_sec=0)
+    ros.executor.shutdown()
+    ros.executor.spin_once(timeout_sec=0)
+    assert "not as it was" not in capfd.readouterr().err
+
+
+def test_another_thread_may_remove_a_node_that_is_waited_for(ros, subscribed):
+    subscribed()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(spin, ros.executor)
+        for _ in range(20):
+            other = ros.add(rclpy.create_node("other"))
+            other.create_subscription(Image, TOPIC, print, 1)
+            ros.executor.remove_node(other)
+            other.destroy_node()
+        ros.executor.context.shutdown()
+        with pytest.raises(ExternalShutdownException):
+            waiting.result(TIMEOUT)
+
+
 def test_a_subscription_may_be_destroyed_by_its_own_image(ros, publisher):
     subscriptions, direct = [], []
 
@@ -197,7 +237,9 @@ def test_what_a_callback_raises_ends_the_spinning(ros, subscribed, publisher):
 
 def test_the_end_of_the_context_ends_the_waiting(ros):
     with ThreadPoolExecutor(1) as pool:
-        ended = pool.submit(rclpy.spin, ros.node, ros.executor)
+        ended, begun = pool.submit(spin, ros.executor), threading.Event()
+        ros.executor.create_task(begun.set)
+        assert begun.wait(TIMEOUT)
         ros.executor.context.shutdown()
         with pytest.raises(ExternalShutdownException):
             ended.result(TIMEOUT)

@@ -34,8 +34,8 @@ TOPIC, ANNOTATED = "/robot/cam01/image_raw", "/robot/cam01/actions_image"
 
 
 @pytest.fixture
-def view(ros, monkeypatch):
-    monkeypatch.setattr(robot_view, "LOOK", 0.05)
+def view(ros, monkeypatch, request):
+    monkeypatch.setattr(robot_view, "LOOK", getattr(request, "param", 0.05))
     return RobotView(ros.node)
 
 
@@ -115,6 +115,16 @@ def test_images_of_any_encoding_are_shown_and_broken_ones_left_out(ros, view, cl
             assert (means < (40, 40, 256)).all()
             assert means[2] > 230
     assert capfd.readouterr().err.count("/actions_image: 768 bytes of data") == 1
+
+
+@pytest.mark.parametrize("view", [3600.0], indirect=True)
+def test_who_begins_to_watch_is_noticed_at_once(ros, view, client):
+    """Not with the next look at what is published."""
+    publisher = ros.node.create_publisher(Image, "/actions_image", 10)
+    ros.until(lambda: ros.node.count_publishers("/actions_image"), "the discovery")
+    view._look()
+    with received(client, "/v1/live/main-camera/video", images):
+        ros.until(publisher.get_subscription_count, "the subscription")
 
 
 def test_the_events_of_people_are_heard_with_their_camera_and_track(ros, view, client):
