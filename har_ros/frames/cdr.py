@@ -13,12 +13,12 @@ import numpy as np
 from har_ros.errors import ImageError
 from har_ros.frames.compressed import EncodedImage
 from har_ros.frames.pixels import CameraImage, Pixels
+from har_ros.frames.sampling import SECOND
 
 PREFIX = 4
 """Bytes before the fields, from which alignment counts."""
 ORDERS = {b"\x00\x00": ">", b"\x00\x01": "<"}
 """How plain CDR begins → the order of bytes."""
-SECOND = 1_000_000_000
 
 
 def read_image(data: bytes) -> CameraImage:
@@ -46,7 +46,10 @@ class _Fields:
     def __init__(self, data: bytes) -> None:
         order = ORDERS.get(bytes(data[:2]))
         if order is None:
-            raise ImageError(f"the message begins with {bytes(data[:2])!r}, which is not CDR; check its publisher")
+            raise ImageError(
+                f"the message begins with {bytes(data[:2])!r}, and not as plain CDR; use another middleware "
+                "(RMW_IMPLEMENTATION), or record it again"
+            )
         self._data = data
         self._number = struct.Struct(f"{order}I")
         self._time = struct.Struct(f"{order}iI")

@@ -34,7 +34,7 @@ class EncodedImage:
 
     @classmethod
     def of_message(cls, message: Any, stamp: int) -> EncodedImage:
-        """View the bytes of a sensor_msgs/CompressedImage, rclpy's or rosbags', without a copy."""
+        """View the bytes of a sensor_msgs/CompressedImage that rosbags has read, without a copy."""
         return cls(np.frombuffer(message.data, np.uint8), stamp, message.header.frame_id)
 
     @property

@@ -17,7 +17,7 @@ LEAST = 8
 SIGMAS = 7.0
 """By how many standard deviations of its noise a block differs when something moves there."""
 FLOOR, CEILING = 0.3, 2.0
-"""Between what the noise of a block's mean is taken to be, of 255; a picture with more is never still."""
+"""Between what the noise of a block's mean is taken to be, of 255; with much more, noise is a movement."""
 MOVING_BLOCKS = 2
 """How many blocks differ when something moves, at least."""
 ADAPTED = 10.0

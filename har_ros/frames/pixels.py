@@ -43,7 +43,7 @@ class CameraImage:
 
     @classmethod
     def of_message(cls, message: Any, stamp: int) -> CameraImage:
-        """View the bytes of a sensor_msgs/Image, rclpy's or rosbags', without a copy. stamp: its header's."""
+        """View the bytes of a sensor_msgs/Image that rosbags has read, without a copy. stamp: its header's."""
         return cls(
             data=np.frombuffer(message.data, np.uint8),
             height=int(message.height),

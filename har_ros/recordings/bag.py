@@ -15,6 +15,7 @@ from rosbags.rosbag2 import Reader as Reader2
 from har_ros.errors import ConfigurationError, ImageError, one_line
 from har_ros.files.schema import load_yaml
 from har_ros.files.text import CONTROL_CHARACTER, read_text
+from har_ros.frames.cdr import read_encoded_image, read_image
 from har_ros.frames.compressed import AnyImage, EncodedImage
 from har_ros.frames.pixels import CameraImage
 from har_ros.recordings.messages import ROS1, ROS2
@@ -81,7 +82,7 @@ class Bag:
             camera = self._topics[connection.topic, connection.msgtype]
             image: AnyImage | ImageError
             try:
-                image = _image(self._read(connection, data))
+                image = self._image(connection, data)
             except Exception as error:  # whatever the bytes provoke
                 image = ImageError(f"a message on {connection.topic} cannot be read ({one_line(error)})")
             yield Recorded(camera, arrival, image)
@@ -98,11 +99,19 @@ class Bag:
                 raise BagError(f"{self.path}: {topic} says {strange[0]!a}, with control characters; record it again")
             yield Announced(_stamp(message.header), message.header.frame_id, labels)
 
+    def _image(self, connection: Connection, data: bytes) -> AnyImage:
+        """View an image; of ROS 2 as the node does."""
+        encoded = connection.msgtype.endswith("CompressedImage")
+        if self.path.suffix == ".bag":
+            message: Any = ROS1.deserialize_ros1(data, connection.msgtype)
+            return (EncodedImage if encoded else CameraImage).of_message(message, _stamp(message.header))
+        _check_plain(data)
+        return read_encoded_image(data) if encoded else read_image(data)
+
     def _read(self, connection: Connection, data: bytes) -> Any:
         if self.path.suffix == ".bag":
             return ROS1.deserialize_ros1(data, connection.msgtype)
-        if bytes(data[:4]) == ZSTD:
-            raise BagError("its messages are compressed, which metadata.yaml says; restore that file")
+        _check_plain(data)
         return ROS2.deserialize_cdr(data, connection.msgtype)
 
     def _messages(
@@ -188,9 +197,9 @@ def _storage_files(path: Path) -> list[Path]:
     return [path]
 
 
-def _image(message: Any) -> AnyImage:
-    kind = EncodedImage if hasattr(message, "format") else CameraImage
-    return kind.of_message(message, _stamp(message.header))
+def _check_plain(data: bytes) -> None:
+    if bytes(data[:4]) == ZSTD:
+        raise BagError("its messages are compressed, which metadata.yaml says; restore that file")
 
 
 def _stamp(header: Any) -> int:
