@@ -16,10 +16,9 @@ PERIOD = 2.0
 
 
 class Idleness:
-    """Watches the frames of one camera. A window in which something moves is never left out."""
+    """Watches the frames of one camera. A window in which Motion sees a movement is never left out."""
 
     def __init__(self) -> None:
-        self.skipped = 0  # windows that were left out
         self.since: int | None = None  # stamp of the last movement, nanoseconds; None: the camera is not idle
         self._motion = Motion()
         self._moved = 0  # stamp of the last movement
@@ -50,7 +49,6 @@ class Idleness:
         if self.since is None or self._offered or end - self._lent >= PERIOD * SECOND:
             self._offered = True
             return True
-        self.skipped += 1
         self._held = end
         return False
 

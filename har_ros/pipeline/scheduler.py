@@ -7,8 +7,8 @@ becomes ready before the last one ran replaces it, and the older one is dropped.
 So nothing queues; every window that runs is its camera's newest; whoever is ready waits at most for one turn of each
 other camera, however often those are ready; and the age of a result is bounded by one round of the cameras.
 
-Idle cameras, in whose pictures nothing moves, come after the others: while one of those is ready, they have one window
-of IDLE_SHARE together.
+Idle cameras, in whose pictures nothing moves, wait while others are ready, but for one window of IDLE_SHARE, which they
+have together; for that, one of them is served as if it was not idle.
 """
 
 from collections.abc import Hashable, Mapping
@@ -30,10 +30,10 @@ def turn(
     """
     ranked = sorted(ready, key=lambda camera: history.get(camera, -1))
     idle = [camera for camera in ranked if ready[camera]]
-    others = [camera for camera in ranked if not ready[camera]]
-    if not others:
+    if len(idle) == len(ranked):
         return idle[:limit]
-    return [*(idle[:1] if due else ()), *others][:limit]
+    due_now = idle[:1] if due else []
+    return [camera for camera in ranked if not ready[camera] or camera in due_now][:limit]
 
 
 class Turns(Generic[Camera]):

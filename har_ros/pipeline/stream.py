@@ -56,7 +56,7 @@ class Stream:
         self._sampler = sampler(card.window, settings)
         self._stateless = stateless
         self._idleness = self._new_idleness()
-        self._skipped = 0  # before the setting was changed
+        self.windows_idle = 0  # that were left out because nothing moved in them
         self._last_stamp: int | None = None
         self._size: tuple[int, int] | None = None
         self._arrivals: Counter[Arrival] = Counter()
@@ -110,18 +110,15 @@ class Stream:
     @property
     def idle(self) -> bool:
         """Whether nothing moves in the picture, and windows are left out."""
-        return self._idleness is not None and self._idleness.since is not None
+        idleness = self._idleness  # which another thread may replace
+        return idleness is not None and idleness.since is not None
 
     @property
     def still(self) -> float:
         """Seconds since the last movement where the camera is idle, else 0."""
-        since = self._idleness.since if self._idleness else None
+        idleness = self._idleness
+        since = idleness.since if idleness else None
         return 0.0 if since is None or self._last_stamp is None else (self._last_stamp - since) / SECOND
-
-    @property
-    def windows_idle(self) -> int:
-        """Number of windows that were left out because nothing moved in them."""
-        return self._skipped + (self._idleness.skipped if self._idleness else 0)
 
     @property
     def extent(self) -> str:
@@ -142,7 +139,6 @@ class Stream:
                 self._sampler = sampler(self._spec, settings)
                 self._last_stamp = None
             if settings.idle != before.idle:
-                self._skipped = self.windows_idle
                 self._idleness = self._new_idleness()
 
     def _new_idleness(self) -> Idleness | None:
@@ -183,6 +179,7 @@ class Stream:
             return True
         assert isinstance(self.memory.window, FrameWindow)  # of all networks that are stateless
         self.memory.window.skip()
+        self.windows_idle += 1
         return False
 
     def _arrival(self, stamp: int, size: tuple[int, int] | None) -> Arrival:

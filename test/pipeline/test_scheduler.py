@@ -72,6 +72,15 @@ def test_idle_cameras_share_one_window_of_many_while_others_are_ready():
     assert abs(served["a"] - served["b"]) <= 1
 
 
+def test_an_idle_camera_has_no_more_than_one_that_is_not_however_many_there_are():
+    scheduler, served, busy = Scheduler(), Counter(), [str(i) for i in range(3 * IDLE_SHARE)]
+    for _ in range(20 * len(busy)):
+        for camera in (*busy, "idle"):
+            scheduler.offer(camera, idle=camera == "idle")
+        served.update(scheduler.next())
+    assert 0 < served["idle"] <= min(served[camera] for camera in busy)
+
+
 def test_idle_cameras_have_their_turns_while_no_other_is_ready():
     scheduler = Scheduler()
     for camera in ("c", "d"):
