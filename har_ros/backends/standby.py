@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,7 @@ class Standby:
         """
         if not states:
             self.take_over()
-        kept = [state for state in states if isinstance(state, StandbyState)]
+        kept = [cast(StandbyState, state) for state in states]
         if any(state.turn != self.turn for state in kept):  # another stream's reset let another backend take over
             raise ModelError("the state is of a backend that serves no longer; the stream begins again")
         try:

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import count
 from queue import SimpleQueue
 from threading import Event
-from typing import Any
+from typing import Any, cast
 from weakref import WeakSet
 
 import numpy as np
@@ -54,6 +54,7 @@ class TritonBackend:
         self._idle = 0.0  # seconds that the server keeps a state without a step
         self._states: WeakSet[SequenceState] = WeakSet()
         self._over: SimpleQueue[int] = SimpleQueue()  # sequences that the server may forget
+        self._ending = ThreadPoolExecutor(1, "triton-ends")  # so that no window waits for their end
         self._client: Client | None = None
         self._region: Region | None = None  # with a place for each window in flight; None: windows travel
 
@@ -98,7 +99,7 @@ class TritonBackend:
                 "export it again (actionnet triton export)"
             )
         self.max_batch = 1 if described.ragged else self._settings.in_flight  # rows of one length are joined
-        self._idle = described.idle
+        self._idle = described.idle or 0.0
         client.forget_leftovers()
         way = "shared memory" if self._through_shared_memory(client) else "gRPC"
         if way == "gRPC":
@@ -142,8 +143,8 @@ class TritonBackend:
         """Return one row of outputs for each input. Raises ModelError when the server fails for one of them."""
         client = self._connected()
         while not self._over.empty():
-            self._pool.submit(self._end, client, self._over.get())
-        steps: list[Step | None] = [state.step() for state in states if isinstance(state, SequenceState)]
+            self._ending.submit(self._end, client, self._over.get())
+        steps: list[Step | None] = [cast(SequenceState, state).step() for state in states]
         each = map if len(inputs) == 1 else self._pool.map
         return np.concatenate(list(each(partial(self._row, client), inputs, steps or [None] * len(inputs))))
 
@@ -185,6 +186,7 @@ class TritonBackend:
         self._end_all()
         self._unshare()
         self._pool.shutdown(wait=False)
+        self._ending.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:
             self._client.close()
 

@@ -33,13 +33,13 @@ class Tensor:
 class Described:
     """A network as a server describes it. parameters: of its configuration; none where the server shows none.
 
-    idle: seconds that it keeps a state without a step; 0: it keeps none.
+    idle: seconds that it keeps a state without a step; 0: it keeps none; None: the server does not say.
     """
 
     inputs: Sequence[Tensor]
     outputs: Sequence[Tensor]
     parameters: Mapping[str, str]
-    idle: float = 0.0
+    idle: float | None = None
 
     @property
     def ragged(self) -> bool:
@@ -71,7 +71,9 @@ def disagreements(network: PreparedNetwork, described: Described) -> Iterator[st
     expected = preprocessing(network)
     if given.get(PREPROCESSING, expected) != expected:
         yield f"it was exported for another preprocessing ({given[PREPROCESSING]}; the card's is {expected})"
-    if network.states and not described.idle:
+    if network.states and described.idle is None:
+        yield "its configuration is not shown, which would say whether it keeps states (sequence_batching)"
+    elif network.states and not described.idle:
         yield "it keeps no state (sequence_batching), which a continual network needs"
 
 

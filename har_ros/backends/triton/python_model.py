@@ -38,6 +38,9 @@ class TritonPythonModel:
         return [self._response(request) for request in requests]
 
     def _response(self, request: Any) -> Any:
+        if self._streams and request.flags() & (START | END) == END:
+            self._streams.end(request.correlation_id())
+            return pb_utils.InferenceResponse([])  # nobody reads it
         tensor = pb_utils.get_input_tensor_by_name(request, "frames")
         try:
             run = self._streams.request(request) if self._streams else self._request
@@ -72,6 +75,10 @@ class Streams:
             self._kept[number] = run, now
         self._forget(now)
         return run
+
+    def end(self, number: int) -> None:
+        """Free what a sequence had."""
+        self._kept.pop(number, None)
 
     def _forget(self, now: float) -> None:
         """Free what Triton has forgotten: it says so of no sequence that ended for want of steps."""

@@ -24,6 +24,7 @@ from har_ros.errors import BackendMissingError, ModelError
 
 INSTALL = "pip install --no-deps nvidia-pytriton==0.7.0"
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # loaded before a fork
 STARTING = 180.0
 """Seconds that the server may take to start."""
 
@@ -123,8 +124,8 @@ def _process(
 
 
 def _end_with_the_parent() -> None:
-    """Let Linux end this process when the one that started it has ended, however that was (prctl(2))."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    """Let Linux end this process when the thread that started it has ended, however that was (prctl(2))."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free_port() -> int:
