@@ -26,7 +26,7 @@ unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH 
 
 .PHONY: demo demo-eval serve test test-finetune docs generate bench quality skeletons falls everyday-14 soak constraints lock sbom clean
 
-demo: $(INSTALL)/.built
+demo: $(INSTALL)/.built $(if $(findstring --triton,$(ARGS)),$(VENV)/.triton)
 	@$(ROS) && python dev/demo.py --duration $(DURATION) $(ARGS) $(VIDEOS)
 
 demo-eval: $(INSTALL)/.built

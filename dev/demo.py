@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,6 +34,8 @@ from rich.table import Table
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Classification
 
+from har_ros.backends.triton.wheel import running
+from har_ros.errors import HarError
 from har_ros.msg import ActionWindow
 from har_ros.nodes.middleware import shared_memory
 from har_ros.recordings.video import default_topics
@@ -41,8 +44,11 @@ from har_ros.recordings.video_file import VideoFile
 RATE = 12.5  # images per second of each camera and
 MAX_SIDE = 384  # pixels of their longer side: what two cores carry beside the network
 SAMPLE_RATE = RATE  # a window of 64 frames then sees the videos' loop of 1.7 s three times
+DEADLINE = 20.0  # seconds for a window on a server that shares two cores with the rest
 START_LIMIT = 120.0  # seconds in which the first image, and then the first windows, must come
+MODEL = "i3d-kinetics-400"
 POSE_MODEL = "movenet-multipose"
+PERSON_FRAMES = 16  # short windows leave more of the processor for finding people
 PICTURES = MOSAIC, FILM = "actions.png", "actions.mp4"
 RATE_WINDOWS = 16  # the newest windows of a camera, over which their rate is taken
 
@@ -171,6 +177,21 @@ def demo_videos() -> list[str]:
     return [str(path) for path in sorted(folder.glob("cam*.mp4"))]
 
 
+def exported(options: argparse.Namespace, repository: Path) -> Path:
+    """Write a model repository with the networks that the node asks for."""
+    frames = ["--frames", str(PERSON_FRAMES)] if options.persons else []
+    networks = [[MODEL, *frames]]
+    if options.continual:
+        networks.append([MODEL, *frames, "--continual"])
+    if options.persons:
+        networks.append([POSE_MODEL])
+    shutil.rmtree(repository, ignore_errors=True)
+    for network in networks:
+        command = ["actionnet", "triton", "export", *network, "--runner", "python", "-o", str(repository)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return repository
+
+
 def watch(viewer: Viewer, processes: list[subprocess.Popen[bytes]], duration: float, console: Console) -> bool:
     """Show the table for `duration` seconds from the first images on, or until every camera has had a window.
 
@@ -201,6 +222,9 @@ def arguments() -> argparse.Namespace:
         "--continual", action="store_true", help="compute each frame once (docs/explanation/continual-inference.md)"
     )
     parser.add_argument("--persons", action="store_true", help="follow people as well (docs/how-to/persons.md)")
+    parser.add_argument(
+        "--triton", action="store_true", help="let a Triton server run the networks (docs/how-to/triton.md)"
+    )
     parser.add_argument("--output", type=Path, default=Path("demo_output"), help="folder for pictures and logs")
     return parser.parse_args()
 
@@ -224,10 +248,15 @@ def main() -> int:
     viewer = Viewer(topics, output / FILM)
     with ExitStack() as stack:
         logs = [output / "actionnet.log", output / "video_source.log"]
-        parameters = {"image_topics": topics, "sample_rate": SAMPLE_RATE, "continual": options.continual}
-        if options.persons:  # short windows, which leave more of the processor for finding people
+        parameters: dict[str, object] = {"image_topics": topics, "model": MODEL, "sample_rate": SAMPLE_RATE}
+        parameters["continual"] = options.continual
+        if options.persons:
             subprocess.run(["actionnet", "models", "fetch", POSE_MODEL], check=True)
-            parameters |= {"persons": True, "frames": 16}
+            parameters |= {"persons": True, "frames": PERSON_FRAMES}
+        if options.triton:
+            server = stack.enter_context(running(exported(options, output / "repository")))
+            console.print(f"Triton runs the networks at {server.address}")
+            parameters |= {"backend": "triton", "server": str(server.address), "deadline": DEADLINE}
         processes = [
             stack.enter_context(program("actionnet", logs[0], **parameters)),
             stack.enter_context(program("video_source", logs[1], videos=videos, rate=RATE, max_side=MAX_SIDE)),
@@ -257,4 +286,7 @@ def report(viewer: Viewer, output: Path, console: Console) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except HarError as error:
+        sys.exit(str(error))
