@@ -36,7 +36,7 @@ demo-eval: $(INSTALL)/.built
 serve: $(INSTALL)/.built
 	@$(ROS) && actionnet serve $(ARGS)
 
-test: $(INSTALL)/.built build/node/.ready $(VENV)/.triton $(VENV)/.fleet
+test: $(INSTALL)/.built build/node/.ready build/mlserver/.ready $(VENV)/.triton $(VENV)/.fleet
 	@$(ROS) && ruff check . && ruff format --check . && $(TYPES) && lint-imports --config pyproject.toml && pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-finetune: $(INSTALL)/.built $(VENV)/.finetune
@@ -108,6 +108,13 @@ $(VENV)/.triton: $(VENV)/.ready dev/triton.txt
 	@timeout 300 $(PIP_INSTALL) --require-hashes -r dev/triton.txt && touch $@ \
 	    || echo "pip could not install Triton's server: tests that start it are skipped"
 
+# A second server of the Open Inference Protocol; it asks for other versions than har_ros. Where pip has none (Python 3.13),
+# its test is skipped.
+build/mlserver/.ready: dev/mlserver.txt
+	@$(PYTHON) -m venv --clear $(@D)
+	@timeout 300 $(@D)/bin/pip install -qq --disable-pip-version-check --no-deps --require-hashes -r $< && touch $@ \
+	    || echo "pip could not install MLServer: its test is skipped"
+
 # Ray, and a server of S3. Where pip has none for this machine (Ray's wheels need x86_64 or aarch64 and glibc
 # 2.17), the tests that start a cluster are skipped.
 $(VENV)/.fleet: $(VENV)/.ready dev/fleet.txt
@@ -138,6 +145,7 @@ lock: build/tools/.ready
 	@for list in dev/requirements-*.txt; do $(COMPILE) --output-file $${list/requirements/lock} $$list; done
 	@grep ^python-dateutil dev/constraints.txt > build/tools/fleet.txt  # botocore asks for <3, and works with it
 	@$(COMPILE) --override build/tools/fleet.txt --output-file dev/fleet.txt dev/fleet-requirements.txt
+	@$(filter-out --constraints dev/constraints.txt,$(COMPILE)) --output-file dev/mlserver.txt dev/mlserver-requirements.txt
 
 # What is installed, for those who look for vulnerable versions: CycloneDX.
 sbom: build/tools/.ready

@@ -75,7 +75,7 @@ def running(repository: Path, port: int = 0) -> Iterator[WheelServer]:
         shutil.copytree(package / "tritonserver" / "backends", backends)
         shutil.copy(_stub(package), backends / "python")
         log = Path(folder, "log")
-        address = Address(f"127.0.0.1:{port or _free_port()}", secure=False)
+        address = Address(f"127.0.0.1:{port or free_port()}", secure=False)
         with log.open("wb") as written, _process(package, repository, backends, address, written) as process:
             try:
                 server = WheelServer(process, address, log)
@@ -128,7 +128,8 @@ def _end_with_the_parent() -> None:
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine on which nobody listens now."""
     with socket.create_server(("127.0.0.1", 0)) as place:
         return int(place.getsockname()[1])
 

@@ -1,0 +1,71 @@
+"""Networks on MLServer, another implementation of the Open Inference Protocol, in an environment of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
+from inference_server import SHAPE, rows, windows
+
+from har_ros.backends.backend import BackendSettings
+from har_ros.backends.load import load_backend
+from har_ros.backends.triton.address import Address
+from har_ros.backends.triton.wheel import WheelServer, free_port
+from har_ros.errors import ModelError
+
+INSTALLED = Path(__file__).parents[2] / "build" / "mlserver"
+RUNTIME = Path(__file__).with_name("mlserver_runtime.py")
+pytestmark = pytest.mark.skipif(
+    not (INSTALLED / ".ready").exists(), reason="MLServer is not installed; run: make build/mlserver/.ready"
+)
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory):
+    """The server's port for gRPC. It has the network `small`, and `other`, which takes shorter windows."""
+    folder, port = tmp_path_factory.mktemp("server"), free_port()
+    settings = {"host": "127.0.0.1", "grpc_port": port, "http_port": free_port(), "metrics_endpoint": None}
+    (folder / "settings.json").write_text(json.dumps({**settings, "parallel_workers": 0}))
+    for name, shape in (("small", SHAPE), ("other", (2, *SHAPE[1:]))):
+        (folder / name).mkdir()
+        shutil.copy(RUNTIME, folder / name)
+        taken = {"name": "frames", "datatype": "UINT8", "shape": [-1, *shape]}
+        given = {"name": "output", "datatype": "FP32", "shape": [-1, 5]}
+        model = {"name": name, "implementation": f"{RUNTIME.stem}.FirstValues", "inputs": [taken], "outputs": [given]}
+        (folder / name / "model-settings.json").write_text(json.dumps(model))
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # ROS is not for it
+    with (folder / "log").open("wb") as log:
+        command = [INSTALLED / "bin" / "mlserver", "start", folder]
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            WheelServer(process, Address(f"127.0.0.1:{port}", secure=False), folder / "log").wait_until_ready()
+            yield port
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def test_the_answers_are_those_of_the_network(port, connect):
+    backend, clips = connect(port, deadline=30.0), windows(7)
+    assert backend.name == f"Triton at grpc://127.0.0.1:{port} through gRPC, precision of the server"
+    for _ in range(2):
+        np.testing.assert_allclose(backend.infer(clips), rows(clips), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("other", "other on the server .* is not the card's: its input is frames ?×2×8×8×3 UINT8, where"),
+        ("missing", "the server at .* says: Model missing .*not found"),
+    ],
+)
+def test_a_network_that_is_not_the_cards_is_refused_in_a_sentence(port, network, name, said):
+    server = BackendSettings("triton", server=f"grpc://127.0.0.1:{port}")
+    with pytest.raises(ModelError, match=said.replace("?×", r"\?×")):
+        load_backend(replace(network, name=name), server)
