@@ -149,6 +149,16 @@ ACTIONNET = (
         needs="server",
         option=True,
     ),
+    Parameter(
+        "transport",
+        "raw",
+        "How windows travel to the server; raw: as they are, on the same machine through shared memory; jpeg: for slow "
+        "links, a tenth of the bytes, to networks that were exported with --jpeg.",
+        choices=("raw", "jpeg"),
+        fills="backend",
+        needs="server",
+        option=True,
+    ),
     Parameter("frames", 0, "Number of frames in a window; 0: as in the model's card.", 0, 1024, option=True),
     Parameter(
         "continual",

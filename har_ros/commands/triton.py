@@ -60,6 +60,9 @@ def run(arguments: list[str]) -> int:
             default=ExportSettings.streams,
             help="cameras whose states each instance of a continual network keeps (%(default)s)",
         )
+        command.add_argument(
+            "--jpeg", action="store_true", help="take windows as JPEG, too, for robots with transport:=jpeg"
+        )
         add_parameters(command, ["frames", "continual", "precision"])
     options = parser.parse_args(arguments)
     return _export(options) if options.command == "export" else _up(options)
@@ -83,8 +86,10 @@ def _up(options: argparse.Namespace) -> int:
 
 def _exported(options: argparse.Namespace, repository: Path, runner: Runner) -> list[Path]:
     networks = [network for name in options.models for network in _networks(name, options)]
-    settings = ExportSettings(runner, options.instances, options.max_batch, options.streams, options.precision)
-    return [export(network, repository, settings) for network in networks]
+    settings = ExportSettings(
+        runner, options.instances, options.max_batch, options.streams, options.precision, options.jpeg
+    )
+    return [folder for network in networks for folder in export(network, repository, settings)]
 
 
 def _networks(name: str, options: argparse.Namespace) -> tuple[PreparedNetwork, ...]:

@@ -56,7 +56,9 @@ def test_an_exported_network_is_the_card_with_its_arithmetic(card, tmp_path, run
         answers = compiled({"frames": clips})["output"]
     np.testing.assert_allclose(answers, backend.infer(list(clips)), atol=1e-5)
     files = {"onnxruntime": {"model.onnx"}, "tensorrt": {"model.onnx"}, "openvino": {"model.xml", "model.bin"}}
-    assert {path.name for path in (folder / "1").iterdir()} == files.get(runner, {*files["openvino"], "model.py"})
+    assert {path.name for path in (folder / "1").iterdir()} == files.get(
+        runner, {*files["openvino"], "model.py", "triton_tensor.py"}
+    )
     config = config_of(folder)
     assert config.backend == {"tensorrt": "onnxruntime"}.get(runner, runner)
     assert config.max_batch_size == 3

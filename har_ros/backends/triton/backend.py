@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from har_ros.backends.backend import Backend, BackendSettings, State
 from har_ros.backends.standby import Standby
+from har_ros.backends.triton import jpeg
 from har_ros.backends.triton.absent import Absent
 from har_ros.backends.triton.address import Address, addresses
 from har_ros.backends.triton.client import Client, UnansweredError, client_library
@@ -26,7 +27,7 @@ from har_ros.backends.triton.contract import disagreements
 from har_ros.backends.triton.sequence import SequenceState, Step, new_number
 from har_ros.backends.triton.shared_memory import Place, Region
 from har_ros.errors import BackendMissingError, ModelError, error_text
-from har_ros.graphs.prepare import PreparedNetwork
+from har_ros.graphs.prepare import FRAMES, PreparedNetwork
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ class TritonBackend:
         self._network = network
         self._settings = settings
         self._places = addresses(settings.server)
+        self._jpeg = jpeg.is_wanted(network, settings.transport)
+        self._name = network.name + (jpeg.SUFFIX if self._jpeg else "")
         self._numbers = count()
         self._pool = ThreadPoolExecutor(settings.in_flight, "triton")
         self._slots: SimpleQueue[int] = SimpleQueue()  # of the region, that are free
@@ -98,13 +101,26 @@ class TritonBackend:
                 f"{self._network.name} on the server at {place} is not the card's: {'; '.join(wrong)}; "
                 "export it again (actionnet triton export)"
             )
+        if self._jpeg:
+            self._check_jpeg(client)
         self.max_batch = 1 if described.ragged else self._settings.in_flight  # rows of one length are joined
         self._idle = described.idle or 0.0
         client.forget_leftovers()
-        way = "shared memory" if self._through_shared_memory(client) else "gRPC"
-        if way == "gRPC":
+        way = "gRPC as JPEG" if self._jpeg else "shared memory" if self._through_shared_memory(client) else "gRPC"
+        if way != "shared memory":
             self._try()
         self.name = f"Triton at {place} through {way}, precision of the server"
+
+    def _check_jpeg(self, client: Client) -> None:
+        """Raise ModelError where nothing reads JPEG for the network."""
+        try:
+            given = ", ".join(one.name for one in client.describe(self._name).inputs)
+        except ModelError as error:
+            raise ModelError(f"{error}; export {self._network.name} with --jpeg, or use transport:=raw") from None
+        if given != jpeg.INPUT:
+            raise ModelError(
+                f"{self._name} on the server at {client.address} takes {given}, not {jpeg.INPUT}; use transport:=raw"
+            )
 
     def _through_shared_memory(self, client: Client) -> bool:
         """Return whether windows go through memory that the server has mapped: nobody else has it under this name.
@@ -159,15 +175,25 @@ class TritonBackend:
                 place = Place(region, slot * window.nbytes)
                 there = region.bytes[place.offset : place.offset + window.nbytes]
                 np.copyto(there.view(window.dtype).reshape(window.shape), window)
-            return client.row(self._network.name, window, next(self._numbers), place, step)
+            return client.row(self._name, self._input(client, window, place), next(self._numbers), step)
         finally:
             self._slots.put(slot)
+
+    def _input(self, client: Client, window: NDArray[Any], place: Place | None) -> Any:
+        """Return a window that travels, or lies where the server sees it."""
+        if place is not None:
+            return client.shared(FRAMES, window[None], place)
+        return (
+            client.travelling(jpeg.INPUT, jpeg.encode(window))
+            if self._jpeg
+            else client.travelling(FRAMES, window[None])
+        )
 
     def _end(self, client: Client, number: int) -> bool:
         """Let the server forget a sequence now. Returns False when it did not: it does so later by itself."""
         place = None if self._region is None else Place(self._region, 0)  # another window may lie there
         try:
-            client.end(self._network.name, self._black(), place, number)
+            client.end(self._name, self._input(client, self._black(), place), number)
         except ModelError as error:
             logger.debug("a state stays on the server, because: %s", error)
             return False

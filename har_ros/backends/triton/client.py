@@ -17,7 +17,7 @@ from har_ros.backends.triton.contract import TYPES, Described, Tensor
 from har_ros.backends.triton.sequence import Step
 from har_ros.backends.triton.shared_memory import Place, Region, leftovers
 from har_ros.errors import BackendMissingError, ConfigurationError, ModelError, one_line
-from har_ros.graphs.prepare import FRAMES, OUTPUT
+from har_ros.graphs.prepare import OUTPUT
 
 logger = logging.getLogger(__name__)
 
@@ -130,15 +130,13 @@ class Client:
                 logger.info("%s is removed, which a process that has ended left over", path)
                 path.unlink(missing_ok=True)
 
-    def row(
-        self, name: str, window: NDArray[Any], number: int, place: Place | None, step: Step | None = None
-    ) -> NDArray[np.float32]:
-        """Return a network's answer to a window, which lies in a place of shared memory, or travels.
+    def row(self, name: str, taken: Any, number: int, step: Step | None = None) -> NDArray[np.float32]:
+        """Return a network's answer to an input.
 
-        number: of the request, which the answer repeats. step: which the window is, for a network that keeps a state.
+        number: of the request, which the answer repeats. step: which it is, for a network that keeps a state.
         Raises ModelError for no answer, and for one that is nonsense.
         """
-        taken, outputs = self._input(window, place), [self._protocol.InferRequestedOutput(OUTPUT)]
+        outputs = [self._protocol.InferRequestedOutput(OUTPUT)]
         id, sequence = str(number), _sequence(step)
         with self._asking(f"the deadline, {self._deadline:g} s"):
             result = self._client.infer(
@@ -155,19 +153,21 @@ class Client:
             raise ModelError(f"the server at {self.address} gives {found}, where finite numbers, 1×N, are expected")
         return np.asarray(row, np.float32)
 
-    def end(self, name: str, window: NDArray[Any], place: Place | None, number: int) -> None:
-        """Let the server forget a sequence. window: any, because its answer is of no use. Raises ModelError."""
+    def end(self, name: str, taken: Any, number: int) -> None:
+        """Let the server forget a sequence. taken: any input, because its answer is of no use. Raises ModelError."""
         with self._asking():
-            self._client.infer(
-                name, [self._input(window, place)], client_timeout=PATIENCE, **_sequence(Step(number, end=True))
-            )
+            self._client.infer(name, [taken], client_timeout=PATIENCE, **_sequence(Step(number, end=True)))
 
-    def _input(self, window: NDArray[Any], place: Place | None) -> Any:
-        taken = self._protocol.InferInput(FRAMES, [1, *window.shape], TYPES[window.dtype.name])
-        if place is None:
-            taken.set_data_from_numpy(window[None])
-        else:
-            taken.set_shared_memory(place.region.name, window.nbytes, place.offset)
+    def travelling(self, name: str, array: NDArray[Any]) -> Any:
+        """Return an input that goes to the server."""
+        taken = self._protocol.InferInput(name, list(array.shape), TYPES[array.dtype.name])
+        taken.set_data_from_numpy(array)
+        return taken
+
+    def shared(self, name: str, array: NDArray[Any], place: Place) -> Any:
+        """Return an input that lies in memory which the server has mapped."""
+        taken = self._protocol.InferInput(name, list(array.shape), TYPES[array.dtype.name])
+        taken.set_shared_memory(place.region.name, array.nbytes, place.offset)
         return taken
 
     def close(self) -> None:

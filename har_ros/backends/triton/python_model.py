@@ -1,6 +1,5 @@
 """The model.py of an exported network: Triton's Python backend runs it, and OpenVINO the network beside it."""
 
-import ctypes
 import json
 import os
 import sys
@@ -13,6 +12,7 @@ sys.path[:0] = os.environ.get("TRITON_PYTHON_PATH", "").split(os.pathsep)  # Tri
 import numpy as np  # noqa: E402
 import openvino  # noqa: E402
 import triton_python_backend_utils as pb_utils  # noqa: E402  # Triton's own
+from triton_tensor import tensor  # noqa: E402  # exported beside this
 
 START, END = pb_utils.TRITONSERVER_REQUEST_FLAG_SEQUENCE_START, pb_utils.TRITONSERVER_REQUEST_FLAG_SEQUENCE_END
 
@@ -41,16 +41,16 @@ class TritonPythonModel:
         if self._streams and request.flags() & (START | END) == END:
             self._streams.end(request.correlation_id())
             return pb_utils.InferenceResponse([])  # nobody reads it
-        tensor = pb_utils.get_input_tensor_by_name(request, "frames")
+        frames = pb_utils.get_input_tensor_by_name(request, "frames")
         try:
             run = self._streams.request(request) if self._streams else self._request
         except KeyError:
             return pb_utils.InferenceResponse(error=pb_utils.TritonError("the state of the sequence is lost"))
         rows = []
-        for one in np.from_dlpack(tensor):
+        for one in np.from_dlpack(frames):
             run.infer([one[None]], share_inputs=True)
             rows.append(run.results[0].copy())
-        return pb_utils.InferenceResponse([_tensor("output", np.concatenate(rows))])
+        return pb_utils.InferenceResponse([tensor("output", np.concatenate(rows))])
 
 
 class Streams:
@@ -86,17 +86,3 @@ class Streams:
             if len(self._kept) <= self._limit and now - newest <= 2 * self._idle:
                 return
             del self._kept[number]
-
-
-USED = b"used_dltensor"
-
-
-def _tensor(name: str, array: Any) -> Any:
-    """Make a tensor without Triton reading numpy's array, which its servers up to 2.51 cannot from numpy 2 on.
-
-    They take its DLPack capsule, but do not mark it as numpy expects, which then prints an error for each.
-    """
-    capsule = array.__dlpack__()
-    tensor = pb_utils.Tensor.from_dlpack(name, capsule)
-    ctypes.pythonapi.PyCapsule_SetName(ctypes.py_object(capsule), USED)
-    return tensor

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from har_ros.backends.openvino.backend import joined
+from har_ros.backends.triton import jpeg
 from har_ros.backends.triton.client import client_library
 from har_ros.backends.triton.contract import TYPES, parameters
 from har_ros.errors import ConfigurationError, HarError, ModelError, one_line
@@ -35,7 +36,7 @@ class ExportSettings:
     runner: Triton's backend: its ONNX Runtime, the same with TensorRT on a GPU, its OpenVINO, or its Python, which runs
     OpenVINO, too. instances: how many run at the same time. max_batch: how many windows run together, at most.
     streams: how many cameras' states each instance of a network that keeps some has room for; others wait.
-    precision: of OpenVINO's arithmetic in the Python backend.
+    precision: of OpenVINO's arithmetic in the Python backend. jpeg: let the server take windows as JPEG, too.
     """
 
     runner: Runner = "onnxruntime"
@@ -43,10 +44,11 @@ class ExportSettings:
     max_batch: int = 8
     streams: int = 32
     precision: Precision = "auto"
+    jpeg: bool = False
 
 
-def export(network: PreparedNetwork, folder: Path, settings: ExportSettings = ExportSettings()) -> Path:
-    """Write the network's folder below `folder`, which is a model repository. Returns it. Raises HarError."""
+def export(network: PreparedNetwork, folder: Path, settings: ExportSettings = ExportSettings()) -> list[Path]:
+    """Write the network's folders below `folder`, which is a model repository. Returns them. Raises HarError."""
     if network.states and settings.runner == "openvino":
         raise ConfigurationError(
             f"{network.name} keeps a state, which a server's own openvino does not; use --runner python or onnxruntime"
@@ -60,17 +62,22 @@ def export(network: PreparedNetwork, folder: Path, settings: ExportSettings = Ex
             f"precision is {settings.precision}, but what a server's own {settings.runner} computes with is set there; "
             "leave it out, or use --runner python"
         )
-    config = _config(network, settings)
-    version = folder / network.name / "1"
+    configs = [_config(network, settings)]
+    if settings.jpeg and jpeg.is_wanted(network, "jpeg"):
+        configs.append(_jpeg_config(network, settings))
+    versions = [folder / config.name / "1" for config in configs]
     try:
-        version.mkdir(parents=True, exist_ok=True)
-        _write_network(network, version, settings.runner)
-        (version.parent / "config.pbtxt").write_text(_text(config), encoding="utf-8")
+        for version, config in zip(versions, configs, strict=True):
+            version.mkdir(parents=True, exist_ok=True)
+            (version.parent / "config.pbtxt").write_text(_text(config), encoding="utf-8")
+        _write_network(network, versions[0], settings.runner)
+        for version in versions[1:]:
+            _copy_code("jpeg_model.py", version)
     except OSError as error:
-        raise HarError(f"cannot write {version.parent} ({error.strerror}); give another folder") from None
+        raise HarError(f"cannot write {versions[0].parent} ({error.strerror}); give another folder") from None
     except RuntimeError as error:  # OpenVINO's
         raise ModelError(f"{network.name} cannot be exported ({one_line(error)[:300]}); use another --runner") from None
-    return version.parent
+    return [version.parent for version in versions]
 
 
 def _write_network(network: PreparedNetwork, version: Path, runner: Runner) -> None:
@@ -82,7 +89,12 @@ def _write_network(network: PreparedNetwork, version: Path, runner: Runner) -> N
     one = network.single or network.states  # which are those of one stream
     openvino.save_model(joined(network, batch=1 if one else -1), version / "model.xml", compress_to_fp16=False)
     if runner == "python":
-        shutil.copyfile(Path(__file__).with_name("python_model.py"), version / "model.py")
+        _copy_code("python_model.py", version)
+
+
+def _copy_code(model: str, version: Path) -> None:
+    for source, target in ((model, "model.py"), ("triton_tensor.py", "triton_tensor.py")):
+        shutil.copyfile(Path(__file__).with_name(source), version / target)
 
 
 def _config(network: PreparedNetwork, settings: ExportSettings) -> ModelConfig:
@@ -109,6 +121,19 @@ def _config(network: PreparedNetwork, settings: ExportSettings) -> ModelConfig:
     precision = {"precision": settings.precision} if runner == "python" else {}
     for key, value in {**parameters(network), **precision}.items():
         config.parameters[key].string_value = value
+    return config
+
+
+def _jpeg_config(network: PreparedNetwork, settings: ExportSettings) -> ModelConfig:
+    """Return the configuration of what reads windows as JPEG and asks the network."""
+    from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup
+
+    config = ModelConfig(name=network.name + jpeg.SUFFIX, backend="python", max_batch_size=0)
+    config.input.add(name=jpeg.INPUT, data_type=DataType.TYPE_UINT8, dims=[-1])
+    config.output.add(name=OUTPUT, data_type=DataType.TYPE_FP32, dims=[-1, -1])
+    config.instance_group.add(count=settings.instances + 1, kind=ModelInstanceGroup.KIND_CPU)  # one reads meanwhile
+    config.parameters["network"].string_value = network.name
+    config.parameters["shape"].string_value = " ".join(map(str, network.shape))
     return config
 
 

@@ -26,7 +26,7 @@ def card(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def repository_of(card, tmp_path_factory):
-    return exported(card, tmp_path_factory.mktemp("models"), "--runner", "python", "--precision", "f32")
+    return exported(card, tmp_path_factory.mktemp("models"), "--runner", "python", "--precision", "f32", "--jpeg")
 
 
 @pytest.fixture(scope="module")

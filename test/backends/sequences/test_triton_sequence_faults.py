@@ -54,8 +54,8 @@ def lost(row):
     """Let the next step have no answer, though the server may have taken it."""
     due = [True]
 
-    def once(client, name, window, number, place, step=None):
-        answer = row(client, name, window, number, place, step)
+    def once(client, name, taken, number, step=None):
+        answer = row(client, name, taken, number, step)
         if due.pop() if due else False:
             raise ModelError("the answer is lost")
         return answer

@@ -2,13 +2,15 @@
 
 from importlib.util import find_spec
 
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
-from continual_cameras import FIRST, assert_same, backend_of, exported, probabilities, push, shown
+from continual_cameras import FIRST, STEP, assert_same, backend_of, exported, probabilities, push, shown
+from jpeg_windows import decoded
 
-from har_ros.backends.triton import backend, client
+from har_ros.backends.triton import backend, client, jpeg
 from har_ros.backends.triton.client import Client
 from har_ros.backends.triton.wheel import INSTALL, running
 from har_ros.errors import ModelError
@@ -33,6 +35,20 @@ def test_without_shared_memory_the_answers_are_the_same(server, connect, film, m
     here, there = connect(), connect(server)
     assert "through gRPC" in backend_of(there).name
     assert_same(shown(there, there.stream(), film[0], range(12)), shown(here, here.stream(), film[0], range(12)))
+
+
+def test_steps_as_jpeg_have_the_answers_to_what_is_left_of_them(server, connect, film):
+    here, there = backend_of(connect()), backend_of(connect(server, transport="jpeg"))
+    assert "through gRPC as JPEG" in there.name
+    states = here.new_state(), there.new_state()
+    for state in states:
+        state.reset()
+    for frames in np.array([cv2.resize(frame, (16, 16)) for frame in film[0][: 12 * STEP]]).reshape(
+        12, STEP, 16, 16, 3
+    ):
+        expected = here.infer([decoded(jpeg.encode(frames), frames.shape)], states[:1])
+        np.testing.assert_allclose(there.infer([frames], states[1:]), expected, atol=1e-4)
+    there.close()
 
 
 @pytest.mark.parametrize("in_flight", [1, 3])
