@@ -15,6 +15,7 @@ from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from har_ros.files.versions import version_of
+from har_ros.service.decoding import Decoding
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import LOGIN, Guard
 from har_ros.service.incoming.orders import FORM, announced, media_type
@@ -50,8 +51,9 @@ def application(folder: Path, settings: ServiceSettings, guard: Guard, live: Liv
     live: the robot's cameras. Raises HarError, OSError.
     """
     with ExitStack() as begun:
-        service = begun.enter_context(closing(Service(ServiceFolder(folder), settings)))
-        teaching = begun.enter_context(closing(Teaching(ServiceFolder(folder), settings)))
+        decoding = begun.enter_context(closing(Decoding(settings.memory)))
+        service = begun.enter_context(closing(Service(ServiceFolder(folder), settings, decoding)))
+        teaching = begun.enter_context(closing(Teaching(ServiceFolder(folder), settings, decoding)))
         opened = begun.pop_all()
     streams = Streams(service.models, settings.streams, settings.memory)
 

@@ -7,6 +7,8 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from har_ros.errors import without_paths
+
 VIDEO, WINDOWS, SUMMARY, RESULT = "video.mp4", "windows.jsonl", "summary.json", "result.json"
 CHECKPOINT, PART = "checkpoint.pickle", "part-"
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".mpg", ".mpeg", ".ts", ".gif")
@@ -33,6 +35,11 @@ class ServiceFolder:
     def input(self, job: str) -> Path | None:
         """Return the video that came in, None when there is none."""
         return next(self.of(job).glob("input.*"), None)
+
+    def said_to_clients(self, job: str, name: str, text: str) -> str:
+        """Return a text about a job without the paths of the server. name: of the video, as it was sent."""
+        video = self.input(job)
+        return without_paths(text.replace(str(video), name) if video else text, self.of(job))
 
     def size(self) -> int:
         """Return the bytes of all files; of one that several jobs have, once."""

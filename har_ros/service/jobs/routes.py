@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, HTTPException, Query, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
@@ -144,7 +145,7 @@ def erase_job(service: Running, number: str) -> None:
 @routes.post("/classify", openapi_extra=BODY, dependencies=[Depends(check_room)])
 async def classify(service: Running, order: Ordered, owner: Owner) -> Any:
     """Send a short clip and get its result in the answer; nothing of it is kept."""
-    job = await asyncio.to_thread(service.add, order, None, owner, temporary=True)
+    job = await run_in_threadpool(service.add, order, None, owner, temporary=True)  # asyncio has too few that may wait
     try:
         for _ in range(round(ANSWER / WATCH)):
             job = await asyncio.to_thread(service.job, job.id)

@@ -12,8 +12,7 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
-from har_ros.errors import without_paths
-from har_ros.service.decoding import BusyError, Decoding
+from har_ros.service.decoding import Decoding, UnansweredError
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.incoming.links import shown_link
 from har_ros.service.incoming.orders import Incoming, Order, of_file
@@ -35,8 +34,8 @@ MOST_WAITING, MOST_OF_ONE = 1000, 500
 class Service:
     """Takes videos in, and has their jobs and what these found. Close it."""
 
-    def __init__(self, folder: ServiceFolder, settings: ServiceSettings) -> None:
-        """Raises HarError, OSError."""
+    def __init__(self, folder: ServiceFolder, settings: ServiceSettings, decoding: Decoding) -> None:
+        """decoding: looks at what comes in. Raises HarError, OSError."""
         for place in (folder.path / "jobs", folder.models):
             place.mkdir(parents=True, exist_ok=True)
         self.folder, self.models, self.links = folder, Models(settings.models, folder.models), settings.links
@@ -46,13 +45,11 @@ class Service:
         for number in self.store.temporary():
             self.erase(number)
         self._take_received()
-        self._days = settings.days
-        self._opening = Decoding(settings.seconds, settings.memory, PATIENCE)
+        self._days, self._longest, self._decoding = settings.days, settings.seconds, decoding
         self.workers = Workers(folder, settings, self._tidy)
 
     def close(self) -> None:
         """End the workers."""
-        self._opening.close()
         self.workers.close()
 
     def job(self, number: str) -> Job:
@@ -91,10 +88,10 @@ class Service:
 
     def _check_opens(self, job: Job) -> None:
         """Raise HTTPException for what is no video of a job. Where there is no time to look, its worker does."""
-        path = self.folder.input(job.id)
-        with suppress(BusyError, TimeoutError):
-            if error := self._opening.look("har_ros.service.jobs.opening", str(path)):
-                raise HTTPException(415, without_paths(error.replace(str(path), job.name), self.folder.of(job.id)))
+        path, opening = str(self.folder.input(job.id)), "har_ros.service.jobs.opening"
+        with suppress(UnansweredError, TimeoutError):
+            if error := self._decoding.look(opening, path, longest=self._longest, patience=PATIENCE):
+                raise HTTPException(415, self.folder.said_to_clients(job.id, job.name, error))
 
     def _check_queue(self, owner: str) -> None:
         """Raise HTTPException when an owner may not add a job now."""

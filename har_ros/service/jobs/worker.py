@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from har_ros.errors import HarError, without_paths
+from har_ros.errors import HarError
 from har_ros.pipeline.recognition import Networks
 from har_ros.recordings.source import open_source
 from har_ros.service.folder import ServiceFolder
@@ -77,7 +77,7 @@ class Worker:
         except UnwantedError:
             pass
         except HarError as error:
-            self._store.fail(job.id, self._number, self._said_to_clients(job, str(error)))
+            self._store.fail(job.id, self._number, self._folder.said_to_clients(job.id, job.name, str(error)))
         except Exception as error:  # the next job may be fine
             logger.exception("job %s", job.id)
             self._store.fail(job.id, self._number, unexpected(error))
@@ -86,11 +86,6 @@ class Worker:
                 self._folder.erase(job.id)
             self._store.free(self._number)
         return True
-
-    def _said_to_clients(self, job: Job, text: str) -> str:
-        """Return a text without the paths of the server."""
-        video = self._folder.input(job.id)
-        return without_paths(text.replace(str(video), job.name) if video else text, self._folder.of(job.id))
 
     def _run(self, job: Job) -> None:
         """Raises UnwantedError, HarError."""
@@ -106,7 +101,7 @@ class Worker:
         run = VideoRun(networks, source, str(video), self._folder.of(job.id), job.name)
         try:
             self._follow(job, run, source.count)
-            run.note = self._said_to_clients(job, run.note)
+            run.note = self._folder.said_to_clients(job.id, job.name, run.note)
             run.write()
         except OSError as error:
             if self._store.progress(job.id, self._number, 0, 0, 0):

@@ -14,7 +14,7 @@ from har_ros.errors import without_paths
 from har_ros.files.schema import shown
 from har_ros.learning.class_folders import VIDEOS
 from har_ros.models.card import ModelCard
-from har_ros.service.decoding import AT_MOST, BusyError, Decoding
+from har_ros.service.decoding import Decoding, UnansweredError
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.options import Models, networks_in
 from har_ros.service.settings import ServiceSettings
@@ -32,8 +32,8 @@ MOST_NETWORKS = 100
 class Teaching:
     """The datasets, what runs on them, and the networks that came of them. Close it."""
 
-    def __init__(self, folder: ServiceFolder, settings: ServiceSettings) -> None:
-        """Raises ConfigurationError, OSError."""
+    def __init__(self, folder: ServiceFolder, settings: ServiceSettings, decoding: Decoding) -> None:
+        """decoding: looks at clips. Raises ConfigurationError, OSError."""
         own, made = folder.path / "datasets", folder.path / "lessons"
         for place in (own, made, folder.models):
             place.mkdir(parents=True, exist_ok=True)
@@ -43,11 +43,10 @@ class Teaching:
         self.models = Models(settings.models, folder.models)
         self.lessons = Lessons(settings.memory)
         self._networks = folder.models
-        self._decoding = Decoding(min(LONGEST, settings.seconds), settings.memory, PATIENCE)
+        self._longest, self._decoding = min(LONGEST, settings.seconds), decoding
 
     def close(self) -> None:
         """Interrupt what runs."""
-        self._decoding.close()
         self.lessons.close()
 
     def teachable(self) -> dict[str, ModelCard]:
@@ -126,11 +125,12 @@ class Teaching:
         return picture
 
     def _decoded(self, clip: Path, picture: Path, *options: str) -> str:
-        """Let a process of its own decode a clip. Returns what was wrong. Raises HTTPException when too many wait."""
+        """Let a process of its own decode a clip. Returns what was wrong. Raises HTTPException when none can."""
+        arguments = "har_ros.service.teaching.intake", str(clip), str(picture), *options
         try:
-            return self._decoding.look("har_ros.service.teaching.intake", str(clip), str(picture), *options)
-        except BusyError:
-            busy = f"{AT_MOST} clips are being taken in; try again later"
+            return self._decoding.look(*arguments, longest=self._longest, patience=PATIENCE)
+        except UnansweredError:
+            busy = "the server has no time or memory left to decode it; try again later"
             raise HTTPException(503, busy, {"Retry-After": "5"}) from None
         except TimeoutError:
             return f"decoding it takes longer than {PATIENCE:g} s; cut it"

@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import pytest
@@ -184,6 +186,26 @@ def test_a_server_without_time_to_look_lets_its_worker_do_it(tmp_path, models, m
     with running(tmp_path / "s", models) as client:
         number = send(client, tmp_path / "bad.mp4").json()["id"]
         assert until(client, number, "failed")["error"].startswith("bad.mp4 cannot be opened as a video")
+
+
+def test_clips_that_wait_to_be_opened_keep_no_upload_waiting(tmp_path, models, video, monkeypatch):
+    go_on, began = threading.Event(), threading.Semaphore(0)
+
+    def look(*_, **__):
+        began.release()
+        go_on.wait(20)
+        return "it was looked at"
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # then asyncio has five threads
+    monkeypatch.setattr(decoding.Decoding, "look", look)
+    with running(tmp_path / "s", models, workers=0) as client, ThreadPoolExecutor(6) as pool:
+        clips = [pool.submit(send, client, video, "/v1/classify", 415) for _ in range(6)]
+        assert all(began.acquire(timeout=15) for _ in range(5))
+        client.headers.update(TUS)
+        patch(client, create(client, 4), 0, b"part")
+        assert not any(clip.done() for clip in clips)
+        go_on.set()
+        assert all(clip.result() for clip in clips)
 
 
 def test_a_result_that_is_erased_while_somebody_asks_for_it_is_not_found(client, video):

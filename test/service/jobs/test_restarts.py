@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from served import running, send, until
 
+from har_ros.service.decoding import Decoding
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.incoming.uploads import Uploads
 from har_ros.service.jobs.service import Service
@@ -44,7 +45,7 @@ def test_a_job_whose_upload_was_there_when_the_server_ended_goes_on(tmp_path):
     half = store.add("c.mp4", {})[0].id
     folder.of(half).mkdir()
     (folder.of(half) / ".input.mp4.1.part").touch()
-    Service(folder, ServiceSettings(most_bytes=1000)).close()
+    Service(folder, ServiceSettings(most_bytes=1000), Decoding(1 << 30)).close()
     assert {store.get(number).state for number in (upload.id, moved)} <= {"queued", "failed"}
     assert "send it again" in store.get(half).error
     assert not folder.of(half).exists()
