@@ -61,9 +61,9 @@ class Service:
 
     def add(self, order: Order, key: str | None, owner: str, temporary: bool = False) -> Job:
         """Take a video in, see JobStore.add. Raises HTTPException, HarError, OSError."""
-        video, options = self._incoming(order), dict(order.options)
         own_key = f"{owner} {key}" if key else None  # others may have chosen the same one
-        if not self.store.knows(own_key, video.id):
+        video, options = self._incoming(order, own_key), dict(order.options)
+        if self.store.same(own_key, video.id) is None:
             self._check_queue(owner)
         self.models.check(options)
         fingerprint = video.fingerprint() if own_key else ""
@@ -103,8 +103,11 @@ class Service:
                 429, f"{MOST_OF_ONE} jobs of yours wait already; try again later", {"Retry-After": "60"}
             )
 
-    def _incoming(self, order: Order) -> Incoming:
-        """Return the video of an order. An upload gives its job its id, so that one makes a job only once."""
+    def _incoming(self, order: Order, key: str | None) -> Incoming:
+        """Return the video of an order. An upload gives its job its id, so that one makes a job only once.
+
+        key: by which the job may be known.
+        """
         if order.video is not None:
             return of_file(order.video)
         if order.url is not None:
@@ -112,6 +115,9 @@ class Service:
                 raise HTTPException(403, "this server follows no links; send the video, or serve with --allow-links")
             return Incoming(shown_link(order.url), lambda _: None, link=order.url)
         if order.again is not None:
+            there = self.store.same(key, None)
+            if order.again and there and there.fingerprint == order.again:  # which may be erased
+                return Incoming(there.name, lambda _: None, fingerprint=lambda: there.fingerprint)
             return self._again(self.job(order.again))
         job = self.store.get(order.upload or "")
         if job is not None:

@@ -81,10 +81,11 @@ class JobStore:
             db.execute(f"insert into jobs ({columns}) values (?,?,?,?,?,?,?,?,?,'receiving')", (*row, *more))
             return _job(db.execute(f"select {_COLUMNS} from jobs where id = ?", row[:1]).fetchone()), True
 
-    def knows(self, key: str | None, number: str | None) -> bool:
-        """Return whether `add` would return a job that is there for a key and an id."""
+    def same(self, key: str | None, number: str | None) -> Job | None:
+        """Return the job that is there for a key and an id, which `add` would return; None when there is none."""
         with self._transaction() as db:
-            return db.execute(_SAME, (key, number, key)).fetchone() is not None
+            there = db.execute(_SAME, (key, number, key)).fetchone()
+        return _job(there) if there else None
 
     def enqueue(self, number: str) -> None:
         """Let a worker take the job: its video is there."""

@@ -144,6 +144,10 @@ def test_a_video_is_looked_at_again_also_when_its_first_job_is_erased(client, vi
     assert (job["video"], job["options"]) == ("disc.mp4", {"model": "tiny", "threshold": 0.1})
     assert client.delete(f"/v1/jobs/{first}").status_code == 204
     assert until(client, job["id"], "done")["frames_done"] == 60
+    keyed = {"json": {"again": job["id"]}, "headers": {"Idempotency-Key": "again"}}
+    last = client.post("/v1/jobs", **keyed).json()["id"]
+    assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    assert client.post("/v1/jobs", **keyed).json()["id"] == last
     gone = client.post("/v1/jobs", json={"again": first})
     assert (gone.status_code, gone.json()["detail"]) == (404, f"there is no job {first}; it was erased, or never was")
 
