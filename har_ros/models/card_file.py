@@ -21,8 +21,8 @@ from har_ros.settings import POSE_STEP
 LARGEST = 1e6
 """Number by which pixels are scaled and moved, at most; infinity, NaN and their like make all frames look the same."""
 
-CARDS_KEPT = 100
-"""That were read last: to check one takes 2 ms, and the service asks for all of them."""
+CARDS_KEPT = 500
+"""That were read last: to check one takes 2 ms, and the service asks for all of its networks, in the same order."""
 
 
 def load_card(path: Path) -> ModelCard:

@@ -60,22 +60,19 @@ class Models:
 
     def usable(self) -> dict[str, UsableNetwork]:
         """Return each network that can be used: whose card is valid, and whose labels and files are there."""
-        found = {}
+        return self.known()[0]
+
+    def known(self) -> tuple[dict[str, UsableNetwork], dict[str, ModelCard]]:
+        """Return what `usable` does, and the cards of the networks not all of whose files are there."""
+        usable, to_fetch = {}, {}
         for name, place in self.places.items():
             with suppress(HarError, OSError):  # one may be erased meanwhile
                 model = find_model(place)
-                if not model.missing():
-                    found[name] = UsableNetwork(model.card, model.labels())
-        return found
-
-    def to_fetch(self) -> tuple[str, ...]:
-        """Return the names of the networks whose cards are here, but not all of their files."""
-        found = []
-        for name, place in self.places.items():
-            with suppress(HarError, OSError):
-                if find_model(place).missing():
-                    found.append(name)
-        return tuple(found)
+                if model.missing():
+                    to_fetch[name] = model.card
+                else:
+                    usable[name] = UsableNetwork(model.card, model.labels())
+        return usable, to_fetch
 
     def values(self, options: Mapping[str, Any], live: bool = False) -> dict[str, Any]:
         """Return the node's parameters that a client's options stand for. Raises ConfigurationError.

@@ -2,6 +2,7 @@
 
 import shutil
 
+from har_ros.models import card_file
 from har_ros.models.locate import find_model
 from har_ros.service import options
 from har_ros.service.options import Models
@@ -17,6 +18,18 @@ def test_networks_are_looked_for_each_time(models, tmp_path):
     assert "tiny" not in known.usable()
     shutil.rmtree(card.parent)
     assert "tiny" not in known.usable()
+
+
+def test_a_card_is_checked_once_also_where_a_hundred_networks_were_taught(models, tmp_path, monkeypatch):
+    for number in range(100):
+        shutil.copytree(models / "tiny", tmp_path / str(number))
+    known, read = Models(tmp_path), []
+    load_yaml = card_file.load_yaml
+    monkeypatch.setattr(card_file, "load_yaml", lambda *given: read.append(given) or load_yaml(*given))
+    assert "everyday-14" in known.usable()
+    read.clear()
+    assert "everyday-14" in known.usable()
+    assert read == []
 
 
 def test_clients_give_no_text_of_their_own_but_names_of_networks():

@@ -66,17 +66,17 @@ class Field:
 class Fields:
     """The options of a job: those that are shown at once, and the others by what they are about.
 
-    to_fetch: networks that cannot be chosen, because their files are not on the server.
+    to_fetch: number of networks that cannot be chosen as model, because their files are not on the server.
     """
 
     few: tuple[Field, ...]
     more: Mapping[str, tuple[Field, ...]]
-    to_fetch: tuple[str, ...]
+    to_fetch: int
 
 
 def fields_of(models: Models, given: Mapping[str, Any]) -> Fields:
     """Return the fields of a form. given: options that are set. One without a choice is left out."""
-    networks = models.usable()
+    networks, missing = models.known()
     every = {name: network.labels for name, network in networks.items()}
     images = {name: labels for name, labels in every.items() if networks[name].card.kind != "sequence"}
     choices = {"model": tuple(images), "persons_model": ("", *every), "pose_model": _pose_networks()}
@@ -88,7 +88,7 @@ def fields_of(models: Models, given: Mapping[str, Any]) -> Fields:
     for one in fields:
         if one.name not in FEW:
             more[_topic(one.row)] = (*more.get(_topic(one.row), ()), one)
-    return Fields(few, more, models.to_fetch())
+    return Fields(few, more, sum(card.kind != "sequence" for card in missing.values()))
 
 
 def _field(
