@@ -96,3 +96,30 @@ def test_an_erased_job_is_not_shown_again_by_a_list_that_was_asked_for_before(ta
         tab.get_by_role("button", name="Cancel wave.mp4").click()
     held[0].fulfill(response=before)
     tab.get_by_text("There are no videos yet").wait_for()
+
+
+def test_what_another_request_said_stays_while_more_is_found(tab, address, app, job):
+    store = app.state.service.store
+    store.claim(1)
+    tab.on("dialog", lambda dialog: dialog.accept())
+    tab.goto(f"{address}/jobs/{job.id}")
+    tab.route(f"**/v1/jobs/{job.id}", lambda route: route.fulfill(**BUSY))
+    tab.get_by_role("button", name="Cancel").click()
+    tab.get_by_role("alert").get_by_text("the server has much to do; try again").wait_for()
+    with tab.expect_response("**/found"):
+        store.progress(job.id, 1, 10, 100, 1)
+    tab.get_by_role("heading", name="Found so far").wait_for()
+    assert tab.get_by_role("alert").inner_text() == "the server has much to do; try again"
+
+
+def test_what_was_found_is_not_asked_for_again_where_it_is_gone(tab, address, app, job):
+    store, asked = app.state.service.store, []
+    store.claim(1)
+    tab.clock.install()
+    tab.route("**/found", lambda route: asked.append(route) or route.fulfill(**{**BUSY, "status": 404}))
+    tab.goto(f"{address}/jobs/{job.id}")
+    with tab.expect_response("**/found"):
+        store.progress(job.id, 1, 10, 100, 1)
+    tab.clock.run_for(60_000)
+    tab.locator("#state").get_by_text("10 %").wait_for()
+    assert (len(asked), tab.locator("#said").text_content()) == (1, "")

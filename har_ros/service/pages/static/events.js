@@ -3,7 +3,7 @@
 import { ask } from "./page.js";
 
 const PAUSES = [1, 2, 4, 8, 16, 30]; // seconds before another try, while the server answers with errors
-const GONE = [404, 410]; // answers that another try does not change
+export const GONE = [404, 410]; // answers that another try does not change
 
 // Follows the events of an address that ends in /events, of what can be asked for without it. takers: what takes the data
 // of each kind of event. say: called with what is wrong with the connection, or nothing. opened: called before each

@@ -1,5 +1,5 @@
 // Follows a job until it is over, then shows the page again, with what was found.
-import { follow } from "./events.js";
+import { GONE, follow } from "./events.js";
 import { left, renew, say } from "./page.js";
 import { draw } from "./player.js";
 
@@ -9,7 +9,7 @@ const state = document.getElementById("state");
 const bar = document.getElementById("done");
 const announced = document.getElementById("announced");
 const WORDS = { receiving: "The video is still being sent.", queued: "Waiting until a worker is free." };
-let stop = null;
+let stop = null; // null while the job is not followed
 let said = "";
 let windows = 0; // that are shown
 let newest = null; // what is known of the job
@@ -40,16 +40,17 @@ async function showFound() {
   try {
     await renew(found, `/jobs/${newest.id}/found`);
     windows = there;
+    if (pause > PAUSE) say("");
     pause = PAUSE;
     draw();
-    say("");
   } catch (error) {
+    if (GONE.includes(error.status)) return; // what follows the job says it
     pause = Math.min(2 * pause, LONGEST_PAUSE);
     say(`What was found cannot be shown: ${error.message}`);
   }
   setTimeout(() => {
     showing = false;
-    showFound();
+    if (stop) showFound();
   }, pause);
 }
 
@@ -70,8 +71,10 @@ function start() {
 
 function whileErased(event) {
   if (event.detail.requestConfig.verb !== "delete") return;
-  if (event.type === "htmx:beforeRequest") stop();
-  else if (!event.detail.successful) start();
+  if (event.type === "htmx:beforeRequest") {
+    stop();
+    stop = null;
+  } else if (!event.detail.successful) start();
 }
 
 if (box) {
