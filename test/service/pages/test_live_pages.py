@@ -97,6 +97,11 @@ def test_what_prevents_a_stream_is_said(tab, address, app, monkeypatch):
     tab.get_by_role("button", name="Start").click()
     tab.get_by_text("0 streams are open already").wait_for()
     tab.evaluate(
+        "() => { document.getElementById('video').play = () => Promise.reject(new DOMException('', 'AbortError')); }"
+    )
+    tab.get_by_role("button", name="Start").click()
+    tab.get_by_text("The webcam cannot be used (AbortError); try another one.").wait_for()
+    tab.evaluate(
         "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotFoundError')); }"
     )
     tab.get_by_role("button", name="Start").click()
