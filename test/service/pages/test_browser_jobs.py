@@ -191,6 +191,15 @@ def test_of_several_videos_the_refused_stay_chosen_and_the_others_are_sent_once(
     home.get_by_text("There are no videos yet").wait_for()
 
 
+def test_a_video_that_is_refused_after_it_was_sent_is_chosen_and_remembered_no_more(home, app):
+    send(home, {"name": "bad.mp4", "mimeType": "video/mp4", "buffer": b"no video"})
+    home.get_by_role("alert").get_by_text("bad.mp4 cannot be opened as a video").wait_for()
+    until(home, "!document.querySelector('#send button').disabled")
+    assert home.locator(".drop label").inner_text() == "Drop videos here, or choose them"
+    assert home.evaluate("localStorage.getItem('har_ros uploads')") == "{}"
+    assert app.state.service.store.newest(9) == []
+
+
 def test_an_empty_file_is_refused_before_it_is_sent(home, video, app):
     asked = []
     home.on("request", lambda request: asked.append(request.headers) if request.url.endswith("/v1/uploads") else None)

@@ -44,7 +44,7 @@ function choose(files) {
 }
 
 async function sendAll(files, given, refused) {
-  // Makes jobs of the link and of the files; what became one is chosen no more. refused: takes why others were refused.
+  // Makes jobs of the link and of the files; what was sent is chosen no more. refused: takes why others were refused.
   // Resolves to the jobs. Rejects with an Error, or with null when it was cancelled.
   const jobs = [];
   let rest = files;
@@ -58,12 +58,14 @@ async function sendAll(files, given, refused) {
       continue;
     }
     upload = begin(file, place + 1, files.length);
+    let sent = null;
     try {
-      jobs.push(await start({ upload: await upload.run(), options: given }));
+      sent = await upload.run();
+      jobs.push(await start({ upload: sent, options: given }));
     } catch (error) {
       if (!REFUSED.includes(error?.status)) throw error;
       refused.push(error.message.startsWith(file.name) ? error.message : `${file.name}: ${error.message}`);
-      continue;
+      if (sent === null) continue; // else the server has looked at it, and erased it
     }
     upload.forget();
     rest = rest.filter((one) => one !== file);
