@@ -1,6 +1,7 @@
 """Results in a real browser: the timeline, the comparison, the history and the models."""
 
 import json
+import re
 
 import pytest
 from chromium import barriers, serving, until
@@ -219,3 +220,20 @@ def test_every_page_can_be_used_by_all_and_on_a_phone(tab, staged, path, scheme,
     tab.locator("details").evaluate_all("found => found.forEach((one) => (one.open = true))")
     assert barriers(tab) == []
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_of_two_videos_that_are_erased_at_once_neither_stays_in_the_history(tab, tmp_path, models):
+    app, held = application(tmp_path, ServiceSettings(models, workers=0), Guard("127.0.0.1", "")), []
+    for name in ("a.mp4", "b.mp4"):
+        app.state.service.store.add(name, {"model": "tiny"})
+    app.state.service.store.recover()  # which ends them
+    with serving(app) as address:
+        tab.on("dialog", lambda dialog: dialog.accept())
+        tab.goto(address)
+        tab.route(re.compile("/v1/jobs/"), lambda route: held.append(route))
+        for name in ("a.mp4", "b.mp4"):
+            tab.get_by_role("button", name=f"Erase {name}").click()
+        held[0].continue_()
+        until(tab, "document.querySelectorAll('#history tbody tr').length === 1")
+        held[1].continue_()
+        tab.get_by_text("There are no videos yet").wait_for()

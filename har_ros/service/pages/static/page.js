@@ -73,13 +73,7 @@ export function say(text) {
   document.getElementById("said").textContent = text;
 }
 
-document.addEventListener("htmx:afterSwap", showTimes);
-document.addEventListener("htmx:sendError", () => say("The server cannot be reached."));
-document.addEventListener("htmx:responseError", (event) => {
-  const request = event.detail.xhr;
-  say(failure(request.status, request.responseText).message);
-});
-document.addEventListener("htmx:afterRequest", (event) => {
+function done(event) {
   if (!event.detail.successful) return;
   say("");
   if (event.detail.requestConfig.verb !== "delete") return;
@@ -87,6 +81,16 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (next) location.assign(next);
   document.getElementById("history-title")?.focus();
   window.htmx.trigger(document.body, "changed");
+}
+
+document.addEventListener("htmx:afterSwap", showTimes);
+document.addEventListener("htmx:sendError", () => say("The server cannot be reached."));
+document.addEventListener("htmx:responseError", (event) => {
+  const request = event.detail.xhr;
+  say(failure(request.status, request.responseText).message);
+});
+document.addEventListener("htmx:beforeRequest", ({ target }) => {
+  target.addEventListener("htmx:afterRequest", done, { once: true }); // another answer may replace it meanwhile
 });
 // a browser shows what is wrong with a field only where the field can be seen
 document.addEventListener("invalid", (event) => event.target.closest("details")?.setAttribute("open", ""), true);
