@@ -23,8 +23,11 @@ class Address(str):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The names of its folders, and its own."""
-        return PurePosixPath(self.partition("://")[2]).parts
+        """Its protocol, the names of its folders, and its own; what a web address asks for (?…) is no name."""
+        protocol, _, where = self.partition("://")
+        if protocol in ("http", "https"):
+            where = where.partition("?")[0]
+        return (f"{protocol}:", *PurePosixPath(where).parts)
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ import pytest
 from bags import contents, damaged_bag
 from s3_server import MISSING, bucket, put
 
+from har_ros.commands.shared.jobs import jobs_of
 from har_ros.errors import ConfigurationError
 from har_ros.recordings.recording import BagError
 from har_ros.recordings.remote import Address, local, place
@@ -31,7 +32,25 @@ def test_other_texts_are_paths(text):
 
 def test_an_address_has_the_names_of_a_path():
     address = Address("s3://bucket/night/b.mp4")
-    assert (address.parts, address.name, address.stem) == (("bucket", "night", "b.mp4"), "b.mp4", "b")
+    assert (address.parts, address.name, address.stem) == (("s3:", "bucket", "night", "b.mp4"), "b.mp4", "b")
+
+
+def test_what_a_web_address_asks_for_is_no_name():
+    assert Address("https://h/b.mp4?sig=a/b").name == "b.mp4"
+    assert Address("s3://h/b?.mp4").name == "b?.mp4"
+
+
+VALUES = {"image_topics": [], "image_transport": "raw"}
+
+
+def test_recordings_at_addresses_have_names_of_their_own():
+    jobs = jobs_of([Address("s3://b/x/y"), Address("gs://b/x/y"), Address("s3://b/z")], VALUES)
+    assert [job.name for job in jobs] == ["s3:/b/x/y", "gs:/b/x/y", "s3:/b/z"]
+
+
+def test_an_address_that_is_named_twice_is_refused():
+    with pytest.raises(ConfigurationError, match="named more than once"):
+        jobs_of([Address("s3://b/bag"), Address("s3://b/bag/")], VALUES)
 
 
 def test_a_file_and_a_folder_are_fetched_and_removed(s3, bags):

@@ -14,7 +14,7 @@ from har_ros.recordings.remote import Address, Place
 def jobs_of(paths: Sequence[Place], values: dict[str, Any]) -> list[Job]:
     """Give each recording a name of its own: its file's, with as many folders before it as that needs."""
     resolved = [path.expanduser().absolute() for path in paths]
-    if len(set(resolved)) < len(resolved):
+    if len({path.parts for path in resolved}) < len(resolved):
         raise ConfigurationError("a recording is named more than once; name it once")
     depth = 1
     while len({path.parts[-depth:] for path in resolved}) < len(resolved):
