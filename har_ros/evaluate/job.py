@@ -27,6 +27,7 @@ from har_ros.pipeline.configuration import named_model, person_labels, person_ne
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import Bag
 from har_ros.recordings.recording import BagError, Recorded, Recording, VideoRecording
+from har_ros.recordings.remote import named
 from har_ros.workers.workers import StoppedError
 
 PARTS = ".parts"
@@ -112,7 +113,7 @@ def _evaluated(
             try:
                 _play(replay, recording, writer, report, stopped)
             except (BagError, ConfigurationError) as error:
-                summary["error"] = job.named(str(error), recording.path)
+                summary["error"] = named(str(error), recording.path, job.path)
         summary["cameras"] = {name: dataclasses.asdict(counts) for name, counts in replay.counts().items()}
         times = list(replay.inference_times)[writer.replayed :]
         write_json(part.with_suffix(".timing.json"), timing(times, time.monotonic() - began))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from har_ros.errors import HarError
 from har_ros.recordings.bag import Bag, open_recording
 from har_ros.recordings.recording import VideoRecording
 from har_ros.recordings.remote import Place, local
@@ -31,14 +30,7 @@ class Job:
     def opened(self) -> Iterator[Bag | VideoRecording]:
         """Lend the recording. Raises HarError, which calls it what its user does, also where the block raises it."""
         with local(self.path) as path:
-            try:
-                yield open_recording(path, self.topics, self.transport)
-            except HarError as error:
-                raise type(error)(self.named(str(error), path)) from None
-
-    def named(self, text: str, path: Path) -> str:
-        """Return a sentence that calls the recording what its user does. path: where it was opened."""
-        return text.replace(str(path), str(self.path))
+            yield open_recording(path, self.topics, self.transport)
 
 
 @dataclass(frozen=True)

@@ -34,14 +34,17 @@ class Piece:
     end: int
 
 
-def cut(path: Path, segments: Sequence[Segment], dataset: Path, *, least: float, background: bool) -> list[Path]:
+def cut(
+    path: Path, segments: Sequence[Segment], dataset: Path, *, least: float, background: bool, called: str = ""
+) -> list[Path]:
     """Write a clip for each segment that concerns the recording. Returns the files. Raises HarError.
 
     Where segments of two actions overlap, neither has a clip. least: seconds that a clip should have: shorter segments
     are widened on both sides, not into those with another label. background: let what lies between segments be clips of
-    the class "none".
+    the class "none". called: what warnings call the recording, if not its path.
     """
     recording = open_recording(path)
+    called = called or str(path)
     spans, rate = _spans(recording)
     first = min(start for start, _ in spans.values())
     found = []
@@ -53,7 +56,7 @@ def cut(path: Path, segments: Sequence[Segment], dataset: Path, *, least: float,
         ]
         seen = Piece(NONE, camera, start - first, end - first)
         cut_out = list(actions(own, seen, round(least * SECOND)))
-        _warn(f"{path} ({camera})" if len(spans) > 1 else str(path), own, cut_out, least)
+        _warn(f"{called} ({camera})" if len(spans) > 1 else called, own, cut_out, least)
         found += [*cut_out, *(backgrounds(own, seen, round(least * SECOND)) if background else ())]
     places = {piece: _place(dataset, path, piece, len(spans) > 1) for piece in found}
     return _write(recording, first, places, rate)

@@ -67,5 +67,5 @@ class Cutting(Work[Piece, Clips]):
     def _cut(self, piece: Piece, dataset: Path) -> tuple[Path, ...]:
         where, segments = piece
         with local(where) as path:
-            written = cut(path, segments, dataset, least=self.least, background=self.background)
+            written = cut(path, segments, dataset, least=self.least, background=self.background, called=str(where))
         return tuple(one.relative_to(dataset) for one in written)

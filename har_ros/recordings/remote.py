@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from har_ros.errors import ConfigurationError, one_line
+from har_ros.errors import ConfigurationError, HarError, one_line
 from har_ros.recordings.recording import BagError
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://(?!.*::)[^/].*")
@@ -58,7 +58,10 @@ def place(text: str) -> Place:
 
 @contextmanager
 def local(where: Place) -> Iterator[Path]:
-    """Lend the path of a recording; what lies at an address is fetched, and removed at the end. Raises HarError."""
+    """Lend the path of a recording; what lies at an address is fetched, and removed at the end.
+
+    Raises HarError; one that the block raises names the address, not what was fetched.
+    """
     if isinstance(where, Path):
         yield where
         return
@@ -75,7 +78,15 @@ def local(where: Place) -> Iterator[Path]:
                 f"{where} cannot be fetched ({type(error).__name__}: {one_line(error)[:200]}); check the address, and "
                 "that this machine may read it"
             ) from None
-        yield target
+        try:
+            yield target
+        except HarError as error:
+            raise type(error)(named(str(error), target, where)) from None
+
+
+def named(text: str, path: Path, where: Place) -> str:
+    """Return a sentence that calls a recording what its user does. path: where it was opened."""
+    return text.replace(str(path), str(where))
 
 
 def _fetch(where: Address, target: Path) -> None:

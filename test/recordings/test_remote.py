@@ -6,6 +6,7 @@ import pytest
 from bags import contents, damaged_bag
 from s3_server import MISSING, bucket, put
 
+from har_ros.commands.main import main as actionnet
 from har_ros.commands.shared.jobs import jobs_of
 from har_ros.errors import ConfigurationError
 from har_ros.recordings.recording import BagError
@@ -95,3 +96,15 @@ def test_an_evaluation_is_the_same_and_errors_name_the_address(s3, evaluate, bag
     for name, content in contents(here).items():
         paths = content.replace(str(recordings[2]).encode(), addresses[2].encode())
         assert paths == contents(there)[name], name
+
+
+def test_errors_and_warnings_of_cutting_name_the_address(s3, bags, tmp_path, capsys):
+    truth = tmp_path / "truth.csv"
+    truth.write_text("bag,start,end,label\ncut,1,2,waving\n")
+    command = ["clips", "--truth", str(truth), "--least", "60", "-o", str(tmp_path / "clips")]
+    address = put(s3, bags[0], "short/cut")
+    assert actionnet([*command, address]) == 0
+    assert f"{address} (/cam01/image_raw): 1 clip shorter" in capsys.readouterr().err
+    address = put(s3, damaged_bag(tmp_path / "cut"), "damaged/cut")
+    assert actionnet([*command, address]) == 1
+    assert f"{address} cannot be read after" in capsys.readouterr().err
