@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from har_ros.commands.compare import changes_table
-from har_ros.commands.shared.jobs import jobs_of
+from har_ros.commands.shared.jobs import add_recordings, jobs_of
 from har_ros.commands.shared.options import between
 from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
 from har_ros.commands.shared.program import as_program
@@ -30,7 +30,6 @@ from har_ros.evaluate.window_figures import FIGURES, HOUR
 from har_ros.files.console import say
 from har_ros.files.results_folder import METRICS, finite, read_json, reserved, write_json
 from har_ros.pipeline.configuration import all_labels, event_settings, named_model
-from har_ros.recordings.remote import place
 from har_ros.truth.labelling import COVERAGE
 from har_ros.truth.segments import load_label_map, load_truth
 
@@ -104,13 +103,7 @@ def _window_period(values: dict[str, Any]) -> float:
 
 def _evaluate_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="actionnet evaluate", description=__doc__)
-    parser.add_argument(
-        "recordings",
-        nargs="+",
-        type=place,
-        metavar="BAG",
-        help="a bag's folder or file, or a video: a path, or an address such as s3://bucket/bag",
-    )
+    add_recordings(parser)
     parser.add_argument("-o", "--output", type=Path, default=Path("evaluation"), help="folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace what another evaluation left in it")
     add_parameter_file(parser)

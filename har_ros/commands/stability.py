@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from har_ros.commands.shared.jobs import jobs_of
+from har_ros.commands.shared.jobs import add_recordings, jobs_of
 from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
 from har_ros.errors import HarError, counted
 from har_ros.evaluate.plan import Job
@@ -40,7 +40,7 @@ MOST_PAIRS = 20
 def run(arguments: list[str]) -> int:
     """`actionnet stability`. Returns the exit status. Raises HarError."""
     parser = argparse.ArgumentParser(prog="actionnet stability", description=__doc__)
-    parser.add_argument("recordings", nargs="+", type=Path, metavar="BAG", help="a bag's folder or file, or a video")
+    add_recordings(parser)
     parser.add_argument("-o", "--output", type=Path, default=Path("stability.json"), help="file for the figures")
     add_parameter_file(parser)
     options = parser.parse_args(arguments)
@@ -65,7 +65,7 @@ def _measured(jobs: Sequence[Job], values: dict[str, Any]) -> Stability:
         how = recognizer.summary(stream_settings(values))
         say(console, f"{counted(len(jobs), 'recording')}, played {len(WAYS)} times: {how}")
         with Progress(console=console, disable=not console.is_terminal) as progress:
-            task = progress.add_task("images", total=sum(job.images for job in jobs) * len(WAYS))
+            task = progress.add_task("images", total=sum(job.images for job in jobs) * len(WAYS) or None)
             for job in jobs:
                 stable.take(job, lambda: progress.advance(task))
         return stable.stability()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from har_ros.commands.shared.jobs import jobs_of
+from har_ros.commands.shared.jobs import add_recordings, jobs_of
 from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
 from har_ros.errors import counted
 from har_ros.files.console import say
@@ -26,7 +26,7 @@ def run(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     checking = commands.add_parser("check", help="report what does not match the recordings and the network")
     checking.add_argument("truth", type=Path, help="segments with labels: CSV, YAML, VIA's CSV or JSON")
-    checking.add_argument("recordings", nargs="+", type=Path, metavar="BAG", help="a bag's folder or file, or a video")
+    add_recordings(checking)
     checking.add_argument("--label-map", type=Path, help="YAML: truth name → class of the network, several, or none")
     add_parameter_file(checking)
     options = parser.parse_args(arguments)

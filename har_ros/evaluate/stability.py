@@ -22,6 +22,7 @@ from har_ros.pipeline.configuration import event_settings, score_settings, strea
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import Bag
 from har_ros.recordings.recording import BagError, Recorded, VideoRecording
+from har_ros.recordings.remote import named
 from har_ros.stats.agreement import Named, agreement, kappa, shared_time
 from har_ros.stats.intervals import Bootstrap, Figure, interval
 from har_ros.stats.metrics import Floats, ratio
@@ -107,7 +108,8 @@ class Stable:
 
     def take(self, job: Job, advance: Callable[[], None]) -> None:
         """Play a recording in all WAYS. advance: is called with each image. Raises HarError."""
-        played = [self._played(job, way, advance) for way in WAYS]
+        with job.opened() as recording:
+            played = [self._played(job, recording, way, advance) for way in WAYS]
         self._tracks.append(played[0])
         self._said.append([[self._named(track) for track in tracks] for tracks in played])
 
@@ -137,19 +139,13 @@ class Stable:
         )
 
     def _played(
-        self, job: Job, way: Callable[[Images], Iterator[Recorded]], advance: Callable[[], None]
-    ) -> list[Judged]:
-        """Return the windows of each camera."""
-        with job.opened() as recording:
-            return self._play(job, recording, way, advance)
-
-    def _play(
         self,
         job: Job,
         recording: Bag | VideoRecording,
         way: Callable[[Images], Iterator[Recorded]],
         advance: Callable[[], None],
     ) -> list[Judged]:
+        """Return the windows of each camera."""
         replay = Replay(self._recognizer, recording.cameras, self._streams, self._scores)
         tracks = {
             camera: Track(job.name, camera, 0, NO_CLASSES, self._labels, self._events, self._smoothing)
@@ -163,7 +159,7 @@ class Stable:
                 if isinstance(step, Seen):
                     tracks[step.camera].append(_window(job.name, step))
         except (BagError, ConfigurationError) as error:
-            logger.warning("%s", error)
+            logger.warning("%s", named(str(error), recording.path, job.path))
         return [judge(track, (), NO_CLASSES, self._scores.threshold, COVERAGE, 0) for track in tracks.values()]
 
     def _named(self, track: Judged) -> list[Named]:

@@ -108,3 +108,21 @@ def test_errors_and_warnings_of_cutting_name_the_address(s3, bags, tmp_path, cap
     address = put(s3, damaged_bag(tmp_path / "cut"), "damaged/cut")
     assert actionnet([*command, address]) == 1
     assert f"{address} cannot be read after" in capsys.readouterr().err
+
+
+def test_other_commands_take_addresses_too(s3, bags, brightness_card, truth, tmp_path, capsys):
+    settings = ["-p", f"model:={brightness_card}", "-p", "backend:=openvino", "-p", "max_gap:=0.0"]
+    addresses = [put(s3, path, path.name) for path in bags]
+    assert actionnet(["truth", "check", truth[1], *addresses, *settings, *truth[2:]]) == 0
+    measured = []
+    for name, recordings in (("here", map(str, bags)), ("there", addresses)):
+        output = tmp_path / name
+        assert actionnet(["stability", *recordings, *settings, "-o", str(output)]) == 0
+        measured.append(output.read_bytes())
+    assert measured[0] == measured[1]
+    command = ["events", "tune", *addresses, *settings, *truth, "--recall", "0.5", "-o", str(tmp_path / "tuned")]
+    assert actionnet(command) == 0
+    capsys.readouterr()
+    damaged = put(s3, damaged_bag(tmp_path / "unsteady"), "unsteady")
+    assert actionnet(["stability", damaged, *settings, "-o", str(tmp_path / "unsteady.json")]) == 0
+    assert f"{damaged} cannot be read after" in capsys.readouterr().err

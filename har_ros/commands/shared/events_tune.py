@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from har_ros.commands.shared.jobs import jobs_of
+from har_ros.commands.shared.jobs import add_recordings, jobs_of
 from har_ros.commands.shared.options import between
 from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
 from har_ros.commands.shared.workers import add_workers, workers_of
@@ -38,7 +38,7 @@ RECALL = 0.95
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what `run` takes."""
-    parser.add_argument("recordings", nargs="+", type=Path, metavar="BAG", help="a bag's folder or file, or a video")
+    add_recordings(parser)
     parser.add_argument("--truth", type=Path, help="segments with labels: CSV, YAML, VIA's CSV or JSON")
     parser.add_argument("--truth-topic", default="", metavar="TOPIC", help="vision_msgs/Classification in the bags")
     parser.add_argument("--label-map", type=Path, help="YAML: truth name → class of the network, several, or none")

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from typing import Any
 
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate.plan import Job
 from har_ros.recordings.bag import open_recording
-from har_ros.recordings.remote import Address, Place
+from har_ros.recordings.remote import Address, Place, place
+
+
+def add_recordings(parser: argparse.ArgumentParser) -> None:
+    """Add the recordings, for jobs_of."""
+    parser.add_argument(
+        "recordings",
+        nargs="+",
+        type=place,
+        metavar="BAG",
+        help="a bag's folder or file, or a video: a path, or an address such as s3://bucket/bag",
+    )
 
 
 def jobs_of(paths: Sequence[Place], values: dict[str, Any]) -> list[Job]:
