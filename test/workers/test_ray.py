@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from bags import contents, damaged_bag, series, values_of, write_bag
 from clips import moving, write_video
-from cluster_works import DieOnce, Doubling, Dying, die, refuse_seven, warn
+from cluster_works import DieOnce, Doubling, Dying, Keeping, die, refuse_seven, warn
 from clusters import MISSING, two_nodes
 from s3_server import bucket, put
 
@@ -80,6 +80,26 @@ def test_what_a_dead_worker_did_is_done_again(cluster, tmp_path):
 def test_a_piece_that_kills_each_worker_ends_the_work(cluster):
     with pytest.raises(HarError, match=r"^3 was begun 4 times, and each time its worker died \(.*\), perhaps for want"):
         done_by(cluster, Doubling(die), range(6))
+
+
+def test_pieces_that_are_ended_remove_their_folders(cluster, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"^seven is refused"):
+        done_by(cluster, Doubling(Keeping(tmp_path)), range(4))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_piece_whose_workers_want_too_much_memory_ends_the_work(bags, tmp_path):
+    """Ray's monitor kills all of them here, and would begin the piece again without end."""
+    truth = tmp_path / "truth.csv"
+    truth.write_text("start,end,label\n1,2,waving\n")
+    program = "import sys; from har_ros.commands.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "clips", str(bags[0]), "--truth", str(truth), "--ray", "1"]
+    small = {"RAY_memory_usage_threshold": "0.001", "RAY_memory_monitor_refresh_ms": "100"}
+    environment = {**os.environ, **small, "RAY_task_oom_retry_delay_base_ms": "1"}
+    command += ["-o", str(tmp_path / "clips")]
+    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, timeout=100, check=False)
+    assert done.returncode == 1
+    assert re.search(r"was begun 4 times, and each time its worker died \(OutOfMemoryError\)", done.stderr)
 
 
 def evaluates_the_same(evaluate, address, **options):

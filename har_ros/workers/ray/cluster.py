@@ -31,6 +31,8 @@ from har_ros.workers.workers import P, R, Report, Take, Work
 
 RETRIES = 3
 """Times that a piece is begun again when its worker has died."""
+GRACE = 5.0
+"""Seconds that pieces have to end, and to remove what they have fetched."""
 AHEAD = 2
 """Pieces for each processor of the cluster that are under way or wait for one, at most."""
 PERIOD = 0.3
@@ -39,7 +41,12 @@ CONNECT = 5.0
 """Seconds that a cluster's address has to answer."""
 STORE = 256 << 20
 """Bytes of shared memory for what goes to and from a local cluster's workers; more is on the disk."""
-SILENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_task_oom_retries": str(RETRIES),  # of workers that Ray kills for want of memory: without end if not set
+}
+"""What Ray takes from the environment, unless its user has set it."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +70,8 @@ class Cluster:
             options |= {**local, "include_dashboard": False, "address": "local", "_temp_dir": str(self._folder)}
         else:
             options["address"] = self._address
-        os.environ.update({name: os.environ.get(name, value) for name, value in SILENT.items()})
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
         try:
             if ":" in self._address:
                 _check_port(self._address)
@@ -108,11 +116,18 @@ class Cluster:
                     take(number, _result(reference, work.called(pieces[number])))
                 listener.pass_on()
         finally:
-            for reference in under_way:
-                with suppress(Exception):  # the cluster may be gone
-                    ray.cancel(reference, force=True)
-            with suppress(Exception):
+            with suppress(Exception):  # the cluster may be gone
+                _end([*under_way])
                 ray.kill(board)
+
+
+def _end(under_way: list[Any]) -> None:
+    """End pieces: interrupt them, and kill the workers of those that go on."""
+    for reference in under_way:
+        ray.cancel(reference)
+    if under_way:
+        for reference in ray.wait(under_way, num_returns=len(under_way), timeout=GRACE)[1]:
+            ray.cancel(reference, force=True)
 
 
 class _Listener:
