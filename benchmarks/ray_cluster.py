@@ -43,14 +43,15 @@ def main() -> None:
         videos = [write_video(folder / f"{i}.mp4", options.seconds, i) for i in range(options.recordings)]
         values = parameter_values({"model": str(card), "backend": "openvino", "precision": "f32", "threads": 1})
         jobs, console = jobs_of(videos, values), Console(stderr=True)
+        cv2.setNumThreads(1)  # as in the workers
         began = time.perf_counter()
         with Cluster(str(options.workers)) as cluster:
+            cluster.connect()
             start = time.perf_counter() - began
             batch.evaluate(jobs[:2], Plan(values, folder / "warm"), cluster, False, console)  # imports, networks
             there = timed(lambda: batch.evaluate(jobs, Plan(values, folder / "cluster"), cluster, False, console))
         cores = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {min(cores)})
-        cv2.setNumThreads(1)
         here = timed(lambda: batch.evaluate(jobs, Plan(values, folder / "here"), HERE, False, console))
         os.sched_setaffinity(0, cores)
         one, other = (folder / name / results.PREDICTIONS for name in ("here", "cluster"))

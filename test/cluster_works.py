@@ -1,5 +1,6 @@
 """Works for a cluster, whose workers import this module."""
 
+import errno
 import logging
 import os
 import signal
@@ -47,6 +48,10 @@ class Doubling(Work):
 def refuse_seven(piece):
     if piece == 7:
         raise ConfigurationError("seven is refused; give another")
+
+
+def fill_the_disk(piece):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def warn(piece):

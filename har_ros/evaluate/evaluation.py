@@ -18,7 +18,7 @@ from har_ros.models.locate import find_model, find_pose_model
 from har_ros.models.portable import portable, portable_pose
 from har_ros.pipeline.configuration import named_model
 from har_ros.pipeline.opening import open_recognizer
-from har_ros.workers.there import check_backend, check_seen, check_versions
+from har_ros.workers.there import check_backend, check_seen
 from har_ros.workers.workers import Do, Report, Stopped, Work
 
 
@@ -71,7 +71,6 @@ class Evaluation(Work[Job, Evaluated]):
         """Lend what evaluates recordings. Raises HarError."""
         values = self.plan.values if folder is None else _there(self.plan.values, folder)
         with nullcontext(self.networks) if self.networks else _networks(values) as networks:
-            check_versions(self.header["versions"])
             check_backend(networks.recognizer.network.backend.name, self.header["backend"])
 
             def here(job: Job, report: Report, stopped: Stopped) -> Evaluated:

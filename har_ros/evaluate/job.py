@@ -22,7 +22,7 @@ from har_ros.evaluate.plan import Job, Plan, Progress
 from har_ros.evaluate.replay import Replay, Seen
 from har_ros.files.cache import fingerprint
 from har_ros.files.results_folder import write_json
-from har_ros.files.versions import version_of
+from har_ros.files.versions import COMPUTING, version_of
 from har_ros.pipeline.configuration import named_model, person_labels, person_networks, stream_settings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import Bag
@@ -37,9 +37,6 @@ PERIOD = 0.2
 
 def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
     """Return all that decides what the predictions are, but for the recordings."""
-    versions = {
-        name: version_of(name) for name in ("har_ros", "numpy", "opencv-python-headless", "openvino", "rosbags")
-    }
     model = named_model(plan.values)
     networks = [model.network_path(network) for network in model.card.networks]
     people: dict[str, Any] = {}
@@ -49,7 +46,7 @@ def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
         people["person_labels"] = list(person_labels(plan.values))
     return {
         "format": results.FORMAT,
-        "versions": versions,
+        "versions": {name: version_of(name) for name in COMPUTING},
         "backend": recognizer.network.backend.name,
         "card": dataclasses.asdict(recognizer.card),
         "network": _fingerprint(networks),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,17 +10,13 @@ from pathlib import Path
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.cache import cache_folder, cached
-from har_ros.files.versions import version_of
 from har_ros.learning.background import OFF
 from har_ros.learning.embed import KEPT, Embedder, ImageEmbedder, Kept
 from har_ros.learning.embed_people import PeopleEmbedder, PeopleSettings
 from har_ros.models.locate import find_model, find_pose_model
 from har_ros.models.portable import portable, portable_pose
-from har_ros.workers.there import check_backend, check_seen, check_versions
+from har_ros.workers.there import check_backend, check_seen
 from har_ros.workers.workers import Do, Report, Stopped, Work, Workers
-
-VERSIONS = ("har_ros", "numpy", "opencv-python-headless", "openvino", "rosbags")
-"""Packages that compute what is kept of recordings."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +40,7 @@ class Settings:
 def open_embedder(settings: Settings, backend: BackendSettings) -> Embedder:
     """Load what turns recordings into embeddings, of images or of people as the network takes them. Raises HarError."""
     embedder = _opened(settings, backend)
-    versions = {name: version_of(name) for name in VERSIONS}
-    embedder.elsewhere = Looking(settings, backend, versions, embedder.backend)
+    embedder.elsewhere = Looking(settings, backend, embedder.backend)
     return embedder
 
 
@@ -68,11 +63,10 @@ def _opened(settings: Settings, backend: BackendSettings) -> Embedder:
 
 @dataclass(frozen=True)
 class Looking(Work[tuple[Path, str], Kept]):
-    """Looks at recordings, where they are not in the cache. versions, computed_by: as on the machine that asks."""
+    """Looks at recordings, where they are not in the cache. computed_by: Embedder.backend on the machine that asks."""
 
     settings: Settings
     backend: BackendSettings
-    versions: Mapping[str, str]
     computed_by: str
 
     def called(self, piece: tuple[Path, str]) -> str:
@@ -96,7 +90,6 @@ class Looking(Work[tuple[Path, str], Kept]):
             settings = replace(settings, model=str(folder / "model"))
             if (folder / "pose_model").is_dir():
                 settings = replace(settings, people=replace(settings.people, pose_model=str(folder / "pose_model")))
-        check_versions(self.versions)
         with _opened(settings, backend) as embedder:
             check_backend(embedder.backend, self.computed_by)
 

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from har_ros.errors import ConfigurationError
-from har_ros.files.versions import version_of
+from har_ros.files.versions import COMPUTING, version_of
+
+PACKAGES = (*COMPUTING, "scikit-learn", "scipy", "onnx", "av")
+"""Those that compute the results of works."""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of PACKAGES on this machine."""
+    return {name: version_of(name) for name in PACKAGES}
 
 
 def check_versions(wanted: Mapping[str, str]) -> None:

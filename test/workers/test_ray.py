@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from bags import contents, damaged_bag, series, values_of, write_bag
 from clips import moving, write_video
-from cluster_works import DieOnce, Doubling, Dying, Keeping, die, refuse_seven, warn
+from cluster_works import DieOnce, Doubling, Dying, Keeping, die, fill_the_disk, refuse_seven, warn
 from clusters import MISSING, two_nodes
 from s3_server import bucket, put
 
@@ -23,6 +23,7 @@ from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import batch
 from har_ros.evaluate.job import PARTS
 from har_ros.learning.cutting import Cutting
+from har_ros.workers.there import versions
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
@@ -64,6 +65,17 @@ def test_an_error_of_a_piece_is_the_works_own(cluster):
     with pytest.raises(ConfigurationError, match=r"^seven is refused; give another$"):
         done_by(cluster, Doubling(refuse_seven), range(10))
     assert done_by(cluster, Doubling(), range(3))[0] == {0: 0, 1: 2, 2: 4}  # the cluster still works
+
+
+def test_a_full_disk_of_a_node_is_told(cluster):
+    with pytest.raises(HarError, match=r" cannot work \(\[Errno 28\] No space left on device\); check its temporary"):
+        done_by(cluster, Doubling(fill_the_disk), range(2))
+
+
+def test_other_versions_are_refused(cluster, monkeypatch):
+    monkeypatch.setattr("har_ros.workers.ray.cluster.versions", lambda: {**versions(), "scipy": "0.1"})
+    with pytest.raises(ConfigurationError, match=r" has scipy .*, the machine that asks has 0.1; install the same"):
+        done_by(cluster, Doubling(), range(2))
 
 
 def test_warnings_of_workers_are_said_here(cluster, caplog):
@@ -172,9 +184,8 @@ def test_a_recording_that_a_node_does_not_see_is_told(cluster, tmp_path):
         done_by(cluster, Cutting(tmp_path, 1.0, True), [(tmp_path / "absent.mp4", ())])
 
 
-def test_a_cluster_that_is_not_there_is_told(bags, tmp_path, capsys):
-    command = ["evaluate", *map(str, bags), "-o", str(tmp_path / "results"), "-p", "model:=everyday-14"]
-    assert actionnet([*command, "--ray", "127.0.0.1:1"]) == 1
+def test_a_cluster_that_is_not_there_is_told(evaluate, capsys):
+    evaluate("--ray", "127.0.0.1:1", status=1)
     assert "cannot be joined; run on this machine: ray start --address=127.0.0.1:1" in capsys.readouterr().err
 
 

@@ -23,10 +23,10 @@ import ray
 from ray import exceptions
 
 from har_ros.errors import HarError, one_line
-from har_ros.files.cache import digest
 from har_ros.workers.ray import piece as pieces_of
 from har_ros.workers.ray.board import Board
 from har_ros.workers.ray.piece import Done, Order
+from har_ros.workers.there import versions
 from har_ros.workers.workers import P, R, Report, Take, Work
 
 RETRIES = 3
@@ -60,9 +60,15 @@ class Cluster:
         """address: a number of workers on this machine, auto, or HOST:PORT."""
         self._address = address
         self._folder: Path | None = None
+        self._connected = False
 
     def __enter__(self) -> Cluster:
-        """Connect, or start the local cluster. Raises HarError."""
+        return self
+
+    def connect(self) -> None:
+        """Connect, or start the local cluster, if that has not been done. Raises HarError."""
+        if self._connected:
+            return
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         if self._address.isdigit():
             self._folder = Path(mkdtemp(prefix="har-ray-", dir="/tmp"))  # the names of sockets must be short
@@ -77,16 +83,17 @@ class Cluster:
                 _check_port(self._address)
             with _own_signals():
                 ray.init(**options)
+            self._connected = True
         except Exception as error:  # ConnectionError, RuntimeError and others
             self.__exit__()
             raise HarError(f"{_unreachable(self._address)} ({one_line(error)[:200]})") from None
         except BaseException:  # Ctrl-C
             self.__exit__()
             raise
-        return self
 
     def __exit__(self, *error: object) -> None:
         ray.shutdown()
+        self._connected = False
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -94,19 +101,27 @@ class Cluster:
         """See Workers. A piece whose worker dies is done again, RETRIES times at most."""
         if not pieces:
             return
-        files = work.files()
-        contents = {name: np.frombuffer(_bytes(content), np.uint8) for name, content in files.items()}
-        digests = {name: _digest(content) for name, content in files.items()}
+        self.connect()
+        try:
+            self._run(work, pieces, take, report)
+        except exceptions.RayTaskError:  # a fault of har_ros
+            raise
+        except exceptions.RayError as error:
+            raise HarError(
+                f"the Ray cluster has failed ({type(error).__name__}: {one_line(error)[:200]}); see that its nodes run"
+            ) from None
+
+    def _run(self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report) -> None:
+        files = {name: _sent(content) for name, content in work.files().items()}
         board = ray.remote(Board).options(num_cpus=0, max_restarts=-1).remote()
-        order = Order(uuid.uuid4().hex, ray.put(work), digests, tuple(map(ray.put, contents.values())), board)
-        del contents
+        order = Order(uuid.uuid4().hex, ray.put(work), files, board, versions())
         do = ray.remote(pieces_of.do).options(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)
         shared, waiting = ray.put(order), iter(enumerate(pieces))
         under_way: dict[Any, int] = {}
         listener = _Listener(board, report)
         try:
             while True:
-                for number, piece in _next(waiting, AHEAD * _processors() - len(under_way)):
+                for number, piece in islice(waiting, max(0, AHEAD * _processors() - len(under_way))):
                     under_way[do.remote(shared, number, piece)] = number
                 if not under_way:
                     return listener.end()
@@ -182,21 +197,14 @@ def _result(reference: Any, name: str) -> Any:
     return done.result
 
 
-def _next(waiting: Iterator[Any], count: int) -> Iterator[Any]:
-    """Yield so many of those that wait, or all."""
-    yield from islice(waiting, max(0, count))
-
-
 def _processors() -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 0)))
 
 
-def _bytes(content: Path | bytes) -> bytes:
-    return content if isinstance(content, bytes) else content.read_bytes()
-
-
-def _digest(content: Path | bytes) -> str:
-    return digest(content, "sha256") if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
+def _sent(content: Path | bytes) -> tuple[str, Any]:
+    """Put a file into the cluster's object store. Returns its SHA-256, and where it is."""
+    data = content if isinstance(content, bytes) else content.read_bytes()
+    return hashlib.sha256(data).hexdigest(), ray.put(np.frombuffer(data, np.uint8))
 
 
 def _check_port(address: str) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import ray
 
-from har_ros.errors import HarError
+from har_ros.errors import HarError, one_line
 from har_ros.workers.sent import unpacked
+from har_ros.workers.there import check_versions
 from har_ros.workers.workers import Do, Work
 
 MOST_SAID = 100
@@ -21,16 +24,17 @@ MOST_SAID = 100
 
 @dataclass(frozen=True)
 class Order:
-    """What all pieces of a work have in common. key: of the work. work, contents: in the cluster's object store.
+    """What all pieces of a work have in common. key: of the work. work: where it is in the cluster's object store.
 
-    digests: SHA-256 of the files by relative path; contents: theirs, in the same order. board: takes reports.
+    files: SHA-256 of what is sent, and where its content is, by relative path. board: takes reports. versions: of
+    packages, which workers must have.
     """
 
     key: str
     work: Any
-    digests: Mapping[str, str]
-    contents: tuple[Any, ...]
+    files: Mapping[str, tuple[str, Any]]
     board: Any
+    versions: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,11 @@ def do(order: Order, number: int, piece: Any) -> Done:
             result = _work_of(order)(piece, lambda progress: order.board.put.remote(number, progress), lambda: False)
         except HarError as error:
             return Done(error=error, said=tuple(said))
+        except OSError as error:
+            text = (
+                f"{os.uname().nodename} cannot work ({one_line(error)}); check its temporary folder (TMPDIR) and disk"
+            )
+            return Done(error=HarError(text), said=tuple(said))
     return Done(result, said=tuple(said))
 
 
@@ -70,8 +79,10 @@ def _work_of(order: Order) -> Do[Any, Any]:
         return _opened.do
     _opened.stack.close()
     _opened = _Opened()
-    places = dict(zip(order.digests, order.contents, strict=True))
-    folder = unpacked(order.digests, lambda name: ray.get(places[name])) if places else Path()
+    check_versions(order.versions)
+    cv2.setNumThreads(1)  # a worker has one processor
+    digests = {name: sha256 for name, (sha256, _) in order.files.items()}
+    folder = unpacked(digests, lambda name: ray.get(order.files[name][1])) if digests else Path()
     work: Work[Any, Any] = ray.get(order.work)
     with ExitStack() as stack:
         found = stack.enter_context(work.opened(folder))
