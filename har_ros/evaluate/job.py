@@ -23,6 +23,7 @@ from har_ros.evaluate.replay import Replay, Seen
 from har_ros.files.cache import fingerprint
 from har_ros.files.results_folder import write_json
 from har_ros.files.versions import COMPUTING, version_of
+from har_ros.graphs.onnx_file import network_files
 from har_ros.pipeline.configuration import named_model, person_labels, person_networks, stream_settings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import Bag
@@ -59,8 +60,7 @@ def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
 
 
 def _fingerprint(networks: list[Path]) -> str:
-    weights = [path.with_suffix(".bin") for path in networks if path.suffix == ".xml"]  # of OpenVINO's IR
-    return fingerprint([*networks, *weights])
+    return fingerprint([*networks, *(file for path in networks for file in network_files(path)[1:])])
 
 
 def run(

@@ -1,10 +1,11 @@
-"""ONNX files, read."""
+"""ONNX files, read; and which files a network is in."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import onnx
+import onnx.external_data_helper
 import onnx.version_converter
 
 from har_ros.errors import ModelError, one_line
@@ -21,11 +22,17 @@ def load_onnx(path: Path, weights: bool = True) -> onnx.ModelProto:
     return model
 
 
-def external_files(path: Path) -> list[Path]:
-    """Return the files beside an ONNX file that hold its external data. Raises ModelError."""
-    tensors = load_onnx(path, weights=False).graph.initializer
+def network_files(path: Path) -> list[Path]:
+    """Return the files that a network is in: its own, then those of its weights, beside it. Raises ModelError."""
+    if path.suffix == ".xml":  # OpenVINO's IR
+        return [path, path.with_suffix(".bin")]
+    if path.suffix != ".onnx":
+        return [path]
+    tensors = onnx.external_data_helper._get_all_tensors(load_onnx(path, weights=False))
     named = {entry.value for tensor in tensors for entry in tensor.external_data if entry.key == "location"}
-    return [path.parent / name for name in sorted(named)]
+    if outside := [name for name in sorted(named) if Path(name).is_absolute() or ".." in Path(name).parts]:
+        raise ModelError(f"{path} has weights in {outside[0]}, outside of its folder; export it with them beside it")
+    return [path, *(path.parent / name for name in sorted(named))]
 
 
 def lowered(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:

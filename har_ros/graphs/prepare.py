@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from har_ros.errors import ModelError, one_line
 from har_ros.frames.spec import InputSpec, SkeletonSpec
 from har_ros.graphs.builder import StateTensor
-from har_ros.graphs.onnx_file import load_onnx, lowered
+from har_ros.graphs.onnx_file import load_onnx, lowered, network_files
 from har_ros.graphs.twin import Continual
 
 OPSET, IR_VERSION = 13, 8
@@ -61,9 +61,8 @@ class PreparedNetwork:
 
     @property
     def files(self) -> list[Path]:
-        """The network's file, and that of its weights where they are in another (OpenVINO's IR)."""
-        weights = self.path.with_suffix(".bin")
-        return [self.path, weights] if self.path.suffix == ".xml" else [self.path]
+        """The network's file, and those of its weights where they are in others."""
+        return network_files(self.path)
 
     @property
     def states(self) -> tuple[StateTensor, ...]:

@@ -245,7 +245,8 @@ def embedding_network(model: Model[ModelCard], frames: int = 0) -> PreparedNetwo
         )
     tensor = card.network.embedding
     cut = cut_before_the_end(load_onnx(network.path), tensor)
-    key = hashlib.sha256(f"{digest(network.path, 'sha256')} {tensor} {CUT_VERSION}".encode()).hexdigest()[:12]
+    content = " ".join(digest(file, "sha256") for file in network.files)
+    key = hashlib.sha256(f"{content} {tensor} {CUT_VERSION}".encode()).hexdigest()[:12]
     path = cached(f"{card.name}-{key}-embedding.onnx", cut.SerializeToString)
     return replace(
         network,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from har_ros.graphs.onnx_file import external_files
+from har_ros.graphs.onnx_file import network_files
 from har_ros.models.card import ModelCard, NetworkFile, PoseCard
 from har_ros.models.card_file import card_text
 from har_ros.models.locate import CARD, Model
@@ -41,8 +41,5 @@ def _moved(
 ) -> NetworkFile:
     """Add a network's files. Returns it as the card has it, below a folder of its own: their names stay."""
     path = model.network_path(network)
-    beside = [path.with_suffix(".bin")] if path.suffix == ".xml" else []  # OpenVINO's IR
-    if path.suffix == ".onnx":
-        beside = external_files(path)
-    found.update({f"{name}/{one.relative_to(path.parent)}": one for one in (path, *beside)})
+    found.update({f"{name}/{one.relative_to(path.parent)}": one for one in network_files(path)})
     return replace(network, file=f"{name}/{path.name}", converter=None)

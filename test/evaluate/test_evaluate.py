@@ -146,14 +146,19 @@ def test_results_of_another_evaluation_are_not_overwritten_by_mistake(evaluate, 
     assert contents(evaluate("-p", "threshold:=0.5", "--overwrite")) != before
 
 
-def test_another_network_of_the_same_name_runs_anew(evaluate, bags, tmp_path, brightness_card):
+@pytest.mark.parametrize("outside", [False, True])
+def test_another_network_of_the_same_name_runs_anew(evaluate, bags, tmp_path, brightness_card, outside):
+    """outside: the weights are in a file of their own, which alone changes."""
     own = shutil.copytree(brightness_card.parent, tmp_path / "own")
     model = ["-p", f"model:={own / brightness_card.name}"]
+    network = onnx.load(own / "brightness.onnx")
+    onnx.save(network, own / "brightness.onnx", save_as_external_data=outside, location="weights", size_threshold=0)
     evaluate(*model, recordings=bags[:1])
     network = onnx.load(own / "brightness.onnx")
+    (own / "weights").unlink(missing_ok=True)
     tenth = next(one for one in network.graph.initializer if one.name == "tenth")
     tenth.CopyFrom(onnx.numpy_helper.from_array(np.array(0.2, np.float32), "tenth"))
-    onnx.save(network, own / "brightness.onnx")
+    onnx.save(network, own / "brightness.onnx", save_as_external_data=outside, location="weights", size_threshold=0)
     evaluate(*model, recordings=bags[:1], status=1)  # refused, since other results are there
     evaluate(*model, "--overwrite", recordings=bags[:1])
 

@@ -2,6 +2,7 @@ import io
 import shutil
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from bags import SECOND, TOPIC, series, values_of, write_bag
@@ -44,8 +45,6 @@ def seen(path, card):
 def expected(windows, card):
     """Compute embeddings with ONNX Runtime from the whole network: its averages over time and space before the last."""
     clips = np.stack(windows).astype(np.float32).transpose(0, 4, 1, 2, 3) / 255
-    import onnx
-
     model = onnx.load(card.folder / "small.onnx")
     model.graph.output.append(onnx.helper.make_tensor_value_info("c", onnx.TensorProto.FLOAT, None))
     session = onnxruntime.InferenceSession(model.SerializeToString())
@@ -164,3 +163,11 @@ def test_a_recording_that_is_computed_and_left_out_is_none_from_the_cache(tmp_pa
             windows, left_out = read(embedder, load_dataset(tmp_path / "set"), Console(file=said))
         assert (len(windows), left_out) == (2, ["nobody is seen in dark.avi"])
         assert f"2 recordings, {cached} of which in the cache" in said.getvalue()
+
+
+def test_other_weights_in_a_file_of_their_own_are_another_network(tmp_path, card):
+    path, weights = tmp_path / "small.onnx", tmp_path / "weights"
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="weights", size_threshold=0)
+    before = embedding_network(card).path
+    weights.write_bytes(weights.read_bytes()[::-1])
+    assert embedding_network(card).path != before
