@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from har_ros.errors import HarError, one_line
 from har_ros.evaluate import job as work
 from har_ros.evaluate.job import PARTS
 from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.plan import Job, Plan
+from har_ros.files.results_folder import write_files
 from har_ros.models.locate import find_model, find_pose_model
 from har_ros.models.portable import portable, portable_pose
 from har_ros.pipeline.configuration import named_model
@@ -24,20 +24,14 @@ from har_ros.workers.workers import Do, Report, Stopped, Work
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A recording that has been evaluated. key: of its part. files: the part's by name, where it was made elsewhere."""
+    """A recording that has been evaluated. key: of its part. files: in a folder of results, where made elsewhere."""
 
     key: str
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[Path, bytes] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write the part's files into a folder of results. Raises HarError."""
-        parts = folder / PARTS
-        try:
-            for name, content in self.files.items():
-                parts.mkdir(parents=True, exist_ok=True)
-                (parts / name).write_bytes(content)
-        except OSError as error:
-            raise HarError(f"cannot write {folder} ({one_line(error)}); check folder and disk") from None
+        write_files(folder, self.files)
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,8 @@ class Evaluation(Work[Job, Evaluated]):
                     plan = replace(self.plan, values=values, folder=Path(place))
                     key = work.run(job, plan, networks, self.header, report, stopped, self.known)
                     made = sorted(Path(place).glob(f"{PARTS}/{key}.*"), key=_last_of_all)
-                    return Evaluated(key, {path.name: path.read_bytes() for path in made if path.suffix != ".answers"})
+                    kept = [path for path in made if path.suffix != ".answers"]
+                    return Evaluated(key, {path.relative_to(place): path.read_bytes() for path in kept})
 
             yield here if folder is None else elsewhere
 

@@ -35,6 +35,17 @@ def atomic(path: Path) -> Iterator[IO[str]]:
         raise HarError(f"cannot write {path} ({os.strerror(error.errno or 0)}); check folder and disk") from None
 
 
+def write_files(folder: Path, contents: Mapping[Path, bytes]) -> None:
+    """Write files one after the other, each atomically. contents: by path in the folder. Raises HarError."""
+    try:
+        for path, content in contents.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            with replacing(folder / path) as part:
+                part.write_bytes(content)
+    except OSError as error:
+        raise HarError(f"cannot write {folder} ({one_line(error)}); check folder and disk") from None
+
+
 @contextmanager
 def reserved(folder: Path) -> Iterator[None]:
     """Make a folder of results and keep other processes out of it, for as long as the block lasts.

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from har_ros.errors import HarError, one_line
-from har_ros.files.atomic import replacing
+from har_ros.files.results_folder import write_files
 from har_ros.learning.clips import cut
 from har_ros.recordings.remote import Place, local
 from har_ros.truth.segments import Segment
@@ -28,13 +27,7 @@ class Clips:
 
     def write(self, dataset: Path) -> None:
         """Write what was made elsewhere. Raises HarError."""
-        try:
-            for path, content in self.contents.items():
-                (dataset / path).parent.mkdir(parents=True, exist_ok=True)
-                with replacing(dataset / path) as part:
-                    part.write_bytes(content)
-        except OSError as error:
-            raise HarError(f"cannot write {dataset} ({one_line(error)}); check folder and disk") from None
+        write_files(dataset, self.contents)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 from bags import contents, series, values_of, write_bag
+from full_disk import room_for
 from small_networks import encoder_decoder
 
 from har_ros.commands.shared.parameter_file import node_parameters
+from har_ros.errors import HarError
 from har_ros.evaluate import job, results
+from har_ros.evaluate.evaluation import Evaluated
+from har_ros.evaluate.job import PARTS
 from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.plan import Job, Plan
 from har_ros.files.results_folder import reserved
@@ -155,3 +159,13 @@ def test_ctrl_c_keeps_what_is_done(brightness_card, tmp_path, number, processes)
     subprocess.run([*command, "-o", folder], check=True, capture_output=True)
     subprocess.run([*command, "-o", tmp_path / "whole"], check=True, capture_output=True)
     assert contents(folder) == contents(tmp_path / "whole")
+
+
+def test_of_a_part_from_elsewhere_nothing_half_written_stays(tmp_path):
+    """Else the next run would take it for done."""
+    path = Path(PARTS, "0123.json")
+    with pytest.raises(HarError, match="File too large"), room_for(10):
+        Evaluated("0123", {path: b"x" * 100}).write(tmp_path)
+    assert not list((tmp_path / PARTS).iterdir())
+    Evaluated("0123", {path: b"x"}).write(tmp_path)
+    assert (tmp_path / path).read_bytes() == b"x"
