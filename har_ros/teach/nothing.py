@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,8 @@ def with_background(
     if settings.nothing is not None:
         recordings = recordings_in(settings.nothing)
         with console.status(LOOKING):
-            look_elsewhere(embedder, recordings, workers, lambda _: None)
-        mined, seen = _mined(embedder, recordings, samples, console)
+            made = look_elsewhere(embedder, recordings, workers, lambda _: None)
+        mined, seen = _mined(embedder, recordings, made, samples, console)
         found = {"folder": str(settings.nothing), "recordings": len(recordings), "windows": seen, "mined": len(mined)}
         known = joined([known, Background(mined, np.full(len(mined), KIND))])
         samples = replace(samples, background=known.embeddings)
@@ -90,12 +90,16 @@ def recordings_in(folder: Path) -> list[Path]:
 
 
 def _mined(
-    embedder: Embedder, recordings: Sequence[Path], samples: Samples, console: Console
+    embedder: Embedder,
+    recordings: Sequence[Path],
+    failed: Mapping[Path, HarError | None],
+    samples: Samples,
+    console: Console,
 ) -> tuple[NDArray[np.float32], int]:
     """Return the embeddings of the windows that are taken for an action, the worst of all recordings.
 
     And how many windows the recordings have. In the second round only windows are added that the first one's do not
-    cure. Raises HarError.
+    cure. failed: what is known to be wrong with recordings. Raises HarError.
     """
     found = samples.background[:0]
     everything = np.arange(len(samples.examples))
@@ -108,7 +112,7 @@ def _mined(
         dice = np.random.default_rng(number)
         described = f"mining recordings of nothing, round {number + 1} of {ROUNDS}"
         shown = track(recordings, described, console=console, disable=not console.is_terminal)
-        for windows in _windows(embedder, shown, console if number == 0 else None):
+        for windows in _windows(embedder, shown, failed, console if number == 0 else None):
             rows = windows.embeddings[:, 0]
             actions = 1 - softmax(head.logits(rows), axis=1)[:, -1]
             wrong, total = wrong + int((actions > 0.5).sum()), total + len(rows)
@@ -128,8 +132,10 @@ def _mined(
     return found, total
 
 
-def _windows(embedder: Embedder, recordings: Any, console: Console | None) -> Iterator[Windows]:
-    for _, seen in embed(embedder, recordings, everybody=True):
+def _windows(
+    embedder: Embedder, recordings: Any, failed: Mapping[Path, HarError | None], console: Console | None
+) -> Iterator[Windows]:
+    for _, seen in embed(embedder, recordings, everybody=True, failed=failed):
         if isinstance(seen, HarError):
             if console is not None:
                 say(console, f"left out: {seen}")

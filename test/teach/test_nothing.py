@@ -8,6 +8,7 @@ from clips import COLOURS, moving, write_video
 from onnx import numpy_helper
 
 from har_ros.backends.backend import BackendSettings
+from har_ros.errors import HarError
 from har_ros.frames.pixels import CameraImage
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.learning.background import read_background
@@ -51,6 +52,20 @@ def test_a_network_without_clips_of_none_says_none_of_what_it_does_not_know(teac
     assert "recordings of nothing</td><td>not given" in report
     assert "frames of a window</td><td>8, as in the card" in report
     assert "mirror images taught, too</td><td>yes" in report
+
+
+def test_what_workers_could_not_look_at_is_not_looked_at_again(teach, two_classes, tmp_path, monkeypatch, capfd):
+    for number in range(2):
+        write_video(tmp_path / "quiet" / f"{number}.avi", moving(GREEN, frames=32, seed=number))
+    error = HarError("0.avi is damaged; leave it out")
+
+    def looked(embedder, paths, workers, show):
+        return {path: error if path.stem == "0" else None for path in paths}
+
+    monkeypatch.setattr("har_ros.teach.nothing.look_elsewhere", looked)
+    folder = teach("--nothing", tmp_path / "quiet", dataset=two_classes)
+    assert capfd.readouterr().err.count("left out: 0.avi is damaged") == 1
+    assert json.loads((folder / "metrics.json").read_text())["background"]["nothing"]["windows"] == 7
 
 
 def test_windows_of_nothing_that_look_like_a_class_are_mined_and_can_be_given_again(
