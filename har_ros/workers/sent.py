@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,8 @@ from har_ros.files.cache import digest, locked, own_folder
 SENT = "sent"
 KEPT = 8
 """Sets of files in the cache, at most."""
+ABANDONED = 24 * 3600
+"""Seconds after which a set that is not complete is one of a process that was killed."""
 
 
 def checksum(digests: Mapping[str, str]) -> str:
@@ -67,7 +70,10 @@ def _write(folder: Path, digests: Mapping[str, str], content: Callable[[str], An
 
 def _forget_the_oldest(top: Path) -> None:
     folders = sorted((one for one in top.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime, reverse=True)
-    for old in folders[KEPT:]:
-        if not old.name.startswith("."):
-            shutil.rmtree(old, ignore_errors=True)
-            old.with_name(f".{old.name}.lock").unlink(missing_ok=True)
+    parts = [one for one in folders if one.name.startswith(".")]
+    for old in [one for one in folders if one not in parts][KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+        old.with_name(f".{old.name}.lock").unlink(missing_ok=True)
+    for part in parts:
+        if part.stat().st_mtime < time.time() - ABANDONED:
+            shutil.rmtree(part, ignore_errors=True)
