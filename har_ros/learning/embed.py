@@ -143,11 +143,12 @@ class ImageEmbedder(Embedder):
 
     def name_of(self, path: Path) -> str:
         """Return the name in the cache of what is seen of a recording. Raises HarError."""
-        return f"embeddings/{self._key(open_recording(path))}.npz"
+        return self._name(open_recording(path))
 
     def keep(self, path: Path) -> Path:
         """Return the file in the cache with what is seen of a recording, made where it is missing. Raises HarError."""
-        return cached(self.name_of(path), lambda: self._computed(open_recording(path)), KEPT)
+        recording = open_recording(path)
+        return cached(self._name(recording), lambda: self._computed(recording), KEPT)
 
     def look_at(self, path: Path, everybody: bool = False) -> list[Windows]:
         """Return the windows of each camera of a recording. Raises HarError when it has none.
@@ -163,11 +164,11 @@ class ImageEmbedder(Embedder):
                 for number, camera in enumerate(cameras)
             ]
 
-    def _key(self, recording: Recording) -> str:
+    def _name(self, recording: Recording) -> str:
         card = self.card
         settings = (card.input, card.window, self.prepared.path.name, self.network.length, self.network.backend.name)
         parts = (VERSION, OVERLAP, self.mirror, settings, fingerprint(recording.files()))
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+        return f"embeddings/{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.npz"
 
     def _computed(self, recording: Recording) -> bytes:
         length = self.network.length

@@ -15,7 +15,7 @@ from har_ros.learning.embed import KEPT, Embedder, ImageEmbedder, Kept
 from har_ros.learning.embed_people import PeopleEmbedder, PeopleSettings
 from har_ros.models.locate import find_model, find_pose_model
 from har_ros.models.portable import portable, portable_pose
-from har_ros.workers.there import check_backend, check_seen
+from har_ros.workers.there import check_backend, check_same, check_seen
 from har_ros.workers.workers import Do, Report, Stopped, Work, Workers
 
 
@@ -97,11 +97,11 @@ class Looking(Work[tuple[Path, str], Kept]):
                 path, name = piece
                 check_seen(path)
                 try:
-                    if embedder.name_of(path) != name:
-                        raise ConfigurationError(f"{path} changed while it was looked at; do it again")
-                    return Kept(embedder.keep(path).read_bytes())
+                    kept = embedder.keep(path)
                 except HarError as error:
                     return Kept(error=error)
+                check_same(path, kept.name, Path(name).name)
+                return Kept(kept.read_bytes())
 
             yield look
 

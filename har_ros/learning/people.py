@@ -82,11 +82,12 @@ class PeopleFinder:
 
     def name_of(self, path: Path) -> str:
         """Return the name in the cache of the people of a recording. Raises HarError."""
-        return f"people/{self._key(open_recording(path))}.npz"
+        return self._name(open_recording(path))
 
     def keep(self, path: Path) -> Path:
         """Return the file in the cache with the people of a recording. Raises HarError when no image can be read."""
-        self.kept[path] = cached(self.name_of(path), lambda: _as_file(self.find(open_recording(path))), KEPT)
+        recording = open_recording(path)
+        self.kept[path] = cached(self._name(recording), lambda: _as_file(self.find(recording)), KEPT)
         return self.kept[path]
 
     def look_at(self, path: Path) -> list[People]:
@@ -105,11 +106,11 @@ class PeopleFinder:
         self.computed += 1
         return [People(name, **camera.arrays()) for name, camera in seen.items()]
 
-    def _key(self, recording: Recording) -> str:
+    def _name(self, recording: Recording) -> str:
         estimator = self._estimator
         card = (estimator.card.input, estimator.card.decode, estimator.card.border)
         parts = (VERSION, card, self._network, estimator.shape, estimator.backend.name, fingerprint(recording.files()))
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+        return f"people/{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.npz"
 
 
 def _as_file(cameras: Sequence[People]) -> bytes:

@@ -37,6 +37,15 @@ def check_backend(here: str, wanted: str) -> None:
         )
 
 
+def check_same(path: Path, here: str, wanted: str) -> None:
+    """Raise ConfigurationError where a recording is another one. here, wanted: names of what is kept of it."""
+    if here != wanted:
+        raise ConfigurationError(
+            f"{os.uname().nodename} has another recording at {path} than the machine that asks, or it changed "
+            "meanwhile; give both the same, and do it again"
+        )
+
+
 def check_seen(path: Path) -> None:
     """Raise ConfigurationError where a recording is not seen that the machine that asks has."""
     if not path.exists():

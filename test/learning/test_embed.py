@@ -14,6 +14,7 @@ from har_ros.errors import ConfigurationError, HarError, ModelError
 from har_ros.frames.pixels import CameraImage, write_rgb
 from har_ros.learning.dataset import load_dataset
 from har_ros.learning.embed import ImageEmbedder, embed, embedding_network
+from har_ros.learning.embedders import Settings, open_embedder
 from har_ros.learning.lesson import read
 from har_ros.models.locate import find_model
 from har_ros.recordings.recording import VideoRecording
@@ -163,6 +164,15 @@ def test_a_recording_that_is_computed_and_left_out_is_none_from_the_cache(tmp_pa
             windows, left_out = read(embedder, load_dataset(tmp_path / "set"), Console(file=said))
         assert (len(windows), left_out) == (2, ["nobody is seen in dark.avi"])
         assert f"2 recordings, {cached} of which in the cache" in said.getvalue()
+
+
+def test_another_recording_of_the_same_name_ends_the_work(tmp_path, card):
+    settings, backend = Settings(str(card.folder / "small.yaml")), BackendSettings("openvino", "f32")
+    path = write_video(tmp_path / "a.avi", moving())
+    with open_embedder(settings, backend) as embedder, embedder.elsewhere.opened(None) as look:
+        assert look((path, embedder.name_of(path)), None, None).content
+        with pytest.raises(ConfigurationError, match=r"has another recording at .*a.avi than the machine that asks"):
+            look((path, "embeddings/0123.npz"), None, None)
 
 
 def test_other_weights_in_a_file_of_their_own_are_another_network(tmp_path, card):
