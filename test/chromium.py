@@ -44,7 +44,7 @@ def visitor(browser):
     """A tab of a new visitor. Errors of scripts, and what the policy forbids, fail the test: tab.wrong."""
     context = browser.new_context()
     tab = context.new_page()
-    tab.set_default_timeout(30_000)
+    tab.set_default_timeout(1000 * WAIT)
     tab.wrong = []
     tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
     tab.on("console", lambda message: tab.wrong.append(message.text) if POLICY in message.text else None)
