@@ -115,4 +115,4 @@ def serving(server, port=0, credentials=None):
         yield port
     finally:
         server.stopped.set()
-        listening.stop(None).wait(10)
+        listening.stop(None).wait(60)

@@ -11,7 +11,7 @@ def kill(server):
     lists = list(Path("/proc", str(server.process.pid), "task").glob("*/children"))
     children = [int(pid) for file in lists for pid in file.read_text().split()]
     server.process.kill()
-    server.process.wait(10)
+    server.process.wait(60)
     for pid in children:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

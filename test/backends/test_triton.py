@@ -57,7 +57,7 @@ def test_no_more_than_in_flight_requests_wait_at_a_time(connect):
             waiting[0] += 1
             most[0] = max(most[0], waiting[0])
         if 1 <= number <= 2:  # after the trial: both are there at the same time
-            both.wait(10)
+            both.wait(60)
         with lock:
             waiting[0] -= 1
 

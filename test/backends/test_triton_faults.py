@@ -71,7 +71,7 @@ def test_a_wrong_answer_costs_its_window_and_the_next_may_be_right(connect, faul
             backend.infer(windows(1))
         with pytest.raises(ModelError, match="no server answers at present"):
             backend.infer(windows(1))
-        assert backend.wait(10)
+        assert backend.wait(60)
         np.testing.assert_allclose(backend.infer(windows(3)), rows(windows(3)))
 
 
@@ -93,7 +93,7 @@ def test_a_late_answer_is_given_up_and_the_fallback_serves_meanwhile(network, co
         assert backend.name == local.name
         np.testing.assert_allclose(backend.infer(clips), local.infer(clips))
         slow.clear()
-        assert backend.wait(10)
+        assert backend.wait(60)
         np.testing.assert_allclose(backend.infer(clips), rows(clips))
 
 
@@ -114,7 +114,7 @@ def test_a_server_may_go_and_come_back(connect, shares, caplog):
             assert not backend.wait(0.01)
             assert time.monotonic() < end
     with serving(InferenceServer("small", SHAPE, shares=shares), port):
-        assert backend.wait(10)
+        assert backend.wait(60)
         np.testing.assert_allclose(backend.infer(clips), rows(clips))
         connect.close(backend)
     assert regions() == set()
@@ -127,7 +127,7 @@ def test_without_a_server_the_fallback_serves_from_the_start(network, connect):
     backend = connect(port, fallback="openvino")
     np.testing.assert_allclose(backend.infer(clips), load_backend(network, BackendSettings("openvino")).infer(clips))
     with serving(server, port):
-        assert backend.wait(10)
+        assert backend.wait(60)
         np.testing.assert_allclose(backend.infer(clips), rows(clips))
 
 
@@ -217,7 +217,7 @@ def test_a_server_that_is_too_slow_gets_no_more_shared_memory(connect):
                 assert not backend.wait(0.01)
                 assert time.monotonic() < end
             slow.clear()
-            assert backend.wait(10)
+            assert backend.wait(60)
             np.testing.assert_allclose(backend.infer(windows(2)), rows(windows(2)))
             assert "through shared memory" in backend.name
         assert len(regions()) == len(server.regions) == 1

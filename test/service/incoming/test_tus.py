@@ -63,7 +63,7 @@ def begun(address, place, at, length, content, **more):
 
 def until(found, wanted):
     """Wait until a function returns what is wanted."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while (last := found()) != wanted:
         assert time.monotonic() < end, f"{last} is not {wanted}"
         time.sleep(0.02)

@@ -204,7 +204,7 @@ def test_clips_that_wait_to_be_opened_keep_no_upload_waiting(tmp_path, models, v
     monkeypatch.setattr(decoding.Decoding, "look", look)
     with running(tmp_path / "s", models, workers=0) as client, ThreadPoolExecutor(6) as pool:
         clips = [pool.submit(send, client, video, "/v1/classify", 415) for _ in range(6)]
-        assert all(began.acquire(timeout=15) for _ in range(5))
+        assert all(began.acquire(timeout=60) for _ in range(5))
         client.headers.update(TUS)
         patch(client, create(client, 4), 0, b"part")
         assert not any(clip.done() for clip in clips)
