@@ -182,10 +182,11 @@ def heavy_network(folder: Path, layers: int = 200, width: int = 1024) -> Prepare
     return PreparedNetwork("heavy", path, "in", "out", shape, "uint8", None, "uint8", "float32", 2, "embedding", False)
 
 
-def real(robots: int, seconds: float, folder: Path) -> tuple[float, float, float]:
+def real(robots: int, seconds: float, folder: Path) -> tuple[float, float, float, float]:
     """Let robots, which always have a window, use a real server.
 
-    Returns the seconds that a window alone takes, and then answers per second and the median of the seconds until one.
+    Returns the seconds that a window alone takes, and then answers per second, the median of the seconds until one, and
+    the fewest answers of a robot as a share of the most.
     """
     network = heavy_network(folder)
     export(network, folder / "repository", ExportSettings("python"))
@@ -207,20 +208,23 @@ def real(robots: int, seconds: float, folder: Path) -> tuple[float, float, float
         alone = statistics.median(work(connections[0], 1, seconds / 2))
         with ThreadPoolExecutor(robots) as pool:
             found = list(pool.map(lambda one: work(one, 2, seconds), connections))
-        taken = [one for each in found for one in each]
-    return alone, len(taken) / seconds, statistics.median(taken)
+        taken, counts = [one for each in found for one in each], list(map(len, found))
+    return alone, len(taken) / seconds, statistics.median(taken), min(counts) / max(counts)
 
 
 def check(console: Console, seconds: float) -> None:
     """Print robots on the real server beside the simulation of them."""
-    table = Table("robots", "answers/s", "simulated", "until an answer", "simulated", title="A real server", box=None)
+    columns = "robots", "answers/s", "simulated", "until an answer", "simulated", "fewest / most of a robot"
+    table = Table(*columns, title="A real server", box=None)
     for robots in (1, 2, 4):
         with TemporaryDirectory() as folder:
-            alone, answers, taken = real(robots, seconds, Path(folder))
+            alone, answers, taken, fair = real(robots, seconds, Path(folder))
         fleet = Fleet(robots, cameras=2, gpus=1, service=alone, rate=1e4, max_batch=1)
         found = simulate(fleet, seconds)
         ages = f"{statistics.median(found.ages) * 1e3:.0f} ms"
-        table.add_row(str(robots), f"{answers:.1f}", f"{found.answers:.1f}", f"{taken * 1e3:.0f} ms", ages)
+        table.add_row(
+            str(robots), f"{answers:.1f}", f"{found.answers:.1f}", f"{taken * 1e3:.0f} ms", ages, f"{fair:.2f}"
+        )
     console.print(table)
 
 
