@@ -27,6 +27,7 @@ from har_ros.files.cache import fingerprint
 from har_ros.files.console import say
 from har_ros.files.results_folder import atomic, finite, read_json, write_json
 from har_ros.pipeline.opening import open_recognizer
+from har_ros.recordings.recording import BagError
 from har_ros.workers.workers import Workers
 
 
@@ -37,7 +38,7 @@ def evaluate(jobs: Sequence[Job], plan: Plan, workers: Workers, overwrite: bool,
     """
     with open_recognizer(plan.values) as recognizer:
         wanted = work.header_of(recognizer, plan)
-        kept = None if overwrite else _kept(jobs, plan, wanted)
+        kept = None if overwrite else _kept(jobs, plan, wanted, console)
         annotated = all(annotated_bag(plan.folder, job.name).is_dir() for job in jobs)
         if kept is not None and (annotated or not plan.annotate):
             # of a run that was killed after the last of its work
@@ -70,8 +71,11 @@ def _run(jobs: Sequence[Job], evaluation: Evaluation, workers: Workers, console:
     return keys
 
 
-def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the header of the results that are there, if they are those of these jobs."""
+def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any], console: Console) -> dict[str, Any] | None:
+    """Return the header of the results that are there, if they are those of these jobs.
+
+    A recording that cannot be had any more is taken for the one that was evaluated, and the console says so.
+    """
     path = plan.folder / results.PREDICTIONS
     if not path.is_file():
         return None
@@ -79,13 +83,23 @@ def _kept(jobs: Sequence[Job], plan: Plan, wanted: dict[str, Any]) -> dict[str, 
         header, _ = results.read(path)
         recordings = header.pop("recordings")
         same = header == json.loads(json.dumps(finite(wanted))) and len(recordings) == len(jobs)
-        for job, summary in zip(jobs, recordings if same else (), strict=False):
-            with job.opened() as recording:
-                same = same and summary["name"] == job.name and tuple(summary["cameras"]) == recording.cameras
-                same = same and summary["sha256"] == fingerprint(recording.files())
+        same = same and all(_evaluated(job, one, console) for job, one in zip(jobs, recordings, strict=True))
     except (ConfigurationError, KeyError, TypeError, AttributeError):
         return None
     return {**header, "recordings": recordings} if same else None
+
+
+def _evaluated(job: Job, summary: dict[str, Any], console: Console) -> bool:
+    """Say whether the results' summary of a recording is that of a job. Raises ConfigurationError."""
+    if summary["name"] != job.name:
+        return False
+    try:
+        with job.opened() as recording:
+            same = tuple(summary["cameras"]) == recording.cameras
+            return same and summary["sha256"] == fingerprint(recording.files())
+    except BagError as error:
+        say(console, f"the results of {job.name} are given unchecked: {error}")
+        return True
 
 
 def _join(folder: Path, header: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:

@@ -92,6 +92,7 @@ def named(text: str, path: Path, where: Place) -> str:
 def _fetch(where: Address, target: Path) -> None:
     """Fetch a file, or a folder's files. Raises HarError, and whatever a protocol raises."""
     system, root = _file_system(where)
+    system.invalidate_cache()  # of listings, which may be older than the recording
     if not system.exists(root):
         raise BagError(f"{where} does not exist; check the address")
     if not system.isdir(root):

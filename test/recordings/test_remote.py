@@ -126,3 +126,16 @@ def test_other_commands_take_addresses_too(s3, bags, brightness_card, truth, tmp
     damaged = put(s3, damaged_bag(tmp_path / "unsteady"), "unsteady")
     assert actionnet(["stability", damaged, *settings, "-o", str(tmp_path / "unsteady.json")]) == 0
     assert f"{damaged} cannot be read after" in capsys.readouterr().err
+
+
+def test_results_are_given_also_when_a_recording_cannot_be_had_any_more(s3, evaluate, bags, capsys):
+    addresses = [put(s3, path, f"going/{path.name}") for path in bags[:2]]
+    before = contents(evaluate(recordings=addresses))
+    del before["report.html"]  # shows pictures
+    for file in sorted(bags[0].iterdir()):
+        s3.delete_object(Bucket="recordings", Key=f"going/{bags[0].name}/{file.name}")
+    capsys.readouterr()
+    assert before.items() <= contents(evaluate(recordings=addresses)).items()
+    said = capsys.readouterr().err
+    assert f"the results of {bags[0].name} are given unchecked: {addresses[0]} does not exist" in said
+    assert "the network need not run" in said
