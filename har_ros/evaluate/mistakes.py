@@ -73,11 +73,11 @@ def worst(assessment: Assessment, jobs: Sequence[Job]) -> list[Mistake]:
     ]
 
 
-Place = tuple[Judged, int]
+Spot = tuple[Judged, int]
 """A track and the number of a window in it."""
 
 
-def _pictures(places: Sequence[Place], jobs: Sequence[Job]) -> list[tuple[Place, tuple[str, ...]]]:
+def _pictures(places: Sequence[Spot], jobs: Sequence[Job]) -> list[tuple[Spot, tuple[str, ...]]]:
     """Return the images nearest to each window's start, middle and end."""
     nearest: list[list[tuple[int, AnyImage] | None]] = [[None] * 3 for _ in places]
     for job in jobs:
@@ -87,7 +87,7 @@ def _pictures(places: Sequence[Place], jobs: Sequence[Job]) -> list[tuple[Place,
     return [(place, _data_urls(found)) for place, found in zip(places, nearest, strict=True)]
 
 
-def _look(job: Job, places: Sequence[Place], nearest: Sequence[list[tuple[int, AnyImage] | None]]) -> None:
+def _look(job: Job, places: Sequence[Spot], nearest: Sequence[list[tuple[int, AnyImage] | None]]) -> None:
     """Read what was recorded around these windows: in one go where each beginning costs."""
     spans = [(int(track.windows["start"][i]), int(track.windows["end"][i])) for track, i in places]
     ranges = [
@@ -103,7 +103,7 @@ def _look(job: Job, places: Sequence[Place], nearest: Sequence[list[tuple[int, A
 def _look_into(
     recording: Bag | VideoRecording,
     ranges: list[tuple[int, int]],
-    places: Sequence[Place],
+    places: Sequence[Spot],
     spans: Sequence[tuple[int, int]],
     nearest: Sequence[list[tuple[int, AnyImage] | None]],
 ) -> None:

@@ -45,25 +45,35 @@ def limit_of(samples: Samples, distance: Floats) -> tuple[float, float]:
     distance: of each window from what was taught without it, n; NaN where it was not held out. Without any, nothing is
     rejected. The last of the labels is none.
     """
-    known = _of_actions(samples, np.arange(len(samples.examples)))
-    known = known[np.isfinite(distance[known])]
-    if not len(known):
-        return NEVER, 1.0
-    weight = 1 / np.bincount(samples.example)[samples.example[known]]
-    clips = round(float(weight.sum()))  # of few, the farthest is the limit, as in split conformal prediction
-    shares = min(1.0, (1 - LOSS) * (1 + 1 / clips)), 0.5
-    limit, median = (_quantile(distance[known], weight, share) for share in shares)
-    return limit, math.log(1 / USUAL - 1) / max(limit - median, LEAST_SPREAD)
+    known, weight = _held_out(samples, distance)
+    return _limit(distance[known], weight)
 
 
 def limits_by_others(samples: Samples, distance: Floats) -> tuple[Floats, Floats]:
     """Return limit and steepness for each window, n, by those of all other groups. Arguments as for limit_of."""
     groups = samples.groups[samples.example]
+    known, weight = _held_out(samples, distance)
     limit, steepness = np.full(len(distance), NEVER), np.ones(len(distance))
     for group in np.unique(groups[np.isfinite(distance)]):
-        own = groups == group
-        limit[own], steepness[own] = limit_of(samples, np.where(own, np.nan, distance))
+        own, others = groups == group, groups[known] != group
+        limit[own], steepness[own] = _limit(distance[known[others]], weight[others])
     return limit, steepness
+
+
+def _held_out(samples: Samples, distance: Floats) -> tuple[Ints, Floats]:
+    """Return the windows of the actions that were held out, and what each weighs: clips weigh the same."""
+    known = _of_actions(samples, np.arange(len(samples.examples)))
+    known = known[np.isfinite(distance[known])]
+    return known, 1 / np.bincount(samples.example)[samples.example[known]]
+
+
+def _limit(distance: Floats, weight: Floats) -> tuple[float, float]:
+    if not len(distance):
+        return NEVER, 1.0
+    clips = round(float(weight.sum()))  # of few, the farthest is the limit, as in split conformal prediction
+    shares = min(1.0, (1 - LOSS) * (1 + 1 / clips)), 0.5
+    limit, median = (_quantile(distance, weight, share) for share in shares)
+    return limit, math.log(1 / USUAL - 1) / max(limit - median, LEAST_SPREAD)
 
 
 def rejection_of(samples: Samples, examples: Ints, limit: float = NEVER, steepness: float = 1.0) -> Rejection:

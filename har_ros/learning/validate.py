@@ -54,7 +54,8 @@ def validate(samples: Samples, notify: Notify = lambda what: None, workers: Work
     found: list[_Held | None] = [None] * len(divided)
 
     def say() -> None:
-        notify(f"cross-validation, fold {min(len(divided), 1 + len(divided) - found.count(None))} of {len(divided)}")
+        if left := found.count(None):
+            notify(f"cross-validation, fold {len(divided) - left + 1} of {len(divided)}")
 
     def take(number: int, held: _Held) -> None:
         found[number] = held
