@@ -242,7 +242,7 @@ def _embedded(backbone: onnx.ModelProto, task: Task, folder: Path, settings: Bac
     path.write_bytes(backbone.SerializeToString())
     backend = load_backend(_named(task.lesson.prepared, path), settings)
     samples = task.lesson.samples
-    rows = [answer for number in range(len(samples.examples)) for answer in task.answers(number, backend)]
+    rows = [row for number in range(len(samples.examples)) for row in task.embedded(number, backend)]
     backend.close()
     return replace(samples.with_none(), embeddings=np.array(rows, np.float32)[:, None]), backend.name
 

@@ -67,8 +67,8 @@ class ImageTask(Task):
         """Return the frames as they are: backends scale them."""
         return inputs
 
-    def answers(self, example: int, backend: Backend) -> Iterator[NDArray[np.float32]]:
-        """Yield the answer to each window of a clip, which is read as the robot's cameras are."""
+    def embedded(self, example: int, backend: Backend) -> Iterator[NDArray[np.float32]]:
+        """Yield the embedding of each window of a clip, which is read as the robot's cameras are."""
         clip, length = self.lesson.samples.examples[example], self.lesson.prepared.shape[0]
         recording = open_recording(clip.path)
         _, cameras = windows(

@@ -102,8 +102,8 @@ class SkeletonTask(Task):
         """Return a window in the network's layout."""
         return np.ascontiguousarray(laid_out(torch.from_numpy(inputs[None]), self._spec)[0].numpy())
 
-    def answers(self, example: int, backend: Backend) -> Iterator[NDArray[np.float32]]:
-        """Yield the answer to each window of an example."""
+    def embedded(self, example: int, backend: Backend) -> Iterator[NDArray[np.float32]]:
+        """Yield the embedding of each window of an example."""
         for row in np.flatnonzero(self.lesson.samples.example == example):
             yield backend.infer([self.as_backends_take(self._views[row, 0].numpy())])[0]
 

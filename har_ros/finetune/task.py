@@ -50,8 +50,8 @@ class Task(ABC):
         """Return such an input as backends take it."""
 
     @abstractmethod
-    def answers(self, example: int, backend: Backend) -> Iterator[NDArray[np.float32]]:
-        """Yield what the trained network says of each window of an example."""
+    def embedded(self, example: int, backend: Backend) -> Iterator[NDArray[np.float32]]:
+        """Yield the embedding of each window of an example. backend: runs the trained network."""
 
 
 def first_head(samples: Samples, taught: Ints) -> Head:
