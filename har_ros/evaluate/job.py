@@ -79,46 +79,43 @@ def run(
     """
     began = time.monotonic()
     with job.opened() as recording:
-        return _evaluated(job, recording, plan, networks, header, report, stopped, known, began)
-
-
-def _evaluated(
-    job: Job,
-    recording: Bag | VideoRecording,
-    plan: Plan,
-    networks: EvaluatedNetworks,
-    header: Mapping[str, Any],
-    report: Callable[[Progress], None],
-    stopped: Callable[[], bool],
-    known: Collection[str],
-    began: float,
-) -> str:
-    sha256 = fingerprint(recording.files())
-    identity = json.dumps([header, sha256, job.name, recording.cameras, plan.annotate])
-    key = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    part = plan.folder / PARTS / key
-    done = part.with_suffix(".json")
-    if key in known:
-        return key
-    if done.is_file() and (not plan.annotate or annotated_bag(plan.folder, job.name).is_dir()):
-        return key
-    summary = {"name": job.name, "sha256": sha256, "error": "", "cameras": {}}
-    try:
-        with Part(job, plan, networks, recording, part) as writer:
-            streams = stream_settings(plan.values)
-            replay = Replay(writer.recognizer, recording.cameras, streams, writer.scores, inference_time=plan.busy)
-            try:
-                _play(replay, recording, writer, report, stopped)
-            except (BagError, ConfigurationError) as error:
-                summary["error"] = named(str(error), recording.path, job.path)
-        summary["cameras"] = {name: dataclasses.asdict(counts) for name, counts in replay.counts().items()}
-        times = list(replay.inference_times)[writer.replayed :]
-        write_json(part.with_suffix(".timing.json"), timing(times, time.monotonic() - began))
-        write_json(done, summary)
-    except OSError as error:
-        raise HarError(f"cannot write {plan.folder} ({one_line(error)}); check folder and disk") from None
+        sha256 = fingerprint(recording.files())
+        identity = json.dumps([header, sha256, job.name, recording.cameras, plan.annotate])
+        key = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        part = plan.folder / PARTS / key
+        done = part.with_suffix(".json")
+        complete = done.is_file() and (not plan.annotate or annotated_bag(plan.folder, job.name).is_dir())
+        if complete or key in known:
+            return key
+        try:
+            with Part(job, plan, networks, recording, part) as writer:
+                replay, error = _played(recording, plan, writer, report, stopped)
+            cameras = {name: dataclasses.asdict(counts) for name, counts in replay.counts().items()}
+            times = list(replay.inference_times)[writer.replayed :]
+            write_json(part.with_suffix(".timing.json"), timing(times, time.monotonic() - began))
+            said = named(error, recording.path, job.path)
+            write_json(done, {"name": job.name, "sha256": sha256, "error": said, "cameras": cameras})
+        except OSError as problem:
+            raise HarError(f"cannot write {plan.folder} ({one_line(problem)}); check folder and disk") from None
     report(Progress(job.name, writer.images, writer.images, writer.windows))
     return key
+
+
+def _played(
+    recording: Bag | VideoRecording,
+    plan: Plan,
+    writer: Part,
+    report: Callable[[Progress], None],
+    stopped: Callable[[], bool],
+) -> tuple[Replay, str]:
+    """Play the recording and write what comes of it. Returns how it went, and what is wrong with the recording."""
+    streams = stream_settings(plan.values)
+    replay = Replay(writer.recognizer, recording.cameras, streams, writer.scores, inference_time=plan.busy)
+    try:
+        _play(replay, recording, writer, report, stopped)
+    except (BagError, ConfigurationError) as error:
+        return replay, str(error)
+    return replay, ""
 
 
 def _play(

@@ -113,6 +113,12 @@ def test_calibration_is_judged_on_folds_that_the_temperature_has_not_seen():
     assert np.isfinite(checked.logits).all()
 
 
+def test_each_fold_is_named_once():
+    said = []
+    validation.validate(balanced(2, 5, 2), said.append)
+    assert said == [f"cross-validation, fold {number} of 5" for number in range(1, 6)]
+
+
 def test_nothing_is_chosen_with_what_it_is_tested_on(monkeypatch):
     samples = balanced(2, 5, 2)
     choose, seen = heads.choose, []
