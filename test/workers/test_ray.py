@@ -209,7 +209,7 @@ def test_a_signal_ends_a_cluster_of_the_commands_own_and_keeps_what_is_done(brig
     environment = {**os.environ, **dict([mark.split("=")])}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 300  # on a busy machine a cluster takes a minute to start
-        while not any((tmp_path / "results").glob(f"{PARTS}/*.json")):
+        while not any(path.suffixes == [".json"] for path in (tmp_path / "results").glob(f"{PARTS}/*.json")):
             assert time.monotonic() < deadline
             assert process.poll() is None
         shown = "".join(Path("/proc", one, "cmdline").read_text() for one in processes_with(mark))
