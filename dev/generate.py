@@ -107,7 +107,7 @@ def _sections(parser: argparse.ArgumentParser, description: str) -> str:
             said = {choice.dest: choice.help or "" for choice in action._choices_actions}
             return "".join(_sections(child, f"{said[name].capitalize()}.") for name, child in action.choices.items())
         if not isinstance(action, argparse._HelpAction):
-            text = (action.help or "").replace("(default: %(default)s)", "").replace("%%", "%").strip()
+            text = ((action.help or "").replace("(default: %(default)s)", "") % vars(action)).strip()
             lines.append(f"| {_argument(action)} | {_cell(text)} |")
     return "\n".join(lines if len(lines) > 4 else lines[:2]) + "\n"
 
