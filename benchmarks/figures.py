@@ -19,7 +19,8 @@ class Figure:
     """What was measured, once or several times.
 
     values: in `unit`, which is empty for a ratio; those that are no numbers are left out. aim: in words. detail: of
-    what a ratio was made, and what else is to be said, of the last time. interval: the ends of a single value's own.
+    what a ratio was made, and what else is to be said, of the last time. interval: the ends of a single value's own; of
+    several values, what holds those of all.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Figure:
     @property
     def spread(self) -> Ends | None:
         """The ends of the 95 % interval; None where there are too few values for one."""
-        return median_interval(self.values) if len(self.values) > 1 else self.interval
+        return median_interval(self.values) or self.interval
 
     @property
     def half_width(self) -> float:
@@ -80,7 +81,11 @@ def merged(figures: Iterable[Figure]) -> list[Figure]:
     found: dict[str, Figure] = {}
     for one in figures:
         before = found.get(one.name)
-        found[one.name] = one if before is None else replace(one, values=before.values + one.values)
+        if before is not None:
+            ends = [each.interval for each in (before, one) if each.interval]
+            interval = (min(low for low, _ in ends), max(high for _, high in ends)) if ends else None
+            one = replace(one, values=before.values + one.values, interval=interval)
+        found[one.name] = one
     return list(found.values())
 
 

@@ -67,12 +67,13 @@ class Part:
         found: list[Figure] = []
         for _ in range(times):
             until = time.perf_counter() + self.expected(bench)
-            measuring = self.measure(bench)
+            measuring, own = self.measure(bench), list[Figure]()
             for figures in measuring:
-                found += figures
-                if self.repeated and (time.perf_counter() > until or all(map(_narrow, merged(found)))):
+                own += figures
+                if self.repeated and (time.perf_counter() > until or all(map(_narrow, merged(own)))):
                     break
             measuring.close()
+            found += own
         return merged(found)
 
 

@@ -40,6 +40,13 @@ def test_values_of_the_same_name_come_together_in_order():
     assert found[0].detail == "last"
 
 
+def test_a_few_values_with_intervals_of_their_own_have_what_holds_these():
+    found = merged([once("a", 3.0, interval=(2.0, 4.0)), once("a", 5.0, interval=(1.0, 6.0)), once("a", 4.0)])
+    assert (found[0].value, found[0].spread) == (4, (1, 6))
+    found = merged([once("a", float(value), interval=(-9.0, 9.0)) for value in range(6)])
+    assert found[0].spread == (0, 5)
+
+
 def test_a_ratio_says_of_what():
     found = ratio("a", 0.004, 0.002, "ms", times=1e3)
     assert (found.value, found.unit, found.detail) == (2, "", "4.00 / 2.00 ms")
