@@ -1,30 +1,19 @@
 """Whether others use the machine."""
 
-import multiprocessing
-import time
-from itertools import count
-
+import machine as machine_module
 from machine import busy_cores, machine
 
 
-def turn():
-    for _ in count():
-        pass
+def test_the_cores_that_are_busy_are_what_neither_idled_nor_waited_for_a_disk(tmp_path, monkeypatch):
+    readings = iter(["cpu  10 1 5 100 20 0 2 0 50 0\ncpu0 0 0", "cpu  40 1 15 140 30 4 6 2 90 0\ncpu0 0 0"])
 
+    def path(_):
+        (tmp_path / "stat").write_text(next(readings))
+        return tmp_path / "stat"
 
-def test_a_process_that_computes_counts_as_most_of_a_core():
-    """However busy the machine is: the least that such a process gets is its share."""
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=turn, daemon=True)
-    process.start()
-    try:
-        deadline = time.monotonic() + 30
-        while (found := busy_cores(0.5)) < 0.5 and time.monotonic() < deadline:
-            pass
-    finally:
-        process.kill()
-        process.join()
-    assert found >= 0.5
+    monkeypatch.setattr(machine_module, "Path", path)
+    monkeypatch.setattr(machine_module.os, "cpu_count", lambda: 4)
+    assert busy_cores(0.0) == 2  # 50 of 100 ticks, of four cores
 
 
 def test_the_machine_is_described():
