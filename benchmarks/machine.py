@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("har_ros", "numpy", "openvino", "opencv-python-headless", "onnxruntime", "ros-jazzy-rclpy")
+RCLPY = ("ros-jazzy-rclpy", "ros-kilted-rclpy")
+PACKAGES = ("har_ros", "numpy", "openvino", "opencv-python-headless", "onnxruntime", *RCLPY)
 BUSY = 0.3
 """Cores that others use, above which figures are not to be trusted."""
 

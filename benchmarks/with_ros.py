@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from unittest.mock import patch
 
 import numpy as np
@@ -148,17 +149,17 @@ def latency(bench: Bench) -> Figures:
     values = {"image_topics": default_topics(1), "model": bench.small}
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     raw = {"raw": (Image, "", noted)}
-    with patch.dict(images.TRANSPORTS, raw), patch.object(Worker, "publish", measured):
+    with patch.dict(images.TRANSPORTS, raw), patch.object(Worker, "publish", measured), ExitStack() as begun:
         quiet = ["--ros-args", "--log-level", "warn"]
         rclpy.init(args=quiet, signal_handler_options=SignalHandlerOptions.NO)
+        begun.callback(rclpy.shutdown)
         node = ActionNet(parameter_overrides=overrides)
+        begun.callback(node.destroy_node)
+        begun.callback(node.stop)
         with program(command, dict(os.environ)):
             node.start()
             serve(node, lambda: bool(took), 30)
             serve(node, lambda: False, bench.seconds)
-        node.stop()
-        node.destroy_node()
-        rclpy.shutdown()
     median, tail = np.percentile(np.array(took) * 1e3, [50, 95]).tolist()
     what = "image callback to /actions without inference"
     yield [once(f"{what}, median", median, "ms"), once(f"{what}, 95 %", tail, "ms", aim="2 ms")]
