@@ -7,14 +7,12 @@ import time
 from collections import Counter
 from typing import Any
 
-import cv2
-import numpy as np
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from har_ros.nodes.conversions import SECOND, header, image_message
-from inputs import RATE
+from inputs import RATE, frames_of
 
 
 class FaultyCamera:
@@ -24,10 +22,8 @@ class FaultyCamera:
         self._node, self._topic, self._counts = node, topic, counts
         self._random = random.Random(seed)
         self._publisher = node.create_publisher(Image, topic, qos_profile_sensor_data)
-        capture = cv2.VideoCapture(film)
-        self._messages = []
-        while (frame := capture.read()[1]) is not None:
-            self._messages.append(image_message(np.asarray(frame, np.uint8), "bgr8", header(0, topic.split("/")[1])))
+        name = topic.split("/")[1]
+        self._messages = [image_message(frame, "bgr8", header(0, name)) for frame in frames_of(film)]
         self._index: int = 0
         self._silent_until: float = 0.0
         self._killed: bool = False

@@ -16,7 +16,7 @@ from figures import Figure, once
 from har_ros.errors import HarError
 from measure import program, serve
 from part import Bench, Figures
-from without_ros import ACTIONNET, MODEL
+from without_ros import ACTIONNET, MODEL, failure
 
 PROGRAMS = Path(get_package_prefix("har_ros"), "lib", "har_ros")
 PATIENCE = 120.0
@@ -67,12 +67,13 @@ def first_message(film: Path, model: str) -> float:
 
 
 def first_line(film: Path, model: str, output: Path) -> float:
-    """Return the seconds from the start of the command to its first line."""
+    """Return the seconds from the start of the command to its first line. Raises HarError."""
     start = time.monotonic()
     command = [ACTIONNET, str(film), str(output), "--model", model, "--threshold", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
-        process.stdout.readline()
-        took = time.monotonic() - start
+        line, took = process.stdout.readline(), time.monotonic() - start
         process.kill()
+    if not line:
+        raise failure(command, process.returncode)
     return took

@@ -10,12 +10,8 @@ two seconds shows nothing that does.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import itertools
-import os
-import statistics
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,11 +27,12 @@ from har_ros.frames.sampling import SECOND, StreamSettings
 from har_ros.frames.spec import Resize
 from har_ros.models.locate import find_model
 from har_ros.networks.clip import NewestFrames
-from har_ros.nodes.middleware import shared_memory
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.stream import Stream
 from har_ros.stats.intervals import proportion
-from measure import PROFILE, Setting, measure
+from inputs import demo_videos
+from measure import Setting, keep_to_this_machine, measure
+from timing import median_time
 
 MODEL, LENGTH = "i3d-kinetics-400", 64
 SUFFIXES = (".mp4", ".gif", ".avi")
@@ -46,7 +43,7 @@ Clip = NDArray[np.uint8]
 
 @dataclass
 class Windows:
-    """Of one video: how many were ready and left out, and some of the latter, each with the last one that was not."""
+    """Of one video: how many were ready and left out, and some of the latter, each with the idle one answered last."""
 
     ready: int = 0
     skipped: int = 0
@@ -73,25 +70,14 @@ def cost() -> None:
     dice = np.random.default_rng(0)
     image = CameraImage.of_array(dice.integers(0, 256, (480, 640, 3), np.uint8), 0)
     slot, motion, stamp = np.empty((224, 224, 3), np.uint8), Motion(), itertools.count(0, SECOND // 15)
-    resize = microseconds(lambda: write_rgb(image, Resize("linear", 256), slot))
-    print(
-        f"resize of 640x480: {resize:.0f} µs; movement: {microseconds(lambda: motion.take(slot, next(stamp))):.0f} µs"
-    )
-
-
-def microseconds(action: Callable[[], object], times: int = 1000) -> float:
-    """Return the median of the time that the action takes."""
-    took = []
-    for _ in range(times):
-        start = time.perf_counter()
-        action()
-        took.append(time.perf_counter() - start)
-    return statistics.median(took) * 1e6
+    resize = median_time(lambda: write_rgb(image, Resize("linear", 256), slot), 1000)
+    movement = median_time(lambda: motion.take(slot, next(stamp)), 1000)
+    print(f"resize of 640x480: {1e6 * resize:.0f} µs; movement: {1e6 * movement:.0f} µs")
 
 
 def videos(folder: Path, sample: int) -> None:
-    """Print how many windows are left out, and whether the network says of them what it said of the one before."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES) + demo_videos()
+    """Print how many windows are left out, and whether the network says of them what it said of the idle one before."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES) + demo_videos("Demo_*")
     left_out: list[tuple[Clip, Clip]] = []
     for name, there_and_back in (("as they are", False), (f"there and back for {LONG:.0f} s", True)):
         found = {path: windows_of(path, there_and_back, sample) for path in track(paths, name, transient=True)}
@@ -101,7 +87,7 @@ def videos(folder: Path, sample: int) -> None:
         print(f"{len(paths)} videos {name}: {proportion_text(skipped, ready)} of the windows left out")
         for path, one in found.items():
             if one.skipped:
-                print(f"  {path.relative_to(folder)}: {one.skipped} of {one.ready}")
+                print(f"  {path}: {one.skipped} of {one.ready}")
                 left_out += one.left_out
     if left_out:
         compare([left_out[i] for i in np.linspace(0, len(left_out) - 1, min(sample, len(left_out))).astype(int)])
@@ -111,13 +97,6 @@ def proportion_text(part: int, whole: int) -> str:
     """Return a share and its interval."""
     found = proportion(part, whole)
     return f"{part} of {whole} ({found.value:.1%}, {found.low:.1%} to {found.high:.1%})"
-
-
-def demo_videos() -> list[Path]:
-    """Return the videos of the package pose2sim, which is not imported."""
-    spec = importlib.util.find_spec("Pose2Sim")
-    folders = spec.submodule_search_locations if spec else None
-    return sorted(Path(folders[0]).glob("Demo_*Person/videos/*.mp4")) if folders else []
 
 
 def windows_of(path: Path, there_and_back: bool, sample: int) -> Windows:
@@ -164,7 +143,7 @@ def images(path: Path, there_and_back: bool) -> Iterable[CameraImage]:
 
 
 def compare(pairs: list[tuple[Clip, Clip]]) -> None:
-    """Print how often I3D says of a window that was left out what it said of the last one that was not."""
+    """Print how often I3D says of a window that was left out what it said of the idle one answered last before."""
     with Recognizer.open(MODEL, BackendSettings("openvino"), continual=False) as recognizer:
         run = recognizer.network.backend.infer
         answers = [(run([left_out])[0], run([last])[0]) for left_out, last in track(pairs, "I3D", transient=True)]
@@ -176,9 +155,7 @@ def compare(pairs: list[tuple[Clip, Clip]]) -> None:
 
 def cameras(seconds: float) -> None:
     """Print what two busy cameras have beside 14 that show nothing new, and alone, with I3D."""
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
-    os.environ.update(shared_memory(PROFILE))
+    keep_to_this_machine()
     settings = {
         "2 cameras alone": Setting(2, MODEL, moving=True),
         "16 cameras, 14 of them idle, idle:=off": Setting(16, MODEL, moving=True, still=14),

@@ -10,13 +10,12 @@ import cv2
 import numpy as np
 import onnx
 import yaml
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
+from har_ros.frames.pixels import Pixels
 
 CAMERAS, RATE, HEIGHT, WIDTH = 4, 15.0, 480, 640
 COMMAND_FILM = "command.mp4"
-Shapes = dict[str, list[int | str]]
-Arrays = dict[str, NDArray[Any]]
 
 
 def make_films(folder: Path) -> list[str]:
@@ -26,13 +25,21 @@ def make_films(folder: Path) -> list[str]:
     return [make_film(source, folder / source.name, RATE, every=4) for source in sources[:CAMERAS]]
 
 
-def demo_videos() -> list[Path]:
-    """Return the demo's videos, four cameras of one man."""
+def demo_videos(demo: str = "Demo_SinglePerson") -> list[Path]:
+    """Return the videos of pose2sim's demos of a name, which may have wildcards: four cameras of one man."""
     spec = importlib.util.find_spec("Pose2Sim")
     folders = spec.submodule_search_locations if spec else None
     if not folders:
         raise SystemExit("the videos of pose2sim are missing; run: make clean bench")
-    return sorted(Path(folders[0], "Demo_SinglePerson", "videos").glob("cam*.mp4"))
+    return sorted(Path(folders[0]).glob(f"{demo}/videos/cam*.mp4"))
+
+
+def frames_of(film: Path | str) -> list[Pixels]:
+    """Return a film's frames, BGR."""
+    capture, frames = cv2.VideoCapture(str(film)), []
+    while (frame := capture.read()[1]) is not None:
+        frames.append(np.asarray(frame, np.uint8))
+    return frames
 
 
 def make_film(source: Path, film: Path, rate: float, every: int) -> str:

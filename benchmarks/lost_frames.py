@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from itertools import count
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,10 +13,11 @@ from figures import Figure, once
 from har_ros.backends.backend import BackendSettings
 from har_ros.frames.pixels import CameraImage, Pixels
 from har_ros.pipeline.recognizer import Recognizer
+from inputs import frames_of
 from part import Bench, Figures
 from without_ros import MODEL, repeated
 
-LOST = (0.0, 0.01, 0.05, 0.2)
+LOST = (0.01, 0.05, 0.2)
 RATE, STEP = 25, 8
 """Of the film, and frames between two answers."""
 
@@ -32,7 +32,7 @@ class Seen:
 
 def lost_frames(bench: Bench) -> Figures:
     """How many windows and answers of I3D change, and by how much, when frames of a video are lost at random."""
-    frames = _frames(repeated(bench.film, bench.folder / "lost.mp4", 2))
+    frames = frames_of(repeated(bench.film, bench.folder / "lost.mp4", 2))
     with Recognizer.open(MODEL, BackendSettings("openvino")) as recognizer:
         whole = seen(recognizer, frames, np.zeros(len(frames), bool))
         for seed in count():
@@ -76,11 +76,3 @@ def seen(recognizer: Recognizer, frames: list[Pixels], lost: NDArray[np.bool_]) 
             assert answer is not None
             found.append(Seen(hashlib.blake2b(clip.frames.data).digest(), answer.probabilities.copy()))
     return found
-
-
-def _frames(film: str) -> list[Pixels]:
-    capture = cv2.VideoCapture(film)
-    frames = []
-    while (frame := capture.read()[1]) is not None:
-        frames.append(np.asarray(frame, np.uint8))
-    return frames

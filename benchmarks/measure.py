@@ -24,7 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 from har_ros.errors import HarError
 from har_ros.msg import ActionWindow, PersonWindow
 from har_ros.nodes.conversions import nanoseconds
-from har_ros.nodes.middleware import AS_INSTALLED, PROFILES
+from har_ros.nodes.middleware import AS_INSTALLED, PROFILES, shared_memory
 from har_ros.recordings.video import default_topics
 from inputs import HEIGHT, RATE, WIDTH
 
@@ -42,6 +42,13 @@ COUNTED = ("frames", "windows", "windows dropped (network busy)", "frames search
 """Keys of a camera's diagnostics."""
 SETTLED, IDLE_AFTER = 3.0, 10.0
 """Seconds until figures are steady, and in which a still camera becomes idle."""
+
+
+def keep_to_this_machine() -> None:
+    """Let what starts after this use shared memory, and be heard on this machine only, in a domain of its own."""
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    os.environ.update(shared_memory(PROFILE))
 
 
 @dataclass(frozen=True)

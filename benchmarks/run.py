@@ -8,7 +8,6 @@ make bench ARGS="host-time backends --json new.json --against old.json"
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import time
@@ -24,9 +23,8 @@ from rich.text import Text
 from bench_run import Run
 from figures import Change, Figure, shown
 from har_ros.errors import HarError
-from har_ros.nodes.middleware import shared_memory
 from machine import BUSY, machine
-from measure import PROFILE
+from measure import keep_to_this_machine
 from part import Bench
 from parts import PARTS
 from progress import PartsProgress, duration
@@ -90,9 +88,7 @@ def listed(bench: Bench) -> Table:
 
 def measure(options: argparse.Namespace, bench: Bench, console: Console, earlier: Run | None) -> int:
     """Measure part by part; what one has measured is printed and written before the next. Returns the exit status."""
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
-    os.environ.update(shared_memory(PROFILE))
+    keep_to_this_machine()
     found = Run(machine(), {"seconds": bench.seconds, "minutes": bench.minutes, "times": options.times})
     introduce(found, earlier, console)
     expected = {name: PARTS[name].expected(bench) * options.times for name in options.parts}

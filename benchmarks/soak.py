@@ -31,9 +31,10 @@ from rich.table import Table
 
 from faulty_camera import FaultyCamera
 from har_ros.msg import ActionWindow
-from har_ros.nodes.middleware import keep_freed_memory, shared_memory
+from har_ros.nodes.middleware import keep_freed_memory
 from har_ros.recordings.video import default_topics
 from inputs import CAMERAS, make_films
+from measure import keep_to_this_machine
 
 TOPICS = default_topics(CAMERAS)
 GROWTH = 1.1
@@ -106,15 +107,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     minutes = parser.parse_args().minutes
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
-    prefix = Path(get_package_prefix("har_ros"))
-    os.environ.update(shared_memory(prefix / "share" / "har_ros" / "config" / "fastdds.xml"))
+    keep_to_this_machine()
     keep_freed_memory()
     rclpy.init()
     node = rclpy.create_node("soak")
     operator, sent = Operator(node), Counter[str]()
-    command = [str(prefix / "lib" / "har_ros" / "actionnet"), "--ros-args", "-p", f"image_topics:={TOPICS}"]
+    program = Path(get_package_prefix("har_ros"), "lib", "har_ros", "actionnet")
+    command = [str(program), "--ros-args", "-p", f"image_topics:={TOPICS}"]
     with TemporaryDirectory() as folder, Path("soak.log").open("wb") as log:
         films = make_films(Path(folder))
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import time
@@ -12,12 +13,13 @@ import cv2
 import numpy as np
 
 from figures import ratio
+from har_ros.errors import HarError
 from har_ros.evaluate.results import TIMING
 from har_ros.files.results_folder import read_json
 from har_ros.frames.window import Clip
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.bag import open_recording
-from inputs import HEIGHT, WIDTH
+from inputs import HEIGHT, WIDTH, frames_of
 from part import Bench, Figures
 from timing import rate_of
 
@@ -42,9 +44,16 @@ def command(bench: Bench) -> Figures:
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         arrivals = [time.perf_counter() for _ in process.stdout]
+    if process.returncode or len(arrivals) < 2:
+        raise failure(arguments, process.returncode)
     rate = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0])
     network = (before + bare(bench.seconds / 4)) / 2
     yield [ratio("actionnet command on a file / bare network", rate, network, "windows/s", aim="0.95")]
+
+
+def failure(command: list[str], status: int) -> HarError:
+    """Return the error for a command that gave no answers."""
+    return HarError(f"the command ended with status {status} before its answers; see why: {shlex.join(command)}")
 
 
 def evaluation(bench: Bench) -> Figures:
@@ -68,12 +77,8 @@ def evaluation(bench: Bench) -> Figures:
 
 def repeated(film: Path, long: Path, times: int) -> str:
     """Write the film several times over into one file."""
-    capture = cv2.VideoCapture(str(film))
-    frames = []
-    while (frame := capture.read()[1]) is not None:
-        frames.append(frame)
     writer = cv2.VideoWriter(str(long), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (WIDTH, HEIGHT))
-    for frame in frames * times:
+    for frame in frames_of(film) * times:
         writer.write(frame)
     writer.release()
     return str(long)
