@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-MISSING = "" if importlib.util.find_spec("ray") else "Ray is not installed: make test installs it where pip has it"
+MISSING = "" if importlib.util.find_spec("ray") else "Ray is not installed; run: pip install -r requirements-fleet.txt"
 
 
 @contextmanager

@@ -5,9 +5,10 @@ import os
 from contextlib import contextmanager
 from unittest.mock import patch
 
-MISSING = (
-    "" if all(map(importlib.util.find_spec, ("moto", "s3fs"))) else "moto or s3fs is not installed: make test does it"
-)
+_ABSENT = [
+    name for name in ("boto3", "flask", "flask_cors", "fsspec", "moto", "s3fs") if not importlib.util.find_spec(name)
+]
+MISSING = f"{', '.join(_ABSENT)} is not installed; run: pip install -r dev/fleet-requirements.txt" if _ABSENT else ""
 
 
 @contextmanager
