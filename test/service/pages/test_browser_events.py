@@ -4,12 +4,11 @@ import json
 import re
 
 import pytest
-from chromium import serving, until
+from chromium import until
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
-from har_ros.service.live.robot import Live
 from har_ros.service.settings import ServiceSettings
 
 BUSY = {
@@ -20,20 +19,9 @@ BUSY = {
 
 
 @pytest.fixture(scope="module")
-def live():
-    return Live()
-
-
-@pytest.fixture(scope="module")
 def app(tmp_path_factory, models, live):
     settings = ServiceSettings(models, workers=0, most_bytes=1_000_000)
     return application(tmp_path_factory.mktemp("service"), settings, Guard("127.0.0.1", ""), live)
-
-
-@pytest.fixture(scope="module")
-def address(app):
-    with serving(app) as address:
-        yield address
 
 
 @pytest.fixture

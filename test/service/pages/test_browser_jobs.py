@@ -5,7 +5,7 @@ import re
 import struct
 
 import pytest
-from chromium import serving, until
+from chromium import until
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.recordings.join import join
@@ -23,12 +23,6 @@ def app(tmp_path_factory, models):
     return application(
         tmp_path_factory.mktemp("service"), ServiceSettings(models, most_bytes=50_000_000), Guard("127.0.0.1", "")
     )
-
-
-@pytest.fixture(scope="module")
-def address(app):
-    with serving(app) as address:
-        yield address
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r 
 from har_ros.service.application import application
 from har_ros.service.channel import Channel
 from har_ros.service.guard import Guard
-from har_ros.service.live.robot import Live
 from har_ros.service.settings import ServiceSettings
 from har_ros.service.streams import streams
 
@@ -20,20 +19,9 @@ PHONE = {"width": 390, "height": 800}
 
 
 @pytest.fixture(scope="module")
-def live():
-    return Live()
-
-
-@pytest.fixture(scope="module")
 def app(models, live, tmp_path_factory):
     settings = ServiceSettings(models, workers=0, streams=1)
     return application(tmp_path_factory.mktemp("service"), settings, Guard("127.0.0.1", ""), live)
-
-
-@pytest.fixture(scope="module")
-def address(app):
-    with serving(app) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
