@@ -115,6 +115,8 @@ class TritonBackend:
         """Raise ModelError where nothing reads JPEG for the network."""
         try:
             given = ", ".join(one.name for one in client.describe(self._name).inputs)
+        except UnansweredError:
+            raise
         except ModelError as error:
             raise ModelError(f"{error}; export {self._network.name} with --jpeg, or use transport:=raw") from None
         if given != jpeg.INPUT:
@@ -183,11 +185,8 @@ class TritonBackend:
         """Return a window that travels, or lies where the server sees it."""
         if place is not None:
             return client.shared(FRAMES, window[None], place)
-        return (
-            client.travelling(jpeg.INPUT, jpeg.encode(window))
-            if self._jpeg
-            else client.travelling(FRAMES, window[None])
-        )
+        name, array = (jpeg.INPUT, jpeg.encode(window)) if self._jpeg else (FRAMES, window[None])
+        return client.travelling(name, array)
 
     def _end(self, client: Client, number: int) -> bool:
         """Let the server forget a sequence now. Returns False when it did not: it does so later by itself."""
