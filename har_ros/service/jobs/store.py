@@ -73,6 +73,7 @@ class JobStore:
         Returns it, and whether it is new: a key that was used, and an id that is there, name their job.
         """
         with self._transaction() as db:
+            db.execute("begin immediate")  # or another might add the same in between
             if there := db.execute(_SAME, (key, number, key)).fetchone():
                 return _job(there), False
             row = (number or uuid.uuid4().hex, key, name, json.dumps(dict(options)), link, fingerprint)

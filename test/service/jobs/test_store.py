@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -67,6 +68,21 @@ def test_a_key_names_the_job_that_it_was_used_for(store):
     again, newer = store.add("b.mp4", {}, "k")
     assert (new, newer) == (True, False)
     assert again == first
+
+
+@pytest.mark.parametrize("named", [{"key": "k"}, {"number": "n"}])
+def test_of_requests_at_the_same_time_one_makes_the_job(store, named):
+    together = threading.Barrier(6)
+
+    def add(_):
+        together.wait(60)
+        return store.add("a.mp4", {}, **named)
+
+    with ThreadPoolExecutor(6) as pool:
+        for found in ([*pool.map(add, range(6))] for _ in range(10)):
+            assert sum(new for _, new in found) == 1
+            assert len({job.id for job, _ in found}) == 1
+            store.remove(found[0][0].id)
 
 
 def test_a_job_that_ends_its_worker_each_time_fails(store):
