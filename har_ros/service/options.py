@@ -33,6 +33,10 @@ class UsableNetwork(NamedTuple):
     labels: tuple[str, ...]
 
 
+LONGEST = 32_000
+"""Characters of a job's options, which lists of jobs have: enough for all classes of a network."""
+
+
 class Models:
     """The networks that clients may name: those that come with har_ros, and those in folders."""
 
@@ -103,6 +107,8 @@ class Models:
 
     def check(self, options: Mapping[str, Any], live: bool = False) -> dict[str, Any]:
         """Return what `values` does. Raises HarError for options that a job could not be done with."""
+        if (length := len(json.dumps(dict(options)))) > LONGEST:
+            raise ConfigurationError(f"the options have {length} characters; give {LONGEST} at most")
         values = self.values(options, live)
         labels = all_labels(values)
         event_settings(values, labels)

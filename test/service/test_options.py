@@ -2,6 +2,9 @@
 
 import shutil
 
+import pytest
+
+from har_ros.errors import ConfigurationError
 from har_ros.models import card_file
 from har_ros.models.locate import find_model
 from har_ros.service import options
@@ -36,3 +39,10 @@ def test_clients_give_no_text_of_their_own_but_names_of_networks():
     """So that no option leads to a file of the server, or to another server."""
     texts = {row.name for row in options.ALLOWED if isinstance(row.default, str) and not row.choices}
     assert texts == {"model", "persons_model", "pose_model"}
+
+
+def test_options_that_would_fill_lists_of_jobs_are_refused(models):
+    known = Models(models)
+    assert known.check({"model": "tiny", "allowed_labels": ["class 0"]})
+    with pytest.raises(ConfigurationError, match=r"the options have 5\d{4} characters; give 32000 at most"):
+        known.check({"model": "tiny", "allowed_labels": 5000 * ["class 0"]})
