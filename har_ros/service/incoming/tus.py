@@ -17,6 +17,7 @@ from har_ros.service.guard import Owner
 from har_ros.service.incoming.orders import announced, check_room, media_type, video_name
 from har_ros.service.incoming.upload import Upload
 from har_ros.service.incoming.uploads import ALGORITHMS, Uploads
+from har_ros.service.room import DIGITS
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,checksum,expiration,termination"
@@ -73,12 +74,12 @@ def say_what_is_known(uploads: Kept) -> Response:
 def create_upload(
     uploads: Kept,
     owner: Owner,
-    length: Annotated[int, Header(alias="Upload-Length", ge=0, lt=1 << 63)],
+    length: Annotated[str, Header(alias="Upload-Length", pattern=f"^[0-9]{{1,{DIGITS}}}$")],
     metadata: Annotated[str, Header(alias="Upload-Metadata", description="filename and its value in base64")] = "",
 ) -> Response:
     """Start an upload; Location says where its bytes go. When all are there, send its id to /v1/jobs."""
     name = video_name(_value(metadata, "filename"))
-    upload = uploads.create(name, length, metadata, owner)
+    upload = uploads.create(name, int(length), metadata, owner)
     headers = {"Location": f"/v1/uploads/{upload.id}", **_expires(upload)}
     return Response(status_code=201, headers=headers)
 
