@@ -69,7 +69,14 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
         _temporary_files_in(folder),
         _opened(folder, settings, guard, live) as app,
     ):
-        config = uvicorn.Config(app, log_level="critical", server_header=False, timeout_graceful_shutdown=GRACE)
+        config = uvicorn.Config(
+            app,
+            log_level="critical",
+            server_header=False,
+            proxy_headers=bool(options.proxy),
+            forwarded_allow_ips=options.proxy,
+            timeout_graceful_shutdown=GRACE,
+        )
         host, port = place.getsockname()[:2]
         gc.freeze()  # what is there now stays: to look through it again held answers up for 0.1 s
         say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/; Ctrl-C ends it")
@@ -132,6 +139,7 @@ def parser(program: str) -> argparse.ArgumentParser:
     add("--models", type=_path, help="a folder with taught networks, which clients may name")
     add("--datasets", type=_path, help="a folder with datasets, which clients may teach networks with")
     add("--token", type=_path, metavar="FILE", help="a file with the token that clients must send")
+    add("--proxy", default="", metavar="ADDRESS", help="of a proxy in front, whose X-Forwarded-For names the clients")
     add("--workers", type=at_least(1), default=usual.workers, help="jobs at the same time (%(default)s)")
     add("--minutes", type=between(0.01, 1e5), default=usual.seconds / 60, help="of a video, at most (%(default)g)")
     add("--megabytes", type=at_least(1), default=usual.most_bytes // MB, help="of a video, at most (%(default)s)")

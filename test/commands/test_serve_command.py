@@ -4,6 +4,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import urllib.request
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+import httpx
 from programs import running
 
 from har_ros.commands.serve import parser, prepared, run
@@ -99,3 +101,18 @@ def test_a_signal_ends_it_cleanly(tmp_path, number):
         process.send_signal(number)
         assert process.wait(60) == 0
         assert process.stderr.read().strip() == ""
+
+
+@pytest.mark.parametrize(("more", "owner"), [([], "127.0.0.1"), (["--proxy", "127.0.0.1"], "192.0.2.7")])
+def test_only_a_proxy_that_is_named_says_who_its_clients_are(tmp_path, more, owner):
+    with prepared(options(tmp_path / "s", *more)) as (server, place):
+        found = []
+        server.config.app.state.service.uploads.create = lambda name, length, metadata, owner: found.append(owner)
+        thread = threading.Thread(target=server.run, args=([place],))
+        thread.start()
+        headers = {"Upload-Length": "1", "Upload-Metadata": "filename YS5tcDQ=", "Tus-Resumable": "1.0.0"}
+        address = f"http://127.0.0.1:{place.getsockname()[1]}/v1/uploads"
+        httpx.post(address, headers={**headers, "X-Forwarded-For": "192.0.2.7"}, timeout=60)
+        server.should_exit = True
+        thread.join(60)
+    assert found == [owner]

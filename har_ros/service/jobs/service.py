@@ -61,7 +61,7 @@ class Service:
 
     def add(self, order: Order, key: str | None, owner: str, temporary: bool = False) -> Job:
         """Take a video in, see JobStore.add. Raises HTTPException, HarError, OSError."""
-        own_key = f"{owner} {key}" if key else None  # others may have chosen the same one
+        own_key = f"{owner}\n{key}" if key else None  # others may have chosen the same one
         video, options = self._incoming(order, own_key), dict(order.options)
         if self.store.same(own_key, video.id) is None:
             self._check_queue(owner)
