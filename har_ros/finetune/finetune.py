@@ -112,15 +112,13 @@ def _finish(
     samples, shown = lesson.samples, held_out.examples
     temperature = heads.temperature_of(samples, held_out.logits, shown)
     limits = limits_by_others(samples, held_out.distance)
-    said = raised(held_out.logits / temperature, held_out.distance, *limits)
+    cooled = held_out.logits / temperature
+    said = raised(cooled, held_out.distance, *limits)
     part, windows = only(samples, shown), np.isin(samples.example, shown)
-    probabilities = heads.by_example(part, said[windows])
+    probabilities, calibrated, raw = (heads.by_example(part, one[windows]) for one in (said, cooled, held_out.logits))
     measured = {
         **chosen,
-        "figures": validation.figures(part, probabilities),
-        "log_loss": validation.log_loss(part, probabilities),
-        "calibration": validation.calibration(part, probabilities),
-        "uncalibrated_error": validation.calibration(part, heads.by_example(part, held_out.logits[windows]))["error"],
+        **validation.measures(part, probabilities, calibrated, raw),
         "losses": trained.losses,
         "temperature": temperature,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +41,22 @@ def test_set(
 
 
 def measure(tests: TestSet, head: Head) -> tuple[dict[str, Any], Floats]:
-    """Return what metrics.json has of a test set, and the probabilities of its clips, m×C."""
+    """Return what metrics.json has of a test set, and the probabilities of its clips, m×C.
+
+    Log loss and calibration are of what the head says before it rejects anything.
+    """
     samples = tests.samples
-    probabilities = heads.by_example(samples, head.logits(samples.embeddings[:, 0]))
+    seen = samples.embeddings[:, 0]
+    probabilities = heads.by_example(samples, head.logits(seen))
+    before = heads.by_example(samples, replace(head, rejection=None).logits(seen))
     measured = {
         "dataset": str(tests.dataset.path),
         "grouping": tests.dataset.grouping,
         "clips": len(samples.examples),
         "groups": len(np.unique(samples.groups)),
         "figures": validation.figures(samples, probabilities),
-        "log_loss": validation.log_loss(samples, probabilities),
-        "calibration": validation.calibration(samples, probabilities),
+        "log_loss": validation.log_loss(samples, before),
+        "calibration": validation.calibration(samples, before),
         "duplicates": tests.duplicates,
         "left_out": tests.left_out,
     }

@@ -35,13 +35,14 @@ class Validation:
 
     folds: as examples were divided. choices: made in each, without its test clips. logits: of all windows, before
     calibration. probabilities: m×C, calibrated without the example's own fold, and with what is unlike the rest
-    rejected. raw: before both.
+    rejected. calibrated: before it was rejected. raw: before both.
     """
 
     folds: list[Fold]
     choices: list[Choice]
     logits: Floats
     probabilities: Floats
+    calibrated: Floats
     raw: Floats
 
 
@@ -65,22 +66,23 @@ def validate(samples: Samples, notify: Notify = lambda what: None, workers: Work
     workers.run(_Folds(replace(samples, looks=samples.looks[:, :0])), divided, take, lambda _: None)
     choices = []
     logits = np.full((len(samples.example), len(samples.labels)), np.nan)
-    cooled = np.array(logits)
+    cooled, said = np.array(logits), np.array(logits)
     for (_, test), held in zip(divided, found, strict=True):
         if held is not None:
             windows = np.isin(samples.example, test)
             choices.append(held.choice)
-            logits[windows], cooled[windows] = held.logits, held.cooled
-    return Validation(divided, choices, logits, heads.by_example(samples, cooled), heads.by_example(samples, logits))
+            logits[windows], said[windows] = held.logits, held.said
+            cooled[windows] = held.logits / held.choice.temperature
+    return Validation(divided, choices, logits, *(heads.by_example(samples, one) for one in (said, cooled, logits)))
 
 
 @dataclass(frozen=True)
 class _Held:
-    """What is said in a fold of the windows that it is tested on, w×C: before calibration, and as Validation has it."""
+    """What is said in a fold of the windows that it is tested on, w×C: before calibration, and as the network does."""
 
     choice: Choice
     logits: Floats
-    cooled: Floats
+    said: Floats
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,24 @@ class _Folds(Work[Fold, _Held]):
         windows = np.isin(samples.example, test)
         [found] = heads.held_out_logits(samples, [(train, test)], [choice.strength])
         logits = found[windows]
-        cooled = logits / choice.temperature
+        said = logits / choice.temperature
         if NONE in samples.labels:
-            cooled = fit_rejection(samples, train).applied(cooled, samples.embeddings[windows, 0])
-        return _Held(choice, logits, cooled)
+            said = fit_rejection(samples, train).applied(said, samples.embeddings[windows, 0])
+        return _Held(choice, logits, said)
+
+
+def measures(samples: Samples, probabilities: Floats, calibrated: Floats, raw: Floats) -> dict[str, Any]:
+    """Return what metrics.json has of held-out probabilities; arguments as in Validation.
+
+    A rejected example's class has hardly any probability, and the temperature was fitted before. So log loss and
+    calibration are of what was not rejected yet.
+    """
+    return {
+        "figures": figures(samples, probabilities),
+        "log_loss": log_loss(samples, calibrated),
+        "calibration": calibration(samples, calibrated),
+        "uncalibrated_error": calibration(samples, raw)["error"],
+    }
 
 
 def figures(samples: Samples, probabilities: Floats) -> dict[str, Any]:

@@ -59,10 +59,7 @@ def teach(
         checked = validation.validate(samples, notify, workers)
         measured: dict[str, Any] = {
             "validation": f"{len(checked.folds)}-fold cross-validation",
-            "figures": validation.figures(samples, checked.probabilities),
-            "log_loss": validation.log_loss(samples, checked.probabilities),
-            "calibration": validation.calibration(samples, checked.probabilities),
-            "uncalibrated_error": validation.calibration(samples, checked.raw)["error"],
+            **validation.measures(samples, checked.probabilities, checked.calibrated, checked.raw),
             "learning_curve": curves.learning_curve(samples, checked, notify),
             "source_curve": curves.source_curve(samples, checked, notify),
             "gains": validation.gains(samples, checked, notify),

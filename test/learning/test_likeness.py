@@ -1,18 +1,23 @@
 """What is unlike all that was taught is none of the classes, in NumPy and in the network."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
+from scipy.special import softmax
+from sklearn.metrics import log_loss
 from test_head import made
 
 from har_ros.graphs.cut import EMBEDDING, LOGITS, taught_network
 from har_ros.graphs.rejection import LOSS, NEVER, Rejection, before_rejection
 from har_ros.learning import head as heads
+from har_ros.learning import test_set
 from har_ros.learning import validate as validation
+from har_ros.learning.dataset import Dataset
 from har_ros.learning.likeness import fit_rejection, limits_by_others
 
 
@@ -104,3 +109,45 @@ def test_what_is_lost_is_part_of_the_figures():
     lost = np.mean(checked.probabilities.argmax(axis=1) == 2)
     assert 0 < lost < 2 * LOSS
     assert not (checked.raw.argmax(axis=1) == 2).any()
+
+
+def with_a_stranger(samples):
+    """Move the first example far from all others, in a direction that no class has."""
+    embeddings = samples.embeddings.copy()
+    embeddings[samples.example == 0] += 100 * np.eye(32, dtype=np.float32)[-1]
+    return replace(samples, embeddings=embeddings)
+
+
+def test_what_is_rejected_decides_neither_log_loss_nor_calibration():
+    samples = with_a_stranger(two_actions(groups=6))
+    checked = validation.validate(samples)
+    assert checked.probabilities[0, 2] > 0.999999
+    scores = np.zeros((len(samples.examples), 2))
+    for (_, test), choice in zip(checked.folds, checked.choices, strict=True):  # one window of each example
+        scores[test] = softmax(checked.logits[test, :2] / choice.temperature, axis=1)
+    found = validation.measures(samples, checked.probabilities, checked.calibrated, checked.raw)
+    assert found["log_loss"]["value"] == pytest.approx(log_loss(samples.classes, scores))
+    assert found["figures"]["confusion"][0][2] >= 1
+
+
+def test_with_a_temperature_of_one_the_calibration_is_the_same_with_and_without():
+    samples = two_actions(groups=2, each=1)
+    sure = np.eye(3)[samples.classes] * 0.8 + [[0, 0.2, 0], [0, 0.2, 0], [0.2, 0, 0], [0.2, 0, 0]]
+    rejected = np.concatenate([[[0, 0, 1]], sure[1:]])
+    found = validation.measures(samples, rejected, sure, sure)
+    assert found["calibration"]["error"] == pytest.approx(0.2)  # all are right, with 0.8
+    assert found["uncalibrated_error"] == pytest.approx(0.2)
+    assert found["log_loss"]["value"] == pytest.approx(-np.log(0.8))
+    assert found["figures"]["accuracy"]["value"] == 0.75
+
+
+def test_a_test_sets_log_loss_is_of_what_was_not_rejected_yet():
+    samples = two_actions(groups=6)
+    everything = np.arange(len(samples.examples))
+    [linear] = heads.fits(samples, everything, [0.1])
+    strange = with_a_stranger(samples)
+    tests = test_set.TestSet(Dataset(Path("tests"), "", ()), strange, [], [])
+    measured, probabilities = test_set.measure(tests, replace(linear, rejection=fit_rejection(samples, everything)))
+    scores = softmax(strange.embeddings[:, 0] @ linear.weights + linear.bias, axis=1)
+    assert probabilities[0, 2] > 0.999999
+    assert measured["log_loss"]["value"] == pytest.approx(log_loss(samples.classes, scores[:, :2]))

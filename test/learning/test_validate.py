@@ -110,6 +110,7 @@ def test_calibration_is_judged_on_folds_that_the_temperature_has_not_seen():
         assert choice == heads.choose(samples, train)
         cooled = checked.logits[np.isin(samples.example, test)] / choice.temperature
         np.testing.assert_allclose(checked.probabilities[test], softmax(cooled, axis=1))
+        np.testing.assert_allclose(checked.calibrated[test], softmax(cooled, axis=1))
     assert np.isfinite(checked.logits).all()
 
 
