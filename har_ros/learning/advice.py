@@ -25,7 +25,10 @@ def advice(measured: Mapping[str, Any]) -> list[str]:
         gain = curve[-1]["accuracy"]["value"] - curve[-2]["accuracy"]["value"]
         sizes = f"from {curve[-2]['clips_per_class']} to {curve[-1]['clips_per_class']} clips per class"
         if gain > 0.01:
-            texts.append(f"More clips of all classes: {sizes}, accuracy rose by {gain:.3f}, and may rise further.")
+            texts.append(
+                f"More clips of all classes: {sizes}, accuracy before any rejection rose by {gain:.3f}, and may rise "
+                "further."
+            )
     sources = measured["source_curve"]
     if len(sources) > 1:
         gain = sources[-1]["accuracy"]["value"] - sources[-2]["accuracy"]["value"]
@@ -33,7 +36,8 @@ def advice(measured: Mapping[str, Any]) -> list[str]:
         groups = f"from {before:g} to {after:g} groups per class"
         if gain > 0.01:
             texts.append(
-                f"Clips of more sources or people: {groups}, accuracy rose by {gain:.3f}, and may rise further."
+                f"Clips of more sources or people: {groups}, accuracy before any rejection rose by {gain:.3f}, and may "
+                "rise further."
             )
     few = [row["label"] for row in measured["figures"]["classes"] if 0 < row["groups"] < ENOUGH]
     if few:

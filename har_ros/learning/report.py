@@ -61,8 +61,8 @@ def _rendered(metrics: Mapping[str, Any], samples: Samples, probabilities: Float
             title=f"{measured['name']}: {len(samples.labels)} classes, taught with {measured['clips']} clips",
             m=measured,
             curves={
-                "learning": learning_curve(measured["learning_curve"]) if "learning_curve" in measured else "",
-                "sources": source_curve(measured["source_curve"]) if "source_curve" in measured else "",
+                "learning": learning_curve(measured.get("learning_curve", ())),
+                "sources": source_curve(measured.get("source_curve", ())),
                 "losses": loss_curve(measured["losses"]) if measured.get("losses") else "",
                 "reliability": reliability_of(rows),
             },
@@ -94,18 +94,20 @@ def _settings(measured: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def learning_curve(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Draw the accuracy over the number of clips and of the groups that they are of, with its interval, as SVG."""
+    """Draw the accuracy over the number of clips and of the groups that they are of, as SVG; "" for one row."""
     names = [f"{row['clips_per_class']}\n({row['groups_per_class']:.0f})" for row in rows]
     return _accuracy(rows, "clips_per_class", names, "clips per class (of so many groups)")
 
 
 def source_curve(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Draw the accuracy over the number of groups and of the clips that are of them, with its interval, as SVG."""
+    """Draw the accuracy over the number of groups and of the clips that are of them, as SVG; "" for one row."""
     names = [f"{row['groups_per_class']:.3g}\n({row['clips_per_class']:.0f})" for row in rows]
     return _accuracy(rows, "groups_per_class", names, "groups per class (with so many clips)")
 
 
 def _accuracy(rows: Sequence[Mapping[str, Any]], size: str, names: Sequence[str], what: str) -> str:
+    if len(rows) < 2:
+        return ""
     figure, axes = new_axes(what, "accuracy on other groups")
     sizes = [row[size] for row in rows]
     axes.set_xscale("log")

@@ -139,6 +139,7 @@ def test_with_a_temperature_of_one_the_calibration_is_the_same_with_and_without(
     assert found["uncalibrated_error"] == pytest.approx(0.2)
     assert found["log_loss"]["value"] == pytest.approx(-np.log(0.8))
     assert found["figures"]["accuracy"]["value"] == 0.75
+    assert found["accuracy_before_rejection"]["value"] == 1
 
 
 def test_a_test_sets_log_loss_is_of_what_was_not_rejected_yet():

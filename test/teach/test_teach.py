@@ -101,6 +101,22 @@ def test_the_report_shows_charts_and_mistakes(teach, dataset, tmp_path):
     assert "temperature" in text
 
 
+def test_the_curves_end_where_the_summary_says_and_are_not_drawn_of_one_point(teach, dataset, tmp_path):
+    few = tmp_path / "few"
+    for path in dataset.glob("*/*/0.avi"):
+        place = few / path.relative_to(dataset)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(path)
+    folder = teach(dataset=few)
+    measured, text = read_json(folder / "metrics.json"), (folder / "report.html").read_text()
+    before = measured["accuracy_before_rejection"]
+    assert before == measured["learning_curve"][-1]["accuracy"] == measured["source_curve"][-1]["accuracy"]
+    assert f"{before['value']:.3f} before rejection" in text
+    assert text.count("<svg") == 2
+    assert "Where the curve still rises, more clips help" not in text
+    assert "no more than 3 of a class are taught at a time" in text
+
+
 def test_it_is_streamed_where_its_base_can_be(teach):
     with Recognizer.open(str(teach()), CPU, continual=True) as recognizer:
         stream, answers = recognizer.stream(), []

@@ -23,7 +23,12 @@ def show(metrics: Mapping[str, Any], folder: Path) -> None:
     console = Console()
     console.print(_classes(metrics["figures"]))
     accuracy = _with_interval(metrics["figures"]["accuracy"])
-    say(console, f"clips recognised: {accuracy}, {metrics['validation']}, groups: {metrics['grouping']}")
+    before = metrics["accuracy_before_rejection"]["value"]
+    say(
+        console,
+        f"clips recognised: {accuracy}, {before:.3f} before any is rejected as none; {metrics['validation']}, groups: "
+        f"{metrics['grouping']}",
+    )
     if metrics["doubt"]:
         say(console, metrics["doubt"])
     for pair in metrics["duplicates"][:MOST_PAIRS]:
