@@ -42,8 +42,8 @@ def advice(measured: Mapping[str, Any]) -> list[str]:
     few = [row["label"] for row in measured["figures"]["classes"] if 0 < row["groups"] < ENOUGH]
     if few:
         texts.append(f"Clips of other sources or people, for {', '.join(few)}: there are fewer than {ENOUGH}.")
-    if NONE not in [row["label"] for row in measured["figures"]["classes"]]:
-        texts.append(f"A class {NONE} with anything else, or every window is one of these classes.")
+    if not any(row["label"] == NONE and row["clips"] for row in measured["figures"]["classes"]):
+        texts.append(f"A class {NONE} with anything else: without it, what resembles a class is taken for that.")
     return texts
 
 

@@ -129,15 +129,13 @@ def measures(samples: Samples, probabilities: Floats, calibrated: Floats, raw: F
 
 
 def figures(samples: Samples, probabilities: Floats) -> dict[str, Any]:
-    """Return the figures, each with value, low and high: of all, and of each class."""
+    """Return the figures, each with value, low and high: of all, and of each class; NaN for one without examples."""
     classes, count = samples.classes, len(samples.labels)
     said = probabilities.argmax(axis=1)
     groups = len(np.unique(samples.groups))
     right, predicted, true = (_sums(samples, one) for one in _one_hot(classes, said, count))
     columns = metrics.precision_recall_f1(right, predicted, true)
-    absent = true == 0
-    absent[0] = False
-    precision, recall, f1 = (np.where(absent, np.nan, one) for one in columns)  # no samples without the class
+    precision, recall, f1 = (np.where(true > 0, one, np.nan) for one in columns)  # of a class without examples, none
     own = [len(np.unique(samples.groups[classes == number])) for number in range(count)]
     per_class = [
         {

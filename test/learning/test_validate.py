@@ -30,6 +30,17 @@ def test_figures_are_scikit_learns():
     assert confusion[1, 2] == np.sum((samples.classes == 1) & (said == 2))
 
 
+def test_a_class_without_examples_has_no_figures():
+    samples = replace(balanced(2, 4, 2), labels=("class 0", "class 1", "none"))
+    said = samples.classes.copy()
+    said[0] = 2  # is rejected
+    figures = validation.figures(samples, np.eye(3)[said])
+    assert np.isnan([figures["classes"][2][name]["value"] for name in ("precision", "recall", "f1")]).all()
+    assert figures["classes"][0]["recall"]["value"] == 7 / 8
+    expected = f1_score(samples.classes, said, labels=[0, 1], average="macro")
+    assert figures["macro_f1"]["value"] == pytest.approx(expected)
+
+
 def test_intervals_are_of_groups():
     """With 50 clips to a group that are right or wrong together, the interval is as wide as of the groups alone."""
     classes = np.tile([0, 1], 400)

@@ -1,6 +1,7 @@
 """What is none of the classes: unlike what was taught, in a background, or mined from recordings of nothing."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def said(folder, colour, seed=99):
         return result.prediction.hypotheses[0].label
 
 
-def test_a_network_without_clips_of_none_says_none_of_what_it_does_not_know(teach, two_classes):
+def test_a_network_without_clips_of_none_says_none_of_what_it_does_not_know(teach, two_classes, capsys):
     folder = teach(dataset=two_classes)
     assert (folder / "labels.txt").read_text().split() == ["blue", "red", "none"]
     assert [said(folder, colour) for colour in (COLOURS["red"], COLOURS["blue"])] == ["red", "blue"]
@@ -47,6 +48,11 @@ def test_a_network_without_clips_of_none_says_none_of_what_it_does_not_know(teac
     measured = json.loads((folder / "metrics.json").read_text())
     assert measured["background"] == {"name": "off", "windows": {}, "left_out": [], "nothing": None}
     report = words_of(folder)
+    assert f">none</td><td>0</td><td>0</td>{3 * '<td>–</td>'}</tr>" in report
+    assert 'No clip here is of none: it is said of <a href="#none">' in report
+    table = capsys.readouterr().out
+    assert re.search(r"none +0 +0 +– +– +–", table)
+    assert "none: no clip here is of it; it is said of what is unlike all taught clips" in table
     assert "No background was taught." in report
     assert "No recordings of nothing were given" in report
     assert "recordings of nothing</td><td>not given" in report

@@ -207,6 +207,9 @@ def test_segments_of_a_recording_teach_too_and_the_evaluator_takes_the_same_file
 
 
 def test_advice_names_what_is_missing():
+    def row(label, groups):
+        return {"label": label, "clips": groups, "groups": groups}
+
     interval = {"value": 0.5, "low": 0.4, "high": 0.6}
     measured = {
         "gains": [{"label": "b", "cost_of_half": 0.1}, {"label": "a", "cost_of_half": 0.0}],
@@ -216,7 +219,7 @@ def test_advice_names_what_is_missing():
         "source_curve": [
             {"groups_per_class": n, "accuracy": {**interval, "value": v}} for n, v in ((2.0, 0.5), (4.5, 0.6))
         ],
-        "figures": {"classes": [{"label": "a", "groups": 7}, {"label": "b", "groups": 3}]},
+        "figures": {"classes": [row("a", 7), row("b", 3), row("none", 0)]},
     }
     texts = advice(measured)
     assert [text.split(":")[0].split(",")[0] for text in texts] == [

@@ -13,6 +13,7 @@ from rich.table import Table
 from har_ros.errors import counted
 from har_ros.files.console import cell, say
 from har_ros.learning.model import REPORT
+from har_ros.truth.segments import NONE
 
 MOST_PAIRS = 5
 """Near-duplicates that are printed."""
@@ -22,6 +23,8 @@ def show(metrics: Mapping[str, Any], folder: Path) -> None:
     """Print the figures, and what to do next."""
     console = Console()
     console.print(_classes(metrics["figures"]))
+    if any(row["label"] == NONE and not row["clips"] for row in metrics["figures"]["classes"]):
+        say(console, f"{NONE}: no clip here is of it; it is said of what is unlike all taught clips")
     accuracy = _with_interval(metrics["figures"]["accuracy"])
     before = metrics["accuracy_before_rejection"]["value"]
     say(
@@ -63,11 +66,15 @@ def _classes(figures: Mapping[str, Any]) -> Table:
     table = Table("class", "clips", "groups", "precision", "recall", "F1 (95 %)", box=None)
     for row in figures["classes"]:
         counts = (str(row["clips"]), str(row["groups"]))
-        values = (f"{row['precision']['value']:.3f}", f"{row['recall']['value']:.3f}")
+        values = (_number(row[name]["value"]) for name in ("precision", "recall"))
         table.add_row(cell(row["label"]), *counts, *values, _with_interval(row["f1"]))
     return table
 
 
 def _with_interval(figure: Mapping[str, float]) -> str:
     interval = f" ({figure['low']:.3f} … {figure['high']:.3f})" if math.isfinite(figure["low"]) else ""
-    return f"{figure['value']:.3f}{interval}"
+    return f"{_number(figure['value'])}{interval}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "–"

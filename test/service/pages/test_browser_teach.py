@@ -66,6 +66,7 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
     tab.get_by_role("progressbar").wait_for()
     tab.reload()
     tab.get_by_text("What would help most:").wait_for()
+    tab.get_by_text("none has no clips: it is said of what is unlike all clips.").wait_for()
     assert barriers(tab) == []
     assert tab.get_by_role("link", name="Try it").get_attribute("href") == "/webcam?model=colours"
     with tab.expect_download() as download:
