@@ -15,10 +15,17 @@ from har_ros.truth.segments import NONE
 def advice(measured: Mapping[str, Any]) -> list[str]:
     """Return what would help most, in sentences."""
     texts = []
+    classes = measured["figures"]["classes"]
+    if lost := [row["label"] for row in classes if row["clips"] and row["recall"]["value"] == 0]:
+        texts.append(
+            f"Other or more clips of {', '.join(lost)}: not one of theirs was recognised; the report's confusion says "
+            "what they were taken for."
+        )
     for row in measured["gains"][:2]:
         if row["cost_of_half"] > 0.005:
             texts.append(
-                f"More clips of {row['label']}: half of those that there are cost {row['cost_of_half']:.3f} of F1."
+                f"More clips of {row['label']}: taught with half of them, the mean F1 of the classes fell by "
+                f"{row['cost_of_half']:.3f}."
             )
     curve = measured["learning_curve"]
     if len(curve) > 1:
@@ -33,16 +40,16 @@ def advice(measured: Mapping[str, Any]) -> list[str]:
     if len(sources) > 1:
         gain = sources[-1]["accuracy"]["value"] - sources[-2]["accuracy"]["value"]
         before, after = (round(row["groups_per_class"], 1) for row in sources[-2:])
-        groups = f"from {before:g} to {after:g} groups per class"
+        groups = f"from {before:g} to {after:g} groups per class on average"
         if gain > 0.01:
             texts.append(
                 f"Clips of more sources or people: {groups}, accuracy before any rejection rose by {gain:.3f}, and may "
                 "rise further."
             )
-    few = [row["label"] for row in measured["figures"]["classes"] if 0 < row["groups"] < ENOUGH]
+    few = [row["label"] for row in classes if 0 < row["groups"] < ENOUGH]
     if few:
         texts.append(f"Clips of other sources or people, for {', '.join(few)}: there are fewer than {ENOUGH}.")
-    if not any(row["label"] == NONE and row["clips"] for row in measured["figures"]["classes"]):
+    if not any(row["label"] == NONE and row["clips"] for row in classes):
         texts.append(f"A class {NONE} with anything else: without it, what resembles a class is taken for that.")
     return texts
 

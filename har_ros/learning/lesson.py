@@ -144,6 +144,8 @@ def _metrics(name: str, lesson: Lesson, measured: Mapping[str, Any], tested: Sam
     samples, settings = lesson.samples, asdict(lesson.settings)
     people = settings.pop("people")
     settings["nothing"] = str(settings["nothing"] or "")
+    if not any(material.segments for material in lesson.dataset.materials):
+        del settings["between"]
     return {
         "name": name,
         "base": lesson.base.name,

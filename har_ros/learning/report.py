@@ -96,13 +96,13 @@ def _settings(measured: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def learning_curve(rows: Sequence[Mapping[str, Any]]) -> str:
     """Draw the accuracy over the number of clips and of the groups that they are of, as SVG; "" for one row."""
     names = [f"{row['clips_per_class']}\n({row['groups_per_class']:.0f})" for row in rows]
-    return _accuracy(rows, "clips_per_class", names, "clips per class (of so many groups)")
+    return _accuracy(rows, "clips_per_class", names, "clips per class at most (of so many groups on average)")
 
 
 def source_curve(rows: Sequence[Mapping[str, Any]]) -> str:
     """Draw the accuracy over the number of groups and of the clips that are of them, as SVG; "" for one row."""
     names = [f"{row['groups_per_class']:.3g}\n({row['clips_per_class']:.0f})" for row in rows]
-    return _accuracy(rows, "groups_per_class", names, "groups per class (with so many clips)")
+    return _accuracy(rows, "groups_per_class", names, "groups per class on average (with so many clips)")
 
 
 def _accuracy(rows: Sequence[Mapping[str, Any]], size: str, names: Sequence[str], what: str) -> str:

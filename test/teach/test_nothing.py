@@ -58,6 +58,7 @@ def test_a_network_without_clips_of_none_says_none_of_what_it_does_not_know(teac
     assert "recordings of nothing</td><td>not given" in report
     assert "frames of a window</td><td>8, as in the card" in report
     assert "mirror images taught, too</td><td>yes" in report
+    assert "between segments" not in report
 
 
 def test_what_workers_could_not_look_at_is_not_looked_at_again(teach, two_classes, tmp_path, monkeypatch, capfd):

@@ -190,6 +190,7 @@ def test_segments_of_a_recording_teach_too_and_the_evaluator_takes_the_same_file
     folder = teach("--label-map", tmp_path / "map.yaml", dataset=truth)
     measured = json.loads((folder / "metrics.json").read_text())
     assert measured["labels"] == ["blue", "red", "none"]
+    assert measured["settings"]["between"] is True
     assert measured["figures"]["accuracy"]["value"] > 0.9
     videos = [str(tmp_path / f"v{number}.avi") for number in range(4)]
     given = [
@@ -207,8 +208,8 @@ def test_segments_of_a_recording_teach_too_and_the_evaluator_takes_the_same_file
 
 
 def test_advice_names_what_is_missing():
-    def row(label, groups):
-        return {"label": label, "clips": groups, "groups": groups}
+    def row(label, groups, recall=0.5):
+        return {"label": label, "clips": groups, "groups": groups, "recall": {"value": recall}}
 
     interval = {"value": 0.5, "low": 0.4, "high": 0.6}
     measured = {
@@ -219,10 +220,13 @@ def test_advice_names_what_is_missing():
         "source_curve": [
             {"groups_per_class": n, "accuracy": {**interval, "value": v}} for n, v in ((2.0, 0.5), (4.5, 0.6))
         ],
-        "figures": {"classes": [row("a", 7), row("b", 3), row("none", 0)]},
+        "figures": {"classes": [row("a", 7), row("b", 3), row("c", 5, recall=0.0), row("none", 0, np.nan)]},
     }
     texts = advice(measured)
+    assert texts[1] == "More clips of b: taught with half of them, the mean F1 of the classes fell by 0.100."
+    assert "from 2 to 4.5 groups per class on average" in texts[3]
     assert [text.split(":")[0].split(",")[0] for text in texts] == [
+        "Other or more clips of c",
         "More clips of b",
         "More clips of all classes",
         "Clips of more sources or people",

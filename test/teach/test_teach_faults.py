@@ -22,7 +22,9 @@ def test_what_cannot_be_read_is_left_out_and_named(teach, dataset, tmp_path, cap
     (folder / "red/g0/broken.avi").write_bytes(b"RIFF" + bytes(300))
     (folder / "red/g1/empty.avi").write_bytes(b"")
     write_video(folder / "blue/g1/single.avi", moving(frames=1))
-    left_out = json.loads((teach(dataset=folder) / "metrics.json").read_text())["left_out"]
+    taught = teach(dataset=folder)
+    left_out = json.loads((taught / "metrics.json").read_text())["left_out"]
+    assert "Only clips that could be used count" in (taught / "report.html").read_text()
     said = capfd.readouterr().err
     assert "24 recordings, 0 of which in the cache" in said
     for name in ("broken.avi", "empty.avi", "single.avi"):
