@@ -6,7 +6,7 @@ from pathlib import Path
 
 from har_ros.files.text import natural
 
-VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".gif")
+VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv", ".gif")
 ENOUGH = 5
 """Clips of a class, and groups that they are of, from which on teaching gives something useful."""
 

@@ -8,10 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from har_ros.errors import without_paths
+from har_ros.learning.class_folders import VIDEOS
 
 VIDEO, WINDOWS, SUMMARY, RESULT = "video.mp4", "windows.jsonl", "summary.json", "result.json"
 CHECKPOINT, PART = "checkpoint.pickle", "part-"
-SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".mpg", ".mpeg", ".ts", ".gif")
+SUFFIXES = VIDEOS
 """Of videos that come in."""
 EVENTS = ("actions.csv", "actions.srt", "actions.vtt")
 
