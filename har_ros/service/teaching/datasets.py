@@ -7,7 +7,7 @@ import re
 import shutil
 import unicodedata
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -116,14 +116,19 @@ class Stored:
             erase_folder(self._folder(label))
 
     def add_clip(self, label: str, group: str, name: str, made: Path) -> Clip:
-        """Move a clip that was made to its place. group: empty, it is one of its own. Raises HTTPException, OSError."""
+        """Move a clip that was made to its place. Raises HTTPException, OSError.
+
+        group: that of clips of a person or a source in any class; empty, it is one of its own.
+        """
         with self._changing():
             self.refuse_clips(label)
             place, stem = self._folder(label), file_name(name)
             if group:
-                path = _free(place / checked_name("a group", group) / f"{stem}.mp4")
+                folder = place / checked_name("a group", group)
+                path = folder / f"{_free(stem, [folder], '.mp4')}.mp4"
             else:
-                path = _free(place / stem) / f"{stem}.mp4"
+                own = _free(stem, self.classes.values())
+                path = place / own / f"{own}.mp4"
             path.parent.mkdir(exist_ok=True)
             made.replace(path)
         return Clip.of(path, place)
@@ -219,12 +224,12 @@ def _refuse_twice(what: str, name: str, there: Mapping[str, object], most: int) 
         raise HTTPException(409, f"there are {most} of them, and no more than that; erase a {what} first")
 
 
-def _free(path: Path) -> Path:
-    """Return the path, or one with a number, where nothing is yet."""
-    number, free = 1, path
-    while free.exists():
+def _free(name: str, folders: Collection[Path], suffix: str = "") -> str:
+    """Return the name, or one with a number, that nothing has in any of the folders."""
+    number, free = 1, name
+    while any((folder / f"{free}{suffix}").exists() for folder in folders):
         number += 1
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        free = f"{name}-{number}"
     return free
 
 

@@ -108,6 +108,16 @@ def test_a_clip_is_taken_in_shown_and_erased(client, dataset, disc, folder):
     assert left == {"name": "wave", "clips": 1, "groups": 1}
 
 
+def test_clips_without_a_group_are_groups_of_their_own_in_all_classes(client, dataset, disc):
+    client.post(f"{dataset}/classes", json={"name": "calm"})
+    sent = [send(client, dataset, disc, "001.avi", label).json() for label in ("wave", "calm", "calm")]
+    assert [clip["name"] for clip in sent] == ["001/001.mp4", "001-2/001-2.mp4", "001-3/001-3.mp4"]
+    assert [clip["group"] for clip in sent] == ["001", "001-2", "001-3"]
+    shared = [send(client, dataset, disc, "001.avi", label, group="Ann").json() for label in ("wave", "calm")]
+    assert [clip["name"] for clip in shared] == ["Ann/001.mp4", "Ann/001.mp4"]
+    assert send(client, dataset, disc, "Ann.avi").json()["group"] == "Ann-2"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "status", "said"),
     [
