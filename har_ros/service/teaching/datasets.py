@@ -17,7 +17,7 @@ from fastapi import HTTPException
 
 from har_ros.errors import ConfigurationError
 from har_ros.files.schema import shown
-from har_ros.learning.class_folders import class_folders, videos_in
+from har_ros.learning.class_folders import VIDEOS, class_folders, videos_in
 
 MOST_DATASETS, MOST_CLASSES, MOST_CLIPS = 100, 100, 2000
 """Of the service, of a dataset, of a dataset."""
@@ -196,6 +196,8 @@ class Datasets:
         given = sorted(path for path in self._given.iterdir() if path.is_dir()) if self._given else []
         found = [(True, path) for path in own] + [(False, path) for path in given if NAME.fullmatch(path.name)]
         return {path.name: Stored(path.name, own, path, self._made / path.name, self._changing) for own, path in found}
+        if given is not None:
+            _refuse_classes(given)
 
     def get(self, name: str) -> Stored:
         """Return a dataset. Raises HTTPException."""
@@ -226,6 +228,17 @@ def _refuse_twice(what: str, name: str, there: Mapping[str, object], most: int) 
 
 def _free(name: str, folders: Collection[Path], suffix: str = "") -> str:
     """Return the name, or one with a number, that nothing has in any of the folders."""
+def _refuse_classes(given: Path) -> None:
+    """Raise ConfigurationError for a folder of classes, or of one, which is no folder of datasets."""
+    places = class_folders(given)
+    for place in (given, *places):
+        if any(path.suffix.lower() in VIDEOS for path in place.iterdir()) and not any(map(class_folders, places)):
+            raise ConfigurationError(
+                f"there are videos directly in {place}, which seems to be a class of a dataset; give the folder "
+                f"in which the dataset lies, {place.resolve().parent.parent} (--datasets)"
+            )
+
+
     number, free = 1, name
     while any((folder / f"{free}{suffix}").exists() for folder in folders):
         number += 1

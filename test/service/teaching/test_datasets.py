@@ -16,6 +16,7 @@ pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r 
 from fastapi import HTTPException
 
 from har_ros.learning.class_folders import class_folders
+from har_ros.errors import ConfigurationError
 from har_ros.service import decoding
 from har_ros.service.teaching import datasets
 from har_ros.service.teaching.datasets import checked_name, file_name
@@ -238,6 +239,16 @@ def test_clips_that_wait_to_be_decoded_do_not_keep_others_from_being_answered(se
     with serve(tmp_path, None) as client:
         client.post("/v1/datasets", json={"name": "mine"})
         client.post("/v1/datasets/mine/classes", json={"name": "wave"})
+@pytest.mark.parametrize("inner", ["fights", "fights/calm"])
+def test_a_dataset_where_a_folder_of_datasets_belongs_is_refused(tmp_path, inner):
+    (tmp_path / "fights" / "calm").mkdir(parents=True)
+    (tmp_path / "fights" / "calm" / "1.mp4").touch()
+    (tmp_path / "own").mkdir()
+    assert "fights" in datasets.Datasets(tmp_path / "own", tmp_path / "made", tmp_path).all()
+    with pytest.raises(ConfigurationError, match=rf"videos directly in .*calm, .* lies, {tmp_path} \("):
+        datasets.Datasets(tmp_path / "own", tmp_path / "made", tmp_path / inner)
+
+
         answer = send(client, "/v1/datasets/mine", disc, "disc.mp4")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert "try again later" in answer.json()["detail"]
