@@ -57,12 +57,13 @@ def _classes(dataset: Stored) -> dict[str, Any]:
 
 def _lessons(teaching: Teaching, dataset: Stored) -> dict[str, Any]:
     check, training = (teaching.lessons.get(dataset, kind) for kind in ("check", "training"))
-    running = next((one.kind for one in (check, training) if one is not None and one.state == "running"), "")
+    stale = check is not None and dataset.changed() > check.started
     last = training.network if training is not None and training.state == "done" else ""
     own = [network for network in _networks(teaching) if network.dataset == dataset.name]
     there = any(network.name == last for network in own)
     earlier = [network for network in own if network.name != last]
-    return {"check": check, "training": training, "running": running, "there": there, "earlier": earlier}
+    found = {"check": check, "stale": stale, "training": training, "there": there, "earlier": earlier}
+    return {**found, "running": teaching.lessons.running}
 
 
 def _networks(teaching: Teaching) -> list[TaughtNetwork]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import unicodedata
@@ -84,6 +85,14 @@ class Stored:
     def content(self) -> dict[str, list[Clip]]:
         """Return the clips of each class."""
         return {label: _clips_in(place) for label, place in self.classes.items()}
+
+    def changed(self) -> float:
+        """Return when a class or a clip was last added or erased, in seconds since 1970."""
+        found = [0.0]
+        for folder, _, _ in os.walk(self.clips):
+            with suppress(OSError):  # it was erased meanwhile
+                found.append(Path(folder).stat().st_mtime)
+        return max(found)
 
     def of_class(self, label: str) -> list[Clip]:
         """Return the clips of a class. Raises HTTPException."""
@@ -187,6 +196,8 @@ class Datasets:
         """
         if given is not None and not given.is_dir():
             raise ConfigurationError(f"{given} is no folder; give one that holds the folders of datasets (--datasets)")
+        if given is not None:
+            _refuse_classes(given)
         self._own, self._made, self._given = own, made, given
         self._changing = Lock()
 
@@ -196,8 +207,6 @@ class Datasets:
         given = sorted(path for path in self._given.iterdir() if path.is_dir()) if self._given else []
         found = [(True, path) for path in own] + [(False, path) for path in given if NAME.fullmatch(path.name)]
         return {path.name: Stored(path.name, own, path, self._made / path.name, self._changing) for own, path in found}
-        if given is not None:
-            _refuse_classes(given)
 
     def get(self, name: str) -> Stored:
         """Return a dataset. Raises HTTPException."""
@@ -219,15 +228,6 @@ def _clips_in(place: Path) -> list[Clip]:
     return [Clip.of(path, place) for path in videos_in(place)]
 
 
-def _refuse_twice(what: str, name: str, there: Mapping[str, object], most: int) -> None:
-    if same := next((other for other in there if other.casefold() == name.casefold()), ""):
-        raise HTTPException(409, f"there is a {what} {same} already; give another name")
-    if len(there) >= most:
-        raise HTTPException(409, f"there are {most} of them, and no more than that; erase a {what} first")
-
-
-def _free(name: str, folders: Collection[Path], suffix: str = "") -> str:
-    """Return the name, or one with a number, that nothing has in any of the folders."""
 def _refuse_classes(given: Path) -> None:
     """Raise ConfigurationError for a folder of classes, or of one, which is no folder of datasets."""
     places = class_folders(given)
@@ -239,6 +239,15 @@ def _refuse_classes(given: Path) -> None:
             )
 
 
+def _refuse_twice(what: str, name: str, there: Mapping[str, object], most: int) -> None:
+    if same := next((other for other in there if other.casefold() == name.casefold()), ""):
+        raise HTTPException(409, f"there is a {what} {same} already; give another name")
+    if len(there) >= most:
+        raise HTTPException(409, f"there are {most} of them, and no more than that; erase a {what} first")
+
+
+def _free(name: str, folders: Collection[Path], suffix: str = "") -> str:
+    """Return the name, or one with a number, that nothing has in any of the folders."""
     number, free = 1, name
     while any((folder / f"{free}{suffix}").exists() for folder in folders):
         number += 1

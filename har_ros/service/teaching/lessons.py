@@ -87,6 +87,12 @@ class Lessons:
         self._lock = Lock()
         self._running: _Running | None = None
 
+    @property
+    def running(self) -> Lesson | None:
+        """What runs, of any dataset."""
+        running = self._running
+        return running.lesson if running is not None and running.lesson.state == "running" else None
+
     def close(self) -> None:
         """End what runs."""
         with self._lock:
@@ -100,8 +106,7 @@ class Lessons:
             raise HTTPException(501, f"this server lacks what teaching needs; run: pip install {' '.join(missing)}")
         lesson = Lesson(dataset.name, kind, options, network, started=time.time())
         with self._lock:
-            if self._running is not None and self._running.lesson.state == "running":
-                busy = self._running.lesson
+            if (busy := self.running) is not None:
                 raise HTTPException(
                     409, f"the {busy.kind} of {busy.dataset} runs, and one at a time does; wait for it, or cancel it"
                 )

@@ -1,7 +1,7 @@
 """Teaching in a real browser: classes, clips, a take of the webcam, the check, a network, a video that it looks at."""
 
 import pytest
-from chromium import barriers, serving
+from chromium import barriers, serving, until
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
@@ -40,18 +40,19 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
 
     tab.get_by_label("class", exact=True).select_option("red")
     tab.get_by_label("seconds", exact=True).fill("1")
-    tab.get_by_label("takes", exact=True).fill("1")
+    tab.get_by_label("takes", exact=True).fill("2")
     tab.get_by_role("button", name="Record").click()
-    tab.get_by_text("red, take 1 of 1, in 3").wait_for()
-    tab.get_by_role("link", name="take-").wait_for()
-    tab.get_by_role("button", name="Erase the clip take-").click()
-    tab.get_by_role("link", name="take-").wait_for(state="detached")
+    tab.get_by_text("red, take 1 of 2, in 3").wait_for()
+    tab.get_by_text("2 clips added to red.").wait_for()
+    tab.get_by_text("4 clips of 3 people or sources").wait_for()
+    for left in (1, 0):
+        tab.get_by_role("button", name="Erase the clip webcam/take-").first.click()
+        until(tab, f"document.querySelectorAll('.clips a[title*=take]').length === {left}")
     assert tab.evaluate("document.activeElement.textContent") == "red"
     assert tab.evaluate("document.getElementById('webcam').srcObject") is None
 
     full = {"status": 507, "content_type": "application/problem+json", "body": '{"detail": "the disk is full"}'}
     tab.route("**/clips", lambda route: route.fulfill(**full))
-    tab.get_by_label("takes", exact=True).fill("2")
     tab.get_by_role("button", name="Record").click()
     tab.get_by_text("the disk is full").wait_for()
     tab.get_by_role("button", name="Stop").wait_for(state="hidden")
@@ -61,6 +62,8 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
     tab.get_by_label("Looks at").select_option("tiny")
     tab.get_by_role("button", name="Check").click()
     tab.get_by_text("red has 2 clips; give 5 or more").wait_for()
+    tab.get_by_text("There is no class none").wait_for()
+    assert not tab.get_by_text("The clips have changed since").is_visible()
     tab.get_by_label("Name of the network").fill("colours")
     tab.get_by_role("button", name="Teach", exact=True).click()
     tab.get_by_role("progressbar").wait_for()
@@ -74,6 +77,10 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
     assert download.value.suggested_filename == "colours.zip"
     tab.get_by_role("link", name="Report").click()
     tab.get_by_role("heading", name="colours").wait_for()
+
+    tab.go_back()
+    tab.get_by_role("button", name="Erase the clip blue1.mp4").click()
+    tab.get_by_text("The clips have changed since; check again.").wait_for()
 
     tab.goto(address)
     tab.get_by_label("Drop videos here").set_input_files(str(video))
@@ -159,3 +166,72 @@ def test_takes_end_with_the_webcam_and_what_prevents_them_is_said(dataset):
     )
     dataset.get_by_role("button", name="Record").click()
     dataset.get_by_role("alert").get_by_text("There is no webcam; connect one, and start again.").wait_for()
+
+
+def seen(tab, place):
+    """Whether all of an element is within the window, but for a part of a pixel."""
+    box = place.bounding_box()
+    return box["y"] > -1 and box["y"] + box["height"] < tab.viewport_size["height"] + 1
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_is_said_of_clips_is_said_where_they_were_dropped(dataset, clips, width):
+    dataset.set_viewport_size({"width": width, "height": 500})
+    for name in ("wave", "nod", "sit"):
+        add_class(dataset, name)
+    sit = dataset.locator("[data-class=sit]")
+    sit.locator("input").set_input_files([{"name": "notes.txt", "mimeType": "video/mp4", "buffer": b"text"}])
+    sit.get_by_role("alert").get_by_text("is no video").wait_for()
+    assert seen(dataset, sit.get_by_role("alert"))
+    dataset.locator("[data-class=wave] input").set_input_files(clips["red"])
+    dataset.locator("[data-class=wave]").get_by_text("2 clips added.").wait_for()
+    dataset.locator("[data-class=wave]").get_by_role("link", name="red1.mp4").wait_for()
+    assert sit.get_by_text("0 clips added.").is_visible()
+    assert not sit.get_by_role("alert").is_visible()
+    dataset.route("**/check", lambda route: route.fulfill(status=409, json={"detail": "the check of mine runs"}))
+    dataset.get_by_role("button", name="Check").click()
+    dataset.get_by_text("the check of mine runs").wait_for()
+    assert seen(dataset, dataset.get_by_text("the check of mine runs"))
+    assert dataset.get_by_role("button", name="Check").is_enabled()
+
+
+def test_nothing_can_be_pressed_until_its_script_is_there(dataset, clips):
+    add_class(dataset, "red")
+    dataset.get_by_label("Drop clips of red here").set_input_files(clips["red"])
+    dataset.get_by_role("link", name="red1.mp4").wait_for()
+    held = []
+    dataset.route("**/page.js", lambda route: held.append(route))  # which all others import
+    dataset.reload(wait_until="commit")
+    dataset.get_by_role("link", name="red1.mp4").wait_for()
+    until(dataset, "document.getElementById('results') !== null")
+    assert dataset.evaluate(
+        "[...document.querySelectorAll('main button, input[type=file]')].filter(e => !e.disabled).map(e => e.id)"
+    ) == [
+        "stop",
+        "cancel",
+    ]  # which are hidden
+    before = dataset.url
+    dataset.get_by_label("Name of the network").press("Enter")
+    for route in held:
+        route.continue_()
+    dataset.get_by_role("button", name="Check").click()
+    assert dataset.get_by_text("Starting").or_(dataset.get_by_role("progressbar")).first.is_visible()
+    dataset.get_by_text("The check failed: greetings has 1 class folder").wait_for()
+    assert dataset.url == before
+
+
+def test_what_runs_of_another_dataset_is_shown_until_it_ends(dataset, address, clips):
+    for label in clips:
+        add_class(dataset, label)
+        dataset.get_by_label(f"Drop clips of {label} here").set_input_files(clips[label])
+        dataset.get_by_role("link", name=f"{label}1.mp4").wait_for()
+    assert dataset.request.post(f"{address}/v1/datasets", data={"name": "other"}).ok
+    started = dataset.request.post(f"{address}/v1/datasets/greetings/check", data={"model": "tiny"})
+    assert started.ok
+    dataset.goto(f"{address}/teach/other")
+    dataset.get_by_text("Check of greetings:").first.wait_for()
+    check = dataset.get_by_role("button", name="Check")
+    assert check.is_disabled()
+    assert not dataset.get_by_role("button", name="Cancel").is_visible()
+    dataset.get_by_text("Check of greetings is done.").wait_for()
+    assert check.is_enabled()

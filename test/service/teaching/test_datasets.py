@@ -1,6 +1,7 @@
 """Datasets, classes and clips over HTTP: what is taken in, and what is refused."""
 
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PureWindowsPath
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from fastapi import HTTPException
 
-from har_ros.learning.class_folders import class_folders
 from har_ros.errors import ConfigurationError
+from har_ros.learning.class_folders import class_folders
 from har_ros.service import decoding
 from har_ros.service.teaching import datasets
 from har_ros.service.teaching.datasets import checked_name, file_name
@@ -205,6 +206,24 @@ def test_a_folder_of_the_server_is_read_and_never_changed(client, given_datasets
     assert sorted((path, path.stat().st_mtime_ns) for path in given_datasets.rglob("*")) == before
 
 
+def test_a_dataset_knows_when_its_clips_changed(tmp_path):
+    (tmp_path / "own").mkdir()
+    mine = datasets.Datasets(tmp_path / "own", tmp_path / "made", None).add("mine")
+    mine.add_class("wave")
+    (tmp_path / "a.mp4").touch()
+    changes = [
+        lambda: mine.add_clip("wave", "", "a.mp4", tmp_path / "a.mp4"),
+        lambda: mine.remove_clip("wave", mine.of_class("wave")[0].id),
+        lambda: mine.remove_class("wave"),
+    ]
+    for change in changes:
+        for place in (mine.clips, *mine.clips.rglob("*")):
+            os.utime(place, (1000, 1000))
+        assert mine.changed() == 1000
+        change()
+        assert mine.changed() > 1000
+
+
 def test_a_dataset_has_no_more_clips_than_it_may_whoever_sends_them_at_once(tmp_path, monkeypatch):
     """Each was let in when there was room, and is decoded before it comes to its place."""
     monkeypatch.setattr(datasets, "MOST_CLIPS", 1)
@@ -218,6 +237,16 @@ def test_a_dataset_has_no_more_clips_than_it_may_whoever_sends_them_at_once(tmp_
     with pytest.raises(HTTPException, match="the most that a dataset has"):
         mine.add_clip("wave", "", "b.mp4", tmp_path / "b.mp4")
     assert [clip.name for clip in mine.of_class("wave")] == ["a/a.mp4"]
+
+
+@pytest.mark.parametrize("inner", ["fights", "fights/calm"])
+def test_a_dataset_where_a_folder_of_datasets_belongs_is_refused(tmp_path, inner):
+    (tmp_path / "fights" / "calm").mkdir(parents=True)
+    (tmp_path / "fights" / "calm" / "1.mp4").touch()
+    (tmp_path / "own").mkdir()
+    assert "fights" in datasets.Datasets(tmp_path / "own", tmp_path / "made", tmp_path).all()
+    with pytest.raises(ConfigurationError, match=rf"videos directly in .*calm, .* lies, {tmp_path} \("):
+        datasets.Datasets(tmp_path / "own", tmp_path / "made", tmp_path / inner)
 
 
 def test_of_those_who_make_the_same_class_at_once_all_but_one_are_refused(client, dataset, monkeypatch):
@@ -239,16 +268,6 @@ def test_clips_that_wait_to_be_decoded_do_not_keep_others_from_being_answered(se
     with serve(tmp_path, None) as client:
         client.post("/v1/datasets", json={"name": "mine"})
         client.post("/v1/datasets/mine/classes", json={"name": "wave"})
-@pytest.mark.parametrize("inner", ["fights", "fights/calm"])
-def test_a_dataset_where_a_folder_of_datasets_belongs_is_refused(tmp_path, inner):
-    (tmp_path / "fights" / "calm").mkdir(parents=True)
-    (tmp_path / "fights" / "calm" / "1.mp4").touch()
-    (tmp_path / "own").mkdir()
-    assert "fights" in datasets.Datasets(tmp_path / "own", tmp_path / "made", tmp_path).all()
-    with pytest.raises(ConfigurationError, match=rf"videos directly in .*calm, .* lies, {tmp_path} \("):
-        datasets.Datasets(tmp_path / "own", tmp_path / "made", tmp_path / inner)
-
-
         answer = send(client, "/v1/datasets/mine", disc, "disc.mp4")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert "try again later" in answer.json()["detail"]

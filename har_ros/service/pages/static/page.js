@@ -19,6 +19,15 @@ export async function ask(method, address, body, headers = {}) {
   return answer.headers.get("Content-Type")?.startsWith("text/html") ? answer.text() : answer.json();
 }
 
+// Lets a form do its work. Its buttons are disabled in the HTML, so that none is pressed before that, which would load the page anew.
+export function attach(form, submit) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit(event);
+  });
+  for (const one of form.elements) if (one.type === "submit") one.disabled = false;
+}
+
 // Shows a part of the page as the server has it now. Rejects as `ask` does.
 export async function renew(place, address) {
   place.innerHTML = await ask("GET", address);

@@ -1,6 +1,7 @@
 // Records takes with the webcam: counts down, records, sends, and again.
 import { closeCamera, openCamera } from "./camera.js";
-import { addClips, complain } from "./teach.js";
+import { attach } from "./page.js";
+import { addClips, complain, hush } from "./teach.js";
 
 const KINDS = ["video/webm;codecs=vp8", "video/webm", "video/mp4"];
 const screen = document.getElementById("webcam");
@@ -8,6 +9,8 @@ const count = document.getElementById("count");
 const form = document.getElementById("record");
 const label = document.getElementById("label");
 const start = document.getElementById("start");
+const taken = document.getElementById("taken");
+const ALONE = "webcam"; // the group of takes without one: whoever sits here is one person
 const stop = document.getElementById("stop");
 let stopped = null; // resolves when Stop is pressed; null while nothing is recorded
 let lost = null; // rejects when the webcam is taken away
@@ -67,32 +70,35 @@ async function take(stream, seconds) {
   return aborted ? null : new File(parts, `take-${moment}.${kind.startsWith("video/mp4") ? "mp4" : "webm"}`, { type: kind });
 }
 
-async function record(place, seconds, takes) {
+async function record(name, seconds, takes) {
   const stream = await camera();
+  const group = document.getElementById("group").value.trim() || ALONE;
   for (let number = 1; number <= takes; number += 1) {
-    if (!(await countDown(`${place.dataset.class}, take ${number} of ${takes},`))) return;
+    if (!(await countDown(`${name}, take ${number} of ${takes},`))) return;
     count.className = "taking";
     count.textContent = "● NOW";
     const file = await take(stream, seconds);
     count.textContent = "";
     if (!file) return;
-    await addClips(place.dataset.address, [file]);
+    taken.textContent = `Adding take ${number} of ${takes} …`;
+    await addClips(name, [file], group, () => {});
+    taken.textContent = `${number} clip${number === 1 ? "" : "s"} added to ${name}.`;
   }
 }
 
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const place = [...document.querySelectorAll(".class")].find((one) => one.dataset.class === label.value);
+attach(form, async () => {
   const [seconds, takes] = ["seconds", "takes"].map((name) => Number(document.getElementById(name).value));
   stopped = new Promise((done) => (stop.onclick = () => done(true)));
-  complain("");
+  hush();
+  taken.textContent = "";
   start.disabled = true;
   stop.hidden = false;
   stop.focus();
   try {
-    await record(place, seconds, takes);
+    await record(label.value, seconds, takes);
   } catch (error) {
-    complain(error.message);
+    if (taken.textContent.startsWith("Adding")) taken.textContent = "";
+    complain(error.message, form);
   } finally {
     release();
     stopped = null;

@@ -1,25 +1,44 @@
-// Datasets, classes and clips: what makes, adds and erases them.
-import { ask, renew } from "./page.js";
+// Datasets, classes and clips: what makes, adds and erases them, and what is said of it where it was done.
+import { ask, attach } from "./page.js";
 
-const problem = document.getElementById("problem") || document.getElementById("said");
 const classes = document.getElementById("classes");
-const adding = document.getElementById("adding");
 
-export function complain(text) {
-  problem.textContent = text;
+export function section(label) {
+  return [...document.querySelectorAll(".class")].find((one) => one.dataset.class === label);
 }
 
-export async function refresh() {
-  await renew(classes, classes.dataset.address);
+function lines(place) {
+  return [...place.querySelectorAll("[role=status], [role=alert]")];
+}
+
+// Says what is wrong, in a form or a section; at the top of the page where there is none, or none any more.
+export function complain(text, part) {
+  const line = (part || document.body).querySelector("[role=alert]");
+  line.textContent = text;
+  line.scrollIntoView({ block: "nearest" });
+}
+
+export function hush() {
+  for (const line of document.querySelectorAll("[role=alert]")) line.textContent = "";
+}
+
+async function refresh() {
+  const html = await ask("GET", classes.dataset.address);
+  const said = new Map([...classes.querySelectorAll(".class")].map((one) => [one.dataset.class, lines(one)]));
+  classes.innerHTML = html;
+  for (const one of classes.querySelectorAll(".class")) {
+    for (const [place, line] of lines(one).entries()) line.textContent = said.get(one.dataset.class)?.[place].textContent ?? "";
+  }
   document.dispatchEvent(new Event("classes"));
 }
 
-export async function addClips(address, files) {
-  // Sends clips to a class, one after the other, and shows them. Rejects with the sentences of those that are refused.
-  const group = document.getElementById("group").value.trim();
+export async function addClips(label, files, group, say) {
+  // Sends clips to a class, one after the other, and shows them. say: takes how far it is. Rejects with the sentences of
+  // those that are refused.
+  const address = section(label).dataset.address;
   const wrong = [];
-  for (const [place, file] of [...files].entries()) {
-    adding.textContent = `Adding ${file.name}${files.length > 1 ? ` (${place + 1} of ${files.length})` : ""} …`;
+  for (const [place, file] of files.entries()) {
+    say(`Adding ${file.name}${files.length > 1 ? ` (${place + 1} of ${files.length})` : ""} …`);
     const form = new FormData();
     form.append("video", file);
     form.append("group", group);
@@ -31,7 +50,7 @@ export async function addClips(address, files) {
     }
   }
   const added = files.length - wrong.length;
-  adding.textContent = `${added} clip${added === 1 ? "" : "s"} added.`;
+  say(`${added} clip${added === 1 ? "" : "s"} added.`);
   await refresh().catch((error) => wrong.push(error.message));
   if (wrong.length) throw new Error(wrong.join("; "));
 }
@@ -49,34 +68,37 @@ async function erase(button) {
   await ask("DELETE", button.dataset.erase);
   if (button.dataset.then) return location.assign(button.dataset.then);
   await refresh();
-  const place = [...document.querySelectorAll(".class")].find((one) => one.dataset.class === heading);
-  (place?.querySelector("h3") || document.getElementById("class")).focus();
+  (section(heading)?.querySelector("h3") || document.getElementById("class")).focus();
 }
 
-async function guarded(work) {
-  complain("");
+async function guarded(part, work) {
+  hush();
+  const label = part?.dataset.class;
   try {
     await work();
   } catch (error) {
-    complain(error.message);
     if (classes) await refresh().catch(() => {}); // what is refused may have been changed elsewhere
+    complain(error.message, label ? section(label) : part);
   }
 }
 
 function add(place, files) {
-  complain("");
-  addClips(place.dataset.address, files).catch((error) => complain(error.message));
+  const label = place.dataset.class;
+  const say = (text) => {
+    const line = section(label)?.querySelector("[role=status]");
+    if (!line) return;
+    line.textContent = text;
+    line.scrollIntoView({ block: "nearest" });
+  };
+  hush();
+  addClips(label, [...files], document.getElementById("group").value.trim(), say).catch((error) =>
+    complain(error.message, section(label)),
+  );
 }
-
-document.addEventListener("submit", (event) => {
-  if (!event.target.dataset.make) return;
-  event.preventDefault();
-  guarded(() => make(event.target));
-});
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-erase]");
-  if (button) guarded(() => erase(button));
+  if (button) guarded(button.closest(".class"), () => erase(button));
 });
 
 document.addEventListener("change", (event) => {
@@ -93,3 +115,6 @@ for (const name of ["dragover", "drop"]) {
     if (name === "drop" && place) add(place, event.dataTransfer.files);
   });
 }
+
+for (const form of document.querySelectorAll("[data-make]")) attach(form, () => guarded(form, () => make(form)));
+for (const one of document.querySelectorAll(".class button, .class input, [data-then]")) one.disabled = false;
