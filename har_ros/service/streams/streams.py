@@ -146,7 +146,10 @@ class Streams:
         open_now = [one for one in self.all if one.state != "ended"]
         if len(open_now) >= self.most:
             raise HTTPException(
-                503, f"{self.most} streams are open already, which is all there may be; try again later"
+                503,
+                f"{self.most} streams are open already, which is all there may be; one that nobody follows ends within "
+                f"{UNHEARD:g} s, so try again then",
+                {"Retry-After": f"{UNHEARD:.0f}"},
             )
         stream = Stream(values, self._memory)
         self._streams[stream.id] = stream

@@ -34,8 +34,9 @@ from har_ros.service.streams.message import HEAD
 
 logger = logging.getLogger(__name__)
 
-AHEAD = 64
-"""Images that wait while the network runs; the oldest make room."""
+AHEAD = 256
+"""Images that wait while the network runs; the oldest make room. Fewer than come until it is free again would leave a
+gap, after which a window begins again and all events end: at 25 a second it may take 10 s."""
 SECOND = 1_000_000_000
 COUNTED_RATE = 10.0
 """Images a second that are asked for where a network counts them and has no rate."""

@@ -1,9 +1,12 @@
 """Streams of a webcam's images: a real server, a real worker process and a small network."""
 
 import asyncio
+import io
 import json
 import os
 import signal
+import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -129,6 +132,41 @@ def test_images_that_waited_for_the_network_enter_its_window(models):
     assert (said[2]["window"]["start"], said[2]["window"]["end"]) == (12 / RATE, 19 / RATE)
 
 
+class Batch(io.BytesIO):
+    """Images as a server hands them over; whoever reads them ends with them."""
+
+    def read(self, size=-1):
+        return super().read(size) or sys.exit()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_action_goes_on_while_a_network_takes_seconds_for_each_window(models):
+    rate, seconds = 25, 5
+    messages = [HEAD.pack(round(i / rate * 1e9), len(IMAGES[0])) + IMAGES[0] for i in range(4 * seconds * rate)]
+    batches = iter([b"".join(messages[at : at + seconds * rate]) for at in range(0, len(messages), seconds * rate)])
+    inbox = Inbox(file := Batch())
+    take = inbox.take
+
+    def take_slowly():
+        file.write(next(batches))
+        file.seek(0)
+        inbox.start()
+        for thread in threading.enumerate():
+            if thread.name == "inbox":
+                thread.join(60)
+        file.seek(0)
+        file.truncate()
+        return take()
+
+    inbox.take, said = take_slowly, []
+    options = {"sample_rate": rate, "event_start": 0.1, "event_end": 0.05, "event_min_duration": 0.1}
+    with Networks.open(str(models / "tiny"), **options) as networks, pytest.raises(StopIteration):
+        look(networks, inbox, said.append)
+    assert [answer["dropped"] for answer in said[1:]] == [0] * 4
+    states = [event["state"] for answer in said[1:] for event in answer["events"]]
+    assert states == ["started", *["going_on"] * 3]
+
+
 def test_of_images_that_wait_the_oldest_are_dropped_and_counted():
     reading, writing = os.pipe()
     inbox = Inbox(os.fdopen(reading, "rb"))
@@ -213,6 +251,8 @@ def test_no_more_than_allowed_are_open_and_one_that_ended_makes_room(client):
         refused = client.post("/v1/streams", json={"options": {"model": "tiny"}})
         assert refused.status_code == 503
         assert "2 streams are open already" in refused.json()["detail"]
+        assert "within 10 s, so try again then" in refused.json()["detail"]
+        assert refused.headers["retry-after"] == "10"
         assert client.delete(first.path).status_code == 204
         assert first.until("state", "ended")["error"] == ""
         with visiting(client):

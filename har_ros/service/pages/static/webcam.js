@@ -1,13 +1,14 @@
 // The visitor's webcam: images go to the server at the network's rate, what they show comes back as events.
 import { closeCamera, openCamera } from "./camera.js";
-import { noteEvent, showActions } from "./happenings.js";
+import { forgetRunning, noteEvent, showActions } from "./happenings.js";
 import { options } from "./options.js";
 import { drawPeople } from "./overlay.js";
 import { ask } from "./page.js";
 
 const QUALITY = 0.85;
-const [video, overlay, form, start, stop, actions, happenings] =
-  ["video", "overlay", "settings", "start", "stop", "actions", "happenings"].map((id) => document.getElementById(id));
+const OFF = "The webcam is off.";
+const [video, overlay, form, start, stop, figures, actions, happenings] =
+  ["video", "overlay", "settings", "start", "stop", "figures", "actions", "happenings"].map((id) => document.getElementById(id));
 const picture = document.createElement("canvas"); // what is sent
 let running = null; // the stream: {path, source, timer, busy, sent, left, side, limbs}
 
@@ -42,11 +43,12 @@ function follow(stream) {
   stop.disabled = false;
   source.addEventListener("state", (event) => onState(JSON.parse(event.data)));
   source.addEventListener("answer", (event) => onAnswer(JSON.parse(event.data)));
-  source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) end("The stream has ended; start again."); });
+  // a browser that leaves the page closes it before the page is hidden
+  source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) leave("The stream has ended; start again."); });
 }
 
 function onState(state) {
-  if (state.state === "ended") end(state.error ? `The stream has ended: ${state.error}` : "The webcam is off.");
+  if (state.state === "ended") end(state.error ? `The stream has ended: ${state.error}` : OFF);
   if (state.state !== "ready" || running.timer) return;
   Object.assign(running, { limbs: state.limbs, side: state.side });
   say(`${state.model} looks at ${state.rate.toFixed(0)} images a second; its first window is filling.`);
@@ -94,7 +96,7 @@ function onAnswer(answer) {
   if (answer.fill < answer.length && !running.said) say(`The first window is filling: ${answer.fill} of ${answer.length} images.`);
   const late = performance.now() / 1000 - answer.stamp;
   const took = running.said ? `, of which the network takes ${running.said.inference_time.toFixed(2)} s` : "";
-  document.getElementById("figures").textContent =
+  figures.textContent =
     `${running.sent} images sent, ${running.left + answer.dropped} left out; ${late.toFixed(2)} s behind${took}`;
   actions.replaceChildren();
   if (running.said) showActions(actions, running.said.actions);
@@ -116,14 +118,17 @@ function end(text) {
   start.disabled = false;
   stop.disabled = true;
   actions.replaceChildren();
-  say(text, text !== "The webcam is off.");
+  figures.textContent = "";
+  forgetRunning(happenings);
+  say(text, text !== OFF);
 }
 
 function leave(text) {
-  ask("DELETE", running.path).catch(() => {}); // it ends without, a little later
+  // also while the page is left; without it, the stream ends a little later
+  fetch(running.path, { method: "DELETE", keepalive: true }).catch(() => {});
   end(text);
 }
 
 form.addEventListener("submit", (event) => { event.preventDefault(); begin(); });
-stop.addEventListener("click", () => leave("The webcam is off."));
-// whoever leaves the page follows the events no more, which ends the stream, too
+stop.addEventListener("click", () => leave(OFF));
+addEventListener("pagehide", () => running && leave(OFF));
