@@ -170,7 +170,7 @@ def test_what_is_no_video_for_this_service_is_refused_at_once_and_leaves_nothing
     (tmp_path / "bad.mp4").write_bytes(b"no video")
     with running(tmp_path / "s", models, workers=0, seconds=2.0) as client:
         said = send(client, tmp_path / "bad.mp4", status=415, headers={"Idempotency-Key": "k"}).json()["detail"]
-        assert said.startswith("bad.mp4 cannot be opened as a video; try: ffmpeg")
+        assert said.startswith("bad.mp4 cannot be opened as a video: it is none, is broken or incomplete")
         assert "longer than" in send(client, video, status=415).json()["detail"]
         client.headers.update(TUS)
         number = create(client, 8).rpartition("/")[2]
