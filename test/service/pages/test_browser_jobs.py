@@ -135,6 +135,31 @@ def test_an_upload_goes_on_after_a_reload_and_can_be_cancelled(home, large_video
     assert home.evaluate("localStorage.getItem('har_ros uploads')") == "{}"
 
 
+def test_what_was_interrupted_is_said_until_it_goes_on(home, large_video):
+    parts, held = [], []
+
+    def hold(route):
+        if route.request.method == "PATCH":
+            parts.append(route)
+        held.append(route) if len(parts) > 1 else route.continue_()
+
+    home.route("**/v1/uploads/*", hold)
+    send(home, large_video)
+    until(home, "JSON.stringify(localStorage).includes('8388608')")
+    home.reload()
+    home.get_by_text("large.mp4 was interrupted at 40 %").wait_for()
+    home.unroute_all(behavior="ignoreErrors")
+    home.route(
+        "**/v1/uploads/*", lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_()
+    )
+    send(home, large_video)
+    home.get_by_text("Sending large.mp4").wait_for()
+    assert home.locator("#interrupted").inner_text() == ""
+    home.get_by_role("button", name="Cancel").click()
+    home.get_by_role("button", name="Recognise").wait_for()
+    assert home.locator("#interrupted").inner_text() == ""
+
+
 def test_a_lost_connection_is_said_and_tried_again(home, video):
     lost = []
 
@@ -178,7 +203,7 @@ def test_of_several_videos_the_refused_stay_chosen_and_the_others_are_sent_once(
     send(home, films[0], text, films[1])
     home.get_by_role("alert").get_by_text("notes.txt is no video; send one of").wait_for()
     until(home, "!document.querySelector('#send button').disabled")
-    assert home.locator(".drop label").inner_text() == "notes.txt (0.0 MB)"
+    assert home.locator(".drop label").inner_text() == "notes.txt (1 kB)"
     assert [job.name for job in app.state.service.store.newest(9)] == ["1.mp4", "0.mp4"]
     for number in range(2):
         home.get_by_role("button", name=f"{number}.mp4").click()
@@ -200,7 +225,7 @@ def test_an_empty_file_is_refused_before_it_is_sent(home, video, app):
     empty = {"name": "empty.mp4", "mimeType": "video/mp4", "buffer": b""}
     send(home, empty, {"name": "full.mp4", "mimeType": "video/mp4", "buffer": video.read_bytes()})
     home.get_by_role("alert").get_by_text("empty.mp4 is empty; choose another video").wait_for()
-    assert home.locator(".drop label").inner_text() == "empty.mp4 (0.0 MB)"
+    assert home.locator(".drop label").inner_text() == "empty.mp4 (0 kB)"
     assert [headers["upload-length"] for headers in asked] == [str(video.stat().st_size)]
     assert [job.name for job in app.state.service.store.newest(9)] == ["full.mp4"]
     home.get_by_role("button", name="full.mp4").click()
@@ -224,7 +249,7 @@ def test_what_is_dropped_is_chosen_and_what_is_no_video_is_refused_in_a_sentence
     }""")
     home.dispatch_event("body", "dragover", {"dataTransfer": files})
     home.dispatch_event("h1", "drop", {"dataTransfer": files})
-    assert home.get_by_text("notes.txt (0.0 MB)").is_visible()
+    assert home.get_by_text("notes.txt (1 kB)").is_visible()
     assert home.get_by_role("button", name="Recognise").evaluate("button => document.activeElement === button")
     home.keyboard.press("Enter")
     home.get_by_role("alert").get_by_text("notes.txt is no video; send one of").wait_for()

@@ -16,6 +16,7 @@ const REFUSED = [413, 415]; // answers that concern one video: too large, or non
 let upload = null;
 
 function megabytes(bytes) {
+  if (bytes < 1e5) return `${Math.ceil(bytes / 1000)} kB`;
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 }
 
@@ -58,6 +59,7 @@ async function sendAll(files, given, refused) {
       continue;
     }
     upload = begin(file, place + 1, files.length);
+    showInterrupted();
     let sent = null;
     try {
       sent = await upload.run();
@@ -100,6 +102,7 @@ form.addEventListener("submit", async (event) => {
   } finally {
     problem.textContent = wrong.join(". ");
     upload = null;
+    showInterrupted();
     busy(false);
     if (cancelled) video.focus();
   }
@@ -133,7 +136,12 @@ window.addEventListener("beforeunload", (event) => {
   if (upload && !loggedOut) event.preventDefault(); // the browser asks
 });
 
-const broken = Object.values(interrupted()).filter(({ sent, size }) => sent < size);
-document.getElementById("interrupted").textContent = broken
-  .map(({ name, sent, size }) => `${name} was interrupted at ${Math.floor((100 * sent) / size)} %: choose it again, and the upload goes on.`)
-  .join(" ");
+function showInterrupted() {
+  // those that do not go on now
+  const broken = Object.entries(interrupted()).filter(([key, { sent, size }]) => key !== upload?.key && sent < size);
+  document.getElementById("interrupted").textContent = broken
+    .map(([, { name, sent, size }]) => `${name} was interrupted at ${Math.floor((100 * sent) / size)} %: choose it again, and the upload goes on.`)
+    .join(" ");
+}
+
+showInterrupted();
