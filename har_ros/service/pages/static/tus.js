@@ -95,15 +95,15 @@ export class Upload {
     const offset = failed ? await this.offset() : from;
     if (offset === null) throw new Error("the server has lost the upload; send the video again");
     if (offset === this.file.size) return offset;
-    const bytes = await this.file.slice(offset, offset + PART).arrayBuffer();
+    const part = this.file.slice(offset, offset + PART);
     const headers = { "Upload-Offset": offset, "Content-Type": "application/offset+octet-stream" };
     if (crypto.subtle) {
       // only where the connection is safe, or within a machine
-      const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", bytes));
+      const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", await part.arrayBuffer()));
       headers["Upload-Checksum"] = `sha1 ${btoa(String.fromCharCode(...digest))}`;
     }
     const sent = (event) => this.progress(offset + event.loaded);
-    const answer = await this.send("PATCH", this.place, headers, bytes, [], sent);
+    const answer = await this.send("PATCH", this.place, headers, part, [], sent);
     return this.arrived(answer, Number(answer.getResponseHeader("Upload-Offset")));
   }
 
