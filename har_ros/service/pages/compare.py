@@ -42,8 +42,12 @@ def compare(request: Request, service: Running, a: str, b: str) -> Response:
         return page(request, "compare.html", jobs=views, found=None, differences=(), same=True)
     found = [summary(service, job) for job in jobs]
     same = len({(one["video"], one["frames"]) for one in found}) == 1
-    between = differences(found[0]["spans"], found[1]["spans"])
-    return page(request, "compare.html", jobs=views, found=found, differences=between, same=same)
+    followed = [bool(job.options.get("persons")) for job in jobs]
+    spans = [one["spans"] for one in found]
+    if followed[0] != followed[1]:  # of the image, both say something
+        spans = [[span for span in one if not span["person"]] for one in spans]
+    between = differences(*spans)
+    return page(request, "compare.html", jobs=views, found=found, differences=between, same=same, followed=followed)
 
 
 def differences(first: Iterable[Mapping[str, Any]], second: Iterable[Mapping[str, Any]]) -> tuple[Difference, ...]:

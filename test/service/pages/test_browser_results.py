@@ -8,6 +8,8 @@ from chromium import barriers, serving, until
 from clips import RATE, moving
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from fastapi.testclient import TestClient
+
 from har_ros.recordings.video_file import VideoFile
 from har_ros.service.application import application
 from har_ros.service.folder import RESULT, SUMMARY, VIDEO, ServiceFolder
@@ -123,9 +125,9 @@ def test_people_have_rows_of_their_own_and_labels_are_text(result):
     assert box["width"] == pytest.approx(0.2 * lane["width"], abs=2)
     assert box["y"] == lane["y"]
     chart = result.locator("#chart-text")
-    chart.get_by_text("sit up to 0.50, stand up to 0.50").wait_for()
+    chart.get_by_text("Highest: sit 0.50, stand 0.50.").wait_for()
     result.get_by_label("of", exact=True).select_option(label="person 1")
-    chart.get_by_text(f"{NASTY} up to 0.50").wait_for()
+    chart.get_by_text(f"Highest: {NASTY} 0.50.").wait_for()
 
 
 def test_the_chart_of_classes_follows_and_leads_the_video(result):
@@ -143,11 +145,13 @@ def test_two_results_of_a_video_are_compared(result):
     assert created[0] not in created[1]
     result.get_by_role("button", name="Compare").click()
     result.get_by_role("heading", name="Where they differ").wait_for()
-    said = [row.split("\t") for row in result.get_by_label("Differences").inner_text().splitlines() if "0:" in row]
-    assert said == [
-        ["0:04.0", "0:06.0", f"a person: {NASTY}", "nothing"],
+    table = [
+        row.locator("td").all_inner_texts() for row in result.get_by_label("Differences").locator("tbody tr").all()
+    ]
+    assert [[" ".join(cell.split()) for cell in row] for row in table] == [
+        ["0:04.0", "0:06.0", f"a person: {NASTY}", "– no event"],
         ["0:07.0", "0:08.0", "stand", "fall"],
-        ["0:08.0", "0:09.0", "stand", "nothing"],
+        ["0:08.0", "0:09.0", "stand", "– no event"],
     ]
     until(result, "document.querySelector('video').readyState > 0")
     lines = result.get_by_role("slider")
@@ -161,12 +165,27 @@ def test_two_results_of_a_video_are_compared(result):
         until(result, f"{what}.includes(location.search.slice(-32))")
 
 
+def test_what_people_do_is_compared_only_where_both_follow_them(tmp_path, models):
+    folder = ServiceFolder(tmp_path)
+    first, second = stage(folder, "disc.mp4", SPANS, persons=True), stage(folder, "disc.mp4", OTHERS)
+    app = application(tmp_path, ServiceSettings(models, workers=0), Guard("127.0.0.1", ""))
+    with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+        text = client.get(f"/compare?a={first}&b={second}").text
+        assert "Only A follows people" in text
+        assert "a person:" not in text
+        assert "follows people" not in client.get(f"/compare?a={first}&b={first}").text
+        assert "Person 1: no event." in client.get(f"/jobs/{second}").text
+        assert "no event." not in client.get(f"/jobs/{first}").text
+
+
 def test_a_class_is_found_among_those_of_all_models(tab, staged):
     tab.goto(f"{staged[0]}/models")
     tab.get_by_label("Which one knows a class?").fill("golf")
     tab.get_by_text("golf", exact=True).wait_for()
     assert "everyday-14" in tab.get_by_role("heading", level=2).all_inner_texts()
     assert not tab.get_by_role("heading", name="tiny").is_visible()
+    tab.get_by_label("Which one knows a class?").fill("juggling elephants")
+    tab.get_by_text("0 classes: no network here knows it; teach one").wait_for()
     tab.get_by_label("Which one knows a class?").fill("")
     tab.get_by_role("heading", name="tiny").wait_for()
 

@@ -6,6 +6,7 @@ const plot = document.getElementById("plot");
 const who = document.getElementById("who");
 const video = document.querySelector("video");
 const SHOWN = 5;
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600]; // seconds between two marks
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 4]]; // beside the colours, for those who do not see them
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let windows = [];
@@ -42,7 +43,7 @@ function settings(labels) {
     width: plot.clientWidth,
     height: 240,
     scales: { x: { time: false, range: (_, first, last) => [0, Math.max(video.duration || 0, last)] }, y: { range: [0, 1] } },
-    axes: [{ ...axis, values: (_, times) => times.map((at) => clock(at).replace(".0", "")) }, { ...axis, size: 44 }],
+    axes: [{ ...axis, incrs: STEPS, values: (_, times) => times.map((at) => clock(at).replace(".0", "")) }, { ...axis, size: 44 }],
     series: [{ label: "Time", value: (_, at) => (at === null ? "–" : clock(at)) }, ...series],
     cursor: { drag: { x: false, y: false } },
     hooks: { ready: [prepare], draw: [follow] },
@@ -50,8 +51,9 @@ function settings(labels) {
 }
 
 function describe(chosen, labels) {
-  const said = labels.map((label) => `${label} up to ${Math.max(...scores(chosen, label)).toFixed(2)}`);
-  const text = said.length ? `Probability in each window, drawn at its middle: ${said.join(", ")}.` : "Nothing was said of it.";
+  const highest = labels.map((label) => [label, Math.max(...scores(chosen, label))]).sort((a, b) => b[1] - a[1]);
+  const said = highest.map(([label, score]) => `${label} ${score.toFixed(2)}`);
+  const text = said.length ? `Probability in each window, drawn at its middle. Highest: ${said.join(", ")}.` : "Nothing was said of it.";
   document.getElementById("chart-text").textContent = text;
 }
 

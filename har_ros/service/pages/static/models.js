@@ -16,5 +16,5 @@ search.addEventListener("input", () => {
     const classes = model.querySelector("details");
     if (classes) classes.open = wanted !== "";
   }
-  found.textContent = wanted ? `${count} class${count === 1 ? "" : "es"}` : "";
+  found.textContent = wanted ? `${count} class${count === 1 ? "" : "es"}${count ? "" : ": no network here knows it; teach one"}` : "";
 });
