@@ -63,7 +63,10 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
 async def of_http(_: Request, error: Exception) -> Response:
     """Answer an HTTPException."""
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+    detail = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:  # of no route
+        detail = "there is nothing at this address; check it"
+    return problem(error.status_code, detail, dict(error.headers or {}))
 
 
 async def _of_request(_: Request, error: Exception) -> Response:

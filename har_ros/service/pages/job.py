@@ -30,7 +30,8 @@ def show(request: Request, service: Running, number: str) -> Response:
     found = summary(service, job) if job.state == "done" else None
     same = service.store.newest(OTHERS, name=job.name)
     others = [JobView.of(one) for one in same if one.state == "done" and one.id != job.id]
-    fields = fields_of(service.models, job.options) if job.over else None
+    there = job.over and service.folder.input(job.id) is not None  # a link may have brought nothing
+    fields = fields_of(service.models, job.options) if there else None
     return page(request, "job.html", job=JobView.of(job), found=found, others=others, fields=fields)
 
 

@@ -76,7 +76,7 @@ def test_a_browser_gets_errors_as_pages_and_the_api_gets_problem_details(client)
     assert (shown.status_code, shown.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert "<h1>Not Found</h1>" in shown.text
     assert "There is no job &lt;b&gt;; it was erased, or never was." in shown.text
-    assert "<h1>Not Found</h1>" in client.get("/nothing", headers=HTML).text
+    assert "There is nothing at this address; check it." in client.get("/nothing", headers=HTML).text
     assert "<h1>Forbidden</h1>" in client.get("/", headers={**HTML, "host": "evil.example"}).text
     for path, headers in (("/v1/jobs/none", HTML), ("/jobs/none", {})):
         answer = client.get(path, headers=headers)
