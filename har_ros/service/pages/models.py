@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import Request, Response
 
@@ -14,6 +14,8 @@ from har_ros.models.locate import find_model
 from har_ros.service.jobs.service import Running
 from har_ros.service.pages.render import page
 from har_ros.service.routing import Routes
+from har_ros.service.teaching.networks import TaughtNetwork
+from har_ros.service.teaching.routes import Taught
 
 KINDS = {
     "clip": "looks at windows of images",
@@ -25,13 +27,17 @@ routes = Routes()
 
 @dataclass(frozen=True)
 class NetworkView:
-    """A network on the page. labels: what it can say. missing: whether files of it are. wrong: why else not."""
+    """A network on the page. labels: what it can say. missing: whether files of it are. wrong: why else not.
+
+    taught: what is known of one that was taught here.
+    """
 
     name: str
     card: ModelCard | None = None
     labels: tuple[str, ...] = ()
     missing: bool = False
     wrong: str = ""
+    taught: TaughtNetwork | None = None
 
     @property
     def kind(self) -> str:
@@ -58,9 +64,10 @@ class NetworkView:
 
 
 @routes.get("/models")
-def models(request: Request, service: Running) -> Response:
+def models(request: Request, service: Running, teaching: Taught) -> Response:
     """Show the networks, at first those that can be used."""
-    found = [_view(name, place) for name, place in service.models.places.items()]
+    own = {name: TaughtNetwork.of(folder) for name, folder in teaching.networks().items()}
+    found = [replace(_view(name, place), taught=own.get(name)) for name, place in service.models.places.items()]
     return page(request, "models.html", models=sorted(found, key=lambda one: (one.missing, bool(one.wrong))))
 
 

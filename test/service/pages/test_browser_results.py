@@ -239,6 +239,8 @@ def test_every_page_can_be_used_by_all_and_on_a_phone(tab, staged, path, scheme,
     tab.locator("details").evaluate_all("found => found.forEach((one) => (one.open = true))")
     assert barriers(tab) == []
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    tables = tab.locator("[aria-label=Events], [aria-label=Differences]")
+    assert tables.evaluate_all("found => found.filter((one) => one.scrollWidth > one.clientWidth).length") == 0
 
 
 def test_of_two_videos_that_are_erased_at_once_neither_stays_in_the_history(tab, tmp_path, models):

@@ -1,6 +1,8 @@
 """The pages and the guard before them, without a browser: who gets in, and what the answers allow."""
 
+import json
 import re
+import shutil
 
 import pytest
 import yaml
@@ -120,6 +122,21 @@ def test_a_network_whose_files_are_missing_is_shown_with_what_to_do_and_not_offe
         others = text.count("Its files are not on the server") - 1  # skeletons is not for whole images
         assert re.search(rf'\b{others} others? (is|are) not on the server yet; <a href="/models">', form)
         assert "run there: <code>actionnet models fetch elsewhere</code>" in text
+        assert "<code>.venv/bin/actionnet</code>" in text
+
+
+def test_a_network_that_was_taught_here_is_shown_with_its_accuracy_and_report(tmp_path, models):
+    mine = tmp_path / "models" / "mine"
+    shutil.copytree(models / "tiny", mine)
+    accuracy = {"value": 0.8, "low": 0.6, "high": 0.9}
+    metrics = {"figures": {"accuracy": accuracy}, "settings": {"dataset": "falls"}, "clips": 9}
+    (mine / "metrics.json").write_text(json.dumps(metrics))
+    app = application(tmp_path, ServiceSettings(models, workers=0), Guard("127.0.0.1", ""))
+    with TestClient(app, base_url=HERE) as client:
+        text = client.get("/models").text
+    assert text.count("Taught here") == 1
+    assert 'accuracy 0.80 <span class="faint">(0.60 … 0.90)</span>' in text
+    assert '<a href="/v1/models/mine/report">Report</a>' in text
 
 
 def test_where_no_network_finds_people_none_is_asked_for(tmp_path, own_cache):
