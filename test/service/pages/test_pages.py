@@ -139,6 +139,23 @@ def test_a_network_that_was_taught_here_is_shown_with_its_accuracy_and_report(tm
     assert '<a href="/v1/models/mine/report">Report</a>' in text
 
 
+def test_of_a_link_that_brought_no_video_the_history_says_why_and_nothing_is_run_again(tmp_path):
+    app = application(tmp_path, ServiceSettings(workers=0, links=True), Guard("127.0.0.1", ""))
+    with TestClient(app, base_url=HERE) as client:
+        number, waiting = (
+            client.post("/v1/jobs", json={"url": f"https://example.org/{name}.mp4"}).json()["id"]
+            for name in ("none", "later")
+        )
+        store = app.state.service.store
+        assert store.claim(1).id == number
+        store.fail(number, 1, "example.org answers 404")
+        history, shown = client.get("/history").text, client.get(f"/jobs/{number}").text
+    assert '<p class="hint">example.org answers 404</p>' in history
+    assert f'hx-delete="/v1/jobs/{waiting}" hx-swap="none" hx-confirm="Cancel ' in history
+    assert "There is no video here" in shown
+    assert "Run again" not in shown
+
+
 def test_where_no_network_finds_people_none_is_asked_for(tmp_path, own_cache):
     app = application(tmp_path / "service", ServiceSettings(workers=0), Guard("127.0.0.1", ""))
     with TestClient(app, base_url=HERE) as client:
