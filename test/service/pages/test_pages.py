@@ -11,6 +11,7 @@ pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r 
 from fastapi.testclient import TestClient
 
 from har_ros.service.application import application
+from har_ros.service.folder import WINDOWS
 from har_ros.service.guard import Guard
 from har_ros.service.settings import ServiceSettings
 from har_ros.settings import CARDS
@@ -154,6 +155,20 @@ def test_of_a_link_that_brought_no_video_the_history_says_why_and_nothing_is_run
     assert f'hx-delete="/v1/jobs/{waiting}" hx-swap="none" hx-confirm="Cancel ' in history
     assert "There is no video here" in shown
     assert "Run again" not in shown
+
+
+def test_while_a_job_runs_it_is_said_that_nothing_is_a_class(tmp_path):
+    app = application(tmp_path, ServiceSettings(workers=0), Guard("127.0.0.1", ""))
+    with TestClient(app, base_url=HERE) as client:
+        job, _ = app.state.service.store.add("a.mp4", {})
+        lines = app.state.service.folder.of(job.id) / WINDOWS
+        lines.parent.mkdir()
+        for label in ("walk", "nothing"):
+            row = {"end": 1.0, "actions": [{"label": label, "score": 0.77}], "person": "p_1"}
+            lines.write_text(json.dumps(row) + "\n")
+            text = client.get(f"/jobs/{job.id}/found").text
+            assert f"{label} 0.77" in text
+            assert ("are classes" in text) == (label == "nothing")
 
 
 def test_where_no_network_finds_people_none_is_asked_for(tmp_path, own_cache):
