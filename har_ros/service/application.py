@@ -105,7 +105,7 @@ def application(folder: Path, settings: ServiceSettings, guard: Guard, live: Liv
 def _from_browser(request: Request) -> bool:
     """Return whether a person asks for a page, rather than a program for what the API has."""
     accepted = request.headers.get("accept", "")
-    return request.method in ("GET", "HEAD") and "text/html" in accepted and not request.url.path.startswith(API)
+    return request.method in ("GET", "HEAD") and "text/html" in accepted and not request.scope["path"].startswith(API)
 
 
 def _check_length(request: Request, most: int) -> None:

@@ -52,7 +52,8 @@ class Guard:
         origin = request.headers.get("origin")
         if request.method not in SAFE and origin is not None and _authority(origin) != host:
             raise HTTPException(403, f"a page of {origin} may change nothing here")
-        if not self._token or request.url.path.startswith(OPEN) or self.is_token(_bearer(request)):
+        path = request.scope["path"]  # that is routed; the one of request.url may have come from the header Host
+        if not self._token or path.startswith(OPEN) or self.is_token(_bearer(request)):
             return
         cookie = request.cookies.get(COOKIE, "")
         if not secrets.compare_digest(cookie.encode(), self.session.encode()):
