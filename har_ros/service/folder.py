@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,11 @@ CHECKPOINT, PART = "checkpoint.pickle", "part-"
 SUFFIXES = VIDEOS
 """Of videos that come in."""
 EVENTS = ("actions.csv", "actions.srt", "actions.vtt")
+
+
+def is_job(text: str) -> bool:
+    """Return whether something may be a job's id, and so the name of its folder."""
+    return re.fullmatch("[0-9a-f]{32}", text) is not None
 
 
 class ServiceFolder:

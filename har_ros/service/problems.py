@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import shutil
 import sqlite3
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -21,6 +23,8 @@ logger = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
 TITLES = {460: "Checksum Mismatch"}
 """Of statuses that are tus's."""
+FAILED, LITTLE = "disk I/O error", 1_000_000
+"""What SQLite says of many failures, also of those of a full disk; bytes that are free then, at most."""
 LONGEST = 1000
 """Characters of a problem's detail; it may quote what was sent."""
 
@@ -81,7 +85,7 @@ async def _of_any(request: Request, error: Exception) -> Response:
 
 
 async def _of_disk(request: Request, error: Exception) -> Response:
-    if not _is_full(error):
+    if not (_is_full(error) or (FAILED in str(error) and _has_little_room(request))):
         return await _of_any(request, error)
     logger.error("%s %s: %s (%s)", request.method, request.url.path, type(error).__name__, one_line(error))
     return problem(507, "the server's disk is full; erase jobs that are not needed, and try again")
@@ -92,6 +96,15 @@ def _is_full(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return "disk is full" in str(error)  # Python 3.10 has no numbers of SQLite's errors
+
+
+def _has_little_room(request: Request) -> bool:
+    """Return whether the service's disk is all but full."""
+    folder: Path = request.app.state.service.folder.path
+    try:
+        return shutil.disk_usage(folder).free < LITTLE
+    except OSError:
+        return False
 
 
 async def _of_erased(_: Request, error: Exception) -> Response:

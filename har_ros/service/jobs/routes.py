@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
@@ -13,7 +14,7 @@ from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
-from har_ros.service.folder import RESULT, VIDEO
+from har_ros.service.folder import RESULT, VIDEO, is_job
 from har_ros.service.guard import Owner
 from har_ros.service.incoming.orders import BODY, Ordered, check_room
 from har_ros.service.jobs.job import Job
@@ -138,7 +139,11 @@ def show_actions(service: Running, number: str, kind: Literal["csv", "srt", "vtt
 @routes.delete("/jobs/{number}", status_code=204)
 def erase_job(service: Running, number: str) -> None:
     """Cancel a job if it is not over, and erase the video and all results."""
-    service.job(number)
+    try:
+        service.job(number)
+    except sqlite3.Error:  # of a full disk; what is erased makes room
+        if not is_job(number):
+            raise
     service.erase(number)
 
 

@@ -51,6 +51,7 @@ class Service:
     def close(self) -> None:
         """End the workers."""
         self.workers.close()
+        self.store.close()
 
     def job(self, number: str) -> Job:
         """Return a job. Raises HTTPException."""

@@ -43,7 +43,11 @@ _SAME = f"select {_COLUMNS} from jobs where key = ? or id = ? order by key is no
 
 
 class JobStore:
-    """The jobs in one file. Processes and threads may use it at the same time."""
+    """The jobs in one file. Processes and threads may use it at the same time. Close it.
+
+    A connection stays open: with the last one SQLite removes its other files, and a full disk may have no room to make
+    them again.
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises HarError when the file cannot be used."""
@@ -53,8 +57,14 @@ class JobStore:
                 _check_version(db, path)
                 db.execute("pragma journal_mode = wal")
                 db.executescript(SCHEMA)
+            self._kept = sqlite3.connect(path, check_same_thread=False)
+            self._kept.execute("select count(*) from jobs").fetchall()  # which opens its files
         except sqlite3.Error as error:
             raise HarError(f"cannot use {path} ({error}); check the disk, or give another --folder") from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._kept.close()
 
     def add(
         self,

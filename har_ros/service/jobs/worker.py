@@ -55,7 +55,8 @@ class Worker:
         self._number = os.getpid()
 
     def close(self) -> None:
-        """Free the networks."""
+        """Free the networks, and close the file of jobs."""
+        self._store.close()
         if self._networks is not None:
             self._networks.close()
             self._networks = None

@@ -54,6 +54,7 @@ class Workers:
         for process in self._running:
             _end(process)
             self._store.give_back(process.pid)
+        self._store.close()
 
     def _watch(self) -> None:
         while True:
