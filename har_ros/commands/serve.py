@@ -80,7 +80,17 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
         host, port = place.getsockname()[:2]
         gc.freeze()  # what is there now stays: to look through it again held answers up for 0.1 s
         say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/; Ctrl-C ends it")
-        yield uvicorn.Server(config), place
+        yield _Server(config), place
+
+
+class _Server(uvicorn.Server):
+    """Ends what looks at videos before it ends requests: those that wait for it are answered."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the server."""
+        for decoding in self.config.app.state.decoding:  # type: ignore[union-attr]
+            decoding.close()
+        await super().shutdown(sockets)
 
 
 @contextmanager

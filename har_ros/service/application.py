@@ -51,8 +51,8 @@ def application(folder: Path, settings: ServiceSettings, guard: Guard, live: Liv
     live: the robot's cameras. Raises HarError, OSError.
     """
     with ExitStack() as begun:
-        decoding = begun.enter_context(closing(Decoding(settings.memory)))
-        service = begun.enter_context(closing(Service(ServiceFolder(folder), settings, decoding)))
+        opening, decoding = (begun.enter_context(closing(Decoding(settings.memory))) for _ in range(2))
+        service = begun.enter_context(closing(Service(ServiceFolder(folder), settings, opening)))
         teaching = begun.enter_context(closing(Teaching(ServiceFolder(folder), settings, decoding)))
         opened = begun.pop_all()
     streams = Streams(service.models, settings.streams, settings.memory)
@@ -72,7 +72,7 @@ def application(folder: Path, settings: ServiceSettings, guard: Guard, live: Liv
         responses=RESPONSES,
     )
     app.state.guard, app.state.live = guard, live
-    app.state.opened = opened
+    app.state.opened, app.state.decoding = opened, (opening, decoding)
     app.state.service, app.state.teaching, app.state.streams = service, teaching, streams
     app.include_router(routes)
     app.include_router(stream_routes)

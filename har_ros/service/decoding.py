@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import weakref
-from threading import BoundedSemaphore
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
 
 AT_ONCE = 2
-"""Processes at the same time."""
-AT_MOST = 16
-"""That run or wait: each holds one of the threads that answer requests."""
+"""Processes at the same time, each of another client."""
+AT_MOST, MOST_OF_ONE = 12, 8
+"""That run or wait, and those of one client: each holds one of the threads that answer requests."""
 ENDED = 0, -signal.SIGINT, -signal.SIGTERM, -signal.SIGKILL
 """What a process without an answer returns that others ended: the server at its end, a user, or want of memory."""
 MOST_SAID = 2000
@@ -33,31 +35,56 @@ class Decoding:
     def __init__(self, memory: int) -> None:
         """memory: bytes that a process may have."""
         self._memory = memory
-        self._running, self._waiting = BoundedSemaphore(AT_ONCE), BoundedSemaphore(AT_MOST)
+        self._changed = Condition()
+        self._running: list[str] = []
+        self._waiting: list[str] = []  # whose turn is next, first
+        self._closed = False
         self._ends, self._held = os.pipe()  # what runs ends when the other end is closed
         weakref.finalize(self, os.close, self._ends)  # not before: a process may begin while we are closed
 
     def close(self) -> None:
-        """End what runs."""
-        os.close(self._held)
+        """End what runs, and let nothing begin; more than once does no harm."""
+        with self._changed:
+            if not self._closed:
+                self._closed = True
+                os.close(self._held)
+            self._changed.notify_all()
 
-    def look(self, module: str, *arguments: str, longest: float, patience: float) -> str:
+    def look(self, module: str, *arguments: str, owner: str, longest: float, patience: float) -> str:
         """Return what is wrong with a video, empty when nothing is. Raises UnansweredError, TimeoutError.
 
-        module: looks at it as a program, and prints a line of JSON: error. longest: seconds of the video.
-        patience: seconds that it may wait for others, and then take.
+        module: looks at it as a program, and prints a line of JSON: error. owner: whose it is; the owners take turns.
+        longest: seconds of the video. patience: seconds that it may wait for others, and then take.
         """
-        if not self._waiting.acquire(blocking=False):
-            raise UnansweredError
-        try:
-            if not self._running.acquire(timeout=patience):
+        with self._turn(owner, patience):
+            return self._answer([module, *arguments, "--longest", str(longest)], patience)
+
+    @contextmanager
+    def _turn(self, owner: str, patience: float) -> Iterator[None]:
+        """Wait for an owner's turn, which lasts as long as the block. Raises UnansweredError."""
+        with self._changed:
+            there = self._running + self._waiting
+            if len(there) >= AT_MOST or there.count(owner) >= MOST_OF_ONE:
                 raise UnansweredError
-            try:
-                return self._answer([module, *arguments, "--longest", str(longest)], patience)
-            finally:
-                self._running.release()
+            self._waiting.append(owner)
+            its_turn = self._changed.wait_for(lambda: self._closed or self._is_next(owner), patience)
+            self._waiting.remove(owner)
+            if self._closed or not its_turn:
+                raise UnansweredError
+            self._waiting.sort(key=lambda other: other == owner)  # all others come first
+            self._running.append(owner)
+            self._changed.notify_all()
+        try:
+            yield
         finally:
-            self._waiting.release()
+            with self._changed:
+                self._running.remove(owner)
+                self._changed.notify_all()
+
+    def _is_next(self, owner: str) -> bool:
+        """Return whether there is a place, and an owner's turn: whoever has one already waits."""
+        waiting = (other for other in self._waiting if other not in self._running)
+        return len(self._running) < AT_ONCE and owner == next(waiting, None)
 
     def _answer(self, command: list[str], patience: float) -> str:
         """Return what a process says. Raises UnansweredError, TimeoutError."""

@@ -79,7 +79,7 @@ class Service:
                 place.mkdir()
                 video.bring(place)
                 if video.new:
-                    self._check_opens(job)
+                    self._check_opens(job, owner)
                 self.store.enqueue(job.id)
             except BaseException:
                 with suppress(sqlite3.Error):  # of a full disk
@@ -87,11 +87,11 @@ class Service:
                 raise
         return job
 
-    def _check_opens(self, job: Job) -> None:
+    def _check_opens(self, job: Job, owner: str) -> None:
         """Raise HTTPException for what is no video of a job. Where there is no time to look, its worker does."""
         path, opening = str(self.folder.input(job.id)), "har_ros.service.jobs.opening"
         with suppress(UnansweredError, TimeoutError):
-            if error := self._decoding.look(opening, path, longest=self._longest, patience=PATIENCE):
+            if error := self._decoding.look(opening, path, owner=owner, longest=self._longest, patience=PATIENCE):
                 raise HTTPException(415, self.folder.said_to_clients(job.id, job.name, error))
 
     def _check_queue(self, owner: str) -> None:

@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from har_ros.learning.model import REPORT
+from har_ros.service.guard import Owner
 from har_ros.service.incoming.orders import check_room
 from har_ros.service.routing import Routes
 from har_ros.service.teaching.datasets import Stored
@@ -114,15 +115,17 @@ def takes_clips(dataset: Found, label: str) -> None:
     openapi_extra=CLIP_BODY,
     dependencies=[Depends(takes_clips), Depends(check_room)],
 )
-def add_clip(teaching: Taught, dataset: Found, label: str, sent: Annotated[SentClip, Depends(read_clip)]) -> ClipView:
+def add_clip(
+    teaching: Taught, dataset: Found, label: str, owner: Owner, sent: Annotated[SentClip, Depends(read_clip)]
+) -> ClipView:
     """Send a clip. It becomes H.264 of 640 pixels at most, at a constant rate."""
-    return ClipView.of(teaching.add_clip(dataset, label, sent.group, sent.video.filename or "", sent.video.file))
+    return ClipView.of(teaching.add_clip(dataset, label, sent.group, sent.video.filename or "", sent.video.file, owner))
 
 
 @routes.get("/datasets/{dataset}/classes/{label}/clips/{number}/picture", response_class=FileResponse)
-def show_picture(teaching: Taught, dataset: Found, label: str, number: str) -> FileResponse:
+def show_picture(teaching: Taught, dataset: Found, label: str, number: str, owner: Owner) -> FileResponse:
     """Return a small picture of a clip."""
-    return FileResponse(teaching.picture(dataset, dataset.clip(label, number)), media_type="image/jpeg")
+    return FileResponse(teaching.picture(dataset, dataset.clip(label, number), owner), media_type="image/jpeg")
 
 
 @routes.get("/datasets/{dataset}/classes/{label}/clips/{number}/video", response_class=FileResponse)

@@ -95,8 +95,8 @@ class Teaching:
         given = ["--model", self.models.places[model], "--background", background, "--person", person or ""]
         return given if mirror else [*given, "--no-mirror"]
 
-    def add_clip(self, dataset: Stored, label: str, group: str, name: str, content: IO[bytes]) -> Clip:
-        """Take a clip in. name: of its file, as it was sent. Raises HTTPException, OSError."""
+    def add_clip(self, dataset: Stored, label: str, group: str, name: str, content: IO[bytes], owner: str) -> Clip:
+        """Take a clip in. name: of its file, as it was sent. owner: whose it is. Raises HTTPException, OSError."""
         if group:
             checked_name("a group", group)
         suffix = PurePath(name).suffix.lower()
@@ -107,7 +107,7 @@ class Teaching:
             sent, made, picture = (Path(place) / part for part in (f"sent{suffix}", "made.mp4", "made.jpg"))
             with sent.open("wb") as file:
                 shutil.copyfileobj(content, file, BLOCK)
-            if error := self._decoded(made, picture, "--source", str(sent)):
+            if error := self._decoded(owner, made, picture, "--source", str(sent)):
                 raise HTTPException(
                     422, f"{shown(name)} cannot be taken in: {without_paths(error.replace(str(sent), 'it'))}"
                 )
@@ -117,18 +117,18 @@ class Teaching:
                 picture.replace(dataset.picture(clip))
         return clip
 
-    def picture(self, dataset: Stored, clip: Clip) -> Path:
-        """Return a picture of a clip, which is made when it is asked for first. Raises HTTPException."""
+    def picture(self, dataset: Stored, clip: Clip, owner: str) -> Path:
+        """Return a picture of a clip, which is made when an owner asks for it first. Raises HTTPException."""
         picture = dataset.picture(clip)
-        if not picture.is_file() and (error := self._decoded(clip.path, picture)):
+        if not picture.is_file() and (error := self._decoded(owner, clip.path, picture)):
             raise HTTPException(422, f"{clip.name} has no picture: {without_paths(error, dataset.clips)}")
         return picture
 
-    def _decoded(self, clip: Path, picture: Path, *options: str) -> str:
+    def _decoded(self, owner: str, clip: Path, picture: Path, *options: str) -> str:
         """Let a process of its own decode a clip. Returns what was wrong. Raises HTTPException when none can."""
         arguments = "har_ros.service.teaching.intake", str(clip), str(picture), *options
         try:
-            return self._decoding.look(*arguments, longest=self._longest, patience=PATIENCE)
+            return self._decoding.look(*arguments, owner=owner, longest=self._longest, patience=PATIENCE)
         except UnansweredError:
             busy = "the server has no time or memory left to decode it; try again later"
             raise HTTPException(503, busy, {"Retry-After": "5"}) from None
