@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -19,6 +21,10 @@ DIGITS = 18
 
 class NoRoomError(HarError):
     """What comes in does not fit beside what is kept."""
+
+
+class TooMuchError(HarError):
+    """Somebody sends too much at the same time."""
 
 
 def number_of_bytes(text: str) -> int:
@@ -38,19 +44,28 @@ class Room:
         self._folder, self._most, self._promised = folder, most, promised
         self._lock = Lock()
         self._arriving = self._left = 0
+        self._of: Counter[str] = Counter()  # what arrives
         self._measured = float("-inf")
 
     @contextmanager
-    def taking(self, wanted: int) -> Iterator[None]:
-        """Let so many bytes in, which arrive while the block lasts. Raises NoRoomError when they do not fit."""
+    def taking(self, wanted: int, owner: str = "", most: float = math.inf) -> Iterator[None]:
+        """Let so many bytes of an owner in, which arrive while the block lasts. Raises NoRoomError, TooMuchError.
+
+        most: of what arrives of the owner, but for what comes alone.
+        """
         with self._lock:
+            if self._of[owner] and self._of[owner] + wanted > most:
+                raise TooMuchError(f"{self._of[owner]:,} bytes of yours are arriving already; send one after the other")
             self._check(wanted)
             self._arriving += wanted
+            self._of[owner] += wanted
         try:
             yield
         finally:
             with self._lock:
                 self._arriving -= wanted
+                self._of[owner] -= wanted
+                self._of = +self._of
                 self._left -= wanted  # of those that are not there after all, until it is measured again
 
     def check(self, wanted: int = 0) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -14,13 +15,16 @@ from typing import IO, Annotated, Any
 from fastapi import Depends, HTTPException, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from har_ros.files.atomic import replacing
 from har_ros.files.schema import shown
 from har_ros.files.text import CONTROL_CHARACTER
 from har_ros.service.folder import SUFFIXES
+from har_ros.service.guard import Owner
+from har_ros.service.incoming.uploads import LARGEST_OF_ONE, SILENCE, WAIT
 from har_ros.service.options import EXAMPLE, read_options
-from har_ros.service.room import NoRoomError, Room, number_of_bytes
+from har_ros.service.room import NoRoomError, Room, TooMuchError, number_of_bytes
 
 BLOCK = 1 << 20
 LONGEST_NAME = 255
@@ -101,8 +105,15 @@ async def small_form(request: Request) -> AsyncIterator[FormData]:
 
     Raises HTTPException.
     """
+
+    async def receive() -> Message:
+        try:
+            return await asyncio.wait_for(request.receive(), SILENCE)
+        except asyncio.TimeoutError:
+            raise HTTPException(408, f"nothing came for {SILENCE:g} s; send the video again") from None
+
     try:
-        async with request.form(max_files=1, max_fields=1) as form:
+        async with Request(request.scope, receive).form(max_files=1, max_fields=1) as form:
             yield form
     except ClientDisconnect:
         raise HTTPException(400, "the connection broke before all of the video was there; send it again") from None
@@ -126,15 +137,19 @@ def announced(request: Request, header: str) -> int:
     return number_of_bytes(request.headers.get(header, ""))
 
 
-def check_room(request: Request) -> Iterator[None]:
+def check_room(request: Request, owner: Owner) -> Iterator[None]:
     """Keep room for what a request brings or announces, while it lasts. For a route's dependencies.
 
-    Raises HTTPException.
+    What one client brings at the same time has the limit of its uploads in parts. Raises HTTPException.
     """
     room: Room = request.app.state.service.room
+    most = LARGEST_OF_ONE * request.app.state.service.uploads.most_bytes
+    wanted = announced(request, "content-length") + announced(request, "upload-length")
     try:
-        with room.taking(announced(request, "content-length") + announced(request, "upload-length")):
+        with room.taking(wanted, owner, most):
             yield
+    except TooMuchError as error:
+        raise HTTPException(429, str(error), WAIT) from None
     except NoRoomError as error:
         raise HTTPException(507, str(error)) from None
 

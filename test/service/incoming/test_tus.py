@@ -21,7 +21,7 @@ from har_ros.service.application import SMALL, application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
 from har_ros.service.incoming.tus import PART
-from har_ros.service.incoming.uploads import KEPT
+from har_ros.service.incoming.uploads import KEPT, LARGEST_OF_ONE
 from har_ros.service.settings import ServiceSettings
 
 MOST_BYTES = 40_000_000
@@ -33,13 +33,16 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(folder, tmp_path_factory):
+def app(folder, tmp_path_factory):
     models = tmp_path_factory.mktemp("models")
     (models / "tiny").mkdir()
     teachable(models / "tiny").rename(models / "tiny" / "card.yaml")
-    with serving(
-        application(folder.path, ServiceSettings(models, most_bytes=MOST_BYTES), Guard("127.0.0.1", ""))
-    ) as address:
+    return application(folder.path, ServiceSettings(models, most_bytes=MOST_BYTES), Guard("127.0.0.1", ""))
+
+
+@pytest.fixture(scope="module")
+def address(app):
+    with serving(app) as address:
         yield address
 
 
@@ -112,6 +115,34 @@ def test_a_connection_that_falls_silent_makes_room_for_the_next(client, address,
     answer = begun(address, place, 0, 100, b"x" * 10).getresponse()
     assert (answer.status, "nothing came" in json.loads(answer.read())["detail"]) == (503, True)
     patch(client, place, 10, b"y" * 90)
+
+
+def form(address, length, content=b"--x\r\n"):
+    """Return a connection that has sent the beginning of a form with a video."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    connection.putrequest("POST", "/v1/jobs")
+    connection.putheader("Content-Type", "multipart/form-data; boundary=x")
+    connection.putheader("Content-Length", str(length))
+    connection.endheaders(content)
+    return connection
+
+
+def test_a_form_that_falls_silent_is_given_up_and_its_room_is_free(client, address, monkeypatch):
+    monkeypatch.setattr("har_ros.service.incoming.orders.SILENCE", 0.2)
+    answer = form(address, MOST_BYTES).getresponse()
+    assert (answer.status, "nothing came" in json.loads(answer.read())["detail"]) == (408, True)
+
+
+def test_forms_of_one_client_have_a_limit_together(client, address, app):
+    room = app.state.service.room
+    silent = [form(address, MOST_BYTES) for _ in range(LARGEST_OF_ONE)]
+    until(lambda: room._of["127.0.0.1"], LARGEST_OF_ONE * MOST_BYTES)
+    answer = form(address, 1000).getresponse()
+    assert (answer.status, "are arriving already" in json.loads(answer.read())["detail"]) == (429, True)
+    for connection in silent:
+        connection.close()
+    until(lambda: room._of["127.0.0.1"], 0)
 
 
 def test_only_one_writes_an_upload_at_a_time(client, address):
