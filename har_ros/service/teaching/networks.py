@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from har_ros.errors import HarError
 from har_ros.files.results_folder import read_json
@@ -45,10 +46,41 @@ class TaughtNetwork:
 
 
 def zipped(network: Path) -> Iterator[bytes]:
-    """Yield a ZIP archive of the folder of a network. Raises OSError."""
-    with tempfile.TemporaryFile() as file:
-        with zipfile.ZipFile(file, "w") as archive:  # a network is numbers, which do not become fewer
-            for path in sorted(network.iterdir()):
-                archive.write(path, f"{network.name}/{path.name}")
-        file.seek(0)
-        yield from iter(lambda: file.read(BLOCK), b"")
+    """Yield a ZIP archive of the folder of a network. No file is open between two blocks. Raises OSError."""
+    written = _Written()
+    with zipfile.ZipFile(written, "w") as archive:  # a network is numbers, which do not become fewer
+        for path in sorted(network.iterdir()):
+            about = zipfile.ZipInfo.from_file(path, f"{network.name}/{path.name}")
+            with archive.open(about, "w") as entry:
+                for start in range(0, about.file_size, BLOCK):
+                    entry.write(_block(path, start))
+                    yield written.taken()
+    yield written.taken()
+
+
+class _Written(io.RawIOBase):
+    """What a writer that cannot go back has written since it was taken last."""
+
+    def __init__(self) -> None:
+        self._blocks: list[bytes] = []
+
+    def writable(self) -> bool:
+        """Return whether it can be written to."""
+        return True
+
+    def write(self, block: Any) -> int:
+        """Take a block."""
+        self._blocks.append(bytes(block))
+        return len(self._blocks[-1])
+
+    def taken(self) -> bytes:
+        """Take what was written."""
+        blocks, self._blocks = self._blocks, []
+        return b"".join(blocks)
+
+
+def _block(path: Path, start: int) -> bytes:
+    """Return a block of a file. Raises OSError."""
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(BLOCK)
