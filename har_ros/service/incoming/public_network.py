@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import httpcore
@@ -18,6 +18,8 @@ PORTS = {"http": 80, "https": 443}
 UNICAST, MAPPED, NAT64 = IPv6Network("2000::/3"), IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96")
 NEVER = tuple(map(IPv6Network, ("2001::/32", "2002::/16", "3fff::/20")))
 """Of UNICAST: Teredo and 6to4, which lead to any IPv4 address, and examples; not every Python knows them."""
+RELAYS = IPv4Network("192.88.99.0/24")
+"""From IPv4 into 6to4."""
 Resolve = Callable[[str, int], Sequence[str]]
 """The IP addresses of a host and a port. Raises OSError."""
 Check = Callable[[str, int], None]
@@ -36,6 +38,8 @@ def is_public(address: str) -> bool:
             return is_public(str(IPv4Address(ip.packed[-4:])))
         if ip not in UNICAST or any(ip in network for network in NEVER):
             return False
+    elif ip in RELAYS:
+        return False
     return ip.is_global and not ip.is_multicast
 
 
