@@ -60,7 +60,7 @@ class Clip:
     def of(cls, path: Path, place: Path) -> Clip:
         """Return the clip of a file in the folder of a class."""
         name = path.relative_to(place)
-        number = hashlib.sha256(f"{place.name}/{name.as_posix()}".encode(errors="replace")).hexdigest()[:16]
+        number = hashlib.sha256(f"{place.name}/{name.as_posix()}".encode()).hexdigest()[:16]
         return cls(number, name.as_posix(), name.parts[0] if len(name.parts) > 1 else name.stem, path)
 
 
@@ -80,7 +80,7 @@ class Stored:
     @property
     def classes(self) -> dict[str, Path]:
         """The classes and their folders."""
-        return {place.name: place for place in class_folders(self.clips)}
+        return {place.name: place for place in class_folders(self.clips) if _is_text(place.name)}
 
     def content(self) -> dict[str, list[Clip]]:
         """Return the clips of each class."""
@@ -101,7 +101,7 @@ class Stored:
     def clip(self, label: str, number: str) -> Clip:
         """Return a clip. Raises HTTPException."""
         found = next((clip for clip in self.of_class(label) if clip.id == number), None)
-        if found is None:
+        if found is None or not found.path.is_file():  # a pipe, say, or a link to nothing
             raise HTTPException(404, f"the class {label} has no clip {shown(number)}; it was erased, or never was")
         return found
 
@@ -225,7 +225,17 @@ class Datasets:
 
 
 def _clips_in(place: Path) -> list[Clip]:
-    return [Clip.of(path, place) for path in videos_in(place)]
+    """Return the clips in the folder of a class, without those whose names nobody can be told."""
+    return [Clip.of(path, place) for path in videos_in(place) if _is_text(path.relative_to(place).as_posix())]
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a file's name is UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse_classes(given: Path) -> None:

@@ -108,6 +108,7 @@ class Teaching:
             with sent.open("wb") as file:
                 shutil.copyfileobj(content, file, BLOCK)
             if error := self._decoded(owner, made, picture, "--source", str(sent)):
+                dataset.refuse_clips(label)  # where it was erased meanwhile, that is what is wrong
                 raise HTTPException(
                     422, f"{shown(name)} cannot be taken in: {without_paths(error.replace(str(sent), 'it'))}"
                 )

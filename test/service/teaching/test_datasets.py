@@ -224,6 +224,35 @@ def test_a_dataset_knows_when_its_clips_changed(tmp_path):
         assert mine.changed() > 1000
 
 
+def test_what_cannot_be_named_is_left_out_and_what_is_no_file_is_not_there(serve, tmp_path):
+    place = tmp_path / "given" / "odd" / "red"
+    (place / "folder.mp4").mkdir(parents=True)
+    (place.parent / os.fsdecode(b"bad\xff")).mkdir()
+    (place / "link.mp4").symlink_to("nothing")
+    os.mkfifo(place / "pipe.mp4")
+    (place / os.fsdecode(b"bad\xff.mp4")).touch()
+    (place / os.fsdecode(b"\xff")).mkdir()
+    (place / os.fsdecode(b"\xff") / "a.mp4").touch()
+    with serve(tmp_path / "service", tmp_path / "given") as client:
+        [red] = client.get("/v1/datasets/odd").json()["classes"]
+        assert red == {"name": "red", "clips": 3, "groups": 3}
+        assert client.get("/teach/odd").status_code == 200
+        clips = client.get("/v1/datasets/odd/classes/red/clips").json()
+        assert [clip["name"] for clip in clips] == ["folder.mp4", "link.mp4", "pipe.mp4"]
+        for clip in clips:
+            for what in ("video", "picture"):
+                assert client.get(f"/v1/datasets/odd/classes/red/clips/{clip['id']}/{what}").status_code == 404
+
+
+def test_a_clip_whose_dataset_is_erased_while_it_is_decoded_is_not_found(client, dataset, disc, monkeypatch):
+    def look(*_, **__):
+        assert client.delete(dataset).status_code == 204
+        return "it cannot be opened as a video"
+
+    monkeypatch.setattr(decoding.Decoding, "look", look)
+    assert send(client, dataset, disc, "disc.mp4").status_code == 404
+
+
 def test_a_dataset_has_no_more_clips_than_it_may_whoever_sends_them_at_once(tmp_path, monkeypatch):
     """Each was let in when there was room, and is decoded before it comes to its place."""
     monkeypatch.setattr(datasets, "MOST_CLIPS", 1)
