@@ -66,7 +66,7 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
     assert not tab.get_by_text("The clips have changed since").is_visible()
     tab.get_by_label("Name of the network").fill("colours")
     tab.get_by_role("button", name="Teach", exact=True).click()
-    tab.get_by_role("progressbar").wait_for()
+    until(tab, "!document.getElementById('cancel').disabled")  # the server has begun
     tab.reload()
     tab.get_by_text("What would help most:").wait_for()
     tab.get_by_text("none has no clips: it is said of what is unlike all clips.").wait_for()
