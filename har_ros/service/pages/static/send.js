@@ -1,6 +1,6 @@
 // The form of the first page: videos are sent one after the other, and become jobs.
 import { options, start } from "./options.js";
-import { left, loggedOut } from "./page.js";
+import { attach, left, loggedOut } from "./page.js";
 import { Upload, interrupted } from "./tus.js";
 
 const form = document.getElementById("send");
@@ -82,8 +82,7 @@ function busy(whether) {
   for (const input of [button, video, link]) if (input) input.disabled = whether;
 }
 
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
+attach(form, async () => {
   problem.textContent = "";
   if (!video.files.length && !link?.value) {
     problem.textContent = "Choose a video first, or drop it here.";

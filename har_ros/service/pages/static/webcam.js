@@ -3,7 +3,7 @@ import { closeCamera, openCamera } from "./camera.js";
 import { forgetRunning, noteEvent, showActions } from "./happenings.js";
 import { options } from "./options.js";
 import { drawPeople } from "./overlay.js";
-import { ask } from "./page.js";
+import { ask, attach } from "./page.js";
 
 const QUALITY = 0.85;
 const OFF = "The webcam is off.";
@@ -129,6 +129,6 @@ function leave(text) {
   end(text);
 }
 
-form.addEventListener("submit", (event) => { event.preventDefault(); begin(); });
+attach(form, begin);
 stop.addEventListener("click", () => leave(OFF));
 addEventListener("pagehide", () => running && leave(OFF));
