@@ -77,12 +77,21 @@ class Events:
     """The events of one stream, a camera's or a person's. Use it from one thread at a time."""
 
     def __init__(
-        self, labels: Sequence[str], settings: EventSettings = EventSettings(), smoothing: float = 0.0, person: str = ""
+        self,
+        labels: Sequence[str],
+        settings: EventSettings = EventSettings(),
+        smoothing: float = 0.0,
+        person: str = "",
+        unseen: float = UNSEEN,
     ) -> None:
-        """labels: of the network. smoothing: see configure. person: see Event. Raises ConfigurationError."""
+        """labels: of the network. smoothing: see configure. person: see Event. unseen: see UNSEEN.
+
+        Raises ConfigurationError.
+        """
         self._labels = labels
         self._is_action = np.array([label not in IDLE for label in labels])
         self._person = person
+        self._unseen = round(unseen * SECOND)
         self._history: deque[EvidenceWindow] = deque(maxlen=HISTORY)
         self._running: dict[int, _Running] = {}  # by class
         self._ends: dict[int, int] = {}  # of each class's last event
@@ -113,7 +122,7 @@ class Events:
 
         scores: the probability of each label; they are kept, and must not change. start, until: stamps of the first and
         the last frame of which they speak, nanoseconds. restarts: how often the stream's window had begun again.
-        When it has, when the stamps go back, and when no window shows UNSEEN seconds, all events end as in `finish`.
+        When it has, when the stamps go back, and when no window shows `unseen` seconds, all events end as in `finish`.
         held: end of windows that were left out before this one, because nothing moved: the last answer held until then.
         """
         start = min(start, until)
@@ -122,7 +131,7 @@ class Events:
         if last and held is not None and restarts == self._restarts and last.until < held <= until:
             said = self._take(last.scores, held - (until - start), held)
             last = self._history[-1]
-        if last and (restarts != self._restarts or until < last.until or start - last.until > UNSEEN * SECOND):
+        if last and (restarts != self._restarts or until < last.until or start - last.until > self._unseen):
             said += self.finish()
         self._restarts = restarts
         return said + self._take(scores, start, until)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from har_ros.pipeline.configuration import event_settings
-from har_ros.pipeline.events import SECOND, Event, Events
+from har_ros.pipeline.events import SECOND, UNSEEN, Event, Events
 from har_ros.pipeline.recognition import ImageResult, Networks
 from har_ros.pipeline.recognizer import Result
 
@@ -21,14 +21,15 @@ class _Person:
 class SourceEvents:
     """The events of one source. Give it the results of all its images."""
 
-    def __init__(self, networks: Networks) -> None:
-        """Raises ConfigurationError when the parameters of the networks contradict each other."""
+    def __init__(self, networks: Networks, unseen: float = UNSEEN) -> None:
+        """unseen: see Events. Raises ConfigurationError when the parameters of the networks contradict each other."""
         labels = networks.recognizer.labels
         self._labels = networks.persons.recognizer.labels if networks.persons else ()
         self._settings = event_settings(networks.values, (*labels, *self._labels))
         self._smoothing: float = networks.values["smoothing"]
         self._timeout = round(networks.values["track_timeout"] * SECOND)
-        self._whole = Events(labels, self._settings, self._smoothing)
+        self._unseen = unseen
+        self._whole = Events(labels, self._settings, self._smoothing, unseen=unseen)
         self._persons: dict[str, _Person] = {}
 
     def take(self, result: ImageResult) -> list[Event]:
@@ -36,7 +37,7 @@ class SourceEvents:
         said = _taken(self._whole, result.whole)
         for person in result.persons:
             if person.id not in self._persons:
-                events = Events(self._labels, self._settings, self._smoothing, person.id)
+                events = Events(self._labels, self._settings, self._smoothing, person.id, self._unseen)
                 self._persons[person.id] = _Person(events, result.stamp)
             known = self._persons[person.id]
             known.seen = result.stamp

@@ -37,6 +37,10 @@ logger = logging.getLogger(__name__)
 AHEAD = 256
 """Images that wait while the network runs; the oldest make room. Fewer than come until it is free again would leave a
 gap, after which a window begins again and all events end: at 25 a second it may take 10 s."""
+SLOWEST = 30.0
+"""Seconds that no window shows after which events end: a network on a busy processor may take longer than a window is.
+A visitor's images may not be missing for so long: then the window begins again.
+"""
 SECOND = 1_000_000_000
 COUNTED_RATE = 10.0
 """Images a second that are asked for where a network counts them and has no rate."""
@@ -89,7 +93,7 @@ def look(networks: Networks, inbox: Inbox, say: Say) -> None:
 
     While the network runs, images enter the window, as with the node; people are looked for in the newest only.
     """
-    recognition, events = networks.recognition(live=True), SourceEvents(networks)
+    recognition, events = networks.recognition(live=True), SourceEvents(networks, SLOWEST)
     say(_about(networks))
     inbox.start()
     while True:

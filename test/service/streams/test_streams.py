@@ -140,8 +140,9 @@ class Batch(io.BytesIO):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_action_goes_on_while_a_network_takes_seconds_for_each_window(models):
-    rate, seconds = 25, 5
+@pytest.mark.parametrize("seconds", [5, 9])
+def test_an_action_goes_on_while_a_network_takes_seconds_for_each_window(models, seconds):
+    rate = 25
     messages = [HEAD.pack(round(i / rate * 1e9), len(IMAGES[0])) + IMAGES[0] for i in range(4 * seconds * rate)]
     batches = iter([b"".join(messages[at : at + seconds * rate]) for at in range(0, len(messages), seconds * rate)])
     inbox = Inbox(file := Batch())
