@@ -44,7 +44,7 @@ function follow(stream) {
   source.addEventListener("state", (event) => onState(JSON.parse(event.data)));
   source.addEventListener("answer", (event) => onAnswer(JSON.parse(event.data)));
   // a browser that leaves the page closes it before the page is hidden
-  source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) leave("The stream has ended; start again."); });
+  source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) leave("The stream has ended; start again.", true); });
 }
 
 function onState(state) {
@@ -123,12 +123,12 @@ function end(text) {
   say(text, text !== OFF);
 }
 
-function leave(text) {
-  // also while the page is left; without it, the stream ends a little later
-  fetch(running.path, { method: "DELETE", keepalive: true }).catch(() => {});
+function leave(text, keepalive = false) {
+  // keepalive: also while the page is left. Without it, the stream ends a little later.
+  fetch(running.path, { method: "DELETE", keepalive }).catch(() => {});
   end(text);
 }
 
 attach(form, begin);
 stop.addEventListener("click", () => leave(OFF));
-addEventListener("pagehide", () => running && leave(OFF));
+addEventListener("pagehide", () => running && leave(OFF, true));
