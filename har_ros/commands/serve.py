@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI
 from rich.console import Console
 
@@ -24,13 +23,12 @@ from har_ros.service.application import application
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.guard import Guard
 from har_ros.service.live.robot import Live
+from har_ros.service.server import Server
 from har_ros.service.settings import ServiceSettings
 
 LEAST_TOKEN = 16
 FOLDER = "har_ros-service"
 MB, GB, GIB = 1_000_000, 1_000_000_000, 1 << 30
-GRACE = 2
-"""Seconds that clients have to go at the end: who follows a job would stay for as long as it takes."""
 
 
 def run(arguments: list[str]) -> int:
@@ -42,7 +40,7 @@ def run(arguments: list[str]) -> int:
 
 
 @contextmanager
-def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[tuple[uvicorn.Server, socket.socket]]:
+def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[tuple[Server, socket.socket]]:
     """Yield the server and what it is to listen to. Raises HarError.
 
     options: of `parser`. live: the robot's cameras.
@@ -69,28 +67,11 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
         _temporary_files_in(folder),
         _opened(folder, settings, guard, live) as app,
     ):
-        config = uvicorn.Config(
-            app,
-            log_level="critical",
-            server_header=False,
-            proxy_headers=bool(options.proxy),
-            forwarded_allow_ips=options.proxy,
-            timeout_graceful_shutdown=GRACE,
-        )
+        server = Server(app, options.proxy)
         host, port = place.getsockname()[:2]
         gc.freeze()  # what is there now stays: to look through it again held answers up for 0.1 s
         say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/; Ctrl-C ends it")
-        yield _Server(config), place
-
-
-class _Server(uvicorn.Server):
-    """Ends what looks at videos before it ends requests: those that wait for it are answered."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the server."""
-        for decoding in self.config.app.state.decoding:  # type: ignore[union-attr]
-            decoding.close()
-        await super().shutdown(sockets)
+        yield server, place
 
 
 @contextmanager

@@ -10,12 +10,24 @@ import sys
 from contextlib import suppress
 from threading import Thread
 
+MOST_FILES = 1 << 16
+"""That a server opens, also where more are allowed."""
+
 
 def prepare(name: str, memory: int) -> None:
     """Set up this process's log and limit. name: in the log's lines. memory: bytes that it may have, at most."""
     logging.basicConfig(level=logging.INFO, format=f"{name} %(process)d: %(message)s")
     with suppress(ValueError, OSError):  # where less is allowed already
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
+
+def allow_files() -> int:
+    """Let this process open as many files and connections as it may. Returns how many."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(allowed, min(most, MOST_FILES) if most != resource.RLIM_INFINITY else MOST_FILES)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def end_with_the_server() -> None:
