@@ -57,17 +57,17 @@ class VideoRun:
         """Number of windows for which there is an answer."""
         return self._found.windows
 
-    def frames(self, longest: float) -> Iterator[None]:
+    def frames(self, longest: float) -> Iterator[bool]:
         """Look at all frames that are left; write a line for each window. Yields when there is news to note.
 
-        longest: seconds of the video, at most. Raises HarError, OSError.
+        It yields whether another run may go on from here. longest: seconds, at most. Raises HarError, OSError.
         """
         found = self._found
         windows = self._place / WINDOWS
         windows.touch()
         os.truncate(windows, found.size)
         with windows.open("a", encoding="utf-8") as lines:
-            yield
+            yield False
             noted, shown = time.monotonic(), found.windows
             try:
                 for frame in self._source:
@@ -79,10 +79,9 @@ class VideoRun:
                     if first or time.monotonic() - noted > NOTE:
                         noted, shown = time.monotonic(), found.windows
                         self._show(lines)
-                        yield
+                        yield False
                     if new and time.monotonic() > self._due:
-                        self._save(lines)
-                        yield
+                        yield self._save(lines)
             except VideoError as error:
                 if not found.count:
                     raise
@@ -142,8 +141,11 @@ class VideoRun:
     def _summary(self) -> dict[str, Any]:
         return {**self._about, "note": self.note, **self._found.summary()}
 
-    def _save(self, lines: IO[str]) -> None:
-        """Write the part of the video, the windows, then what refers to them. Raises HarError, OSError."""
+    def _save(self, lines: IO[str]) -> bool:
+        """Write the part of the video, the windows, then what refers to them. Raises HarError, OSError.
+
+        Returns whether all could be written.
+        """
         begun = time.monotonic()
         self._close_part()
         lines.flush()
@@ -154,6 +156,7 @@ class VideoRun:
         self._sink = self._next_part()
         now = time.monotonic()
         self._due = now + max(PERIOD, (now - begun) / SHARE) if saved else float("inf")
+        return saved
 
     def _close_part(self) -> None:
         self._sink.close()

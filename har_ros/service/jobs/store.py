@@ -187,6 +187,15 @@ class JobStore:
         with self._transaction() as db:
             _give_back(db, worker)
 
+    def give_way(self, number: str, worker: int) -> bool:
+        """Let a worker's job wait again when one of another owner waits. Returns whether one does."""
+        with self._transaction() as db:
+            others = "select 1 from jobs where state = 'queued' and owner != (select owner from jobs where id = ?)"
+            if db.execute(others, (number,)).fetchone() is None:
+                return False
+            _give_back(db, worker)
+            return True
+
     def silent(self, seconds: float) -> list[int]:
         """Return the workers that have noted nothing of their job for so long, also of one that was erased.
 

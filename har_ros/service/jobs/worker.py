@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import logging
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -32,12 +33,14 @@ logger = logging.getLogger(__name__)
 
 LOOK = 0.2
 """Seconds between two looks for a job."""
+TURN = 300.0
+"""Seconds after which a job lets those of others go first, which wait."""
 LOADED = tuple(row.name for row in ACTIONNET if not row.at_run_time)
 """Parameters for which networks are loaded again; the others are read by each source of images."""
 
 
 class UnwantedError(Exception):
-    """The job was erased meanwhile, or given to another worker."""
+    """The job was erased meanwhile, or given to another worker, or waits again."""
 
 
 class Worker:
@@ -116,10 +119,18 @@ class Worker:
             run.tidy()
 
     def _follow(self, job: Job, run: VideoRun, total: int) -> None:
-        """Note a job's progress to its end. total: frames of the video, 0 where that is not known."""
-        for _ in run.frames(self._longest):
+        """Note a job's progress to its end, or until others have their turn. Raises UnwantedError, HarError.
+
+        total: frames of the video, 0 where that is not known.
+        """
+        ends = math.inf
+        for saved in run.frames(self._longest):
             if not self._store.progress(job.id, self._number, run.count, total, run.windows):
                 raise UnwantedError
+            if saved:
+                ends = min(ends, time.monotonic() + TURN)  # to come back to the last checkpoint does not count
+                if time.monotonic() >= ends and self._store.give_way(job.id, self._number):
+                    raise UnwantedError
 
     def _fetched(self, job: Job) -> Path:
         """Return the video that a job has only a link to. Raises UnwantedError, HarError."""

@@ -18,6 +18,8 @@ from har_ros.persons.tracks import Tracker
 from har_ros.pipeline.events import EventState
 from har_ros.service.folder import CHECKPOINT, ServiceFolder
 from har_ros.service.jobs import checkpoint
+from har_ros.service.jobs import run as run_module
+from har_ros.service.jobs import worker as worker_module
 from har_ros.service.jobs.store import JobStore
 from har_ros.service.jobs.worker import Worker
 from har_ros.service.options import Models
@@ -57,12 +59,12 @@ def video(tmp_path_factory):
     return write_video(tmp_path_factory.mktemp("videos") / "long.mp4", moving(frames=FRAMES))
 
 
-def queued(folder, video):
+def queued(folder, video, owner=""):
     """Return the folder of a new job, and its id."""
     folder.path.mkdir(exist_ok=True)
     store = JobStore(folder.jobs)
     options = {"model": "tiny", "threshold": 0.0, "smoothing": 3.0, "hysteresis": 0.1, "event_start": 0.2}
-    job, _ = store.add("long.mp4", {**options, "event_end": 0.1})
+    job, _ = store.add("long.mp4", {**options, "event_end": 0.1}, owner=owner)
     folder.of(job.id).mkdir(parents=True)
     shutil.copy(video, folder.of(job.id) / "input.mp4")
     store.enqueue(job.id)
@@ -119,6 +121,24 @@ def test_a_killed_job_goes_on_and_finds_the_same(tmp_path, models, video, whole,
         assert (place / name).read_text() == (whole / name).read_text()
     assert [time for time, _ in pictures(place / "video.mp4")] == [time for time, _ in pictures(whole / "video.mp4")]
     assert {path.name for path in place.iterdir()} == {path.name for path in whole.iterdir()}
+
+
+def test_a_long_job_lets_those_of_others_go_first_and_finds_the_same(tmp_path, models, video, whole, monkeypatch):
+    folder = ServiceFolder(tmp_path / "service")
+    place, number = queued(folder, video, owner="a")
+    _, same = queued(folder, video, owner="a")
+    _, other = queued(folder, video, owner="b")
+    store = JobStore(folder.jobs)
+    states = []
+    for turn, period in ((0.0, 0.0), (300.0, 10.0), (300.0, 10.0)):
+        monkeypatch.setattr(worker_module, "TURN", turn)
+        monkeypatch.setattr(run_module, "PERIOD", period)
+        run(folder, models)
+        states.append([store.get(one).state for one in (number, same, other)])
+    assert states == [["queued"] * 3, ["queued", "queued", "done"], ["done", "queued", "done"]]
+    assert store.get(number).skipped > 0
+    assert untimed((place / "windows.jsonl").read_text()) == untimed((whole / "windows.jsonl").read_text())
+    assert (place / "actions.csv").read_text() == (whole / "actions.csv").read_text()
 
 
 @pytest.mark.parametrize("damage", [b"", b"no pickle"])
