@@ -10,7 +10,6 @@ const form = document.getElementById("record");
 const label = document.getElementById("label");
 const start = document.getElementById("start");
 const taken = document.getElementById("taken");
-const ALONE = "webcam"; // the group of takes without one: whoever sits here is one person
 const stop = document.getElementById("stop");
 let stopped = null; // resolves when Stop is pressed; null while nothing is recorded
 let lost = null; // rejects when the webcam is taken away
@@ -72,7 +71,7 @@ async function take(stream, seconds) {
 
 async function record(name, seconds, takes) {
   const stream = await camera();
-  const group = document.getElementById("group").value.trim() || ALONE;
+  const group = document.getElementById("group").value.trim();
   for (let number = 1; number <= takes; number += 1) {
     if (!(await countDown(`${name}, take ${number} of ${takes},`))) return;
     count.className = "taking";
