@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from har_ros.files.versions import version_of
 from har_ros.service.decoding import Decoding
 from har_ros.service.folder import ServiceFolder
+from har_ros.service.following import Following
 from har_ros.service.guard import LOGIN, Guard
 from har_ros.service.incoming.orders import FORM, announced, media_type
 from har_ros.service.incoming.tus import PART
@@ -54,6 +55,7 @@ def application(folder: Path, settings: ServiceSettings, guard: Guard, live: Liv
         opening, decoding = (begun.enter_context(closing(Decoding(settings.memory))) for _ in range(2))
         service = begun.enter_context(closing(Service(ServiceFolder(folder), settings, opening)))
         teaching = begun.enter_context(closing(Teaching(ServiceFolder(folder), settings, decoding)))
+        following = begun.enter_context(closing(Following()))
         opened = begun.pop_all()
     streams = Streams(service.models, settings.streams, settings.memory)
 
@@ -72,7 +74,7 @@ def application(folder: Path, settings: ServiceSettings, guard: Guard, live: Liv
         responses=RESPONSES,
     )
     app.state.guard, app.state.live = guard, live
-    app.state.opened, app.state.decoding = opened, (opening, decoding)
+    app.state.opened, app.state.decoding, app.state.following = opened, (opening, decoding), following
     app.state.service, app.state.teaching, app.state.streams = service, teaching, streams
     app.include_router(routes)
     app.include_router(stream_routes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from threading import Lock
 from typing import Generic, TypeVar
@@ -58,7 +58,7 @@ class Channel(Generic[T]):
             listener.closed = True
             listener.wake()
 
-    async def listen(self, *first: T) -> AsyncIterator[T]:
+    async def listen(self, *first: T) -> AsyncGenerator[T, None]:
         """Yield the items from now on, after `first`, until the channel is closed."""
         listener = _Listener[T](self._most)
         with self._lock:

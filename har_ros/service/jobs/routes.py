@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, HTTPException, Query, Response
@@ -15,15 +16,14 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
 from har_ros.service.folder import RESULT, VIDEO, is_job
+from har_ros.service.following import Followers, Following, check_followers
 from har_ros.service.guard import Owner
 from har_ros.service.incoming.orders import BODY, Ordered, check_room
 from har_ros.service.jobs.job import Job
-from har_ros.service.jobs.service import Running
+from har_ros.service.jobs.service import Running, Service
 from har_ros.service.jobs.so_far import SoFar, so_far
 from har_ros.service.routing import Routes
 
-WATCH = 0.25
-"""Seconds between two looks at a job whose progress somebody follows."""
 ANSWER = 120.0
 """Seconds that /v1/classify waits for its answer."""
 MEDIA = {"csv": "text/csv", "srt": "application/x-subrip", "vtt": "text/vtt"}
@@ -94,21 +94,19 @@ def show_job(service: Running, number: str) -> JobView:
     return JobView.of(service.job(number))
 
 
-@routes.get("/jobs/{number}/events", response_class=EventSourceResponse)
-async def follow_job(service: Running, job: Annotated[JobView, Depends(show_job)]) -> AsyncIterator[ServerSentEvent]:
+@routes.get("/jobs/{number}/events", response_class=EventSourceResponse, dependencies=[Depends(check_followers)])
+async def follow_job(
+    service: Running, following: Followers, job: Annotated[JobView, Depends(show_job)]
+) -> AsyncIterator[ServerSentEvent]:
     """Follow a job's progress: an event whenever it changes, the last one when the job is over.
 
     Each says all, so whoever comes back after an interruption has missed nothing.
     """
     said = None
-    while True:
-        view = JobView.of(await asyncio.to_thread(service.job, job.id))
-        if (view.state, view.frames_done, view.windows) != said:
-            said = view.state, view.frames_done, view.windows
-            yield ServerSentEvent(data=view, event="progress", id=str(view.frames_done))
-        if view.ended is not None:
-            return
-        await asyncio.sleep(WATCH)
+    async for found in following.follow(job.id, partial(service.store.get, job.id)):
+        if (now := (found.state, found.done, found.windows)) != said:
+            said = now
+            yield ServerSentEvent(data=JobView.of(found), event="progress", id=str(found.done))
 
 
 @routes.get("/jobs/{number}/result", response_class=FileResponse)
@@ -148,21 +146,28 @@ def erase_job(service: Running, number: str) -> None:
 
 
 @routes.post("/classify", openapi_extra=BODY, dependencies=[Depends(check_room)])
-async def classify(service: Running, order: Ordered, owner: Owner) -> Any:
+async def classify(service: Running, following: Followers, order: Ordered, owner: Owner) -> Any:
     """Send a short clip and get its result in the answer; nothing of it is kept."""
     job = await run_in_threadpool(service.add, order, None, owner, temporary=True)  # asyncio has too few that may wait
     try:
-        for _ in range(round(ANSWER / WATCH)):
-            job = await asyncio.to_thread(service.job, job.id)
-            if job.state == "failed":
-                raise HTTPException(422, job.error)
-            if job.over:
-                content = await asyncio.to_thread((service.folder.of(job.id) / RESULT).read_bytes)
-                return Response(content, media_type="application/json")
-            await asyncio.sleep(WATCH)
-        raise HTTPException(504, f"no result within {ANSWER:g} s; send the video to /v1/jobs")
+        job = await asyncio.wait_for(_over(service, following, job.id), ANSWER)
+        if job.state == "failed":
+            raise HTTPException(422, job.error)
+        content = await asyncio.to_thread((service.folder.of(job.id) / RESULT).read_bytes)
+        return Response(content, media_type="application/json")
+    except asyncio.TimeoutError:
+        raise HTTPException(504, f"no result within {ANSWER:g} s; send the video to /v1/jobs") from None
     finally:
         await asyncio.to_thread(service.erase, job.id)
+
+
+async def _over(service: Service, following: Following, number: str) -> Job:
+    """Wait until a job is over, and return it. Raises HTTPException, sqlite3.Error."""
+    while True:
+        async for job in following.follow(number, partial(service.store.get, number)):
+            if job.over:
+                return job
+        await run_in_threadpool(service.job, number)  # which raises what ended it
 
 
 @routes.get("/models")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from har_ros.learning.model import REPORT
+from har_ros.service.following import Followers, check_followers
 from har_ros.service.guard import Owner
 from har_ros.service.incoming.orders import check_room
 from har_ros.service.routing import Routes
@@ -31,8 +32,6 @@ from har_ros.service.teaching.views import (
     read_clip,
 )
 
-WATCH = 0.25
-"""Seconds between two looks at a lesson that somebody follows."""
 REPORT_POLICY = (
     "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
@@ -162,9 +161,14 @@ def show_lesson(teaching: Taught, dataset: Found, kind: Kind) -> LessonView:
     return LessonView.of(lesson)
 
 
-@routes.get("/datasets/{dataset}/{kind}/events", response_class=EventSourceResponse)
+@routes.get(
+    "/datasets/{dataset}/{kind}/events",
+    response_class=EventSourceResponse,
+    dependencies=[Depends(check_followers)],
+)
 async def follow_lesson(
     teaching: Taught,
+    following: Followers,
     dataset: Found,
     kind: Kind,
     _: Annotated[LessonView, Depends(show_lesson)],
@@ -172,17 +176,13 @@ async def follow_lesson(
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow it: an event whenever it changes, with the lines of the log that are new, the last one when it is over."""
     since, said = last, None
-    while True:
-        lesson = await asyncio.to_thread(teaching.lessons.get, dataset, kind)
-        if lesson is None:
-            return
+    async for lesson in following.follow((dataset.name, kind), partial(teaching.lessons.get, dataset, kind)):
         view = LessonView.of(lesson, since)
         if (now := (view.state, view.doing, view.done, view.said)) != said:
             said, since = now, view.said
             yield ServerSentEvent(data=view, event="progress", id=str(since))
         if view.ended is not None:
             return
-        await asyncio.sleep(WATCH)
 
 
 @routes.delete("/datasets/{dataset}/{kind}", status_code=204)
