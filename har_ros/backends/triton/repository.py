@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 Runner = Literal["python", "onnxruntime", "tensorrt", "openvino"]
 ONNX: tuple[Runner, ...] = ("onnxruntime", "tensorrt")
 """What takes ONNX files; the others take OpenVINO's."""
-QUEUE = 64
-"""Requests that wait in the server, at most; more are refused at once, and the robot drops the window."""
 IDLE = 60.0
 """Seconds that the server keeps a camera's state without a step."""
 
@@ -112,7 +110,7 @@ def _config(network: PreparedNetwork, settings: ExportSettings) -> ModelConfig:
     if network.states:
         _add_sequences(config, network, settings)
     else:
-        config.dynamic_batching.default_queue_policy.max_queue_size = QUEUE
+        config.dynamic_batching.SetInParent()  # a limit of its queue lets Triton 2.51 wait half a second now and then
     if runner == "tensorrt":
         accelerators = config.optimization.execution_accelerators
         accelerators.gpu_execution_accelerator.append(
