@@ -90,8 +90,9 @@ def test_each_take_has_a_clip_of_each_camera_and_is_a_group(ros, recorder, film,
             while (picture := video.read()[1]) is not None:
                 count += 1
                 assert abs(float(picture.mean()) - brightness) < 8
-            assert 5 <= count <= 12  # half a second at 25 per second, at most
-            assert count / video.get(cv2.CAP_PROP_FPS) == pytest.approx(0.5, abs=0.2)
+            rate = video.get(cv2.CAP_PROP_FPS)  # as the node has measured it: a busy machine sends in bursts
+            assert 5 <= count <= 0.5 * rate + 1
+            assert count / rate == pytest.approx(0.5, abs=0.2)
 
 
 def test_takes_of_people_that_show_nobody_are_left_out(ros, recorder, film, tmp_path, capfd, movenet):

@@ -67,8 +67,9 @@ def play(ros, robot, camera, video, start):
 def test_a_class_taught_in_the_browser_runs_in_the_node(ros, robot, address, clips, tmp_path):
     with ThreadPoolExecutor(1) as browsing:  # a thread has one of Playwright's loops, and may have it already
         command = browsing.submit(taught, address, clips, tmp_path).result()
-    *launch, argument = shlex.split(command.replace("$PWD", str(tmp_path)))
+    *launch, argument, topics = shlex.split(command.replace("$PWD", str(tmp_path)))
     assert launch == ["ros2", "launch", "har_ros", "actionnet.launch.py"]
+    assert topics == "image_topics:=[/cam01/image_raw]"
     name, _, model = argument.partition(":=")
     robot = robot(["/cam01/image_raw"], **{name: model})
     (camera,) = robot.cameras
