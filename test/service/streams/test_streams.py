@@ -1,22 +1,18 @@
 """Streams of a webcam's images: a real server, a real worker process and a small network."""
 
 import asyncio
-import io
 import json
 import os
 import signal
-import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
 from chromium import serving
-from clips import RATE, moving
+from clips import RATE
+from webcam_images import IMAGES
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 import httpx
@@ -29,14 +25,6 @@ from har_ros.service.guard import Guard
 from har_ros.service.settings import ServiceSettings
 from har_ros.service.streams import streams
 from har_ros.service.streams.streams import Stream
-from har_ros.service.streams.worker import AHEAD, HEAD, Inbox, look
-
-
-def jpeg(picture):
-    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
-
-
-IMAGES = [jpeg(picture) for picture in moving(frames=40)]
 
 
 @pytest.fixture(scope="module")
@@ -118,66 +106,6 @@ def test_a_stream_says_what_the_networks_say(client, models):
                 assert said["actions"] == [{"label": one.label, "score": round(one.score, 4)} for one in accepted]
     assert answers[7]["window"] is not None
     assert any(answer["events"] for answer in answers)
-
-
-def test_images_that_waited_for_the_network_enter_its_window(models):
-    images = [EncodedImage(np.frombuffer(image, np.uint8), round(i / RATE * 1e9)) for i, image in enumerate(IMAGES)]
-    batches = iter([images[:3], [EncodedImage(np.zeros(9, np.uint8), images[3].stamp), *images[4:20]]])
-    inbox = SimpleNamespace(start=lambda: None, take=lambda: next(batches), dropped=0)
-    said = []
-    with Networks.open(str(models / "tiny")) as networks, pytest.raises(StopIteration):
-        look(networks, inbox, said.append)
-    assert [answer["stamp"] for answer in said[1:]] == [2 / RATE, 19 / RATE]
-    assert (said[1]["window"], said[1]["fill"]) == (None, 3)
-    assert (said[2]["window"]["start"], said[2]["window"]["end"]) == (12 / RATE, 19 / RATE)
-
-
-class Batch(io.BytesIO):
-    """Images as a server hands them over; whoever reads them ends with them."""
-
-    def read(self, size=-1):
-        return super().read(size) or sys.exit()
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize("seconds", [5, 9])
-def test_an_action_goes_on_while_a_network_takes_seconds_for_each_window(models, seconds):
-    rate = 25
-    messages = [HEAD.pack(round(i / rate * 1e9), len(IMAGES[0])) + IMAGES[0] for i in range(4 * seconds * rate)]
-    batches = iter([b"".join(messages[at : at + seconds * rate]) for at in range(0, len(messages), seconds * rate)])
-    inbox = Inbox(file := Batch())
-    take = inbox.take
-
-    def take_slowly():
-        file.write(next(batches))
-        file.seek(0)
-        inbox.start()
-        for thread in threading.enumerate():
-            if thread.name == "inbox":
-                thread.join(60)
-        file.seek(0)
-        file.truncate()
-        return take()
-
-    inbox.take, said = take_slowly, []
-    options = {"sample_rate": rate, "event_start": 0.1, "event_end": 0.05, "event_min_duration": 0.1}
-    with Networks.open(str(models / "tiny"), **options) as networks, pytest.raises(StopIteration):
-        look(networks, inbox, said.append)
-    assert [answer["dropped"] for answer in said[1:]] == [0] * 4
-    states = [event["state"] for answer in said[1:] for event in answer["events"]]
-    assert states == ["started", *["going_on"] * 3]
-
-
-def test_of_images_that_wait_the_oldest_are_dropped_and_counted():
-    reading, writing = os.pipe()
-    inbox = Inbox(os.fdopen(reading, "rb"))
-    for stamp in range(AHEAD + 6):
-        os.write(writing, HEAD.pack(stamp, 2) + b"ab")
-    inbox.start()
-    deadline = time.monotonic() + 60
-    while inbox.dropped < 6:
-        assert time.monotonic() < deadline
-    assert [(image.stamp, bytes(image.data)) for image in inbox.take()] == [(6 + i, b"ab") for i in range(AHEAD)]
 
 
 def test_bad_images_cost_nothing_but_themselves(client):
