@@ -3,13 +3,13 @@
 import os
 
 import pytest
-from small_networks import linear_network, write_card
+from small_networks import convolutional_network, linear_network, one_person, write_card
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
 from har_ros.backends.triton import shared_memory
-from har_ros.models.check import prepared_networks
-from har_ros.models.locate import find_model
+from har_ros.models.check import prepared_networks, prepared_pose
+from har_ros.models.locate import find_model, find_pose_model
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +20,17 @@ def network(tmp_path_factory):
     folder = tmp_path_factory.mktemp("network")
     linear_network(folder / "small.onnx", SHAPE)
     return prepared_networks(find_model(str(write_card(folder))))[0]
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    """They take clips, skeletons, and images with people in them."""
+    folder = tmp_path_factory.mktemp("networks")
+    convolutional_network(folder / "small.onnx")
+    fields = {"layout": "NCTHW", "range": [0, 1], "height": 16, "width": 16}
+    cards = [write_card(folder, input=fields, window={"frames": 8}), "everyday-14"]
+    found = [network for card in cards for network in prepared_networks(find_model(str(card)))]
+    return [*found, prepared_pose(find_pose_model(str(one_person(folder))))]
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Windows that travel to a server as JPEG."""
 
 from dataclasses import replace
-from importlib.util import find_spec
 
 import cv2
 import numpy as np
@@ -10,31 +9,17 @@ import pytest
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 from inference_server import SHAPE, InferenceServer, serving
 from jpeg_windows import decoded
-from small_networks import convolutional_network, one_person, write_card
+from triton_wheel import NEEDS_SERVER
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
 from har_ros.backends.triton import jpeg
 from har_ros.backends.triton.client import Client
 from har_ros.backends.triton.repository import ExportSettings, export
-from har_ros.backends.triton.wheel import INSTALL, running
+from har_ros.backends.triton.wheel import running
 from har_ros.errors import ConfigurationError, ModelError
-from har_ros.models.check import prepared_networks, prepared_pose
-from har_ros.models.locate import find_model, find_pose_model
 
 LOCAL = BackendSettings("openvino", "f32")
-TRITON = pytest.mark.skipif(find_spec("pytriton") is None, reason=f"no server is installed; run: {INSTALL}")
-
-
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory):
-    """They take clips, skeletons, and images with people in them."""
-    folder = tmp_path_factory.mktemp("networks")
-    convolutional_network(folder / "small.onnx")
-    fields = {"layout": "NCTHW", "range": [0, 1], "height": 16, "width": 16}
-    cards = [write_card(folder, input=fields, window={"frames": 8}), "everyday-14"]
-    found = [network for card in cards for network in prepared_networks(find_model(str(card)))]
-    return [*found, prepared_pose(find_pose_model(str(one_person(folder))))]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +37,7 @@ def smooth(shape, seed):
     return np.ascontiguousarray(small.repeat(shape[-3] // 2, -3).repeat(shape[-2] // 2, -2))
 
 
-@TRITON
+@NEEDS_SERVER
 def test_the_answers_are_those_to_what_is_left_of_windows(networks, server):
     for network in networks:
         images = network.type == "uint8"
@@ -71,7 +56,7 @@ def test_the_answers_are_those_to_what_is_left_of_windows(networks, server):
         there.close()
 
 
-@TRITON
+@NEEDS_SERVER
 @pytest.mark.parametrize(
     ("data", "said"), [(np.zeros(9, np.uint8), "no JPEG"), (jpeg.encode(smooth((9, 16, 16, 3), 0)), "16×144 pixels")]
 )

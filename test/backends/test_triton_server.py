@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 from killed_server import kill
-from small_networks import convolutional_network, one_person, write_card
+from small_networks import convolutional_network, write_card
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
@@ -13,21 +13,10 @@ from har_ros.backends.triton.client import Client
 from har_ros.backends.triton.repository import ExportSettings, export
 from har_ros.backends.triton.wheel import running
 from har_ros.errors import BackendMissingError, ModelError
-from har_ros.models.check import prepared_networks, prepared_pose
-from har_ros.models.locate import find_model, find_pose_model
+from har_ros.models.check import prepared_networks
+from har_ros.models.locate import find_model
 
 LOCAL = BackendSettings("openvino", "f32")
-
-
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory):
-    """They take clips, skeletons, and images with people in them."""
-    folder = tmp_path_factory.mktemp("networks")
-    convolutional_network(folder / "small.onnx")
-    fields = {"layout": "NCTHW", "range": [0, 1], "height": 16, "width": 16}
-    cards = [write_card(folder, input=fields, window={"frames": 8}), "everyday-14"]
-    found = [network for card in cards for network in prepared_networks(find_model(str(card)))]
-    return [*found, prepared_pose(find_pose_model(str(one_person(folder))))]
 
 
 @pytest.fixture(scope="module")

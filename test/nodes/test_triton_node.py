@@ -1,7 +1,5 @@
 """A node whose network runs on a server that goes away."""
 
-from importlib.util import find_spec
-
 import onnx
 import pytest
 
@@ -10,8 +8,9 @@ from inference_server import InferenceServer, serving
 from killed_server import kill
 from small_networks import write_card
 from streamable_networks import ARCHITECTURES
+from triton_wheel import NEEDS_SERVER
 
-from har_ros.backends.triton.wheel import INSTALL, running
+from har_ros.backends.triton.wheel import running
 from har_ros.commands.main import main as actionnet
 
 
@@ -44,7 +43,7 @@ def test_a_server_that_goes_away_costs_windows_or_the_robots_own_time(robot, fal
         assert robot.node.active.worker.last_error == ""
 
 
-@pytest.mark.skipif(find_spec("pytriton") is None, reason=f"no server is installed; run: {INSTALL}")
+@NEEDS_SERVER
 def test_a_continual_networks_answers_come_back_with_its_server(robot, tmp_path):
     """The real one is killed, and another starts in its place; the window fills from the beginning."""
     onnx.save(ARCHITECTURES["r3d_18"](), tmp_path / "small.onnx")

@@ -1,7 +1,6 @@
 """How networks that keep a state are exported for Triton, and what is refused."""
 
 import re
-from importlib.util import find_spec
 
 import numpy as np
 import onnxruntime
@@ -11,17 +10,18 @@ pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: 
 from continual_cameras import LOCAL, NAME, STEP, address_of, exported
 from google.protobuf import text_format
 from inference_server import InferenceServer, serving
+from triton_wheel import NEEDS_SERVER
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from har_ros.backends.load import load_backend
-from har_ros.backends.triton.wheel import INSTALL, running
+from har_ros.backends.triton.wheel import running
 from har_ros.commands.main import main as actionnet
 from har_ros.errors import ModelError
 from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 from har_ros.networks.continual import in_rows
 
-pytestmark = pytest.mark.skipif(find_spec("pytriton") is None, reason=f"no server is installed; run: {INSTALL}")
+pytestmark = NEEDS_SERVER
 
 
 STAND_IN = """

@@ -2,7 +2,6 @@
 
 import time
 from contextlib import ExitStack
-from importlib.util import find_spec
 from threading import Event
 
 import numpy as np
@@ -12,14 +11,15 @@ pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: 
 from continual_cameras import FIRST, NAME, STEP, address_of, assert_same, backend_of, exported, shown
 from inference_server import InferenceServer, serving
 from killed_server import kill
+from triton_wheel import NEEDS_SERVER
 
 from har_ros.backends.triton import repository
 from har_ros.backends.triton.client import Client
-from har_ros.backends.triton.wheel import INSTALL, running
+from har_ros.backends.triton.wheel import running
 from har_ros.errors import ModelError
 from har_ros.frames.sampling import StreamSettings
 
-pytestmark = pytest.mark.skipif(find_spec("pytriton") is None, reason=f"no server is installed; run: {INSTALL}")
+pytestmark = NEEDS_SERVER
 
 
 def test_after_a_gap_nothing_of_the_old_state_is_left(server, connect, film):

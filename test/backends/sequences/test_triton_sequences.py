@@ -1,7 +1,5 @@
 """Continual networks on the real Triton, which keeps a state for each camera: as in process."""
 
-from importlib.util import find_spec
-
 import cv2
 import numpy as np
 import pytest
@@ -9,13 +7,14 @@ import pytest
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 from continual_cameras import FIRST, STEP, assert_same, backend_of, exported, probabilities, push, shown
 from jpeg_windows import decoded
+from triton_wheel import NEEDS_SERVER
 
 from har_ros.backends.triton import backend, client, jpeg
 from har_ros.backends.triton.client import Client
-from har_ros.backends.triton.wheel import INSTALL, running
+from har_ros.backends.triton.wheel import running
 from har_ros.errors import ModelError
 
-pytestmark = pytest.mark.skipif(find_spec("pytriton") is None, reason=f"no server is installed; run: {INSTALL}")
+pytestmark = NEEDS_SERVER
 
 
 def test_a_real_clip_has_the_answers_of_the_local_network(server, connect, film):
