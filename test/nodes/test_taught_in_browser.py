@@ -11,6 +11,7 @@ from clips import RATE, teachable
 from std_msgs.msg import Header
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from har_ros.commands.main import main as actionnet
 from har_ros.nodes.conversions import image_message
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
@@ -32,7 +33,7 @@ def address(tmp_path, own_cache):
 
 
 def taught(address, clips, place):
-    """Teach a network in the browser, unpack its download, and return the command that the page gives for a robot."""
+    """Teach a network in the browser, unpack its download, and return the commands for a robot and for a file."""
     with launching() as launch, visitor(launch()) as tab:
         tab.set_default_timeout(WAIT)
         tab.goto(f"{address}/teach")
@@ -49,7 +50,7 @@ def taught(address, clips, place):
             tab.get_by_role("link", name="Download").click()
         with zipfile.ZipFile(download.value.path()) as archive:
             archive.extractall(place)
-        return tab.locator("pre.command").first.inner_text()
+        return [text.replace("$PWD", str(place)) for text in tab.locator("pre.command").all_inner_texts()]
 
 
 def play(ros, robot, camera, video, start):
@@ -66,8 +67,8 @@ def play(ros, robot, camera, video, start):
 
 def test_a_class_taught_in_the_browser_runs_in_the_node(ros, robot, address, clips, tmp_path):
     with ThreadPoolExecutor(1) as browsing:  # a thread has one of Playwright's loops, and may have it already
-        command = browsing.submit(taught, address, clips, tmp_path).result()
-    *launch, argument, topics = shlex.split(command.replace("$PWD", str(tmp_path)))
+        for_robot, for_file = browsing.submit(taught, address, clips, tmp_path).result()
+    *launch, argument, topics = shlex.split(for_robot)
     assert launch == ["ros2", "launch", "har_ros", "actionnet.launch.py"]
     assert topics == "image_topics:=[/cam01/image_raw]"
     name, _, model = argument.partition(":=")
@@ -77,3 +78,6 @@ def test_a_class_taught_in_the_browser_runs_in_the_node(ros, robot, address, cli
         play(ros, robot, camera, clips[label][0], start)
         action = ros.first(robot.actions, lambda one, start=start: one.header.stamp.sec >= start, "an action")
         assert action.results[0].class_id == label
+    program, _, _, *options = shlex.split(for_file)
+    assert program == "actionnet"
+    assert actionnet([str(clips["red"][0]), str(tmp_path / "output.mp4"), *options]) == 0
