@@ -13,6 +13,7 @@ from typing import Any
 
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor, TimeoutException
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.subscription import Subscription
@@ -70,6 +71,14 @@ class ImageExecutor(SingleThreadedExecutor):
 
         All that spins comes here. What else is given is a condition for going on to wait; a wake-up ends this waiting.
         """
+        try:
+            self._turn(timeout_sec, *arguments, **named)
+        except rclpy_implementation.RCLError:
+            if self.context.ok():
+                raise
+            raise ExternalShutdownException from None  # by a thread, between the look at it and its use
+
+    def _turn(self, timeout_sec: Any, *arguments: Any, **named: Any) -> None:
         if self._given_up or self._is_shutdown:
             super()._spin_once_impl(timeout_sec, *arguments, **named)
             return
@@ -171,7 +180,6 @@ class Entities:
 
     def __init__(self, nodes: list[Node], guards: list[Any], context: Any) -> None:
         """guards: the executor's. Raises InvalidHandle when something was destroyed meanwhile."""
-        from rclpy.impl.implementation_singleton import rclpy_implementation
         from rclpy.waitable import NumberOfEntities
 
         self._lists = _lists(nodes)

@@ -80,6 +80,19 @@ def test_images_come_directly_while_the_executor_spins(ros, subscribed, publishe
     assert not own
 
 
+@pytest.mark.parametrize("step", ["get_nodes", "wait_for_ready_callbacks"])
+def test_a_context_that_ends_within_a_turn_is_no_error_of_rcl(ros, monkeypatch, step):
+    own = getattr(ros.executor, step)
+
+    def ending(**arguments):
+        ros.executor.context.try_shutdown()
+        return own(**arguments)
+
+    monkeypatch.setattr(ros.executor, step, ending)
+    with pytest.raises(ExternalShutdownException):
+        spin(ros.executor)
+
+
 def test_images_come_directly_while_an_answer_is_waited_for(ros, subscribed, publisher):
     _, direct, own = subscribed()
     answer = Future()
