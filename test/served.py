@@ -1,7 +1,9 @@
 """A server with its workers, as a client meets it: jobs are sent, and waited for."""
 
+import asyncio
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from fastapi.testclient import TestClient
@@ -39,3 +41,9 @@ def until(client, number, *states, windows=0):
         assert job["state"] in ("queued", "running"), job
         time.sleep(0.05)
     raise AssertionError(f"the job is not {states}: {job}")
+
+
+def run(coroutine):
+    """Run it on a thread of its own; Playwright's loop may run on this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result(WAIT)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
-from served import WAIT, running, send
+from served import WAIT, run, running, send
 from tus import TUS, create, patch
 
 from har_ros.service import following
@@ -42,7 +42,7 @@ def test_all_who_follow_see_the_end_and_share_the_looks(monkeypatch):
         with closing(Following()) as followed:
             return await asyncio.gather(*(seen(followed, look) for _ in range(50)))
 
-    all_seen = asyncio.run(follow())
+    all_seen = run(follow())
     assert len(looks) == 3
     assert all(one[-1] is looks[-1] for one in all_seen)
 
@@ -56,7 +56,7 @@ def test_who_comes_when_the_last_one_leaves_or_after_the_end_begins_anew():
                 await anext(first)
             return [[one.ended for one in await seen(followed, look)] for _ in range(2)]
 
-    assert asyncio.run(follow()) == [[1.0], [2.0]]
+    assert run(follow()) == [[1.0], [2.0]]
     assert len(looks) == 3
 
 
@@ -65,7 +65,7 @@ def test_what_cannot_be_looked_at_or_is_gone_ends(caplog):
         with closing(Following()) as followed:
             return await seen(followed, lambda: None), await seen(followed, items()[0])
 
-    assert asyncio.run(follow()) == ([], [])
+    assert run(follow()) == ([], [])
     assert "following: IndexError" in caplog.text
 
 

@@ -1,10 +1,8 @@
 """What a robot shows, without a robot: what is fed in comes out, to all who watch, and nothing is kept for the slow."""
 
-import asyncio
 import json
 import queue
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -13,6 +11,7 @@ from mjpeg import images
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 import httpx
+from served import run
 
 from har_ros.service.application import application
 from har_ros.service.channel import Channel
@@ -107,12 +106,6 @@ def test_without_a_robot_it_is_said_how_to_have_one(tmp_path):
             assert client.get(path).status_code == 401
             answer = client.get(path, headers=headers)
             assert (answer.status_code, "serve.launch.py" in answer.json()["detail"]) == (404, True)
-
-
-def run(coroutine):
-    """Run it on a thread of its own; Playwright's loop may run on this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, coroutine).result(60)
 
 
 def test_a_slow_listener_gets_the_newest_and_a_closed_channel_ends():

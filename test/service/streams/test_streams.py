@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -16,6 +15,7 @@ from webcam_images import IMAGES
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 import httpx
+from served import run
 
 from har_ros.frames.compressed import EncodedImage
 from har_ros.pipeline.recognition import Networks
@@ -170,9 +170,7 @@ def test_a_stream_ends_when_nobody_has_followed_its_events_for_a_while(tmp_path,
         await stream.end()
         return errors
 
-    with ThreadPoolExecutor(1) as pool:  # Playwright's loop may run on this thread
-        errors = pool.submit(asyncio.run, follow()).result(60)
-    assert errors == ["", "nobody followed its events; start again"]
+    assert run(follow()) == ["", "nobody followed its events; start again"]
 
 
 def test_no_more_than_allowed_are_open_and_one_that_ended_makes_room(client):
