@@ -27,7 +27,7 @@ from har_ros.files.cache import fingerprint
 from har_ros.files.console import say
 from har_ros.files.results_folder import atomic, finite, read_json, write_json
 from har_ros.pipeline.opening import open_recognizer
-from har_ros.recordings.recording import BagError
+from har_ros.recordings.remote import FetchError
 from har_ros.workers.workers import Workers
 
 
@@ -97,7 +97,7 @@ def _evaluated(job: Job, summary: dict[str, Any], console: Console) -> bool:
         with job.opened() as recording:
             same = tuple(summary["cameras"]) == recording.cameras
             return same and summary["sha256"] == fingerprint(recording.files())
-    except BagError as error:
+    except FetchError as error:
         say(console, f"the results of {job.name} are given unchecked: {error}")
         return True
 

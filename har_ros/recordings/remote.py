@@ -18,21 +18,25 @@ MOST_FILES = 10_000
 """In a folder that is fetched."""
 
 
+class FetchError(BagError):
+    """What lies at an address cannot be had."""
+
+
 class Address(str):
     """Where a recording lies that is not on this machine's disk: PROTOCOL://PLACE, as fsspec knows it."""
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Its protocol, the names of its folders, and its own; what a web address asks for (?…) is no name."""
+        """Its protocol, the names of its folders, and its own; of a web address, with what it asks for (?…)."""
         protocol, _, where = self.partition("://")
-        if protocol in ("http", "https"):
-            where = where.partition("?")[0]
-        return (f"{protocol}:", *PurePosixPath(where).parts)
+        folders, mark, asked = where.partition("?") if protocol in ("http", "https") else (where, "", "")
+        *above, own = PurePosixPath(folders).parts
+        return (f"{protocol}:", *above, own + mark + asked)
 
     @property
     def name(self) -> str:
-        """The last part."""
-        return self.parts[-1]
+        """The last part; of a web address, without what it asks for."""
+        return self.parts[-1].partition("?")[0] if self.startswith(("http:", "https:")) else self.parts[-1]
 
     @property
     def stem(self) -> str:
@@ -74,7 +78,7 @@ def local(where: Place) -> Iterator[Path]:
         except ImportError as error:  # the package of a protocol
             raise ConfigurationError(f"{where} cannot be read ({one_line(error)}); install what it names") from None
         except Exception as error:  # of any protocol
-            raise BagError(
+            raise FetchError(
                 f"{where} cannot be fetched ({type(error).__name__}: {one_line(error)[:200]}); check the address, and "
                 "that this machine may read it"
             ) from None
@@ -94,7 +98,7 @@ def _fetch(where: Address, target: Path) -> None:
     system, root = _file_system(where)
     system.invalidate_cache()  # of listings, which may be older than the recording
     if not system.exists(root):
-        raise BagError(f"{where} does not exist; check the address")
+        raise FetchError(f"{where} does not exist; check the address")
     if not system.isdir(root):
         found = {target: (root, system.info(root))}
     else:

@@ -49,6 +49,13 @@ def test_recordings_at_addresses_have_names_of_their_own():
     assert [job.name for job in jobs] == ["s3:/b/x/y", "gs:/b/x/y", "s3:/b/z"]
 
 
+def test_what_is_asked_of_web_addresses_tells_recordings_apart():
+    jobs = jobs_of(
+        [Address("https://h/a/get?id=1"), Address("https://h/a/get?id=2"), Address("https://h/b.mp4?x=1")], VALUES
+    )
+    assert [job.name for job in jobs] == ["a/get?id=1", "a/get?id=2", "h/b.mp4?x=1"]
+
+
 def test_an_address_that_is_named_twice_is_refused():
     with pytest.raises(ConfigurationError, match="named more than once"):
         jobs_of([Address("s3://b/bag"), Address("s3://b/bag/")], VALUES)

@@ -28,10 +28,10 @@ def jobs_of(paths: Sequence[Place], values: dict[str, Any]) -> list[Job]:
     resolved = [path.expanduser().absolute() for path in paths]
     if len({path.parts for path in resolved}) < len(resolved):
         raise ConfigurationError("a recording is named more than once; name it once")
-    depth = 1
-    while len({path.parts[-depth:] for path in resolved}) < len(resolved):
+    names, depth = [path.name for path in resolved], 1
+    while len(set(names)) < len(resolved):
         depth += 1
+        names = ["/".join(path.parts[-depth:]) for path in resolved]
     topics, transport = tuple(values["image_topics"]), values["image_transport"]
     counts = [0 if isinstance(path, Address) else open_recording(path, topics, transport).count for path in resolved]
-    names = ["/".join(path.parts[-depth:]) for path in resolved]
     return [Job(name, path, topics, transport, n) for name, path, n in zip(names, resolved, counts, strict=True)]
