@@ -49,7 +49,9 @@ def advice(measured: Mapping[str, Any]) -> list[str]:
     few = [row["label"] for row in classes if 0 < row["groups"] < ENOUGH]
     if few:
         texts.append(f"Clips of other sources or people, for {', '.join(few)}: there are fewer than {ENOUGH}.")
-    if not any(row["label"] == NONE and row["clips"] for row in classes):
+    background = measured["background"]
+    taught = background["windows"] or (background["nothing"] or {}).get("mined")
+    if not taught and not any(row["label"] == NONE and row["clips"] for row in classes):
         texts.append(f"A class {NONE} with anything else: without it, what resembles a class is taken for that.")
     return texts
 

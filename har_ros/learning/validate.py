@@ -121,7 +121,7 @@ def measures(samples: Samples, probabilities: Floats, calibrated: Floats, raw: F
     """
     return {
         "figures": figures(samples, probabilities),
-        "accuracy_before_rejection": accuracy(samples, raw.argmax(axis=1) == samples.classes),
+        "accuracy_before_rejection": accuracy(samples, calibrated.argmax(axis=1) == samples.classes),
         "log_loss": log_loss(samples, calibrated),
         "calibration": calibration(samples, calibrated),
         "uncalibrated_error": calibration(samples, raw)["error"],

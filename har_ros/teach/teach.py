@@ -63,12 +63,12 @@ def teach(
             "learning_curve": curves.learning_curve(samples, checked, notify),
             "source_curve": curves.source_curve(samples, checked, notify),
             "gains": validation.gains(samples, checked, notify),
+            "background": others,
         }
         notify("the network")
         head, choice = fitted(samples)
     network = taught_network(load_onnx(lesson.prepared.path), *head.rounded(), head.rejection)
     measured["advice"] = advice(measured)
-    measured["background"] = others
     measured["temperature"] = choice.temperature
     measured["chosen"] = {
         "regularisation (C)": choice.strength,

@@ -109,9 +109,10 @@ def test_the_curves_end_where_the_summary_says_and_are_not_drawn_of_one_point(te
         place.symlink_to(path)
     folder = teach(dataset=few)
     measured, text = read_json(folder / "metrics.json"), (folder / "report.html").read_text()
-    before = measured["accuracy_before_rejection"]
-    assert before == measured["learning_curve"][-1]["accuracy"] == measured["source_curve"][-1]["accuracy"]
-    assert f"{before['value']:.3f} before rejection" in text
+    ends = [measured[curve][-1]["accuracy"] for curve in ("learning_curve", "source_curve")]
+    assert ends[0] == ends[1]
+    assert f"taught with all clips, {ends[0]['value']:.3f} are recognised" in text
+    assert f"{measured['accuracy_before_rejection']['value']:.3f} before rejection" in text
     assert text.count("<svg") == 2
     assert "Where the curve still rises, more clips help" not in text
     assert "no more than 3 of a class are taught at a time" in text
@@ -213,6 +214,7 @@ def test_advice_names_what_is_missing():
 
     interval = {"value": 0.5, "low": 0.4, "high": 0.6}
     measured = {
+        "background": {"windows": {}, "nothing": None},
         "gains": [{"label": "b", "cost_of_half": 0.1}, {"label": "a", "cost_of_half": 0.0}],
         "learning_curve": [
             {"clips_per_class": n, "accuracy": {**interval, "value": v}} for n, v in ((5, 0.5), (9, 0.6))
@@ -233,6 +235,8 @@ def test_advice_names_what_is_missing():
         "Clips of other sources or people",
         "A class none with anything else",
     ]
+    for background in ({"windows": {"world": 9}, "nothing": None}, {"windows": {}, "nothing": {"mined": 3}}):
+        assert advice({**measured, "background": background}) == texts[:-1]
 
 
 def test_the_card_is_that_of_its_base_but_for_the_classes(teach, teachable_card):
