@@ -131,15 +131,17 @@ class Cluster:
                     take(number, _result(reference, work.called(pieces[number])))
                 listener.pass_on()
         finally:
-            with suppress(Exception):  # the cluster may be gone
-                _end([*under_way])
+            for reference in under_way:
+                with suppress(Exception):  # the cluster may be gone
+                    ray.cancel(reference)
+            with suppress(Exception):
+                _kill_those_that_go_on([*under_way])
+            with suppress(Exception):
                 ray.kill(board)
 
 
-def _end(under_way: list[Any]) -> None:
-    """End pieces: interrupt them, and kill the workers of those that go on."""
-    for reference in under_way:
-        ray.cancel(reference)
+def _kill_those_that_go_on(under_way: list[Any]) -> None:
+    """Wait for pieces that were interrupted, and kill the workers of those that do not end."""
     if under_way:
         for reference in ray.wait(under_way, num_returns=len(under_way), timeout=GRACE)[1]:
             ray.cancel(reference, force=True)

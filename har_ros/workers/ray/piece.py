@@ -66,7 +66,8 @@ def do(order: Order, number: int, piece: Any) -> Done:
             return Done(error=error, said=tuple(said))
         except OSError as error:
             text = (
-                f"{os.uname().nodename} cannot work ({one_line(error)}); check its temporary folder (TMPDIR) and disk"
+                f"{os.uname().nodename} cannot work ({one_line(error)}); check its temporary folder (TMPDIR), "
+                "its disk, and that it may read the recordings"
             )
             return Done(error=HarError(text), said=tuple(said))
     return Done(result, said=tuple(said))
