@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
-import onnx.external_data_helper
 import onnx.version_converter
 
 from har_ros.errors import ModelError, one_line
@@ -28,11 +28,21 @@ def network_files(path: Path) -> list[Path]:
         return [path, path.with_suffix(".bin")]
     if path.suffix != ".onnx":
         return [path]
-    tensors = onnx.external_data_helper._get_all_tensors(load_onnx(path, weights=False))
+    model = load_onnx(path, weights=False)
+    tensors = [*_tensors(model.graph), *(one for function in model.functions for one in _tensors(function))]
     named = {entry.value for tensor in tensors for entry in tensor.external_data if entry.key == "location"}
     if outside := [name for name in sorted(named) if Path(name).is_absolute() or ".." in Path(name).parts]:
         raise ModelError(f"{path} has weights in {outside[0]}, outside of its folder; export it with them beside it")
     return [path, *(path.parent / name for name in sorted(named))]
+
+
+def _tensors(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.TensorProto]:
+    """Yield the tensors of a graph, of its nodes' attributes, and of the graphs in these."""
+    yield from getattr(graph, "initializer", ())
+    for attribute in (one for node in graph.node for one in node.attribute):
+        yield from (attribute.t, *attribute.tensors)
+        for inner in (attribute.g, *attribute.graphs):
+            yield from _tensors(inner)
 
 
 def lowered(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
