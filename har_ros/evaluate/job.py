@@ -60,7 +60,7 @@ def header_of(recognizer: Recognizer, plan: Plan) -> dict[str, Any]:
 
 
 def _fingerprint(networks: list[Path]) -> str:
-    return fingerprint([*networks, *(file for path in networks for file in network_files(path)[1:])])
+    return fingerprint([file for path in networks for file in network_files(path)])
 
 
 def run(

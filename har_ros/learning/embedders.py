@@ -96,12 +96,11 @@ class Looking(Work[tuple[Path, str], Kept]):
             def look(piece: tuple[Path, str], report: Report, stopped: Stopped) -> Kept:
                 path, name = piece
                 check_seen(path)
+                check_same(path, Path(embedder.name_of(path)).name, Path(name).name)
                 try:
-                    kept = embedder.keep(path)
+                    return Kept(embedder.keep(path).read_bytes())
                 except HarError as error:
                     return Kept(error=error)
-                check_same(path, kept.name, Path(name).name)
-                return Kept(kept.read_bytes())
 
             yield look
 

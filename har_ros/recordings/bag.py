@@ -103,7 +103,7 @@ class Bag:
         """View an image; of ROS 2 as the node does."""
         encoded = connection.msgtype.endswith("CompressedImage")
         if self.path.suffix == ".bag":
-            message: Any = ROS1.deserialize_ros1(data, connection.msgtype)
+            message = self._read(connection, data)
             return (EncodedImage if encoded else CameraImage).of_message(message, _stamp(message.header))
         _check_plain(data)
         return read_encoded_image(data) if encoded else read_image(data)
