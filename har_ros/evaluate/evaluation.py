@@ -14,10 +14,8 @@ from har_ros.evaluate.job import PARTS
 from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.plan import Job, Plan
 from har_ros.files.results_folder import write_files
-from har_ros.models.locate import find_model, find_pose_model
-from har_ros.models.portable import portable, portable_pose
-from har_ros.pipeline.configuration import named_model
 from har_ros.pipeline.opening import open_recognizer
+from har_ros.pipeline.sending import sent_networks, values_there
 from har_ros.workers.there import check_backend, check_seen
 from har_ros.workers.workers import Do, Report, Stopped, Work
 
@@ -52,18 +50,12 @@ class Evaluation(Work[Job, Evaluated]):
 
     def files(self) -> dict[str, Path | bytes]:
         """Return the networks."""
-        values = self.plan.values
-        sent = {"model": portable(named_model(values))}
-        if values["persons"]:
-            sent["pose_model"] = portable_pose(find_pose_model(values["pose_model"]))
-            if values["persons_model"]:
-                sent["persons_model"] = portable(find_model(values["persons_model"]))
-        return {f"{name}/{file}": content for name, files in sent.items() for file, content in files.items()}
+        return sent_networks(self.plan.values)
 
     @contextmanager
     def opened(self, folder: Path | None) -> Iterator[Do[Job, Evaluated]]:
         """Lend what evaluates recordings. Raises HarError."""
-        values = self.plan.values if folder is None else _there(self.plan.values, folder)
+        values = self.plan.values if folder is None else values_there(self.plan.values, folder)
         with nullcontext(self.networks) if self.networks else _networks(values) as networks:
             check_backend(networks.recognizer.network.backend.name, self.header["backend"])
 
@@ -87,12 +79,6 @@ class Evaluation(Work[Job, Evaluated]):
 def _networks(values: dict[str, Any]) -> Iterator[EvaluatedNetworks]:
     with open_recognizer(values) as recognizer, EvaluatedNetworks(values, recognizer) as networks:
         yield networks
-
-
-def _there(values: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return the parameters where the networks were sent to: one processor does each piece."""
-    sent = {name: str(folder / name) for name in ("model", "pose_model", "persons_model") if (folder / name).is_dir()}
-    return {**values, **sent, "labels": "", "input_blob": "", "output_blob": "", "threads": values["threads"] or 1}
 
 
 def _last_of_all(path: Path) -> bool:
