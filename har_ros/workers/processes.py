@@ -7,7 +7,8 @@ import os
 import queue
 import signal
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from threading import Thread
 from typing import Any
 
 from har_ros.errors import HarError
-from har_ros.workers.workers import P, R, Report, StoppedError, Take, Work
+from har_ros.workers.workers import P, R, Report, StoppedError, Take, Wait, Work
 
 PERIOD = 0.1
 """Seconds between two looks at what the processes report."""
@@ -29,7 +30,9 @@ class Processes:
     def __init__(self, count: int) -> None:
         self._count = count
 
-    def run(self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report) -> None:
+    def run(
+        self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report, wait: Wait = lambda: None
+    ) -> None:
         """See Workers."""
         if not pieces:
             return
@@ -39,10 +42,11 @@ class Processes:
             waiting: dict[Future[Any], int] = {pool.submit(_do, piece): i for i, piece in enumerate(pieces)}
             try:
                 while waiting:
-                    for future in wait(waiting, PERIOD, FIRST_COMPLETED).done:
+                    for future in wait_for(waiting, PERIOD, FIRST_COMPLETED).done:
                         number = waiting.pop(future)
                         take(number, future.result())
                     _pass_on(said, report)
+                    wait()
             except BrokenProcessPool:
                 raise HarError(
                     "a process was killed, perhaps for want of memory; try again with fewer --jobs"

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from har_ros.errors import HarError
+
 P = TypeVar("P")
 R = TypeVar("R")
 Report = Callable[[Any], None]
@@ -18,10 +20,16 @@ Do = Callable[[P, Report, Stopped], R]
 """Does a piece. Raises HarError, and StoppedError as soon as it is to end."""
 Take = Callable[[int, R], None]
 """Called with the number of a piece and its result."""
+Wait = Callable[[], None]
+"""Called now and then while pieces are done, in the thread that waits for them."""
 
 
 class StoppedError(Exception):
     """Somebody wants the work to end; what was done is kept."""
+
+
+class WorkersLostError(HarError):
+    """Those who work are gone, or were never there; others may do the same work."""
 
 
 class Work(ABC, Generic[P, R]):
@@ -45,10 +53,13 @@ class Workers(Protocol):
 
     in_this_process: bool
 
-    def run(self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report) -> None:
-        """Do all pieces, and call take and report, in this thread: take in the order in which they are done.
+    def run(
+        self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report, wait: Wait = lambda: None
+    ) -> None:
+        """Do all pieces, and call take, report and wait, in this thread: take in the order in which they are done.
 
-        Raises HarError, the first one of a piece; then no other piece begins, and those that have begun end.
+        wait is not called where the pieces are done in this thread. Raises HarError, the first one of a piece, and what
+        take, report and wait raise; then no other piece begins, and those that have begun end.
         """
 
     def __enter__(self) -> Workers: ...
@@ -61,7 +72,9 @@ class Here:
 
     in_this_process = True
 
-    def run(self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report) -> None:
+    def run(
+        self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report, wait: Wait = lambda: None
+    ) -> None:
         """See Workers."""
         with work.opened(None) as do:
             for number, piece in enumerate(pieces):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import re
 import sys
 
 from har_ros.commands.shared.options import at_least
-from har_ros.errors import ConfigurationError
+from har_ros.workers.joining import ray_workers
 from har_ros.workers.processes import Processes
 from har_ros.workers.workers import Here, Workers
 
+CLUSTER = "let a Ray cluster do it: auto, the one that this machine belongs to; HOST:PORT"
+"""What --ray does."""
 _ADDRESS = re.compile(r"auto|[1-9]\d{0,3}|[\w.-]+:\d{1,5}|\[[\da-fA-F:]+\]:\d{1,5}")
 
 
@@ -21,9 +22,15 @@ def add_ray(parser: argparse._ActionsContainer) -> None:
         "--ray",
         type=_address,
         metavar="ADDRESS",
-        help="let a Ray cluster do it: auto, the one that this machine belongs to; HOST:PORT; or a number: so many "
-        "workers on this machine, for this command alone",
+        help=f"{CLUSTER}; or a number: so many workers on this machine, for this command alone",
     )
+
+
+def cluster_address(text: str) -> str:
+    """Read the address of a cluster that runs already."""
+    if text.isdigit() or not _ADDRESS.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no cluster's address; give auto or HOST:PORT")
+    return text
 
 
 def add_workers(parser: argparse.ArgumentParser, jobs: str) -> None:
@@ -36,18 +43,9 @@ def add_workers(parser: argparse.ArgumentParser, jobs: str) -> None:
 def workers_of(options: argparse.Namespace, pieces: int = sys.maxsize) -> Workers:
     """Return who does so many pieces, at most. Raises ConfigurationError when Ray is not there."""
     if options.ray:
-        return _cluster(options.ray)
+        return ray_workers(options.ray)
     jobs = min(getattr(options, "jobs", 1), pieces)
     return Processes(jobs) if jobs > 1 else Here()
-
-
-def _cluster(address: str) -> Workers:
-    try:
-        module = importlib.import_module("har_ros.workers.ray.cluster")
-    except ImportError as error:
-        raise ConfigurationError(f"--ray needs Ray ({error}); run: pip install ray") from None
-    cluster: Workers = module.Cluster(address)
-    return cluster
 
 
 def _address(text: str) -> str:

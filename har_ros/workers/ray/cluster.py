@@ -10,7 +10,6 @@ import signal
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -20,14 +19,15 @@ from typing import Any
 
 import numpy as np
 import ray
-from ray import exceptions
+from ray import cloudpickle, exceptions
 
 from har_ros.errors import HarError, one_line
 from har_ros.workers.ray import piece as pieces_of
 from har_ros.workers.ray.board import Board
 from har_ros.workers.ray.piece import Done, Order
+from har_ros.workers.sent import checksum
 from har_ros.workers.there import versions
-from har_ros.workers.workers import P, R, Report, Take, Work
+from har_ros.workers.workers import P, R, Report, Take, Wait, Work, WorkersLostError
 
 RETRIES = 3
 """Times that a piece is begun again when its worker has died."""
@@ -66,7 +66,7 @@ class Cluster:
         return self
 
     def connect(self) -> None:
-        """Connect, or start the local cluster, if that has not been done. Raises HarError."""
+        """Connect, or start the local cluster, if that has not been done. Raises WorkersLostError."""
         if self._connected:
             return
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
@@ -86,7 +86,7 @@ class Cluster:
             self._connected = True
         except Exception as error:  # ConnectionError, RuntimeError and others
             self.__exit__()
-            raise HarError(f"{_unreachable(self._address)} ({one_line(error)[:200]})") from None
+            raise WorkersLostError(f"{_unreachable(self._address)} ({one_line(error)[:200]})") from None
         except BaseException:  # Ctrl-C
             self.__exit__()
             raise
@@ -97,24 +97,28 @@ class Cluster:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def run(self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report) -> None:
+    def run(
+        self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report, wait: Wait = lambda: None
+    ) -> None:
         """See Workers. A piece whose worker dies is done again, RETRIES times at most."""
         if not pieces:
             return
         self.connect()
         try:
-            self._run(work, pieces, take, report)
+            self._run(work, pieces, take, report, wait)
         except exceptions.RayTaskError:  # a fault of har_ros
             raise
         except exceptions.RayError as error:
-            raise HarError(
+            raise WorkersLostError(
                 f"the Ray cluster has failed ({type(error).__name__}: {one_line(error)[:200]}); see that its nodes run"
             ) from None
 
-    def _run(self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report) -> None:
+    def _run(self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report, wait: Wait) -> None:
         files = {name: _sent(content) for name, content in work.files().items()}
         board = ray.remote(Board).options(num_cpus=0, max_restarts=-1).remote()
-        order = Order(uuid.uuid4().hex, ray.put(work), files, board, versions())
+        sums = checksum({name: sha256 for name, (sha256, _) in files.items()})
+        key = f"{hashlib.sha256(cloudpickle.dumps(work)).hexdigest()} {sums}"
+        order = Order(key, ray.put(work), files, board, versions())
         do = ray.remote(pieces_of.do).options(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)
         shared, waiting = ray.put(order), iter(enumerate(pieces))
         under_way: dict[Any, int] = {}
@@ -130,6 +134,7 @@ class Cluster:
                     number = under_way.pop(reference)
                     take(number, _result(reference, work.called(pieces[number])))
                 listener.pass_on()
+                wait()
         finally:
             for reference in under_way:
                 with suppress(Exception):  # the cluster may be gone

@@ -24,10 +24,10 @@ MOST_SAID = 100
 
 @dataclass(frozen=True)
 class Order:
-    """What all pieces of a work have in common. key: of the work. work: where it is in the cluster's object store.
+    """What all pieces of a work have in common. work: where it is in the cluster's object store.
 
-    files: SHA-256 of what is sent, and where its content is, by relative path. board: takes reports. versions: of
-    packages, which workers must have.
+    key: of the work; works that do the same with the same files have the same one. files: SHA-256 of what is sent, and
+    where its content is, by relative path. board: takes reports. versions: of packages, which workers must have.
     """
 
     key: str
@@ -74,7 +74,7 @@ def do(order: Order, number: int, piece: Any) -> Done:
 
 
 def _work_of(order: Order) -> Do[Any, Any]:
-    """Return what does pieces of this work; what another one left in this worker is closed."""
+    """Return what does pieces of this work, or did those of one that is the same; what another one left is closed."""
     global _opened
     if _opened.key == order.key and _opened.do is not None:
         return _opened.do
