@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate.evaluation import Evaluation
+from har_ros.service.jobs.recognition import News, Recognition
 from har_ros.workers.workers import Work
 
 
@@ -102,3 +103,35 @@ class Dying(Evaluation):
                 return do(job, once, stopped)
 
             yield dying
+
+
+class DyingRecognition(Recognition):
+    """The first job kills its worker half-way."""
+
+    @contextmanager
+    def opened(self, folder):
+        with super().opened(folder) as do:
+
+            def dying(video, report, stopped):
+                def once(news):
+                    report(news)
+                    if news.windows:
+                        kill_once(video.folder.path / "died")
+
+                return do(video, once, stopped)
+
+            yield dying
+
+
+class EndlessRecognition(Recognition):
+    """Jobs that go on until they are interrupted, with something in their folders that is removed then."""
+
+    @contextmanager
+    def opened(self, folder):
+        def look(video, report, stopped):
+            with TemporaryDirectory(dir=video.folder.of(video.job)):
+                while True:
+                    report(News(False, 1, 2, 1))
+                    time.sleep(0.1)
+
+        yield look

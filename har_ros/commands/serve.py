@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from rich.console import Console
 
 from har_ros.commands.shared.options import at_least, between, whole_number
+from har_ros.commands.shared.workers import CLUSTER, cluster_address
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.console import say
 from har_ros.files.results_folder import reserved
@@ -25,6 +26,7 @@ from har_ros.service.guard import Guard
 from har_ros.service.live.robot import Live
 from har_ros.service.server import Server
 from har_ros.service.settings import ServiceSettings
+from har_ros.workers.joining import ray_workers
 
 LEAST_TOKEN = 16
 FOLDER = "har_ros-service"
@@ -50,6 +52,7 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
         models=options.models,
         datasets=options.datasets,
         workers=options.workers,
+        ray=options.ray or "",
         streams=options.streams,
         links=options.allow_links,
         preload=options.preload,
@@ -60,6 +63,7 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
         days=options.days,
     )
     guard = Guard(options.host, _token(options.token))
+    _check_cluster(options.ray)
     _check_folder(folder)
     with (
         reserved(folder),  # for one server at a time
@@ -72,6 +76,14 @@ def prepared(options: argparse.Namespace, live: Live | None = None) -> Iterator[
         gc.freeze()  # what is there now stays: to look through it again held answers up for 0.1 s
         say(Console(stderr=True), f"serving http://{f'[{host}]' if ':' in host else host}:{port}/; Ctrl-C ends it")
         yield server, place
+
+
+def _check_cluster(address: str | None) -> None:
+    """Raise HarError for a cluster that is not there."""
+    if address:
+        cluster = ray_workers(address)
+        with cluster:
+            cluster.connect()
 
 
 @contextmanager
@@ -132,6 +144,7 @@ def parser(program: str) -> argparse.ArgumentParser:
     add("--token", type=_path, metavar="FILE", help="a file with the token that clients must send")
     add("--proxy", default="", metavar="ADDRESS", help="of a proxy in front, whose X-Forwarded-For names the clients")
     add("--workers", type=at_least(1), default=usual.workers, help="jobs at the same time (%(default)s)")
+    add("--ray", type=cluster_address, metavar="ADDRESS", help=f"{CLUSTER}; it has to see --folder")
     add("--minutes", type=between(0.01, 1e5), default=usual.seconds / 60, help="of a video, at most (%(default)g)")
     add("--megabytes", type=at_least(1), default=usual.most_bytes // MB, help="of a video, at most (%(default)s)")
     add("--gigabytes", type=at_least(1), default=usual.disk // GB, help="of all that is kept, at most (%(default)s)")

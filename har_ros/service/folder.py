@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from har_ros.errors import without_paths
+from har_ros.errors import HarError, without_paths
 from har_ros.learning.class_folders import VIDEOS
 
 VIDEO, WINDOWS, SUMMARY, RESULT = "video.mp4", "windows.jsonl", "summary.json", "result.json"
-CHECKPOINT, PART = "checkpoint.pickle", "part-"
+CHECKPOINT, PART, LOCK = "checkpoint.pickle", "part-", ".lock"
 SUFFIXES = VIDEOS
 """Of videos that come in."""
 EVENTS = ("actions.csv", "actions.srt", "actions.vtt")
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Wait until nobody else writes into a job's folder: a worker whose server was killed takes a moment to end.
+
+    Raises HarError when the folder is gone, OSError.
+    """
+    try:
+        lock = (place / LOCK).open("a")  # which NFS needs, to lock it for other machines as well
+    except FileNotFoundError:
+        raise HarError("the video is gone; send it again") from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def is_job(text: str) -> bool:

@@ -17,6 +17,11 @@ MOST_FILES = 1 << 16
 def prepare(name: str, memory: int) -> None:
     """Set up this process's log and limit. name: in the log's lines. memory: bytes that it may have, at most."""
     logging.basicConfig(level=logging.INFO, format=f"{name} %(process)d: %(message)s")
+    limit_memory(memory)
+
+
+def limit_memory(memory: int) -> None:
+    """Let this process have so many bytes, at most."""
     with suppress(ValueError, OSError):  # where less is allowed already
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 

@@ -102,11 +102,6 @@ class VideoRun:
         """Give the part of the annotated video up that is not finished."""
         self._sink.discard()
 
-    def tidy(self) -> None:
-        """Remove what a finished job needs no more. Raises OSError."""
-        for path in [self._place / CHECKPOINT, *self._parts]:
-            path.unlink(missing_ok=True)
-
     def _resumed(self) -> Found | None:
         path = self._place / CHECKPOINT
         found: Found | None = checkpoint.load(path, self._networks)
@@ -175,6 +170,12 @@ class VideoRun:
         again = play_again(self._uri, self._source, found.clip, found.recognition)
         self._take(lines, frame, ImageResult(frame.stamp, again, ()))
         draw_all(self._uri, VideoFile(self._place / VIDEO, self._source.rate), again.prediction if again else None)
+
+
+def tidy(place: Path) -> None:
+    """Remove what a finished job needs no more from its folder. Raises OSError."""
+    for path in [place / CHECKPOINT, *place.glob(f"{PART}*")]:
+        path.unlink(missing_ok=True)
 
 
 def _check(frame: SourceFrame, longest: float) -> None:

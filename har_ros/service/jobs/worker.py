@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
 import math
 import os
@@ -15,19 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from har_ros.errors import HarError
-from har_ros.pipeline.recognition import Networks
-from har_ros.recordings.source import open_source
-from har_ros.service.folder import ServiceFolder
+from har_ros.service.folder import ServiceFolder, alone
 from har_ros.service.incoming.links import Links, suffix_of
 from har_ros.service.incoming.upload import promised
 from har_ros.service.jobs.job import Job
-from har_ros.service.jobs.run import VideoRun
+from har_ros.service.jobs.recognition import Loaded, News, Recognition, Video
+from har_ros.service.jobs.run import tidy
 from har_ros.service.jobs.store import JobStore
-from har_ros.service.limits import check_video, limit_formats
+from har_ros.service.limits import limit_formats
 from har_ros.service.options import Models
 from har_ros.service.process import end_with_the_server, prepare, unexpected
 from har_ros.service.room import Room
-from har_ros.settings import ACTIONNET
+from har_ros.service.settings import ServiceSettings
+from har_ros.workers.joining import ray_workers
+from har_ros.workers.workers import HERE, Workers, WorkersLostError
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ LOOK = 0.2
 """Seconds between two looks for a job."""
 TURN = 300.0
 """Seconds after which a job lets those of others go first, which wait."""
-LOADED = tuple(row.name for row in ACTIONNET if not row.at_run_time)
-"""Parameters for which networks are loaded again; the others are read by each source of images."""
+JOIN = 5.0
+"""Seconds between two attempts to reach the cluster."""
 
 
 class UnwantedError(Exception):
@@ -44,42 +44,55 @@ class UnwantedError(Exception):
 
 
 class Worker:
-    """Runs jobs. The networks of the last one stay loaded, for the next one that names the same."""
+    """Runs jobs, here or on a cluster. Close it."""
 
-    def __init__(self, folder: ServiceFolder, models: Models, longest: float, links: Links | None = None) -> None:
-        """longest: seconds of a video, at most. links: fetches videos, None to fetch none."""
+    def __init__(
+        self,
+        folder: ServiceFolder,
+        models: Models,
+        longest: float,
+        links: Links | None = None,
+        workers: Workers = HERE,
+        memory: int = ServiceSettings.memory,
+    ) -> None:
+        """longest: seconds of a video, at most. links: fetches videos, None to fetch none.
+
+        workers: do the jobs. memory: bytes that each of them may have on another machine.
+        """
         self._folder = folder
         self._models = models
         self._store = JobStore(folder.jobs)
         self._longest = longest
         self._links = links
-        self._networks: Networks | None = None
-        self._written: tuple[int, ...] = ()
+        self._workers = workers
+        self._memory = memory
+        self._loaded = Loaded()
         self._number = os.getpid()
 
     def close(self) -> None:
         """Free the networks, and close the file of jobs."""
         self._store.close()
-        if self._networks is not None:
-            self._networks.close()
-            self._networks = None
+        self._loaded.close()
 
     def preload(self) -> None:
         """Load the networks of a job without options, so that the first such job need not wait for them."""
         try:
-            self._networks_for({})
+            self._loaded.networks(*self._named({}))
         except HarError as error:  # which jobs may not need
             logger.warning("cannot load the default network: %s", error)
 
     def run_one(self) -> bool:
-        """Run the job that has waited longest. Returns whether there was one."""
+        """Run the job that has waited longest. Returns whether there was one. Raises WorkersLostError."""
         job = self._store.claim(self._number)
         if job is None:
             return False
         try:
-            self._run(job)
+            self._look(job)
         except UnwantedError:
             pass
+        except WorkersLostError:
+            self._store.give_back(self._number)
+            raise
         except HarError as error:
             self._store.fail(job.id, self._number, self._folder.said_to_clients(job.id, job.name, str(error)))
         except Exception as error:  # the next job may be fine
@@ -91,46 +104,22 @@ class Worker:
             self._store.free(self._number)
         return True
 
-    def _run(self, job: Job) -> None:
-        """Raises UnwantedError, HarError."""
-        with _alone(self._folder.of(job.id)):
-            self._look(job)
-
     def _look(self, job: Job) -> None:
         """Raises UnwantedError, HarError."""
-        video = self._folder.input(job.id) or self._fetched(job)
-        check_video(video, self._longest)
-        source = open_source(str(video))
-        networks = self._networks_for(job.options)
-        run = VideoRun(networks, source, str(video), self._folder.of(job.id), job.name)
+        video = Video(self._folder, job.id, job.name, self._folder.input(job.id) or self._fetched(job))
+        values, written = self._named(job.options)
+        loaded = self._loaded if self._workers.in_this_process else None
+        work = Recognition(values, written, self._longest, self._memory, loaded)
+        follower = _Follower(self._store, job, self._number)
         try:
-            self._follow(job, run, source.count)
-            run.note = self._folder.said_to_clients(job.id, job.name, run.note)
-            run.write()
+            self._workers.run(work, [video], lambda _, last: follower.note(last), follower.note, follower.wait)
         except OSError as error:
             if self._store.progress(job.id, self._number, 0, 0, 0):
                 raise HarError(f"cannot write the results ({error.strerror}); make room on the server's disk") from None
             raise UnwantedError from None  # with its folder
-        finally:
-            run.discard()
-        self._store.progress(job.id, self._number, run.count, run.count, run.windows)
         self._store.finish(job.id, self._number)
         with suppress(OSError):
-            run.tidy()
-
-    def _follow(self, job: Job, run: VideoRun, total: int) -> None:
-        """Note a job's progress to its end, or until others have their turn. Raises UnwantedError, HarError.
-
-        total: frames of the video, 0 where that is not known.
-        """
-        ends = math.inf
-        for saved in run.frames(self._longest):
-            if not self._store.progress(job.id, self._number, run.count, total, run.windows):
-                raise UnwantedError
-            if saved:
-                ends = min(ends, time.monotonic() + TURN)  # to come back to the last checkpoint does not count
-                if time.monotonic() >= ends and self._store.give_way(job.id, self._number):
-                    raise UnwantedError
+            tidy(self._folder.of(job.id))
 
     def _fetched(self, job: Job) -> Path:
         """Return the video that a job has only a link to. Raises UnwantedError, HarError."""
@@ -143,38 +132,43 @@ class Worker:
                 raise UnwantedError
 
         try:
-            self._links.fetch(job.link, path, note)
+            with alone(self._folder.of(job.id)):
+                self._links.fetch(job.link, path, note)
         except OSError as error:
             raise HarError(f"cannot write the video ({error.strerror}); make room on the server's disk") from None
         return path
 
-    def _networks_for(self, options: Mapping[str, Any]) -> Networks:
-        """Return networks with these options: the loaded ones where they serve."""
+    def _named(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Return the parameters that options stand for, and when their networks were written. Raises HarError."""
         values = self._models.values(options)
-        loaded, written = self._networks, self._models.written(values)
-        if loaded is None or written != self._written or any(values[n] != loaded.values[n] for n in LOADED):
-            self.close()
-            loaded = self._networks = Networks(values)
-            self._written = written
-        loaded.values = values
-        return loaded
+        return values, self._models.written(values)
 
 
-@contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    """Wait until nobody else writes into a job's folder: a worker whose server was killed takes a moment to end.
+class _Follower:
+    """Notes a job's progress to its end, or until others have their turn."""
 
-    Raises HarError when the folder is gone.
-    """
-    try:
-        folder = os.open(place, os.O_RDONLY)
-    except OSError:
-        raise HarError("the video is gone; send it again") from None
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
+    def __init__(self, store: JobStore, job: Job, worker: int) -> None:
+        self._store, self._job, self._worker = store, job, worker
+        self._begun = False
+        self._ends = math.inf
+
+    def note(self, news: News) -> None:
+        """Note how far the job is. Raises UnwantedError."""
+        self._begun = True
+        self._note(news.count, news.total, news.windows)
+        if news.saved:
+            self._ends = min(self._ends, time.monotonic() + TURN)  # to come back to the last checkpoint does not count
+            if time.monotonic() >= self._ends and self._store.give_way(self._job.id, self._worker):
+                raise UnwantedError
+
+    def wait(self) -> None:
+        """Note that the job waits for a machine of the cluster. Raises UnwantedError."""
+        if not self._begun:
+            self._note(0, 0, 0)
+
+    def _note(self, done: int, total: int, windows: int) -> None:
+        if not self._store.progress(self._job.id, self._worker, done, total, windows):
+            raise UnwantedError
 
 
 def links_for(folder: ServiceFolder, most_bytes: int, disk: int) -> Links:
@@ -193,6 +187,7 @@ def main() -> None:
     parser.add_argument(
         "--disk", type=int, default=0, help="bytes of all that is kept, at most, where links are fetched"
     )
+    parser.add_argument("--ray", metavar="ADDRESS", help="of the cluster that does the jobs")
     parser.add_argument("--preload", action="store_true", help="load the default network before a job needs it")
     options = parser.parse_args()
     prepare("worker", options.memory)
@@ -201,12 +196,39 @@ def main() -> None:
     folder = ServiceFolder(options.folder)
     links = links_for(folder, options.links, options.disk) if options.links else None
     models = Models(options.models, folder.models)
-    with closing(Worker(folder, models, options.longest, links)) as worker:
+    with (
+        _joined(options.ray) as workers,
+        closing(Worker(folder, models, options.longest, links, workers, options.memory)) as worker,
+    ):
         if options.preload and not worker.run_one():
             worker.preload()
+        try:
+            while True:
+                if not worker.run_one():
+                    time.sleep(LOOK)
+        except WorkersLostError as error:  # Ray may join another one only in another process
+            logger.warning("%s", error)
+
+
+@contextmanager
+def _joined(address: str | None) -> Iterator[Workers]:
+    """Yield this process, or the cluster at an address as soon as it is there. Raises ConfigurationError."""
+    if not address:
+        yield HERE
+        return
+    said = False
+    cluster = ray_workers(address)
+    with cluster:
         while True:
-            if not worker.run_one():
-                time.sleep(LOOK)
+            try:
+                cluster.connect()
+                break
+            except WorkersLostError as error:
+                if not said:
+                    logger.warning("%s", error)
+                said = True
+                time.sleep(JOIN)
+        yield cluster
 
 
 if __name__ == "__main__":

@@ -89,7 +89,9 @@ class Workers:
             options += ["--models", str(self._settings.models)]
         if self._settings.links:
             options += ["--links", str(self._settings.most_bytes), "--disk", str(self._settings.disk)]
-        if self._settings.preload:
+        if self._settings.ray:
+            options += ["--ray", self._settings.ray]
+        elif self._settings.preload:
             options.append("--preload")
         command = [sys.executable, "-m", "har_ros.service.jobs.worker", str(self._folder.path), *options]
         # its own session: Ctrl-C in a terminal reaches the server, which ends the workers

@@ -13,8 +13,8 @@ import pytest
 
 pytest.importorskip("httpcore", reason="httpcore is not installed: pip install -r requirements-serve.txt")
 from har_ros.pipeline.recognition import Networks
-from har_ros.service.folder import ServiceFolder
-from har_ros.service.jobs import worker
+from har_ros.service.folder import LOCK, ServiceFolder
+from har_ros.service.jobs import recognition, worker
 from har_ros.service.jobs.store import JobStore
 from har_ros.service.options import Models
 
@@ -22,7 +22,7 @@ from har_ros.service.options import Models
 def test_networks_stay_loaded_for_other_thresholds_but_not_for_other_models(tmp_path, models, video, monkeypatch):
     loaded = []
     monkeypatch.setattr(
-        worker, "Networks", lambda values: loaded.append(Path(values["model"]).name) or Networks(values)
+        recognition, "Networks", lambda values: loaded.append(Path(values["model"]).name) or Networks(values)
     )
     for name in ("a", "b"):
         shutil.copytree(models / "tiny", tmp_path / "models" / name)
@@ -71,17 +71,19 @@ def test_a_worker_waits_for_one_that_still_writes_into_the_jobs_folder(tmp_path,
     place.mkdir(parents=True)
     shutil.copy(video, place / "input.mp4")
     store.enqueue(job.id)
-    other = os.open(place, os.O_RDONLY)
+    other = (place / LOCK).open("w")
     flock, asked = fcntl.flock, queue.SimpleQueue()
     flock(other, fcntl.LOCK_EX)
-    monkeypatch.setattr(fcntl, "flock", lambda file, how: asked.put((os.fstat(file).st_ino, how)) or flock(file, how))
+    monkeypatch.setattr(
+        fcntl, "flock", lambda file, how: asked.put((os.fstat(file.fileno()).st_ino, how)) or flock(file, how)
+    )
     with closing(worker.Worker(folder, Models(models), 60)) as one:
         waiting = Thread(target=one.run_one)
         waiting.start()
         try:
-            assert asked.get(timeout=60) == (place.stat().st_ino, fcntl.LOCK_EX)
-            assert [path.name for path in place.iterdir()] == ["input.mp4"]
+            assert asked.get(timeout=60) == ((place / LOCK).stat().st_ino, fcntl.LOCK_EX)
+            assert {path.name for path in place.iterdir()} == {"input.mp4", LOCK}
         finally:
-            os.close(other)
+            other.close()
             waiting.join(60)
     assert store.get(job.id).state == "done"
