@@ -46,7 +46,7 @@ class Differences:
 
 
 def place() -> Iterator[None]:
-    """Keep a place for a comparison, while it lasts. For a route's dependencies. Raises HTTPException."""
+    """Keep a place for a comparison, while it is made. For a route's dependencies. Raises HTTPException."""
     if not _places.acquire(blocking=False):
         raise HTTPException(503, f"{AT_ONCE} comparisons are being made; try again in a moment", {"Retry-After": "5"})
     try:
@@ -55,7 +55,7 @@ def place() -> Iterator[None]:
         _places.release()
 
 
-@routes.get("/compare", dependencies=[Depends(place)])
+@routes.get("/compare", dependencies=[Depends(place, scope="function")])
 def compare(request: Request, service: Running, a: str, b: str) -> Response:
     """Show two jobs beside each other."""
     jobs = [service.job(a), service.job(b)]

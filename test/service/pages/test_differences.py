@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
-from served import running, send, until
+from served import run, running, send, until
 
 from har_ros.service.pages import compare
 from har_ros.service.pages.compare import Difference, differences
@@ -102,3 +102,24 @@ def test_few_are_compared_at_once_and_few_differences_are_shown(tmp_path, models
             refused = client.get("/compare", params={"a": a, "b": b})
         assert (refused.status_code, "are being made; try again" in refused.text) == (503, True)
         assert client.get("/compare", params={"a": a, "b": b}).status_code == 200
+
+
+def test_a_comparison_keeps_no_place_while_it_is_sent(tmp_path, models, monkeypatch):
+    monkeypatch.setattr(compare, "_places", compare.BoundedSemaphore(1))
+    sent = []
+
+    async def receive():
+        return {"type": "http.request"}
+
+    async def send(message):  # to somebody who may read slowly
+        free = compare._places.acquire(blocking=False)
+        sent.append((message.get("status", 200), free))
+        if free:
+            compare._places.release()
+
+    with running(tmp_path, models, workers=0) as client:
+        job, _ = client.app.state.service.store.add("a.mp4", {})
+        address = {"path": "/compare", "query_string": f"a={job.id}&b={job.id}".encode()}
+        headers = [(b"host", b"127.0.0.1")]
+        run(client.app({"type": "http", "method": "GET", "headers": headers, **address}, receive, send))
+    assert set(sent) == {(200, True)}
