@@ -144,7 +144,7 @@ class JobStore:
             ).fetchone()
             if row:
                 db.execute("insert or replace into workers values (?, ?)", (worker, time.monotonic()))
-                db.execute("insert or replace into owners select owner, ? from jobs where id = ?", (now, row[0]))
+                _serve(db, row[0], now)
                 db.execute("delete from owners where served < ?", (now - REMEMBERED,))
         return _job(row) if row else None
 
@@ -193,6 +193,7 @@ class JobStore:
             others = "select 1 from jobs where state = 'queued' and owner != (select owner from jobs where id = ?)"
             if db.execute(others, (number,)).fetchone() is None:
                 return False
+            _serve(db, number, time.time())  # until now: others may have been served since this job was taken
             _give_back(db, worker)
             return True
 
@@ -252,6 +253,11 @@ def _change_own(db: sqlite3.Connection, change: str, number: str, worker: int, *
     """Change a job that is a worker's. Returns whether it still is."""
     own = "where id = ? and worker = ? and state = 'running'"
     return db.execute(f"update jobs set {change} {own}", (*values, number, worker)).rowcount > 0
+
+
+def _serve(db: sqlite3.Connection, number: str, now: float) -> None:
+    """Note that a job's owner is served."""
+    db.execute("insert or replace into owners select owner, ? from jobs where id = ?", (now, number))
 
 
 def _give_back(db: sqlite3.Connection, worker: int) -> None:

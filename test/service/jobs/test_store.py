@@ -48,6 +48,16 @@ def test_owners_take_turns_and_each_one_has_the_oldest_job_first(store):
     assert [store.claim(1).name for _ in range(6)] == ["a1", "b1", "c1", "a2", "b2", "a3"]
 
 
+def test_a_job_gives_way_also_to_those_of_an_owner_who_was_served_after_it_began(store):
+    for name, owner in (("a1", "a"), ("b1", "b"), ("b2", "b")):
+        job, _ = store.add(name, {}, owner=owner)
+        store.enqueue(job.id)
+    long = store.claim(1)
+    assert (long.name, store.claim(2).name) == ("a1", "b1")
+    assert store.give_way(long.id, 1)
+    assert [store.claim(1).name for _ in range(2)] == ["b2", "a1"]
+
+
 def test_jobs_are_counted_for_all_and_for_one(store):
     for owner in ("a", "a", "b"):
         store.add("a.mp4", {}, owner=owner)
