@@ -194,8 +194,10 @@ class Datasets:
 
         Raises ConfigurationError.
         """
-        if given is not None and not given.is_dir():
-            raise ConfigurationError(f"{given} is no folder; give one that holds the folders of datasets (--datasets)")
+        if given is not None and not _can_be_read(given):
+            raise ConfigurationError(
+                f"{given} is no folder that can be read; give one that holds the folders of datasets (--datasets)"
+            )
         if given is not None:
             _refuse_classes(given)
         self._own, self._made, self._given = own, made, given
@@ -204,7 +206,7 @@ class Datasets:
     def all(self) -> dict[str, Stored]:
         """Return the datasets by their names."""
         own = sorted(path for path in self._own.iterdir() if path.name[0] != ".")
-        given = sorted(path for path in self._given.iterdir() if path.is_dir()) if self._given else []
+        given = _datasets_in(self._given) if self._given else []
         found = [(True, path) for path in own] + [(False, path) for path in given if NAME.fullmatch(path.name)]
         return {path.name: Stored(path.name, own, path, self._made / path.name, self._changing) for own, path in found}
 
@@ -238,11 +240,26 @@ def _is_text(name: str) -> bool:
     return True
 
 
+def _can_be_read(folder: Path) -> bool:
+    """Return whether it is a folder, and one that can be looked into; lost+found cannot."""
+    try:
+        class_folders(folder)
+    except OSError:
+        return False
+    return True
+
+
+def _datasets_in(given: Path) -> list[Path]:
+    return [path for path in class_folders(given) if _can_be_read(path)]
+
+
 def _refuse_classes(given: Path) -> None:
     """Raise ConfigurationError for a folder of classes, or of one, which is no folder of datasets."""
-    places = class_folders(given)
+    places = _datasets_in(given)
+    if any(map(class_folders, places)):
+        return
     for place in (given, *places):
-        if any(path.suffix.lower() in VIDEOS for path in place.iterdir()) and not any(map(class_folders, places)):
+        if any(path.suffix.lower() in VIDEOS for path in place.iterdir()):
             raise ConfigurationError(
                 f"there are videos directly in {place}, which seems to be a class of a dataset; give the folder "
                 f"in which the dataset lies, {place.resolve().parent.parent} (--datasets)"

@@ -90,3 +90,22 @@ def test_a_dataset_where_a_folder_of_datasets_belongs_is_refused(tmp_path, inner
     assert "fights" in datasets.Datasets(tmp_path / "own", tmp_path / "made", tmp_path).all()
     with pytest.raises(ConfigurationError, match=rf"videos directly in .*calm, .* lies, {tmp_path} \("):
         datasets.Datasets(tmp_path / "own", tmp_path / "made", tmp_path / inner)
+
+
+def test_folders_that_cannot_be_read_are_no_datasets(tmp_path, monkeypatch):
+    """Such as lost+found, at the top of a disk."""
+    for name in ("own", "given/lost+found", "given/mine/wave", "closed"):
+        (tmp_path / name).mkdir(parents=True)
+    content = Path.iterdir
+
+    def listed(folder):
+        if folder.name in ("lost+found", "closed"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return content(folder)
+
+    monkeypatch.setattr(Path, "iterdir", listed)
+    found = datasets.Datasets(tmp_path / "own", tmp_path / "made", tmp_path / "given").all()
+    assert {name: dataset.content() for name, dataset in found.items()} == {"mine": {"wave": []}}
+    for name in ("closed", "nowhere"):
+        with pytest.raises(ConfigurationError, match=f"{name} is no folder that can be read; give one"):
+            datasets.Datasets(tmp_path / "own", tmp_path / "made", tmp_path / name)
