@@ -60,6 +60,12 @@ def test_a_job_that_was_erased_elsewhere_is_said(tab, address, app, job):
     tab.locator("#state").get_by_text(f"This cannot be followed any more: there is no job {job.id}").wait_for()
 
 
+def test_what_can_be_done_where_events_are_refused_is_said(tab, address, job):
+    tab.route("**/events", lambda route: route.fulfill(**{**BUSY, "status": 429}))
+    tab.goto(f"{address}/jobs/{job.id}")
+    tab.locator("#state").get_by_text("if many pages follow something, close some. Trying again in 1 s.").wait_for()
+
+
 def test_what_was_found_is_asked_for_again_after_an_error(tab, address, app, job):
     store = app.state.service.store
     store.claim(1)

@@ -38,7 +38,7 @@ export function follow(address, takers, say, opened = () => {}) {
     // A browser tries again when a connection is lost, but not after an error, and does not tell which one it was.
     const error = await ask("GET", address.replace(/\/events$/, "")).then(() => null, (error) => error);
     if (source !== closed) return; // it was stopped, or opened again, meanwhile
-    const why = error ? error.message : "the server does not send what happens";
+    const why = error ? error.message : "the server does not send what happens; if many pages follow something, close some";
     if (GONE.includes(error?.status)) return say(`This cannot be followed any more: ${why}.`);
     const seconds = PAUSES[Math.min(failed, PAUSES.length - 1)];
     failed += 1;
