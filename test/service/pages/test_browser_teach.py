@@ -237,3 +237,17 @@ def test_what_runs_of_another_dataset_is_shown_until_it_ends(dataset, address, c
     assert not dataset.get_by_role("button", name="Cancel").is_visible()
     dataset.get_by_text("Check of greetings is done.").wait_for()
     assert check.is_enabled()
+
+
+def test_what_is_dropped_on_a_folder_of_the_server_is_left(tab, tmp_path, models):
+    (tmp_path / "given" / "mine" / "wave").mkdir(parents=True)
+    settings = ServiceSettings(models, workers=0, datasets=tmp_path / "given")
+    with serving(application(tmp_path / "service", settings, Guard("127.0.0.1", ""))) as address:
+        tab.goto(f"{address}/teach/mine")
+        tab.get_by_text("To teach, give this folder of the server a folder").wait_for()  # the scripts are there
+        files = tab.evaluate_handle("""() => {
+            const files = new DataTransfer();
+            files.items.add(new File(["a"], "a.mp4"));
+            return files;
+        }""")
+        tab.dispatch_event(".class", "drop", {"dataTransfer": files})

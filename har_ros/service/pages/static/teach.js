@@ -112,7 +112,7 @@ for (const name of ["dragover", "drop"]) {
     event.preventDefault(); // a browser would leave the page to show them
     const place = event.target.closest(".class");
     for (const one of document.querySelectorAll(".drop")) one.classList.toggle("over", name === "dragover" && place === one.closest(".class"));
-    if (name === "drop" && place) add(place, event.dataTransfer.files);
+    if (name === "drop" && place?.querySelector(".drop")) add(place, event.dataTransfer.files);
   });
 }
 
