@@ -72,7 +72,7 @@ function start() {
 function whileErased(event) {
   if (event.detail.requestConfig.verb !== "delete") return;
   if (event.type === "htmx:beforeRequest") {
-    stop();
+    stop?.();
     stop = null;
   } else if (!event.detail.successful) start();
 }
