@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
@@ -17,7 +16,7 @@ from har_ros.service.guard import Owner
 from har_ros.service.incoming.orders import check_room
 from har_ros.service.routing import Routes
 from har_ros.service.teaching.datasets import Stored
-from har_ros.service.teaching.lessons import Kind
+from har_ros.service.teaching.lessons import Kind, Lesson
 from har_ros.service.teaching.networks import zipped
 from har_ros.service.teaching.state import Teaching
 from har_ros.service.teaching.views import (
@@ -152,12 +151,20 @@ def start_lesson(teaching: Taught, dataset: Found, kind: Kind, given: LessonOpti
     return LessonView.of(teaching.lessons.start(dataset, kind, options.model_dump(), network, arguments))
 
 
-@routes.get("/datasets/{dataset}/{kind}")
-def show_lesson(teaching: Taught, dataset: Found, kind: Kind) -> LessonView:
-    """Say how the last check, or training, of a dataset stands."""
+def lesson_of(teaching: Taught, dataset: Found, kind: Kind) -> Lesson:
+    """Return the last check, or training, of a dataset. Raises HTTPException."""
     lesson = teaching.lessons.get(dataset, kind)
     if lesson is None:
         raise HTTPException(404, f"there was no {kind} of {dataset.name} yet")
+    return lesson
+
+
+Latest = Annotated[Lesson, Depends(lesson_of)]
+
+
+@routes.get("/datasets/{dataset}/{kind}")
+def show_lesson(lesson: Latest) -> LessonView:
+    """Say how the last check, or training, of a dataset stands."""
     return LessonView.of(lesson)
 
 
@@ -167,22 +174,16 @@ def show_lesson(teaching: Taught, dataset: Found, kind: Kind) -> LessonView:
     dependencies=[Depends(check_followers)],
 )
 async def follow_lesson(
-    teaching: Taught,
-    following: Followers,
-    dataset: Found,
-    kind: Kind,
-    _: Annotated[LessonView, Depends(show_lesson)],
-    last: Annotated[int, Header(alias="Last-Event-ID", ge=0)] = 0,
+    following: Followers, lesson: Latest, last: Annotated[int, Header(alias="Last-Event-ID", ge=0)] = 0
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow it: an event whenever it changes, with the lines of the log that are new, the last one when it is over."""
     since, said = last, None
-    async for lesson in following.follow((dataset.name, kind), partial(teaching.lessons.get, dataset, kind)):
-        view = LessonView.of(lesson, since)
+    key = lesson.dataset, lesson.kind, lesson.started
+    async for found in following.follow(key, lambda: lesson):
+        view = LessonView.of(found, since)
         if (now := (view.state, view.doing, view.done, view.said)) != said:
             said, since = now, view.said
             yield ServerSentEvent(data=view, event="progress", id=str(since))
-        if view.ended is not None:
-            return
 
 
 @routes.delete("/datasets/{dataset}/{kind}", status_code=204)

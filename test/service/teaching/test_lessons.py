@@ -6,11 +6,17 @@ import json
 import os
 import time
 import zipfile
+from contextlib import aclosing, closing
 
 import pytest
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from served import run
+
 from har_ros.models.locate import find_model
+from har_ros.service.following import Following
+from har_ros.service.teaching.lessons import Lesson
+from har_ros.service.teaching.routes import follow_lesson
 from har_ros.service.teaching.teacher import Reports, work
 
 WAIT = 120
@@ -82,6 +88,21 @@ def test_a_network_is_taught_followed_named_and_downloaded(client, tmp_path):
     assert "with 9 clips of colours" in client.get("/teach").text
     assert client.delete("/v1/models/my colours").status_code == 204
     assert "my colours" not in {model["name"] for model in client.get("/v1/models").json()}
+
+
+def test_who_follows_the_next_training_hears_nothing_of_the_one_before():
+    first, second = (Lesson("mine", "training", {}, "mine", started=started) for started in (1.0, 2.0))
+
+    async def follow():
+        with closing(Following()) as followed:
+            before, after = (follow_lesson(followed, lesson) for lesson in (first, second))
+            said = [(await anext(before)).data.state]
+            first.end("cancelled")
+            async with aclosing(after):
+                said.append((await anext(after)).data.state)
+            return said, [one.data.state async for one in before]
+
+    assert run(follow()) == (["running", "running"], ["cancelled"])
 
 
 def test_a_training_that_is_cancelled_leaves_no_network(client, folder):
