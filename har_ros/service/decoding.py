@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition
 
+from har_ros.errors import one_line
+
 AT_ONCE = 2
 """Processes at the same time, each of another client."""
 AT_MOST, MOST_OF_ONE = 12, 8
@@ -96,7 +98,7 @@ class Decoding:
         try:
             return str(json.loads(done.stdout)["error"])
         except (ValueError, KeyError):
-            said = done.stderr.decode(errors="replace")[-MOST_SAID:]
+            said = one_line(done.stderr.decode(errors="replace")[-MOST_SAID:])
             logger.warning("%s ended with status %d: %s", command[2], done.returncode, said)
         if done.returncode in ENDED:
             raise UnansweredError

@@ -22,7 +22,7 @@ time.sleep(60)
 """
 DIES = """
 import os, sys
-print("said before", file=sys.stderr, flush=True)
+print("said\\nbefore", file=sys.stderr, flush=True)
 os.kill(os.getpid(), int(sys.argv[1]))
 """
 
