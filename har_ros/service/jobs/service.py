@@ -46,7 +46,7 @@ class Service:
             self.erase(number)
         self._take_received()
         self._days, self._longest, self._decoding = settings.days, settings.seconds, decoding
-        self.workers = Workers(folder, settings, self._tidy)
+        self.workers = Workers(folder, settings, self.store, self._tidy)
 
     def close(self) -> None:
         """End the workers."""

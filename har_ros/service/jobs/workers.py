@@ -31,11 +31,12 @@ TIDY = 600.0
 class Workers:
     """Close it: the workers end, and their jobs wait for the next start."""
 
-    def __init__(self, folder: ServiceFolder, settings: ServiceSettings, tidy: Callable[[], None]) -> None:
-        """tidy: what to do now and then."""
-        self._folder, self._settings, self._tidy = folder, settings, tidy
-        self._store = JobStore(folder.jobs)
-        self._store.recover()
+    def __init__(
+        self, folder: ServiceFolder, settings: ServiceSettings, store: JobStore, tidy: Callable[[], None]
+    ) -> None:
+        """store: of the jobs, which stays open. tidy: what to do now and then."""
+        self._folder, self._settings, self._store, self._tidy = folder, settings, store, tidy
+        store.recover()
         self._running: list[subprocess.Popen[bytes]] = []
         self._closing = Event()
         self._tidied = 0.0
@@ -54,7 +55,6 @@ class Workers:
         for process in self._running:
             _end(process)
             self._store.give_back(process.pid)
-        self._store.close()
 
     def _watch(self) -> None:
         while True:

@@ -26,6 +26,12 @@ def folder(tmp_path, monkeypatch):
     return ServiceFolder(tmp_path)
 
 
+@pytest.fixture
+def store(folder):
+    with closing(JobStore(folder.jobs)) as store:
+        yield store
+
+
 def until(condition):
     end = time.monotonic() + WAIT
     while not condition():
@@ -39,13 +45,12 @@ def queued(store):
     return job.id
 
 
-def test_a_process_that_has_the_number_of_a_dead_servers_worker_is_left_alone(folder, monkeypatch):
+def test_a_process_that_has_the_number_of_a_dead_servers_worker_is_left_alone(folder, store, monkeypatch):
     monkeypatch.setattr(workers, "HANGS", -1.0)
     with (
         running(["sleep", "600"], folder.path) as other,
-        closing(Workers(folder, ServiceSettings(workers=0), lambda: None)),
+        closing(Workers(folder, ServiceSettings(workers=0), store, lambda: None)),
     ):
-        store = JobStore(folder.jobs)
         number = queued(store)
         store.claim(other.pid)
         until(lambda: store.get(number).state == "queued")
@@ -62,10 +67,10 @@ def sleeper(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "END", 0.0)
 
 
-def test_a_worker_that_hangs_is_replaced_and_its_job_waits_again(folder, sleeper, monkeypatch):
-    with closing(Workers(folder, ServiceSettings(workers=1), lambda: None)) as running:
+def test_a_worker_that_hangs_is_replaced_and_its_job_waits_again(folder, store, sleeper, monkeypatch):
+    with closing(Workers(folder, ServiceSettings(workers=1), store, lambda: None)) as running:
         until(lambda: running.processes)
-        [process], store = running.processes, JobStore(folder.jobs)
+        [process] = running.processes
         number = queued(store)
         store.claim(process)
         monkeypatch.setattr(workers, "HANGS", -1.0)
@@ -73,7 +78,7 @@ def test_a_worker_that_hangs_is_replaced_and_its_job_waits_again(folder, sleeper
         until(lambda: running.processes not in ([], [process]))
 
 
-def test_the_job_of_a_worker_that_ended_waits_again_though_the_disk_was_full(folder, sleeper, monkeypatch):
+def test_the_job_of_a_worker_that_ended_waits_again_though_the_disk_was_full(folder, store, sleeper, monkeypatch):
     lost, refused = JobStore.lost, []
 
     def lost_later(self, worker):
@@ -83,9 +88,9 @@ def test_the_job_of_a_worker_that_ended_waits_again_though_the_disk_was_full(fol
         lost(self, worker)
 
     monkeypatch.setattr(JobStore, "lost", lost_later)
-    with closing(Workers(folder, ServiceSettings(workers=1), lambda: None)) as running:
+    with closing(Workers(folder, ServiceSettings(workers=1), store, lambda: None)) as running:
         until(lambda: running.processes)
-        [process], store = running.processes, JobStore(folder.jobs)
+        [process] = running.processes
         number = queued(store)
         store.claim(process)
         os.kill(process, signal.SIGKILL)
