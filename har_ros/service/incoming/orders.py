@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -22,7 +21,7 @@ from har_ros.files.schema import shown
 from har_ros.files.text import CONTROL_CHARACTER
 from har_ros.service.folder import SUFFIXES
 from har_ros.service.guard import Owner
-from har_ros.service.incoming.uploads import LARGEST_OF_ONE, SILENCE, WAIT
+from har_ros.service.incoming.uploads import LARGEST_OF_ONE, WAIT, before_silence
 from har_ros.service.options import EXAMPLE, read_options
 from har_ros.service.room import NoRoomError, Room, TooMuchError, number_of_bytes
 
@@ -107,10 +106,7 @@ async def small_form(request: Request) -> AsyncIterator[FormData]:
     """
 
     async def receive() -> Message:
-        try:
-            return await asyncio.wait_for(request.receive(), SILENCE)
-        except asyncio.TimeoutError:
-            raise HTTPException(408, f"nothing came for {SILENCE:g} s; send the video again") from None
+        return await before_silence(request.receive(), 408, "send the video again")
 
     try:
         async with Request(request.scope, receive).form(max_files=1, max_fields=1) as form:

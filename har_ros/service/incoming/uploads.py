@@ -10,11 +10,12 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from fastapi import HTTPException
 
@@ -28,6 +29,7 @@ SILENCE = 5.0
 """Seconds after which a connection that sends nothing is taken for broken: its client may have come back already."""
 WAIT = {"Retry-After": "60"}
 ALGORITHMS = ("sha1", "sha256")
+T = TypeVar("T")
 
 
 class Uploads:
@@ -149,15 +151,19 @@ class Uploads:
             raise HTTPException(429, f"your uploads that are open take {sum(own):,} bytes; finish or erase one", WAIT)
 
 
+async def before_silence(coming: Awaitable[T], status: int, remedy: str) -> T:
+    """Return what comes next of a request. Raises HTTPException, which says what to do, when nothing does for long."""
+    try:
+        return await asyncio.wait_for(coming, SILENCE)
+    except asyncio.TimeoutError:
+        raise HTTPException(status, f"nothing came for {SILENCE:g} s; {remedy}") from None
+
+
 async def _without_silence(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield the blocks as they come. Raises HTTPException when none comes for too long."""
-    while True:
-        try:
-            yield await asyncio.wait_for(anext(blocks), SILENCE)
-        except StopAsyncIteration:
-            return
-        except asyncio.TimeoutError:
-            raise HTTPException(503, f"nothing came for {SILENCE:g} s; go on at the offset that HEAD gives") from None
+    with suppress(StopAsyncIteration):
+        while True:
+            yield await before_silence(anext(blocks), 503, "go on at the offset that HEAD gives")
 
 
 def _write(file: FileIO, block: bytes) -> None:

@@ -129,7 +129,7 @@ def form(address, length, content=b"--x\r\n"):
 
 
 def test_a_form_that_falls_silent_is_given_up_and_its_room_is_free(client, address, monkeypatch):
-    monkeypatch.setattr("har_ros.service.incoming.orders.SILENCE", 0.2)
+    monkeypatch.setattr("har_ros.service.incoming.uploads.SILENCE", 0.2)
     answer = form(address, MOST_BYTES).getresponse()
     assert (answer.status, "nothing came" in json.loads(answer.read())["detail"]) == (408, True)
 
