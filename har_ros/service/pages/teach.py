@@ -62,8 +62,14 @@ def _lessons(teaching: Teaching, dataset: Stored) -> dict[str, Any]:
     own = [network for network in _networks(teaching) if network.dataset == dataset.name]
     there = any(network.name == last for network in own)
     earlier = [network for network in own if network.name != last]
-    found = {"check": check, "stale": stale, "training": training, "there": there, "earlier": earlier}
-    return {**found, "running": teaching.lessons.running}
+    return {
+        "check": check,
+        "stale": stale,
+        "training": training,
+        "there": there,
+        "earlier": earlier,
+        "running": teaching.lessons.running,
+    }
 
 
 def _networks(teaching: Teaching) -> list[TaughtNetwork]:
