@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections import Counter
@@ -48,7 +47,7 @@ class Room:
         self._measured = float("-inf")
 
     @contextmanager
-    def taking(self, wanted: int, owner: str = "", most: float = math.inf) -> Iterator[None]:
+    def taking(self, wanted: int, owner: str, most: int) -> Iterator[None]:
         """Let so many bytes of an owner in, which arrive while the block lasts. Raises NoRoomError, TooMuchError.
 
         most: of what arrives of the owner, but for what comes alone.

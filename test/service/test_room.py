@@ -21,17 +21,17 @@ def write(folder, name, size):
 def test_what_is_arriving_counts_for_as_long_as_it_does(folder, monkeypatch):
     monkeypatch.setattr(module, "FRESH", 0.0)  # what has arrived is measured, what is arriving cannot be
     room = Room(folder, 1000)
-    with room.taking(600):
+    with room.taking(600, "a", 1000):
         with pytest.raises(NoRoomError, match="500 bytes do not fit into the 400"):
             room.check(500)
-        with room.taking(400), pytest.raises(NoRoomError):
+        with room.taking(400, "a", 1000), pytest.raises(NoRoomError):
             room.check(1)
     room.check(1000)
 
 
 def test_what_arrived_counts_before_it_is_measured_again(folder):
     room = Room(folder, 1000)
-    with room.taking(600):
+    with room.taking(600, "a", 1000):
         write(folder, "a", 600)
     with pytest.raises(NoRoomError):
         room.check(401)
@@ -67,6 +67,6 @@ def test_there_is_no_more_room_than_the_disk_has(folder, monkeypatch):
 
 def test_what_failed_to_arrive_takes_no_room(folder):
     room = Room(folder, 1000)
-    with pytest.raises(ValueError, match="broken"), room.taking(1000):
+    with pytest.raises(ValueError, match="broken"), room.taking(1000, "a", 1000):
         raise ValueError("broken")
     room.check(1000)
