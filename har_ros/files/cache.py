@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -64,6 +64,11 @@ def digest(path: Path, algorithm: str) -> str:
         while block := file.read(1 << 20):
             result.update(block)
     return result.hexdigest()
+
+
+def digests(files: Iterable[Path]) -> str:
+    """Return the SHA-256 of files, one after the other. Raises OSError."""
+    return " ".join(digest(file, "sha256") for file in files)
 
 
 def cached(name: str, make: Callable[[], bytes], keep: int = 8) -> Path:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.errors import ConfigurationError
-from har_ros.files.cache import digest
+from har_ros.files.cache import digests
 from har_ros.graphs.onnx_file import network_files
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import Model
@@ -53,8 +53,7 @@ def identity(model: Model[ModelCard], frames: int) -> str:
     """Return the sha256 of what embeddings depend on: the network's files, its tensor, and the frames of a window."""
     file = model.card.network
     assert file is not None  # else it has no embedding
-    content = " ".join(digest(one, "sha256") for one in network_files(model.path(file.file)))
-    parts = (content, file.embedding, frames)
+    parts = (digests(network_files(model.path(file.file))), file.embedding, frames)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
 from har_ros.errors import HarError, ModelError
-from har_ros.files.cache import cached, digest, fingerprint
+from har_ros.files.cache import cached, digests, fingerprint
 from har_ros.frames.window import Clip
 from har_ros.graphs.cut import EMBEDDING, cut_before_the_end
 from har_ros.graphs.onnx_file import load_onnx
@@ -246,8 +246,7 @@ def embedding_network(model: Model[ModelCard], frames: int = 0) -> PreparedNetwo
         )
     tensor = card.network.embedding
     cut = cut_before_the_end(load_onnx(network.path), tensor)
-    content = " ".join(digest(file, "sha256") for file in network.files)
-    key = hashlib.sha256(f"{content} {tensor} {CUT_VERSION}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(f"{digests(network.files)} {tensor} {CUT_VERSION}".encode()).hexdigest()[:12]
     path = cached(f"{card.name}-{key}-embedding.onnx", cut.SerializeToString)
     return replace(
         network,

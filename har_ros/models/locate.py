@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import logging
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from har_ros.errors import ConfigurationError, ModelError
-from har_ros.files.cache import cache_folder, cached, digest, foreign
+from har_ros.files.cache import cache_folder, cached, digest, digests, foreign
 from har_ros.files.schema import load_yaml
 from har_ros.files.text import read_text
 from har_ros.models.card import Card, ModelCard, NetworkFile, Package, PoseCard, SourceFile
@@ -71,14 +72,12 @@ class Model(Generic[C]):
         if network.converter not in CONVERTERS:
             raise ConfigurationError(f"converter {network.converter!r} is unknown; use one of {', '.join(CONVERTERS)}")
         converter = importlib.import_module(CONVERTERS[network.converter])
-        source = self._source(network.file)
-        key = ((source and source.checksum) or digest(self.path(network.file), "sha256")).rpartition(":")[2][:12]
 
         def convert() -> bytes:
             content: bytes = converter.convert(self.path(network.file))
             return content
 
-        return cached(f"{self.card.name}-{key}-v{converter.VERSION}.onnx", convert)
+        return cached(f"{self.card.name}-{self._content(network.file)[:12]}-v{converter.VERSION}.onnx", convert)
 
     def labels(self: Model[ModelCard]) -> tuple[str, ...]:
         """Return the class names, each once. Raises ConfigurationError when their file is nowhere."""
@@ -94,6 +93,21 @@ class Model(Generic[C]):
     def missing(self) -> list[SourceFile]:
         """Return the card's files that are nowhere."""
         return [file for file in self.card.files if self.find(file.name) is None]
+
+    def _content(self, name: str) -> str:
+        """Return what tells a network from others in hexadecimal: as its card says, or of its files. Raises HarError.
+
+        What the card says is enough where the files are not there any more.
+        """
+        from har_ros.graphs.onnx_file import network_files  # onnx takes its time
+
+        source = self._source(name)
+        if source and source.checksum:
+            return source.checksum.rpartition(":")[2]
+        try:
+            return hashlib.sha256(digests(network_files(self.path(name))).encode()).hexdigest()
+        except OSError as error:
+            raise ModelError(f"cannot read {error.filename} ({error.strerror}); check the files of {name}") from None
 
     def _source(self, name: str) -> SourceFile | None:
         return next((file for file in self.card.files if file.name == name), None)

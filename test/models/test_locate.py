@@ -2,12 +2,13 @@ import os
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import openvino
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from small_networks import linear_network, save_onnx
+from small_networks import linear_network, rtmo_network, save_onnx
 from tflite_network import tflite_linear
 
 from har_ros.backends.backend import BackendSettings
@@ -56,6 +57,23 @@ def test_missing_weights_are_reported_with_the_command():
 def test_a_converted_network_needs_its_weights_no_more():
     path = network_path(i3d())
     assert network_path(i3d(package=None)) == path
+
+
+def test_a_network_whose_weights_in_another_file_change_is_converted_anew(tmp_path):
+    path, weights = tmp_path / "net.onnx", tmp_path / "weights"
+    network = onnx.load(rtmo_network(path))
+    onnx.save(network, path, save_as_external_data=True, location=weights.name, size_threshold=0)
+    card = replace(i3d().card, network=NetworkFile(path.name, converter="rtmo"), files=())
+    model = Model(card, tmp_path)
+    before = network_path(model)
+    assert network_path(model) == before
+    weights.write_bytes(weights.read_bytes()[::-1])
+    after = network_path(model)
+    assert after != before
+    assert after.read_bytes() != before.read_bytes()
+    weights.unlink()
+    with pytest.raises(ModelError, match=r"cannot read .*weights \(No such file.*\); check the files of net"):
+        network_path(model)
 
 
 def test_unknown_converters_are_refused():
