@@ -6,13 +6,12 @@ import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
+from waiting import WAIT
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NO_CHROMIUM = "Chromium is not installed; run: apt-get install chromium"
 SERIOUS = ("serious", "critical")
 POLICY = "Content Security Policy"
-WAIT = 60
-"""Seconds for what takes less on a machine that is not busy."""
 
 
 def chromium():
@@ -70,12 +69,13 @@ def serving(app):
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        assert started.wait(30)
+        assert started.wait(WAIT)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(WAIT)
+        assert not thread.is_alive()
 
 
 def until(tab, expression):

@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from bags import contents, series, values_of, write_bag
 from full_disk import room_for
 from small_networks import encoder_decoder
+from waiting import WAIT, wait_until
 
 from har_ros.commands.shared.parameter_file import node_parameters
 from har_ros.errors import HarError
@@ -118,6 +118,11 @@ def test_a_run_that_was_killed_behind_its_last_work_leaves_nothing(evaluate, bag
     assert not (folder / job.PARTS).exists()
 
 
+def with_answers(folder):
+    """The recordings of which something is answered."""
+    return [path for path in folder.glob(f"{job.PARTS}/*.answers") if path.stat().st_size]
+
+
 def test_processes_end_with_one_that_is_killed(brightness_card, tmp_path):
     """They would write the same files as the next run."""
     recordings = [write_bag(tmp_path / name, series(values_of(7, 4000))) for name in ("a", "b")]
@@ -130,12 +135,10 @@ def test_processes_end_with_one_that_is_killed(brightness_card, tmp_path):
     ]
     command += ["-p", f"model:={brightness_card}", "-p", "backend:=openvino", "--jobs", "2"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 60
-        while len([p for p in (tmp_path / "o").glob(f"{job.PARTS}/*.answers") if p.stat().st_size]) < 2:
-            assert time.monotonic() < deadline
-            assert process.poll() is None
+        wait_until(lambda: process.poll() is not None or len(with_answers(tmp_path / "o")) == 2)
+        assert process.poll() is None
         process.kill()
-        process.communicate(timeout=30)  # which ends when the last of them has closed its output
+        process.communicate(timeout=WAIT)  # which ends when the last of them has closed its output
 
 
 @pytest.mark.parametrize(("number", "processes"), [(signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGTERM, 1)])
@@ -146,13 +149,11 @@ def test_ctrl_c_keeps_what_is_done(brightness_card, tmp_path, number, processes)
     command += ["-p", f"model:={brightness_card}", "-p", "backend:=openvino", "--jobs", str(processes)]
     folder = tmp_path / "interrupted"
     with subprocess.Popen([*command, "-o", folder], stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
-        while not any(path.stat().st_size for path in folder.glob(f"{job.PARTS}/*.answers")):
-            assert time.monotonic() < deadline
-            assert process.poll() is None
+        wait_until(lambda: process.poll() is not None or with_answers(folder))
+        assert process.poll() is None
         process.send_signal(number)
         said = process.stderr.read()
-        assert process.wait(timeout=30) == 128 + number
+        assert process.wait(timeout=WAIT) == 128 + number
     assert "the same command goes on from here" in said
     assert "Traceback" not in said
     assert not (folder / results.PREDICTIONS).exists()

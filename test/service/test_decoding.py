@@ -1,6 +1,5 @@
 """Processes that look at videos: what becomes of a video whose process gives no answer."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -8,6 +7,7 @@ from queue import SimpleQueue
 from threading import Event
 
 import pytest
+from waiting import WAIT, wait_until
 
 from har_ros.service import decoding
 from har_ros.service.decoding import Decoding, UnansweredError
@@ -18,7 +18,7 @@ from pathlib import Path
 from har_ros.service.process import end_with_the_server
 end_with_the_server()
 Path(sys.argv[1]).touch()
-time.sleep(60)
+time.sleep(600)
 """
 DIES = """
 import os, sys
@@ -45,40 +45,30 @@ def program(tmp_path, monkeypatch):
     return write
 
 
-def there(path):
-    end = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_what_is_ended_at_the_servers_end_is_no_answer(program, tmp_path):
     opened = Decoding(1 << 30)
     with ThreadPoolExecutor() as pool:
         looking = pool.submit(
-            opened.look, program(WAITS), str(tmp_path / "began"), owner="a", longest=1.0, patience=60.0
+            opened.look, program(WAITS), str(tmp_path / "began"), owner="a", longest=1.0, patience=WAIT
         )
-        there(tmp_path / "began")
+        wait_until((tmp_path / "began").exists)
         opened.close()
         with pytest.raises(UnansweredError):
             looking.result()
     with pytest.raises(UnansweredError):  # what came at the same time
-        opened.look(program(WAITS), str(tmp_path / "later"), owner="a", longest=1.0, patience=60.0)
+        opened.look(program(WAITS), str(tmp_path / "later"), owner="a", longest=1.0, patience=WAIT)
 
 
 def test_what_the_system_kills_is_no_answer_and_what_crashes_may_be_damaged(program, opened, caplog):
     with pytest.raises(UnansweredError):
-        opened.look(program(DIES), "9", owner="a", longest=1.0, patience=60.0)
+        opened.look(program(DIES), "9", owner="a", longest=1.0, patience=WAIT)
     assert "looks_at ended with status -9: said before" in caplog.text
-    said = opened.look(program(DIES), "11", owner="a", longest=1.0, patience=60.0)
+    said = opened.look(program(DIES), "11", owner="a", longest=1.0, patience=WAIT)
     assert said == "the process that decodes it ended with status -11; it may be damaged"
 
 
 def waiting(opened, *owners):
-    end = time.monotonic() + 60
-    while sorted(opened._waiting) != sorted(owners):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until(lambda: sorted(opened._waiting), sorted(owners))
 
 
 def test_owners_take_turns_and_none_has_two_places(opened, monkeypatch):
@@ -87,26 +77,26 @@ def test_owners_take_turns_and_none_has_two_places(opened, monkeypatch):
 
     def answer(command, _):
         began.put(command[0])
-        assert go_on[command[0]].wait(60)
+        assert go_on[command[0]].wait(WAIT)
         return ""
 
     monkeypatch.setattr(opened, "_answer", answer)
     with ThreadPoolExecutor(8) as pool:
-        look = partial(pool.submit, opened.look, longest=1.0, patience=60.0)
+        look = partial(pool.submit, opened.look, longest=1.0, patience=WAIT)
         looking = [look("a1", owner="a")]
-        assert began.get(timeout=60) == "a1"
+        assert began.get(timeout=WAIT) == "a1"
         looking += [look("a2", owner="a"), look("a3", owner="a")]
         waiting(opened, "a", "a")
         with pytest.raises(UnansweredError):
             look("a4", owner="a").result()
         looking.append(look("b", owner="b"))
-        assert began.get(timeout=60) == "b"
+        assert began.get(timeout=WAIT) == "b"
         looking.append(look("c", owner="c"))
         waiting(opened, "a", "a", "c")
         go_on["a1"].set()
-        order = [began.get(timeout=60)]
+        order = [began.get(timeout=WAIT)]
         go_on["b"].set()
-        order.append(began.get(timeout=60))
+        order.append(began.get(timeout=WAIT))
         for event in go_on.values():
             event.set()
         assert [one.result() for one in looking] == [""] * 5
@@ -117,7 +107,7 @@ def test_what_waits_at_the_servers_end_begins_nothing(program, tmp_path):
     opened = Decoding(1 << 30)
     with ThreadPoolExecutor() as pool:
         looking = [
-            pool.submit(opened.look, program(WAITS), str(tmp_path / name), owner="a", longest=1.0, patience=60.0)
+            pool.submit(opened.look, program(WAITS), str(tmp_path / name), owner="a", longest=1.0, patience=WAIT)
             for name in ("first", "second")
         ]
         waiting(opened, "a")

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
 from types import SimpleNamespace
@@ -11,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
-from served import WAIT, run, running, send
+from served import run, running, send
 from tus import TUS, create, patch
+from waiting import WAIT, wait_until
 
 from har_ros.service import following
 from har_ros.service.following import Following
@@ -70,10 +70,7 @@ def test_what_cannot_be_looked_at_or_is_gone_ends(caplog):
 
 
 def until_followed(client, count):
-    end = time.monotonic() + WAIT
-    while sum(client.app.state.following.owners.values()) != count:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: sum(client.app.state.following.owners.values()), count)
 
 
 def test_a_client_follows_only_so_much_at_once(tmp_path, models, video, monkeypatch):
@@ -98,7 +95,7 @@ def test_followers_keep_no_upload_waiting(tmp_path, models, video, monkeypatch):
     def slow(store, number):
         if not threading.current_thread().name.startswith("AnyIO"):  # which has those of requests
             began.set()
-            waited.append(go_on.wait(20))
+            waited.append(go_on.wait(WAIT))
         return get(store, number)
 
     monkeypatch.setattr(os, "cpu_count", lambda: 1)  # then asyncio has five threads
@@ -106,7 +103,7 @@ def test_followers_keep_no_upload_waiting(tmp_path, models, video, monkeypatch):
     with running(tmp_path, models, workers=0) as client, ThreadPoolExecutor(8) as pool:
         numbers = [send(client, video).json()["id"] for _ in range(8)]
         streams = [pool.submit(client.get, f"/v1/jobs/{number}/events") for number in numbers]
-        assert began.wait(60)
+        assert began.wait(WAIT)
         until_followed(client, 8)
         client.headers.update(TUS)
         try:

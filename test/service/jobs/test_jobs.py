@@ -12,8 +12,9 @@ import pytest
 from clips import moving, write_video
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
-from served import WAIT, running, send, until
+from served import running, send, until
 from tus import TUS, create, patch
+from waiting import WAIT
 
 from har_ros.commands.main import main
 from har_ros.service import decoding
@@ -197,14 +198,14 @@ def test_clips_that_wait_to_be_opened_keep_no_upload_waiting(tmp_path, models, v
 
     def look(*_, **__):
         began.release()
-        go_on.wait(20)
+        go_on.wait(WAIT)
         return "it was looked at"
 
     monkeypatch.setattr(os, "cpu_count", lambda: 1)  # then asyncio has five threads
     monkeypatch.setattr(decoding.Decoding, "look", look)
     with running(tmp_path / "s", models, workers=0) as client, ThreadPoolExecutor(6) as pool:
         clips = [pool.submit(send, client, video, "/v1/classify", 415) for _ in range(6)]
-        assert all(began.acquire(timeout=60) for _ in range(5))
+        assert all(began.acquire(timeout=WAIT) for _ in range(5))
         client.headers.update(TUS)
         patch(client, create(client, 4), 0, b"part")
         assert not any(clip.done() for clip in clips)

@@ -3,20 +3,18 @@
 import os
 import signal
 import sqlite3
-import time
 from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
 from programs import running
+from waiting import wait_until
 
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.jobs import workers
 from har_ros.service.jobs.store import JobStore
 from har_ros.service.jobs.workers import Workers
 from har_ros.service.settings import ServiceSettings
-
-WAIT = 60
 
 
 @pytest.fixture
@@ -30,13 +28,6 @@ def folder(tmp_path, monkeypatch):
 def store(folder):
     with closing(JobStore(folder.jobs)) as store:
         yield store
-
-
-def until(condition):
-    end = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def queued(store):
@@ -53,7 +44,7 @@ def test_a_process_that_has_the_number_of_a_dead_servers_worker_is_left_alone(fo
     ):
         number = queued(store)
         store.claim(other.pid)
-        until(lambda: store.get(number).state == "queued")
+        wait_until(lambda: store.get(number).state == "queued")
         assert other.poll() is None
 
 
@@ -69,13 +60,13 @@ def sleeper(tmp_path, monkeypatch):
 
 def test_a_worker_that_hangs_is_replaced_and_its_job_waits_again(folder, store, sleeper, monkeypatch):
     with closing(Workers(folder, ServiceSettings(workers=1), store, lambda: None)) as running:
-        until(lambda: running.processes)
+        wait_until(lambda: running.processes)
         [process] = running.processes
         number = queued(store)
         store.claim(process)
         monkeypatch.setattr(workers, "HANGS", -1.0)
-        until(lambda: store.get(number).state == "queued")
-        until(lambda: running.processes not in ([], [process]))
+        wait_until(lambda: store.get(number).state == "queued")
+        wait_until(lambda: running.processes not in ([], [process]))
 
 
 def test_the_job_of_a_worker_that_ended_waits_again_though_the_disk_was_full(folder, store, sleeper, monkeypatch):
@@ -89,10 +80,10 @@ def test_the_job_of_a_worker_that_ended_waits_again_though_the_disk_was_full(fol
 
     monkeypatch.setattr(JobStore, "lost", lost_later)
     with closing(Workers(folder, ServiceSettings(workers=1), store, lambda: None)) as running:
-        until(lambda: running.processes)
+        wait_until(lambda: running.processes)
         [process] = running.processes
         number = queued(store)
         store.claim(process)
         os.kill(process, signal.SIGKILL)
-        until(lambda: store.get(number).state == "queued")
+        wait_until(lambda: store.get(number).state == "queued")
         assert refused == [process, process]

@@ -1,12 +1,12 @@
 """The pages with cameras, in a real browser: the webcam, whose driver plays a video, and the robot's cameras."""
 
 import re
-import time
 
 import cv2
 import pytest
 from chromium import barriers, serving, until
 from clips import moving
+from waiting import wait_until
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
@@ -41,10 +41,7 @@ def fits(tab):
 
 def stream_ended(stream):
     """Wait for a stream's end. Returns why it ended."""
-    end = time.monotonic() + 60
-    while stream.state != "ended":
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: stream.state, "ended")
     return stream.error
 
 
@@ -107,10 +104,12 @@ def test_the_robots_cameras_and_what_happens_before_them(tab, address, live):
     tab.goto(f"{address}/live")
     figure = tab.get_by_role("figure").filter(has_text="cam01")
     image = figure.get_by_role("img")
-    end = time.monotonic() + 60
-    while not image.evaluate("image => image.naturalWidth"):
-        assert time.monotonic() < end
+
+    def shown():
         live.cameras["cam01"].put(black.tobytes())
+        return image.evaluate("image => image.naturalWidth")
+
+    wait_until(shown)
     live.say("window", {"camera": "cam01", "person": "", "end": 5.0, "actions": [{"label": "<b>waving", "score": 0.9}]})
     who = {"camera": "cam01", "id": "e1", "person": "p_3", "label": "<i>walking", "score": 0.8, "start": 5.0}
     live.say("event", {**who, "state": "started", "end": 6.0})
@@ -141,10 +140,7 @@ def hide(tab, hidden):
 
 def listen(live, wanted):
     """Wait until so many follow the events and watch cam01."""
-    end = time.monotonic() + 60
-    while (live.said.listeners, live.cameras["cam01"].listeners) != wanted:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: (live.said.listeners, live.cameras["cam01"].listeners), wanted)
 
 
 def test_a_hidden_page_takes_no_connection_and_goes_on_when_it_is_seen(tab, address, live):

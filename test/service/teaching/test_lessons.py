@@ -4,7 +4,6 @@ import argparse
 import io
 import json
 import os
-import time
 import zipfile
 from contextlib import aclosing, closing
 
@@ -12,6 +11,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from served import run
+from waiting import wait_until
 
 from har_ros.models.locate import find_model
 from har_ros.service.following import Following
@@ -19,18 +19,10 @@ from har_ros.service.teaching.lessons import Lesson
 from har_ros.service.teaching.routes import follow_lesson
 from har_ros.service.teaching.teacher import Reports, work
 
-WAIT = 120
-"""Seconds for what takes a few on a machine that is not busy."""
-
 
 def ended(client, address):
-    end = time.monotonic() + WAIT
-    while time.monotonic() < end:
-        lesson = client.get(address).json()
-        if lesson["ended"] is not None:
-            return lesson
-        time.sleep(0.05)
-    raise AssertionError(f"it does not end: {lesson}")
+    wait_until(lambda: client.get(address).json()["ended"] is not None)
+    return client.get(address).json()
 
 
 def test_the_check_says_what_does_not_fit_without_paths_of_the_server(
