@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import time
+from contextlib import ExitStack, closing
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from clips import moving, teachable, write_video
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 import httpx
 from tus import TUS, create, offset, patch, text
+from waiting import WAIT, wait_until
 
 from har_ros.service.application import SMALL, application
 from har_ros.service.folder import ServiceFolder
@@ -47,29 +49,23 @@ def address(app):
 
 
 @pytest.fixture
-def client(address):
-    with httpx.Client(base_url=address, headers=TUS, timeout=30) as client:
+def client(address, monkeypatch):
+    """A client of a server that takes no connection for broken because this machine is busy."""
+    monkeypatch.setattr("har_ros.service.incoming.uploads.SILENCE", WAIT)
+    with httpx.Client(base_url=address, headers=TUS, timeout=WAIT) as client:
         yield client
 
 
 def begun(address, place, at, length, content, **more):
     """Return a connection that has sent the beginning of a PATCH."""
     parts = urlsplit(address)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=WAIT)
     connection.putrequest("PATCH", place)
     headers = {**TUS, "Upload-Offset": at, "Content-Type": PART, "Content-Length": length, **more}
     for name, value in headers.items():
         connection.putheader(name, str(value))
     connection.endheaders(content)
     return connection
-
-
-def until(found, wanted):
-    """Wait until a function returns what is wanted."""
-    end = time.monotonic() + 60
-    while (last := found()) != wanted:
-        assert time.monotonic() < end, f"{last} is not {wanted}"
-        time.sleep(0.02)
 
 
 def test_an_upload_in_parts_becomes_a_job(client, folder, tmp_path):
@@ -92,7 +88,7 @@ def test_an_upload_in_parts_becomes_a_job(client, folder, tmp_path):
     assert client.head(place).status_code == 404
     assert list(folder.uploads.glob(number)) == []
     assert folder.input(number).read_bytes() == video
-    until(lambda: client.get(f"/v1/jobs/{number}").json()["state"], "done")
+    wait_until(lambda: client.get(f"/v1/jobs/{number}").json()["state"], "done")
     assert client.get(f"/v1/jobs/{number}/result").json()["frames"] == 30
     client.delete(f"/v1/jobs/{number}")
     assert client.post("/v1/jobs", json=body).status_code == 404
@@ -102,17 +98,18 @@ def test_what_came_before_the_connection_broke_counts(client, address):
     content = os.urandom(3_000_000)
     place = create(client, len(content))
     breaking = begun(address, place, 0, len(content), content[:2_000_000])
-    until(lambda: offset(client, place), 2_000_000)
+    wait_until(lambda: offset(client, place), 2_000_000)
     breaking.close()
-    until(lambda: client.patch(place, headers={"Upload-Offset": "2000000", "Content-Type": PART}).status_code, 204)
+    wait_until(lambda: client.patch(place, headers={"Upload-Offset": "2000000", "Content-Type": PART}).status_code, 204)
     patch(client, place, 2_000_000, content[2_000_000:])
     assert offset(client, place) == len(content)
 
 
 def test_a_connection_that_falls_silent_makes_room_for_the_next(client, address, monkeypatch):
-    monkeypatch.setattr("har_ros.service.incoming.uploads.SILENCE", 0.2)
     place = create(client, 100)
-    answer = begun(address, place, 0, 100, b"x" * 10).getresponse()
+    with monkeypatch.context() as patched:
+        patched.setattr("har_ros.service.incoming.uploads.SILENCE", 2.0)  # else the first bytes may be too late
+        answer = begun(address, place, 0, 100, b"x" * 10).getresponse()
     assert (answer.status, "nothing came" in json.loads(answer.read())["detail"]) == (503, True)
     patch(client, place, 10, b"y" * 90)
 
@@ -120,7 +117,7 @@ def test_a_connection_that_falls_silent_makes_room_for_the_next(client, address,
 def form(address, length, content=b"--x\r\n"):
     """Return a connection that has sent the beginning of a form with a video."""
     parts = urlsplit(address)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=WAIT)
     connection.putrequest("POST", "/v1/jobs")
     connection.putheader("Content-Type", "multipart/form-data; boundary=x")
     connection.putheader("Content-Length", str(length))
@@ -128,27 +125,28 @@ def form(address, length, content=b"--x\r\n"):
     return connection
 
 
-def test_a_form_that_falls_silent_is_given_up_and_its_room_is_free(client, address, monkeypatch):
+def test_a_form_that_falls_silent_is_given_up_and_its_room_is_free(client, address, app, monkeypatch):
     monkeypatch.setattr("har_ros.service.incoming.uploads.SILENCE", 0.2)
     answer = form(address, MOST_BYTES).getresponse()
     assert (answer.status, "nothing came" in json.loads(answer.read())["detail"]) == (408, True)
+    wait_until(lambda: app.state.service.room._of["127.0.0.1"], 0)
 
 
 def test_forms_of_one_client_have_a_limit_together(client, address, app):
     room = app.state.service.room
-    silent = [form(address, MOST_BYTES) for _ in range(LARGEST_OF_ONE)]
-    until(lambda: room._of["127.0.0.1"], LARGEST_OF_ONE * MOST_BYTES)
-    answer = form(address, 1000).getresponse()
-    assert (answer.status, "are arriving already" in json.loads(answer.read())["detail"]) == (429, True)
-    for connection in silent:
-        connection.close()
-    until(lambda: room._of["127.0.0.1"], 0)
+    with ExitStack() as silent:
+        for _ in range(LARGEST_OF_ONE):
+            silent.enter_context(closing(form(address, MOST_BYTES)))
+        wait_until(lambda: room._of["127.0.0.1"], LARGEST_OF_ONE * MOST_BYTES)
+        answer = form(address, 1000).getresponse()
+        assert (answer.status, "are arriving already" in json.loads(answer.read())["detail"]) == (429, True)
+    wait_until(lambda: room._of["127.0.0.1"], 0)
 
 
 def test_only_one_writes_an_upload_at_a_time(client, address):
     place = create(client, 100)
     first = begun(address, place, 0, 100, b"x" * 10)
-    until(lambda: offset(client, place), 10)
+    wait_until(lambda: offset(client, place), 10)
     assert "another request" in patch(client, place, 10, b"y" * 90, 423).json()["detail"]
     assert client.delete(place).status_code == 423
     first.send(b"z" * 90)
@@ -165,7 +163,7 @@ def test_a_checksum_lets_bytes_count_only_when_it_is_right(client, address, algo
     assert wrong.json()["title"] == "Checksum Mismatch"
     assert offset(client, place) == 0
     begun(address, place, 0, len(content), content[:1000], **{"Upload-Checksum": said}).close()
-    until(lambda: client.patch(place, headers={"Upload-Offset": "0", "Content-Type": PART}).status_code, 204)
+    wait_until(lambda: client.patch(place, headers={"Upload-Offset": "0", "Content-Type": PART}).status_code, 204)
     assert offset(client, place) == 0
     patch(client, place, 0, content, **{"Upload-Checksum": said})
     patch(client, place, len(content), content, **{"Upload-Checksum": said})
