@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from fastapi.testclient import TestClient
+from waiting import WAIT
 
+from har_ros.commands.serve import parser, prepared
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
 from har_ros.service.settings import ServiceSettings
-
-WAIT = 90
-"""Seconds for what takes a few on a machine that is not busy."""
 
 
 @contextmanager
@@ -21,6 +20,23 @@ def running(folder, models, token="", **settings):
     app = application(folder, ServiceSettings(models, **settings, most_bytes=50_000_000), Guard("127.0.0.1", token))
     with TestClient(app, base_url="http://127.0.0.1:8765") as client:
         yield client
+
+
+def options(folder, *more):
+    """Return what the command that serves is given."""
+    return parser("serve").parse_args(["--port", "0", "--folder", str(folder), "--no-preload", *more])
+
+
+@contextmanager
+def serving(folder, *more):
+    """Serve a folder as the command does. Yields the server, and its port."""
+    with prepared(options(folder, *more)) as (server, place), ThreadPoolExecutor() as pool:
+        serves = pool.submit(server.run, [place])
+        try:
+            yield server, place.getsockname()[1]
+        finally:
+            server.should_exit = True
+            serves.result(WAIT)
 
 
 def send(client, path, address="/v1/jobs", status=202, headers=None, **options):

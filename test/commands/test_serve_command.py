@@ -4,7 +4,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 import urllib.request
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -14,16 +13,14 @@ import pytest
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 import httpx
 from programs import running
+from served import options, serving
+from waiting import WAIT
 
-from har_ros.commands.serve import parser, prepared, run
+from har_ros.commands.serve import prepared, run
 from har_ros.errors import HarError
 from har_ros.service.settings import ServiceSettings
 
 PROGRAM = "from har_ros.commands.main import main; raise SystemExit(main())"
-
-
-def options(folder, *more):
-    return parser("serve").parse_args(["--port", "0", "--folder", str(folder), "--no-preload", *more])
 
 
 def damaged(folder):
@@ -99,20 +96,16 @@ def test_a_signal_ends_it_cleanly(tmp_path, number):
         address = process.stderr.readline().split()[1].removesuffix("/;")
         assert urllib.request.urlopen(f"{address}/v1/jobs").read() == b"[]"
         process.send_signal(number)
-        assert process.wait(60) == 0
+        assert process.wait(WAIT) == 0
         assert process.stderr.read().strip() == ""
 
 
 @pytest.mark.parametrize(("more", "owner"), [([], "127.0.0.1"), (["--proxy", "127.0.0.1"], "192.0.2.7")])
 def test_only_a_proxy_that_is_named_says_who_its_clients_are(tmp_path, more, owner):
-    with prepared(options(tmp_path / "s", *more)) as (server, place):
+    with serving(tmp_path / "s", *more) as (server, port):
         found = []
         server.config.app.state.service.uploads.create = lambda name, length, metadata, owner: found.append(owner)
-        thread = threading.Thread(target=server.run, args=([place],))
-        thread.start()
         headers = {"Upload-Length": "1", "Upload-Metadata": "filename YS5tcDQ=", "Tus-Resumable": "1.0.0"}
-        address = f"http://127.0.0.1:{place.getsockname()[1]}/v1/uploads"
-        httpx.post(address, headers={**headers, "X-Forwarded-For": "192.0.2.7"}, timeout=60)
-        server.should_exit = True
-        thread.join(60)
+        address = f"http://127.0.0.1:{port}/v1/uploads"
+        httpx.post(address, headers={**headers, "X-Forwarded-For": "192.0.2.7"}, timeout=WAIT)
     assert found == [owner]

@@ -2,31 +2,17 @@
 
 import resource
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 import httpx
+from served import serving
+from waiting import WAIT, wait_until
 
-from har_ros.commands.serve import parser, prepared
 from har_ros.service import decoding, process
 from har_ros.service import server as module
-
-
-@contextmanager
-def serving(folder):
-    """Serve a folder. Yields the server, and its port."""
-    options = parser("serve").parse_args(["--port", "0", "--folder", str(folder), "--no-preload"])
-    with prepared(options) as (server, place), ThreadPoolExecutor() as pool:
-        running = pool.submit(server.run, [place])
-        try:
-            yield server, place.getsockname()[1]
-        finally:
-            server.should_exit = True
-            running.result()
 
 
 def test_a_clip_that_waits_to_be_decoded_is_answered_at_the_end(tmp_path, monkeypatch):
@@ -34,17 +20,14 @@ def test_a_clip_that_waits_to_be_decoded_is_answered_at_the_end(tmp_path, monkey
     with (
         serving(tmp_path) as (server, port),
         ThreadPoolExecutor() as pool,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=WAIT) as client,
     ):
         client.post("/v1/datasets", json={"name": "mine"})
         client.post("/v1/datasets/mine/classes", json={"name": "wave"})
         address = "/v1/datasets/mine/classes/wave/clips"
         sending = pool.submit(client.post, address, files={"video": ("a.mp4", b"x")})
         _, clips = server.config.app.state.decoding
-        end = time.monotonic() + 60
-        while not clips._waiting:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        wait_until(lambda: clips._waiting)
         server.should_exit = True
         answer = sending.result()
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
@@ -53,7 +36,7 @@ def test_a_clip_that_waits_to_be_decoded_is_answered_at_the_end(tmp_path, monkey
 @pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: "])
 def test_a_connection_without_a_request_is_closed(tmp_path, monkeypatch, said):
     monkeypatch.setattr(module, "PATIENCE", 0.2)
-    with serving(tmp_path) as (_, port), socket.create_connection(("127.0.0.1", port), 60) as connection:
+    with serving(tmp_path) as (_, port), socket.create_connection(("127.0.0.1", port), WAIT) as connection:
         connection.sendall(said)
         assert connection.recv(1000) == b""
 
