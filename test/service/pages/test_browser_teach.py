@@ -1,17 +1,18 @@
 """Teaching in a real browser: classes, clips, a take of the webcam, the check, a network, a video that it looks at."""
 
 import re
+from contextlib import contextmanager
+from threading import Event
 
 import pytest
 from chromium import barriers, serving, until
+from waiting import WAIT
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
 from har_ros.service.settings import ServiceSettings
-
-WAIT = 120_000
-"""Milliseconds for what takes a few seconds on a machine that is not busy."""
+from har_ros.service.teaching import lessons
 
 
 @pytest.fixture
@@ -21,8 +22,16 @@ def address(tmp_path, models, module_cache):
         yield address
 
 
+@contextmanager
+def time_stands_still(tab):
+    """What a page does after seconds, it does after the block."""
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1000)
+    yield
+    tab.clock.resume()
+
+
 def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, clips, video):
-    tab.set_default_timeout(WAIT)
     tab.on("dialog", lambda dialog: dialog.accept())
     tab.goto(f"{address}/teach")
     assert barriers(tab) == []
@@ -43,8 +52,9 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
     tab.get_by_label("class", exact=True).select_option("red")
     tab.get_by_label("seconds", exact=True).fill("1")
     tab.get_by_label("takes", exact=True).fill("2")
-    tab.get_by_role("button", name="Record").click()
-    tab.get_by_text("red, take 1 of 2, in 3").wait_for()
+    with time_stands_still(tab):
+        tab.get_by_role("button", name="Record").click()
+        tab.get_by_text("red, take 1 of 2, in 3").wait_for()
     tab.get_by_text("2 clips added to red.").wait_for()
     tab.get_by_text("4 clips of 4 people or sources").wait_for()
     for left in (1, 0):
@@ -149,13 +159,14 @@ def test_clips_that_are_refused_are_said_and_the_classes_asked_for_once(dataset)
 def test_takes_end_with_the_webcam_and_what_prevents_them_is_said(dataset):
     dataset.set_viewport_size({"width": 390, "height": 800})
     add_class(dataset, "wave")
-    dataset.get_by_role("button", name="Record").click()
-    dataset.get_by_text("wave, take 1 of 5, in 3").wait_for()
-    for place in ("getElementById('count')", "documentElement"):
-        assert dataset.evaluate(f"document.{place}.scrollWidth <= document.{place}.clientWidth")
-    assert dataset.evaluate(
-        "document.getElementById('count').scrollHeight <= document.querySelector('.screen').clientHeight"
-    )
+    with time_stands_still(dataset):
+        dataset.get_by_role("button", name="Record").click()
+        dataset.get_by_text("wave, take 1 of 5, in 3").wait_for()
+        for place in ("getElementById('count')", "documentElement"):
+            assert dataset.evaluate(f"document.{place}.scrollWidth <= document.{place}.clientWidth")
+        assert dataset.evaluate(
+            "document.getElementById('count').scrollHeight <= document.querySelector('.screen').clientHeight"
+        )
     dataset.evaluate("""() => {
         const [track] = document.getElementById("webcam").srcObject.getTracks();
         track.stop();
@@ -197,7 +208,16 @@ def test_what_is_said_of_clips_is_said_where_they_were_dropped(dataset, clips, w
     assert dataset.get_by_role("button", name="Check").is_enabled()
 
 
-def test_nothing_can_be_pressed_until_its_script_is_there(dataset, clips):
+@pytest.fixture
+def go_on(dataset, monkeypatch):
+    """An event before which nothing is heard of a check or a training."""
+    go_on, read = Event(), lessons._Running._read
+    monkeypatch.setattr(lessons._Running, "_read", lambda running: go_on.wait(WAIT) and read(running))
+    yield go_on
+    go_on.set()
+
+
+def test_nothing_can_be_pressed_until_its_script_is_there(dataset, clips, go_on):
     add_class(dataset, "red")
     dataset.get_by_label("Drop clips of red here").set_input_files(clips["red"])
     dataset.get_by_role("link", name="red1.mp4").wait_for()
@@ -217,12 +237,14 @@ def test_nothing_can_be_pressed_until_its_script_is_there(dataset, clips):
     for route in held:
         route.continue_()
     dataset.get_by_role("button", name="Check").click()
-    assert dataset.get_by_text("Starting").or_(dataset.get_by_role("progressbar")).first.is_visible()
+    dataset.locator("#doing").get_by_text("Starting").wait_for()
+    assert dataset.get_by_role("progressbar").is_visible()
+    go_on.set()
     dataset.get_by_text("The check failed: greetings has 1 class folder").wait_for()
     assert dataset.url == before
 
 
-def test_what_runs_of_another_dataset_is_shown_until_it_ends(dataset, address, clips):
+def test_what_runs_of_another_dataset_is_shown_until_it_ends(dataset, address, clips, go_on):
     for label in clips:
         add_class(dataset, label)
         dataset.get_by_label(f"Drop clips of {label} here").set_input_files(clips[label])
@@ -235,6 +257,7 @@ def test_what_runs_of_another_dataset_is_shown_until_it_ends(dataset, address, c
     check = dataset.get_by_role("button", name="Check")
     assert check.is_disabled()
     assert not dataset.get_by_role("button", name="Cancel").is_visible()
+    go_on.set()
     dataset.get_by_text("Check of greetings is done.").wait_for()
     assert check.is_enabled()
 
