@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -57,6 +58,12 @@ def until(client, number, *states, windows=0):
         assert job["state"] in ("queued", "running"), job
         time.sleep(0.05)
     raise AssertionError(f"the job is not {states}: {job}")
+
+
+def five_threads_for_asyncio(monkeypatch):
+    """As on a machine with one processor, however Python counts them."""
+    for name in ("cpu_count", "process_cpu_count"):  # the second since Python 3.13
+        monkeypatch.setattr(os, name, lambda: 1, raising=False)
 
 
 def run(coroutine):

@@ -1,7 +1,6 @@
 """What is followed is looked at once for all, and keeps nothing else waiting."""
 
 import asyncio
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
@@ -10,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
-from served import run, running, send
+from served import five_threads_for_asyncio, run, running, send
 from tus import TUS, create, patch
 from waiting import WAIT, wait_until
 
@@ -98,7 +97,7 @@ def test_followers_keep_no_upload_waiting(tmp_path, models, video, monkeypatch):
             waited.append(go_on.wait(WAIT))
         return get(store, number)
 
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # then asyncio has five threads
+    five_threads_for_asyncio(monkeypatch)
     monkeypatch.setattr(JobStore, "get", slow)
     with running(tmp_path, models, workers=0) as client, ThreadPoolExecutor(8) as pool:
         numbers = [send(client, video).json()["id"] for _ in range(8)]

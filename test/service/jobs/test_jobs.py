@@ -12,7 +12,7 @@ import pytest
 from clips import moving, write_video
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
-from served import running, send, until
+from served import five_threads_for_asyncio, running, send, until
 from tus import TUS, create, patch
 from waiting import WAIT
 
@@ -201,7 +201,7 @@ def test_clips_that_wait_to_be_opened_keep_no_upload_waiting(tmp_path, models, v
         go_on.wait(WAIT)
         return "it was looked at"
 
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # then asyncio has five threads
+    five_threads_for_asyncio(monkeypatch)
     monkeypatch.setattr(decoding.Decoding, "look", look)
     with running(tmp_path / "s", models, workers=0) as client, ThreadPoolExecutor(6) as pool:
         clips = [pool.submit(send, client, video, "/v1/classify", 415) for _ in range(6)]
