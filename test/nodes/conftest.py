@@ -20,13 +20,13 @@ from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Classification
+from waiting import WAIT
 
 from har_ros.msg import ActionWindow
 from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.executor import ImageExecutor
 
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-TIMEOUT = 60.0  # the real network needs half of it on two busy cores
 DOMAINS = range(1, 102)  # above them, ports meet those that Linux gives to clients
 NEXT_DOMAIN = itertools.cycle(random.Random().sample(DOMAINS, len(DOMAINS)))
 """The one that was used longest ago: a node may stay there until Python collects it."""
@@ -75,9 +75,9 @@ class Ros:
 
     def until(self, condition, what):
         """Serve callbacks until the condition holds."""
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + WAIT
         while not condition():
-            assert time.monotonic() < deadline, f"{what} did not happen within {TIMEOUT} s"
+            assert time.monotonic() < deadline, f"{what} did not happen within {WAIT} s"
             self.executor.spin_once(timeout_sec=0.1)
 
     def inbox(self, message_type, topic, qos=10):
@@ -221,7 +221,7 @@ class HeldNetwork:
 
         def held(clips, memories):
             self.batches.append(len(clips))
-            assert self._may_go.acquire(timeout=2 * TIMEOUT)
+            assert self._may_go.acquire(timeout=2 * WAIT)
             return run(clips, memories)
 
         monkeypatch.setattr(network, "run", held)

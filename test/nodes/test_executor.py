@@ -4,6 +4,7 @@ import threading
 import time
 from array import array
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import rclpy
@@ -12,10 +13,11 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.qos import QoSProfile
 from rclpy.task import Future
 from sensor_msgs.msg import Image
+from waiting import WAIT
 
 from har_ros.nodes.executor import Entities, take_directly
 
-TOPIC, TIMEOUT = "/cam01/image_raw", 60.0
+TOPIC = "/cam01/image_raw"
 
 
 @pytest.fixture
@@ -64,19 +66,27 @@ def spin(executor):
         executor.spin_once()
 
 
+@contextmanager
+def spinning(executor, spin=spin):
+    """Spin on another thread until the end of the block, however that is, with which the context ends."""
+    with ThreadPoolExecutor(1) as pool:
+        spins = pool.submit(spin, executor)
+        try:
+            yield
+        finally:
+            executor.context.try_shutdown()
+        with pytest.raises(ExternalShutdownException):
+            spins.result(WAIT)
+
+
 @pytest.mark.parametrize("spin", [spin, once_and_again])
 def test_images_come_directly_while_the_executor_spins(ros, subscribed, publisher, spin):
     subscription, _, own = subscribed()
     came = threading.Event()
     take_directly(subscription, lambda message, info: came.set(), 5)
     publisher(0)
-    with ThreadPoolExecutor(1) as pool:
-        ended = pool.submit(spin, ros.executor)
-        came.wait(TIMEOUT)
-        ros.executor.context.shutdown()
-        with pytest.raises(ExternalShutdownException):
-            ended.result(TIMEOUT)
-    assert came.is_set()
+    with spinning(ros.executor, spin):
+        assert came.wait(WAIT)
     assert not own
 
 
@@ -98,7 +108,7 @@ def test_images_come_directly_while_an_answer_is_waited_for(ros, subscribed, pub
     answer = Future()
     ros.node.create_timer(0.001, lambda: direct and not answer.done() and answer.set_result(len(direct)))
     publisher(0)
-    rclpy.spin_until_future_complete(ros.node, answer, ros.executor, TIMEOUT)
+    rclpy.spin_until_future_complete(ros.node, answer, ros.executor, WAIT)
     assert answer.result() == 1
     assert not own
 
@@ -146,7 +156,7 @@ def test_a_timer_that_was_cancelled_is_silent_until_it_is_reset(ros, subscribed,
 
 def test_a_coroutine_hears_at_once_of_what_another_thread_did(ros):
     """A wake-up that is lost, once in two hundred, would leave the executor waiting for ever."""
-    heard, deadline = [], time.monotonic() + TIMEOUT
+    heard, deadline = [], time.monotonic() + WAIT
 
     async def listen(future):
         heard.append(await future)
@@ -163,19 +173,19 @@ def test_a_coroutine_hears_at_once_of_what_another_thread_did(ros):
             pool.submit(finish)
             while len(heard) <= number:
                 assert time.monotonic() < deadline
-                ros.executor.spin_once(timeout_sec=TIMEOUT)
+                ros.executor.spin_once(timeout_sec=WAIT)
     assert heard == list(range(200))
 
 
 def test_a_function_of_another_thread_runs(ros):
-    deadline = time.monotonic() + TIMEOUT
+    deadline = time.monotonic() + WAIT
     with ThreadPoolExecutor(1) as pool:
         for _ in range(100):
             ran = threading.Event()
             pool.submit(ros.executor.create_task, ran.set)
             while not ran.is_set():
                 assert time.monotonic() < deadline
-                ros.executor.spin_once(timeout_sec=TIMEOUT)
+                ros.executor.spin_once(timeout_sec=WAIT)
 
 
 def test_a_guard_condition_wakes_from_any_thread(ros, subscribed):
@@ -200,16 +210,12 @@ def test_after_its_end_it_does_nothing_and_says_nothing(ros, subscribed, capfd):
 
 def test_another_thread_may_remove_a_node_that_is_waited_for(ros, subscribed):
     subscribed()
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(spin, ros.executor)
+    with spinning(ros.executor):
         for _ in range(20):
             other = ros.add(rclpy.create_node("other"))
             other.create_subscription(Image, TOPIC, print, 1)
             ros.executor.remove_node(other)
             other.destroy_node()
-        ros.executor.context.shutdown()
-        with pytest.raises(ExternalShutdownException):
-            waiting.result(TIMEOUT)
 
 
 def test_a_subscription_may_be_destroyed_by_its_own_image(ros, publisher):
@@ -235,7 +241,7 @@ def test_a_busy_camera_leaves_the_others_their_turn(ros, subscribed, publisher):
         publisher(number)
     while len(direct) < 6:
         before = len(direct)
-        ros.executor.spin_once(timeout_sec=TIMEOUT)
+        ros.executor.spin_once(timeout_sec=WAIT)
         assert len(direct) <= before + 2
 
 
@@ -249,10 +255,7 @@ def test_what_a_callback_raises_ends_the_spinning(ros, subscribed, publisher):
 
 
 def test_the_end_of_the_context_ends_the_waiting(ros):
-    with ThreadPoolExecutor(1) as pool:
-        ended, begun = pool.submit(spin, ros.executor), threading.Event()
+    begun = threading.Event()
+    with spinning(ros.executor):
         ros.executor.create_task(begun.set)
-        assert begun.wait(TIMEOUT)
-        ros.executor.context.shutdown()
-        with pytest.raises(ExternalShutdownException):
-            ended.result(TIMEOUT)
+        assert begun.wait(WAIT)
