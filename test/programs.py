@@ -5,10 +5,12 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+from waiting import WAIT
+
 
 def line(process):
     """Return the next line of its output; empty when none comes."""
-    return process.stdout.readline() if select.select([process.stdout], [], [], 60)[0] else ""
+    return process.stdout.readline() if select.select([process.stdout], [], [], WAIT)[0] else ""
 
 
 @contextmanager

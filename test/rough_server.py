@@ -4,6 +4,8 @@ import socket
 import threading
 from contextlib import contextmanager
 
+from waiting import WAIT
+
 FOUND = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 
 
@@ -26,7 +28,7 @@ def accepting(handle, address="127.0.0.1", port=0):
             yield listening.getsockname()[1]
         finally:
             listening.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            thread.join(WAIT)
 
 
 @contextmanager
@@ -90,4 +92,4 @@ def one_chunk_of_everything(send, request, stopped):
 
 
 def silence(send, request, stopped):
-    stopped.wait(30)
+    stopped.wait(WAIT)

@@ -8,6 +8,7 @@ import cv2
 import pytest
 from command import ACTIONNET, skip_without_command
 from pictures import write_video
+from waiting import WAIT
 
 from har_ros.commands.shared.program import until_a_signal
 from har_ros.errors import HarError
@@ -24,7 +25,7 @@ def test_a_signal_leaves_a_video_of_what_was_written_and_no_hidden_file(brightne
         assert process.stdout.readline().startswith("frame")  # which is written next
         assert process.stdout.readline().startswith("frame")
         process.send_signal(number)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=WAIT)[1]
     assert process.returncode == 128 + number
     assert "Traceback" not in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.avi", "out.mp4"]
@@ -37,7 +38,7 @@ class Slow:
     def find_spec(self, name, path=None, target=None):
         if name == "har_ros.commands.shared.command_line":
             print("importing", flush=True)
-            time.sleep(60)
+            time.sleep(600)
 sys.meta_path.insert(0, Slow())
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts us may ignore it
 from har_ros.commands.main import main
@@ -50,7 +51,7 @@ def test_a_signal_during_the_imports_ends_the_command_without_a_word(number):
     with subprocess.Popen([sys.executable, "-c", IMPORTING], stdout=-1, stderr=-1, text=True) as process:
         assert process.stdout.readline() == "importing\n"
         process.send_signal(number)
-        said = process.communicate(timeout=30)[1]
+        said = process.communicate(timeout=WAIT)[1]
     assert (process.returncode, said) == (-number, "")  # 130 or 143 in a shell
 
 
@@ -86,7 +87,7 @@ class Freed:
         signal.raise_signal(int(sys.argv[1]))
 def run():
     Freed()
-    time.sleep(30)
+    time.sleep(600)
 sys.exit(until_a_signal(run))
 """
 
@@ -94,7 +95,9 @@ sys.exit(until_a_signal(run))
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_that_comes_while_something_is_freed_ends_the_command_without_a_word(number):
     """Python ignores what is raised there, and would print it."""
-    ran = subprocess.run([sys.executable, "-c", IGNORED, str(int(number))], capture_output=True, text=True, timeout=20)
+    ran = subprocess.run(
+        [sys.executable, "-c", IGNORED, str(int(number))], capture_output=True, text=True, timeout=WAIT
+    )
     assert (ran.returncode, ran.stderr) == (128 + number, "")
 
 

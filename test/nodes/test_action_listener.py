@@ -10,6 +10,7 @@ from rcl_interfaces.msg import Log
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from std_msgs.msg import Header, String
 from vision_msgs.msg import Classification, ObjectHypothesis
+from waiting import WAIT
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "action_listener.py"
 
@@ -40,7 +41,7 @@ def listener(ros):
     def end(process):
         process.terminate()
         try:
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=WAIT) == 0
         finally:
             process.kill()
 

@@ -17,6 +17,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from vision_msgs.msg import LabelInfo, VisionInfo
+from waiting import WAIT
 
 from har_ros.frames.pixels import ENCODINGS
 from har_ros.nodes import diagnostics, topics
@@ -24,7 +25,6 @@ from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.diagnostics import Diagnostics, NetworkInfo
 
 ONE, TWO = "/cam01/image_raw", "/cam02/image_raw"
-TIMEOUT = 30.0
 
 SIZES = st.one_of(st.integers(0, 40), st.integers(0, 2**32 - 1))
 IMAGES = st.builds(
@@ -63,7 +63,7 @@ def victim(node, request):
         viewer = rclpy.create_node("viewer", context=node.context)
         executor.add_node(viewer)
         viewer.create_subscription(Image, "/cam01/actions_image", watched.append, 1)
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + WAIT
         while not watched:
             assert time.monotonic() < deadline
             camera.take(serialize_message(healthy_image(1000 + camera.frames)))

@@ -8,6 +8,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import Image
+from waiting import WAIT
 
 from har_ros.nodes import images
 from har_ros.nodes.diagnostics import Diagnostics, NetworkInfo
@@ -158,7 +159,7 @@ def environment(monkeypatch):
 
 def test_programs_use_shared_memory(domain, environment, tmp_path):
     command = [sys.executable, "-c", SAYS_ITS_ENVIRONMENT]
-    said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60).stdout.splitlines()[-1]
+    said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=WAIT).stdout.splitlines()[-1]
     assert said.count("config/fastdds.xml") == 2
 
 

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from waiting import WAIT
 
 from har_ros.settings import ACTIONNET
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 
 def launch(*arguments, path=("har_ros", "actionnet.launch.py")):
     command = ["ros2", "launch", *path, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=WAIT).stdout
 
 
 def test_arguments_reach_the_node(domain):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from ament_index_python.packages import get_package_share_directory
+from waiting import WAIT
 
 from har_ros.commands.serve import parser
 from har_ros.settings import ACTIONNET
@@ -33,7 +34,7 @@ def launch(tmp_path):
     def run(*arguments, path=ACTIONNET_FILE, **environment):
         command = [sys.executable, "-I", "-S", STAND_IN, tmp_path, path, *arguments]
         cleared = {name: value for name, value in os.environ.items() if name not in OURS}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**cleared, **environment})
+        done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT, env={**cleared, **environment})
         assert done.returncode == 0, done.stderr
         return SimpleNamespace(**json.loads(done.stdout))
 

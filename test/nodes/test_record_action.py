@@ -15,6 +15,7 @@ from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Classification
+from waiting import WAIT
 
 from har_ros.errors import ConfigurationError
 from har_ros.learning.dataset import load_dataset
@@ -196,7 +197,7 @@ def test_record_teach_and_put_to_work(ros, brightness_card, teachable_card, tmp_
         for topic, label in zip(topics, ("stretching", "stretching", "none", "none"), strict=True):
             command = [installed("record_action"), "--label", label, "--dataset", str(dataset)]
             command += ["--image-topics", topic, "--takes", "1", "--seconds", "1.5", "--countdown", "0"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT)
             assert done.returncode == 0, done.stderr
         assert "none: 2 takes; record 3 more" in done.stderr
         assert len(load_dataset(dataset).materials) == 4

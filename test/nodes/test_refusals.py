@@ -6,6 +6,7 @@ import pytest
 import rclpy
 from clips import moving, write_video
 from programs import program
+from waiting import WAIT
 
 from har_ros.errors import HarError
 from har_ros.nodes.actionnet import ActionNet
@@ -81,7 +82,7 @@ def test_wrong_configurations_are_refused_at_start(domain, brightness_card, prog
     ],
 )
 def test_a_refusal_is_the_programs_end_without_a_traceback(domain, tmp_path, executable, arguments, status, reason):
-    result = subprocess.run(program(executable, *arguments), capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    result = subprocess.run(program(executable, *arguments), capture_output=True, text=True, cwd=tmp_path, timeout=WAIT)
     assert result.returncode == status
     assert reason in result.stderr
     assert "Traceback" not in result.stderr

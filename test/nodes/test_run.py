@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState
 from programs import line, program, running
 from sensor_msgs.msg import Image
+from waiting import WAIT
 
 SLOW = """
 import threading
@@ -30,7 +31,7 @@ def test_signals_end_a_long_start(domain, tmp_path, number):
     with running(command, tmp_path) as process:
         assert line(process) == "starting\n"
         process.send_signal(number)
-        log = process.communicate(timeout=30)[1]
+        log = process.communicate(timeout=WAIT)[1]
     assert (process.returncode, log) == (0, "")
 
 
@@ -50,7 +51,7 @@ raise SystemExit(run(lambda: Turned("turned")))
 
 def test_what_a_library_makes_of_a_signal_is_not_reported(domain, tmp_path):
     with running([sys.executable, "-c", TURNED], tmp_path) as process:
-        log = process.communicate(timeout=30)[1]
+        log = process.communicate(timeout=WAIT)[1]
     assert (process.returncode, log) == (0, "")
 
 
@@ -68,7 +69,7 @@ raise SystemExit(run(lambda: Program("early")))
 
 def test_a_signal_that_comes_before_rclpy_heeds_it_is_not_lost(domain, tmp_path):
     with running([sys.executable, "-c", EARLY], tmp_path) as process:
-        log = process.communicate(timeout=30)[1]
+        log = process.communicate(timeout=WAIT)[1]
     assert (process.returncode, log) == (0, "")
 
 
@@ -100,7 +101,7 @@ def test_signals_end_the_node_quietly_in_every_state(ros, tmp_path, brightness_c
             assert future.result().success
         process.send_signal(number)
         process.send_signal(number)
-        log = process.communicate(timeout=30)[1]
+        log = process.communicate(timeout=WAIT)[1]
     assert process.returncode == 0
     assert [line for line in log.splitlines() if "[INFO]" not in line] == []
 
@@ -132,7 +133,7 @@ def test_a_signal_ends_a_long_configuration(ros, tmp_path):
         ros.until(loads, "the configuration")
         assert line(process) == "loading\n"
         process.send_signal(signal.SIGINT)
-        log = process.communicate(timeout=30)[1]
+        log = process.communicate(timeout=WAIT)[1]
     assert (process.returncode, "Traceback" in log) == (0, False)
 
 
@@ -165,7 +166,7 @@ def test_a_signal_ends_the_node_while_the_network_hangs(ros, tmp_path, brightnes
 
         ros.until(hangs, "the inference")
         process.send_signal(signal.SIGTERM)
-        log = process.communicate(timeout=30)[1]
+        log = process.communicate(timeout=WAIT)[1]
     assert (process.returncode, "Traceback" in log) == (0, False)
 
 
@@ -194,7 +195,7 @@ def test_signals_end_the_node_while_an_engine_is_built(ros, tmp_path, brightness
         if loaded:
             ros.receive(alive, "the first diagnostics")
         process.send_signal(number)
-        out, log = process.communicate(timeout=30)
+        out, log = process.communicate(timeout=WAIT)
     assert (process.returncode, out, "Traceback" in log) == (0, "", False)
 
 
@@ -214,6 +215,6 @@ def test_a_network_that_cannot_be_freed_does_not_disturb_the_end(ros, tmp_path, 
     with running(command, tmp_path) as process:
         ros.receive(alive, "the first diagnostics")
         process.send_signal(signal.SIGINT)
-        log = process.communicate(timeout=30)[1]
+        log = process.communicate(timeout=WAIT)[1]
     assert (process.returncode, "Traceback" in log) == (0, False)
     assert "the network cannot be freed (RuntimeError: the device is lost); restart the node" in log

@@ -15,6 +15,7 @@ from mjpeg import images
 from programs import program, running
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+from waiting import WAIT
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 import httpx
@@ -42,7 +43,7 @@ def view(ros, monkeypatch, request):
 @pytest.fixture
 def client(view, tmp_path):
     app = application(tmp_path, ServiceSettings(workers=0), Guard("127.0.0.1", ""), view.live)
-    with serving(app) as address, httpx.Client(base_url=address, timeout=60) as client:
+    with serving(app) as address, httpx.Client(base_url=address, timeout=WAIT) as client:
         yield client
 
 
@@ -59,7 +60,7 @@ def received(client, path, read):
 
     thread = Thread(target=listen)
     thread.start()
-    line = answered.get(timeout=60).extensions["network_stream"].get_extra_info("socket")
+    line = answered.get(timeout=WAIT).extensions["network_stream"].get_extra_info("socket")
     try:
         yield came
     finally:
@@ -147,7 +148,7 @@ def test_the_program_serves_until_a_signal_ends_it(domain, tmp_path):
         assert httpx.get(f"{address}/v1/live").json() == {"kind": "state", "running": False, "cameras": []}
         assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 403
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(WAIT) == 0
         assert "Traceback" not in process.stderr.read()
 
 

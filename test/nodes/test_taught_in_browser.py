@@ -17,9 +17,6 @@ from har_ros.service.application import application
 from har_ros.service.guard import Guard
 from har_ros.service.settings import ServiceSettings
 
-WAIT = 120_000
-"""Milliseconds for what takes a few seconds on a machine that is not busy."""
-
 
 @pytest.fixture
 def address(tmp_path, own_cache):
@@ -35,7 +32,6 @@ def address(tmp_path, own_cache):
 def taught(address, clips, place):
     """Teach a network in the browser, unpack its download, and return the commands for a robot and for a file."""
     with launching() as launch, visitor(launch()) as tab:
-        tab.set_default_timeout(WAIT)
         tab.goto(f"{address}/teach")
         tab.get_by_label("New dataset").fill("my colours")
         tab.keyboard.press("Enter")

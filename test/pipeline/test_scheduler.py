@@ -3,6 +3,7 @@ from threading import Thread
 
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import WAIT
 
 from har_ros.pipeline.scheduler import IDLE_SHARE, Scheduler, turn
 
@@ -113,5 +114,5 @@ def test_close_ends_the_waiting():
     thread = Thread(target=lambda: results.append(scheduler.next()))
     thread.start()
     scheduler.close()
-    thread.join(timeout=10)
+    thread.join(timeout=WAIT)
     assert results == [[]]

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from pictures import picture, write_pictures, write_video
+from waiting import WAIT
 
 from har_ros.errors import VideoError
 from har_ros.recordings.source import Source, open_source, sensible_rate
@@ -39,7 +40,7 @@ def test_of_a_cameras_frames_the_newest_wait_and_the_others_are_counted():
     source = Source("camera", camera(), 25.0, 0, live=True)
     frames = iter(source)
     first = next(frames)
-    assert ended.wait(timeout=30)
+    assert ended.wait(timeout=WAIT)
     indices = [first.index, *(frame.index for frame in frames)]
     assert indices[-1] == 99
     assert len(indices) + source.dropped == 100
@@ -137,7 +138,7 @@ def test_an_interrupt_while_a_source_is_left_does_not_leave_its_thread_behind():
 
     def frames():
         yield picture(0)
-        waits_again.wait(60)  # a frame that takes long
+        waits_again.wait(WAIT)  # a frame that takes long
         finished.set()
 
     source = Source("slow", frames(), 25.0, 0, live=False)

@@ -1,6 +1,7 @@
 """The HTTP API with arbitrary requests, made from its own description."""
 
 import pytest
+from waiting import WAIT
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 pytest.importorskip("schemathesis", reason="schemathesis is not installed; run: pip install schemathesis")
@@ -58,7 +59,7 @@ def finished(service):
 
 def succeeds(case):
     """Send a request whose answer has to be described. Returns whether it succeeded."""
-    answer = case.call(timeout=20)
+    answer = case.call(timeout=WAIT)
     case.validate_response(answer, checks=CHECKS)
     assert answer.status_code != 500, answer.text
     return answer.status_code < 300

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from waiting import WAIT
 
 pytest.importorskip("httpcore", reason="httpcore is not installed: pip install -r requirements-serve.txt")
 from har_ros.pipeline.recognition import Networks
@@ -81,9 +82,9 @@ def test_a_worker_waits_for_one_that_still_writes_into_the_jobs_folder(tmp_path,
         waiting = Thread(target=one.run_one)
         waiting.start()
         try:
-            assert asked.get(timeout=60) == ((place / LOCK).stat().st_ino, fcntl.LOCK_EX)
+            assert asked.get(timeout=WAIT) == ((place / LOCK).stat().st_ino, fcntl.LOCK_EX)
             assert {path.name for path in place.iterdir()} == {"input.mp4", LOCK}
         finally:
             other.close()
-            waiting.join(60)
+            waiting.join(WAIT)
     assert store.get(job.id).state == "done"

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from chromium import serving
 from mjpeg import images
+from waiting import WAIT
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 import httpx
@@ -33,7 +34,7 @@ class Watchers:
 
     def until(self, channel, count):
         while channel.listeners != count:
-            self._changes.get(timeout=30)
+            self._changes.get(timeout=WAIT)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def live(watchers):
 @pytest.fixture(scope="module")
 def client(live, tmp_path_factory):
     app = application(tmp_path_factory.mktemp("s"), ServiceSettings(workers=0), Guard("127.0.0.1", ""), live)
-    with serving(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+    with serving(app) as address, httpx.Client(base_url=address, timeout=WAIT) as client:
         yield client
 
 
@@ -129,7 +130,7 @@ def test_items_of_another_thread_all_arrive_in_order():
     channel = Channel(10_000, listening.set)
 
     def put():
-        assert listening.wait(30)
+        assert listening.wait(WAIT)
         for number in range(5_000):
             channel.put(number)
         channel.close()
