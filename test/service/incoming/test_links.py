@@ -16,6 +16,7 @@ from rough_server import (
     server,
     silence,
 )
+from waiting import WAIT
 
 pytest.importorskip("httpcore", reason="httpcore is not installed: pip install -r requirements-serve.txt")
 
@@ -190,8 +191,9 @@ def test_a_redirect_is_followed(path):
     ],
 )
 def test_servers_that_misbehave_are_given_up(path, answer, said):
+    limits = {"seconds": 1.0, "silence": 0.5} if said == "too slow" else {"seconds": WAIT, "silence": WAIT}
     with server(answer) as (port, _):
-        assert said in refused(f"http://video.test:{port}/", path, most_bytes=1_000_000, seconds=1.0, silence=0.5)
+        assert said in refused(f"http://video.test:{port}/", path, most_bytes=1_000_000, **limits)
 
 
 def test_no_wait_for_bytes_goes_beyond_the_time_for_all_of_it(path):
