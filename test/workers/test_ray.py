@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -14,9 +13,10 @@ from uuid import uuid4
 import pytest
 from bags import contents, damaged_bag, series, values_of, write_bag
 from clips import moving, write_video
-from cluster_works import DieOnce, Doubling, Dying, Keeping, die, fill_the_disk, refuse_seven, warn
+from cluster_works import DieOnce, Doubling, Dying, Keeping, LastFor, die, fill_the_disk, refuse_seven, warn
 from clusters import MISSING, two_nodes
 from s3_server import bucket, put
+from waiting import wait_until
 
 from har_ros.commands.main import main as actionnet
 from har_ros.errors import ConfigurationError, HarError
@@ -54,8 +54,14 @@ def done_by(cluster, work, pieces):
     return results, reports
 
 
-def test_each_piece_has_its_result_and_reports_come(cluster):
-    results, reports = done_by(cluster, Doubling(), range(20))
+def test_each_piece_has_its_result_and_reports_come(cluster, tmp_path):
+    results, reports, marker = {}, [], tmp_path / "reported"
+
+    def hear(report):
+        reports.append(report)
+        marker.touch()
+
+    cluster.run(Doubling(LastFor(marker)), range(20), results.__setitem__, hear)
     assert results == {number: 2 * number for number in range(20)}
     assert set(reports) <= set(range(20))
     assert reports
@@ -94,7 +100,8 @@ def test_a_piece_that_kills_each_worker_ends_the_work(cluster):
         done_by(cluster, Doubling(die), range(6))
 
 
-def test_pieces_that_are_ended_remove_their_folders(cluster, tmp_path):
+def test_pieces_that_are_ended_remove_their_folders(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr("har_ros.workers.ray.cluster.GRACE", 60.0)
     with pytest.raises(ConfigurationError, match=r"^seven is refused"):
         done_by(cluster, Doubling(Keeping(tmp_path)), range(4))
     assert not list(tmp_path.iterdir())
@@ -109,7 +116,7 @@ def test_a_piece_whose_workers_want_too_much_memory_ends_the_work(bags, tmp_path
     small = {"RAY_memory_usage_threshold": "0.001", "RAY_memory_monitor_refresh_ms": "100"}
     environment = {**os.environ, **small, "RAY_task_oom_retry_delay_base_ms": "1"}
     command += ["-o", str(tmp_path / "clips")]
-    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, timeout=100, check=False)
+    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
     assert done.returncode == 1
     assert re.search(r"was begun 4 times, and each time its worker died \(OutOfMemoryError\)", done.stderr)
 
@@ -199,6 +206,10 @@ def processes_with(variable):
     return found
 
 
+def one_is_done(folder):
+    return any(path.suffixes == [".json"] for path in folder.glob(f"{PARTS}/*.json"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_cluster_of_the_commands_own_and_keeps_what_is_done(brightness_card, tmp_path, number):
     recordings = [write_bag(tmp_path / name, series(values_of(7, 3000))) for name in "abcdefgh"]
@@ -208,10 +219,9 @@ def test_a_signal_ends_a_cluster_of_the_commands_own_and_keeps_what_is_done(brig
     mark = f"HAR_ROS_TEST={uuid4()}"
     environment = {**os.environ, **dict([mark.split("=")])}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 300  # on a busy machine a cluster takes a minute to start
-        while not any(path.suffixes == [".json"] for path in (tmp_path / "results").glob(f"{PARTS}/*.json")):
-            assert time.monotonic() < deadline
-            assert process.poll() is None
+        # on a busy machine a cluster takes a minute to start
+        wait_until(lambda: process.poll() is not None or one_is_done(tmp_path / "results"), most=300)
+        assert process.poll() is None
         shown = "".join(Path("/proc", one, "cmdline").read_text() for one in processes_with(mark))
         folder = Path(re.search(r"/tmp/har-ray-\w+", shown).group())
         process.send_signal(number)
@@ -219,7 +229,6 @@ def test_a_signal_ends_a_cluster_of_the_commands_own_and_keeps_what_is_done(brig
     assert process.returncode == 128 + number
     assert "interrupted; the same command goes on from here" in said
     assert "Traceback" not in said
-    while processes_with(mark):
-        assert time.monotonic() < deadline
+    wait_until(lambda: not processes_with(mark))
     assert not folder.exists()
     assert list((tmp_path / "results").glob(f"{PARTS}/*.jsonl"))
