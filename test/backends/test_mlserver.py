@@ -16,7 +16,7 @@ from inference_server import SHAPE, rows, windows
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
 from har_ros.backends.triton.address import Address
-from har_ros.backends.triton.wheel import WheelServer, free_port
+from har_ros.backends.triton.wheel import WheelServer, end, free_port
 from har_ros.errors import ModelError
 
 INSTALLED = Path(__file__).parents[2] / "build" / "mlserver"
@@ -40,15 +40,16 @@ def port(tmp_path_factory):
         model = {"name": name, "implementation": f"{RUNTIME.stem}.FirstValues", "inputs": [taken], "outputs": [given]}
         (folder / name / "model-settings.json").write_text(json.dumps(model))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # ROS is not for it
-    with (folder / "log").open("wb") as log:
-        command = [INSTALLED / "bin" / "mlserver", "start", folder]
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    command = [INSTALLED / "bin" / "mlserver", "start", folder]
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT) as process,
+    ):
         try:
             WheelServer(process, Address(f"127.0.0.1:{port}", secure=False), folder / "log").wait_until_ready()
             yield port
         finally:
-            process.terminate()
-            process.wait(30)
+            end(process)
 
 
 def test_the_answers_are_those_of_the_network(port, connect):

@@ -82,7 +82,7 @@ def running(repository: Path, port: int = 0) -> Iterator[WheelServer]:
                 server.wait_until_ready()
                 yield server
             finally:
-                _end(process)
+                end(process)
 
 
 def _package() -> Path:
@@ -134,7 +134,8 @@ def free_port() -> int:
         return int(place.getsockname()[1])
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a server, also one that does not heed the signal to do so."""
     process.terminate()
     try:
         process.wait(10)
