@@ -4,12 +4,19 @@ import os
 
 import pytest
 from small_networks import convolutional_network, linear_network, one_person, write_card
+from waiting import WAIT
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
-from har_ros.backends.triton import shared_memory
+from har_ros.backends.triton import client, shared_memory
 from har_ros.models.check import prepared_networks, prepared_pose
 from har_ros.models.locate import find_model, find_pose_model
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Questions about a server wait for a busy machine."""
+    monkeypatch.setattr(client, "PATIENCE", WAIT)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +56,7 @@ def connect(network, own_regions):
     opened = []
 
     def load(port, **settings):
-        given = BackendSettings("triton", server=f"grpc://127.0.0.1:{port}", **settings)
+        given = BackendSettings("triton", server=f"grpc://127.0.0.1:{port}", **{"deadline": WAIT, **settings})
         opened.append(load_backend(network, given))
         return opened[-1]
 

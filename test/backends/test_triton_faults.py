@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,13 @@ import pytest
 
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 import grpc
-from inference_server import SHAPE, InferenceServer, regions, rows, serving, windows
+from inference_server import SHAPE, InferenceServer, deadline_only_while, regions, rows, serving, windows
+from waiting import WAIT, wait_until
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
 from har_ros.backends.triton import shared_memory
 from har_ros.errors import ModelError
-
-WAIT = 30
-"""Seconds for what takes less on a machine that is not busy."""
 
 
 def no_numbers(response, number, context):
@@ -71,7 +68,7 @@ def test_a_wrong_answer_costs_its_window_and_the_next_may_be_right(connect, faul
             backend.infer(windows(1))
         with pytest.raises(ModelError, match="no server answers at present"):
             backend.infer(windows(1))
-        assert backend.wait(60)
+        assert backend.wait(WAIT)
         np.testing.assert_allclose(backend.infer(windows(3)), rows(windows(3)))
 
 
@@ -81,10 +78,11 @@ def test_a_server_that_fails_its_trial_is_refused(connect, fault):
         connect(port)
 
 
-def test_a_late_answer_is_given_up_and_the_fallback_serves_meanwhile(network, connect):
+def test_a_late_answer_is_given_up_and_the_fallback_serves_meanwhile(network, connect, monkeypatch):
     server, local = InferenceServer("small", SHAPE), load_backend(network, BackendSettings("openvino"))
     clips, slow = windows(2), threading.Event()
-    server.answer = lambda response, number, context: slow.is_set() and server.stopped.wait(60) and None
+    deadline_only_while(slow, monkeypatch)
+    server.answer = lambda response, number, context: slow.is_set() and server.stopped.wait(WAIT) and None
     with serving(server) as port:
         backend = connect(port, deadline=0.3, fallback="openvino")
         np.testing.assert_allclose(backend.infer(clips), rows(clips))
@@ -93,7 +91,7 @@ def test_a_late_answer_is_given_up_and_the_fallback_serves_meanwhile(network, co
         assert backend.name == local.name
         np.testing.assert_allclose(backend.infer(clips), local.infer(clips))
         slow.clear()
-        assert backend.wait(60)
+        assert backend.wait(WAIT)
         np.testing.assert_allclose(backend.infer(clips), rows(clips))
 
 
@@ -109,12 +107,10 @@ def test_a_server_may_go_and_come_back(connect, shares, caplog):
     assert len(regions()) == shares  # kept for the next
     assert "nothing serves until a server is ready, because" in caplog.text
     with serving(InferenceServer("small", SHAPE, classes=6), port):  # another network meanwhile
-        end = time.monotonic() + WAIT
-        while "where the card needs output ?×5 FP32" not in caplog.text:
-            assert not backend.wait(0.01)
-            assert time.monotonic() < end
+        wait_until(lambda: "where the card needs output ?×5 FP32" in caplog.text)
+        assert not backend.wait(0)
     with serving(InferenceServer("small", SHAPE, shares=shares), port):
-        assert backend.wait(60)
+        assert backend.wait(WAIT)
         np.testing.assert_allclose(backend.infer(clips), rows(clips))
         connect.close(backend)
     assert regions() == set()
@@ -127,7 +123,7 @@ def test_without_a_server_the_fallback_serves_from_the_start(network, connect):
     backend = connect(port, fallback="openvino")
     np.testing.assert_allclose(backend.infer(clips), load_backend(network, BackendSettings("openvino")).infer(clips))
     with serving(server, port):
-        assert backend.wait(60)
+        assert backend.wait(WAIT)
         np.testing.assert_allclose(backend.infer(clips), rows(clips))
 
 
@@ -190,11 +186,12 @@ def test_a_server_that_cannot_read_what_it_has_mapped_gets_windows_sent(connect,
     assert "windows do not go through shared memory, because" in caplog.text
 
 
-def test_a_server_that_is_too_slow_gets_no_more_shared_memory(connect):
+def test_a_server_that_is_too_slow_gets_no_more_shared_memory(connect, monkeypatch):
     """One that still reads an old window, and so does not let go of the memory, gets the next one there, too."""
     server = InferenceServer("small", SHAPE, shares=True)
     slow = threading.Event()
-    server.answer = lambda response, number, context: slow.is_set() and server.stopped.wait(60) and None
+    deadline_only_while(slow, monkeypatch)
+    server.answer = lambda response, number, context: slow.is_set() and server.stopped.wait(WAIT) and None
     in_use = threading.Event()
     in_use.set()
     unregister = server.SystemSharedMemoryUnregister
@@ -212,12 +209,10 @@ def test_a_server_that_is_too_slow_gets_no_more_shared_memory(connect):
             with pytest.raises(ModelError, match="does not answer within"):
                 backend.infer(windows(1))
             asked = len(server.requests)
-            end = time.monotonic() + WAIT
-            while len(server.requests) == asked:  # until it is tried again
-                assert not backend.wait(0.01)
-                assert time.monotonic() < end
+            wait_until(lambda asked=asked: len(server.requests) > asked)  # it is tried again
+            assert not backend.wait(0)
             slow.clear()
-            assert backend.wait(60)
+            assert backend.wait(WAIT)
             np.testing.assert_allclose(backend.infer(windows(2)), rows(windows(2)))
             assert "through shared memory" in backend.name
         assert len(regions()) == len(server.regions) == 1

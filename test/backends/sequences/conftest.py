@@ -9,6 +9,7 @@ import pytest
 from continual_cameras import LOCAL, exported
 from small_networks import write_card
 from streamable_networks import ARCHITECTURES
+from waiting import WAIT
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.triton.wheel import running
@@ -41,7 +42,7 @@ def connect(card):
     with ExitStack() as opened:
 
         def load(server=None, **others):
-            there = server and BackendSettings("triton", server=str(server.address), **{"deadline": 30.0, **others})
+            there = server and BackendSettings("triton", server=str(server.address), **{"deadline": WAIT, **others})
             return opened.enter_context(Recognizer.open(str(card), there or LOCAL))
 
         yield load

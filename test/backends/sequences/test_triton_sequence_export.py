@@ -21,9 +21,6 @@ from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
 from har_ros.networks.continual import in_rows
 
-pytestmark = NEEDS_SERVER
-
-
 STAND_IN = """
 class TritonPythonModel:
     def execute(self, requests):
@@ -31,6 +28,7 @@ class TritonPythonModel:
 """
 
 
+@NEEDS_SERVER
 @pytest.mark.parametrize("runner", ["onnxruntime", "tensorrt"])
 def test_an_onnx_networks_state_is_the_servers_own(card, tmp_path, runner):
     """ONNX Runtime, here, gives the local answers when each state follows on the one before, zeros first.

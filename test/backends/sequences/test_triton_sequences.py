@@ -8,8 +8,9 @@ pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: 
 from continual_cameras import FIRST, STEP, assert_same, backend_of, exported, probabilities, push, shown
 from jpeg_windows import decoded
 from triton_wheel import NEEDS_SERVER
+from waiting import WAIT
 
-from har_ros.backends.triton import backend, client, jpeg
+from har_ros.backends.triton import backend, jpeg
 from har_ros.backends.triton.client import Client
 from har_ros.backends.triton.wheel import running
 from har_ros.errors import ModelError
@@ -72,14 +73,13 @@ def test_cameras_that_take_turns_do_not_mix(server, connect, film, in_flight):
 
 def test_a_camera_that_goes_makes_room_on_the_server(card, connect, film, tmp_path, monkeypatch):
     """The server keeps one state, and the next camera's first step would wait for it."""
-    monkeypatch.setattr(client, "PATIENCE", 20.0)  # a busy machine may need more than the second
-    monkeypatch.setattr(backend, "ENDING", 20.0)
+    monkeypatch.setattr(backend, "ENDING", WAIT)  # a busy machine may need more than the second
     options = ["--runner", "python", "--precision", "f32", "--streams", "1"]
     with running(exported(card, tmp_path, *options)) as server:
         here = connect()
         expected = shown(here, here.stream(), film[0], range(11))
         for _ in range(2):  # the second finds what the first one has left
-            there = connect(server, deadline=20.0)
+            there = connect(server)
             for _ in range(2):
                 assert_same(shown(there, there.stream(), film[0], range(11)), expected)
             there.close()
