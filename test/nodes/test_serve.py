@@ -145,8 +145,12 @@ def test_the_program_serves_until_a_signal_ends_it(domain, tmp_path):
     command = [*program("serve")[:-1], "--port", "0", "--folder", str(tmp_path / "s"), "--ros-args", "-r", "__ns:=/r"]
     with running(command, tmp_path) as process:
         address = process.stderr.readline().split()[1].removesuffix("/;")
-        assert httpx.get(f"{address}/v1/live").json() == {"kind": "state", "running": False, "cameras": []}
-        assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 403
+        assert httpx.get(f"{address}/v1/live", timeout=WAIT).json() == {
+            "kind": "state",
+            "running": False,
+            "cameras": [],
+        }
+        assert httpx.get(address, headers={"Host": "evil.example"}, timeout=WAIT).status_code == 403
         process.send_signal(signal.SIGINT)
         assert process.wait(WAIT) == 0
         assert "Traceback" not in process.stderr.read()

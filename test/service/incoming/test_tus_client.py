@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from chromium import serving
 from rough_server import accepting
+from waiting import WAIT
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 import httpx
@@ -84,7 +85,7 @@ def test_a_video_arrives(node, address, folder, video, chunk):
 
 def test_an_upload_that_was_left_is_gone_on_with_by_another_process(node, address, folder, video):
     first = upload(node, address, video, stopAfter=1_000_000)
-    with httpx.Client(base_url=address, headers={"Tus-Resumable": "1.0.0"}) as client:
+    with httpx.Client(base_url=address, headers={"Tus-Resumable": "1.0.0"}, timeout=WAIT) as client:
         there = int(client.head(first["url"]).headers["upload-offset"])
     assert 1_000_000 <= there < SIZE
     second = upload(node, address, video)

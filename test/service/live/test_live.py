@@ -102,7 +102,7 @@ def test_what_is_said_comes_as_events_after_how_it_stands(client, live):
 def test_without_a_robot_it_is_said_how_to_have_one(tmp_path):
     app = application(tmp_path, ServiceSettings(workers=0), Guard("127.0.0.1", TOKEN))
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    with serving(app) as address, httpx.Client(base_url=address) as client:
+    with serving(app) as address, httpx.Client(base_url=address, timeout=WAIT) as client:
         for path in ("/v1/live", "/v1/live/events", "/v1/live/cam01/video"):
             assert client.get(path).status_code == 401
             answer = client.get(path, headers=headers)

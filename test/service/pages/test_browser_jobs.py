@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+from threading import Event
 
 import pytest
 from chromium import until
@@ -161,17 +162,15 @@ def test_what_was_interrupted_is_said_until_it_goes_on(home, large_video):
 
 
 def test_a_lost_connection_is_said_and_tried_again(home, video):
-    lost = []
-
-    def once(route):
-        lost.append(route) if not lost else None
-        route.abort() if len(lost) == 1 and route is lost[0] else route.continue_()
-
-    home.route("**/v1/uploads/*", once)
+    back = Event()
+    home.route("**/v1/uploads/*", lambda route: route.continue_() if back.is_set() else route.abort())
     send(home, video)
     home.get_by_role("alert").get_by_text("the connection is lost; trying again").wait_for()
+    back.set()
     home.wait_for_url("**/jobs/*")
-    home.get_by_role("button", name="Erase").or_(home.get_by_role("button", name="Cancel")).click()
+    home.get_by_role("slider").wait_for()
+    home.get_by_role("button", name="Erase").click()
+    home.get_by_text("There are no videos yet").wait_for()
 
 
 def test_an_upload_is_cancelled_while_it_waits_for_the_connection(home, video):

@@ -253,7 +253,8 @@ def test_of_two_videos_that_are_erased_at_once_neither_stays_in_the_history(tab,
         tab.goto(address)
         tab.route(re.compile("/v1/jobs/"), lambda route: held.append(route))
         for name in ("a.mp4", "b.mp4"):
-            tab.get_by_role("button", name=f"Erase {name}").click()
+            with tab.expect_request("**/v1/jobs/*"):
+                tab.get_by_role("button", name=f"Erase {name}").click()
         held[0].continue_()
         until(tab, "document.querySelectorAll('#history tbody tr').length === 1")
         held[1].continue_()

@@ -128,7 +128,7 @@ def test_the_robots_cameras_and_what_happens_before_them(tab, address, live):
     tab.get_by_text("publishes no annotated images").wait_for()
     live.set(True, [f"cam{number}" for number in range(6)])
     tab.get_by_role("link", name="cam5").click()
-    assert tab.get_by_role("figure").count() == 1
+    until(tab, "document.querySelectorAll('figure').length === 1")
     live.set(False, [])
 
 
@@ -167,6 +167,8 @@ def test_nothing_old_is_shown_without_a_connection_and_images_come_back_with_it(
     listen(live, (1, 1))
     live.say("window", window)
     tab.get_by_text("wave 0.90").wait_for()
+    held = []
+    tab.route("**/v1/live/events", lambda route: held.append(route))
     image, said = live.cameras["cam01"], live.said
     live.cameras, live.said = {"cam01": Channel(1)}, Channel(1)
     image.close()
@@ -175,6 +177,9 @@ def test_nothing_old_is_shown_without_a_connection_and_images_come_back_with_it(
     assert not tab.get_by_text("wave 0.90").is_visible()
     assert tab.locator("[data-camera] img[src]").count() == 0
     with tab.expect_request("**/cam01/video"):
+        tab.unroute("**/v1/live/events")
+        for route in held:
+            route.continue_()
         until(tab, "document.getElementById('line').textContent === ''")
     live.set(False, [])
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from chromium import serving
 from clips import RATE
+from waiting import WAIT
 from webcam_images import IMAGES
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
@@ -35,7 +36,7 @@ def app(models, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client(app):
-    with serving(app) as address, httpx.Client(base_url=address, timeout=90) as client:
+    with serving(app) as address, httpx.Client(base_url=address, timeout=WAIT) as client:
         yield client
 
 
@@ -144,8 +145,8 @@ def test_a_stream_ends_when_nobody_has_followed_its_events_for_a_while(tmp_path,
 
     async def follow():
         loop, later = asyncio.get_running_loop(), [0.0]
-        now = loop.time
-        loop.time = lambda: now() + later[0]
+        start = loop.time()
+        loop.time = lambda: start + later[0]
 
         async def wait(share):
             later[0] += share * streams.UNHEARD
@@ -223,7 +224,7 @@ def test_streams_need_what_other_changes_need(models, tmp_path):
     guarded = application(
         tmp_path, ServiceSettings(models, workers=0, most_bytes=10_000), Guard("127.0.0.1", "0123456789abcdef")
     )
-    with serving(guarded) as address, httpx.Client(base_url=address) as client:
+    with serving(guarded) as address, httpx.Client(base_url=address, timeout=WAIT) as client:
         assert client.post("/v1/streams", json={}).status_code == 401
         assert client.get("/v1/streams/x/events").status_code == 401
         given = {"Authorization": "Bearer 0123456789abcdef", "Origin": "http://evil.example"}
