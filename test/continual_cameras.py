@@ -23,7 +23,7 @@ def exported(card, folder, *options):
 
 def address_of(port):
     """Return a server of the test's own for `connect`."""
-    return WheelServer(None, Address(f"127.0.0.1:{port}", False), None)
+    return WheelServer(None, Address("grpc", f"127.0.0.1:{port}"), None)
 
 
 def push(stream, frames, step, at=0.0):

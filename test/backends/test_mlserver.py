@@ -46,7 +46,7 @@ def port(tmp_path_factory):
         subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT) as process,
     ):
         try:
-            WheelServer(process, Address(f"127.0.0.1:{port}", secure=False), folder / "log").wait_until_ready()
+            WheelServer(process, Address("grpc", f"127.0.0.1:{port}"), folder / "log").wait_until_ready()
             yield port
         finally:
             end(process)

@@ -17,6 +17,7 @@ from har_ros.backends.triton import jpeg
 from har_ros.backends.triton.client import Client
 from har_ros.backends.triton.repository import ExportSettings, export
 from har_ros.backends.triton.wheel import running
+from har_ros.backends.triton.wire import Input
 from har_ros.errors import ConfigurationError, ModelError
 
 LOCAL = BackendSettings("openvino", "f32")
@@ -63,9 +64,9 @@ def test_the_answers_are_those_to_what_is_left_of_windows(networks, server):
 def test_a_server_says_what_is_wrong_with_a_window_and_goes_on(networks, server, data, said):
     client, name = Client(server.address, 30.0), networks[0].name + jpeg.SUFFIX
     with pytest.raises(ModelError, match=f"the window is .*{said}; export its network again"):
-        client.row(name, client.travelling(jpeg.INPUT, data), 1)
+        client.row(name, Input(jpeg.INPUT, data), 1)
     good = jpeg.encode(smooth(networks[0].shape, 0))
-    assert np.isfinite(client.row(name, client.travelling(jpeg.INPUT, good), 2)).all()
+    assert np.isfinite(client.row(name, Input(jpeg.INPUT, good), 2)).all()
     client.close()
 
 

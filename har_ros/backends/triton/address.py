@@ -12,13 +12,14 @@ EXAMPLE = "grpc://localhost:8001"
 
 @dataclass(frozen=True)
 class Address:
-    """place: host and port, as gRPC takes them. secure: whether the connection is encrypted (TLS)."""
+    """protocol: grpc. place: host and port. secure: is it encrypted (TLS)?"""
 
+    protocol: str
     place: str
-    secure: bool
+    secure: bool = False
 
     def __str__(self) -> str:
-        return f"grpc{'s' if self.secure else ''}://{self.place}"
+        return f"{self.protocol}{'s' if self.secure else ''}://{self.place}"
 
 
 def addresses(text: str) -> list[Address]:
@@ -39,4 +40,4 @@ def _address(part: str, text: str) -> Address:
         raise ConfigurationError(
             f"server is {text!r}; give grpc://HOST:PORT, or grpcs:// for TLS, and several with commas between them"
         )
-    return Address(url.netloc, url.scheme == "grpcs")
+    return Address("grpc", url.netloc, url.scheme == "grpcs")

@@ -22,10 +22,11 @@ from har_ros.backends.standby import Standby
 from har_ros.backends.triton import jpeg
 from har_ros.backends.triton.absent import Absent
 from har_ros.backends.triton.address import Address, addresses
-from har_ros.backends.triton.client import Client, UnansweredError, client_library
+from har_ros.backends.triton.client import Client, check_libraries
 from har_ros.backends.triton.contract import disagreements
 from har_ros.backends.triton.sequence import SequenceState, Step, new_number
 from har_ros.backends.triton.shared_memory import Place, Region
+from har_ros.backends.triton.wire import Input, UnansweredError
 from har_ros.errors import BackendMissingError, ModelError, error_text
 from har_ros.graphs.prepare import FRAMES, PreparedNetwork
 
@@ -106,9 +107,11 @@ class TritonBackend:
         self.max_batch = 1 if described.ragged else self._settings.in_flight  # rows of one length are joined
         self._idle = described.idle or 0.0
         client.forget_leftovers()
-        way = "gRPC as JPEG" if self._jpeg else "shared memory" if self._through_shared_memory(client) else "gRPC"
-        if way != "shared memory":
+        if not self._jpeg and self._through_shared_memory(client):
+            way = "shared memory"
+        else:
             self._try()
+            way = f"{client.way} as JPEG" if self._jpeg else client.way
         self.name = f"Triton at {place} through {way}, precision of the server"
 
     def _check_jpeg(self, client: Client) -> None:
@@ -177,22 +180,21 @@ class TritonBackend:
                 place = Place(region, slot * window.nbytes)
                 there = region.bytes[place.offset : place.offset + window.nbytes]
                 np.copyto(there.view(window.dtype).reshape(window.shape), window)
-            return client.row(self._name, self._input(client, window, place), next(self._numbers), step)
+            return client.row(self._name, self._input(window, place), next(self._numbers), step)
         finally:
             self._slots.put(slot)
 
-    def _input(self, client: Client, window: NDArray[Any], place: Place | None) -> Any:
+    def _input(self, window: NDArray[Any], place: Place | None) -> Input:
         """Return a window that travels, or lies where the server sees it."""
-        if place is not None:
-            return client.shared(FRAMES, window[None], place)
-        name, array = (jpeg.INPUT, jpeg.encode(window)) if self._jpeg else (FRAMES, window[None])
-        return client.travelling(name, array)
+        if self._jpeg:
+            return Input(jpeg.INPUT, jpeg.encode(window))
+        return Input(FRAMES, window[None], place)
 
     def _end(self, client: Client, number: int) -> bool:
         """Let the server forget a sequence now. Returns False when it did not: it does so later by itself."""
         place = None if self._region is None else Place(self._region, 0)  # another window may lie there
         try:
-            client.end(self._name, self._input(client, self._black(), place), number)
+            client.end(self._name, self._input(self._black(), place), number)
         except ModelError as error:
             logger.debug("a state stays on the server, because: %s", error)
             return False
@@ -223,7 +225,7 @@ class TritonBackend:
 
 def load(network: PreparedNetwork, settings: BackendSettings) -> Backend:
     """Connect to the first server that answers, and again whenever it is lost. Raises HarError."""
-    client_library()  # raises where it is missing: no server's return would help
+    check_libraries(addresses(settings.server))  # no server's return would help
     backend = TritonBackend(network, settings)
     there = True
     try:

@@ -11,8 +11,8 @@ import numpy as np
 
 from har_ros.backends.openvino.backend import joined
 from har_ros.backends.triton import jpeg
-from har_ros.backends.triton.client import client_library
 from har_ros.backends.triton.contract import TYPES, parameters
+from har_ros.backends.triton.grpc_wire import client_library
 from har_ros.errors import ConfigurationError, HarError, ModelError, one_line
 from har_ros.graphs.prepare import FRAMES, NETWORK, OUTPUT, PreparedNetwork, merged
 from har_ros.settings import Precision

@@ -75,7 +75,7 @@ def running(repository: Path, port: int = 0) -> Iterator[WheelServer]:
         shutil.copytree(package / "tritonserver" / "backends", backends)
         shutil.copy(_stub(package), backends / "python")
         log = Path(folder, "log")
-        address = Address(f"127.0.0.1:{port or free_port()}", secure=False)
+        address = Address("grpc", f"127.0.0.1:{port or free_port()}")
         with log.open("wb") as written, _process(package, repository, backends, address, written) as process:
             try:
                 server = WheelServer(process, address, log)

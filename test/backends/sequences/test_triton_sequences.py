@@ -10,7 +10,7 @@ from jpeg_windows import decoded
 from triton_wheel import NEEDS_SERVER
 from waiting import WAIT
 
-from har_ros.backends.triton import backend, jpeg
+from har_ros.backends.triton import backend, jpeg, wire
 from har_ros.backends.triton.client import Client
 from har_ros.backends.triton.wheel import running
 from har_ros.errors import ModelError
@@ -73,7 +73,8 @@ def test_cameras_that_take_turns_do_not_mix(server, connect, film, in_flight):
 
 def test_a_camera_that_goes_makes_room_on_the_server(card, connect, film, tmp_path, monkeypatch):
     """The server keeps one state, and the next camera's first step would wait for it."""
-    monkeypatch.setattr(backend, "ENDING", WAIT)  # a busy machine may need more than the second
+    monkeypatch.setattr(wire, "PATIENCE", WAIT)  # a busy machine may need more than the second
+    monkeypatch.setattr(backend, "ENDING", WAIT)
     options = ["--runner", "python", "--precision", "f32", "--streams", "1"]
     with running(exported(card, tmp_path, *options)) as server:
         here = connect()
