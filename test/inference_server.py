@@ -50,12 +50,16 @@ class InferenceServer(GRPCInferenceServiceServicer):
 
     answer: changes the response to a request, which is numbered from 0, or returns another; may end the call.
     shares: whether it is on the same machine. idle: microseconds that it says it keeps a state, which it does not; 0:
-    it says that it keeps none. `stopped` is set at the end: an answer that waits for it never comes.
+    it says that it keeps none. binary: whether it takes bytes through HTTP. `stopped` is set at the end: an answer that
+    waits for it never comes.
     """
 
-    def __init__(self, name, shape, classes=5, type="UINT8", parameters=None, answer=None, shares=False, idle=0):
+    def __init__(
+        self, name, shape, classes=5, type="UINT8", parameters=None, answer=None, shares=False, idle=0, binary=True
+    ):
         self.name, self.shape, self.classes, self.type = name, shape, classes, type
         self.parameters, self.answer, self.shares, self.idle = parameters or {}, answer, shares, idle
+        self.binary = binary
         self.ready, self.regions, self.requests, self.stopped = True, {}, [], Event()
 
     def ServerReady(self, request, context):  # noqa: N802

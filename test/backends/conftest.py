@@ -50,13 +50,28 @@ def own_regions(monkeypatch):
     assert regions() == set()
 
 
+@pytest.fixture(params=["gRPC", "HTTP"])
+def protocol(request):
+    """Through which a server is reached."""
+    return request.param
+
+
 @pytest.fixture
-def connect(network, own_regions):
+def serving(protocol):
+    """Lets a server of inference_server.py listen through the protocol."""
+    from http_inference_server import serving_http
+    from inference_server import serving
+
+    return {"gRPC": serving, "HTTP": serving_http}[protocol]
+
+
+@pytest.fixture
+def connect(network, protocol, own_regions):
     """Loads the network from a server; closed at the end."""
     opened = []
 
     def load(port, **settings):
-        given = BackendSettings("triton", server=f"grpc://127.0.0.1:{port}", **{"deadline": WAIT, **settings})
+        given = BackendSettings("triton", server=f"{protocol.lower()}://127.0.0.1:{port}", **{"deadline": WAIT, **settings})
         opened.append(load_backend(network, given))
         return opened[-1]
 

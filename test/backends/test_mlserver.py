@@ -27,10 +27,10 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def port(tmp_path_factory):
-    """The server's port for gRPC. It has the network `small`, and `other`, which takes shorter windows."""
-    folder, port = tmp_path_factory.mktemp("server"), free_port()
-    settings = {"host": "127.0.0.1", "grpc_port": port, "http_port": free_port(), "metrics_endpoint": None}
+def ports(tmp_path_factory):
+    """The server's. It has the network `small`, and `other`, which takes shorter windows."""
+    folder, ports = tmp_path_factory.mktemp("server"), {"gRPC": free_port(), "HTTP": free_port()}
+    settings = {"grpc_port": ports["gRPC"], "http_port": ports["HTTP"], "host": "127.0.0.1", "metrics_endpoint": None}
     (folder / "settings.json").write_text(json.dumps({**settings, "parallel_workers": 0}))
     for name, shape in (("small", SHAPE), ("other", (2, *SHAPE[1:]))):
         (folder / name).mkdir()
@@ -46,15 +46,24 @@ def port(tmp_path_factory):
         subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT) as process,
     ):
         try:
-            WheelServer(process, Address("grpc", f"127.0.0.1:{port}"), folder / "log").wait_until_ready()
-            yield port
+            for protocol, port in ports.items():
+                address = Address(protocol.lower(), f"127.0.0.1:{port}")
+                WheelServer(process, address, folder / "log").wait_until_ready()
+            yield ports
         finally:
             end(process)
 
 
-def test_the_answers_are_those_of_the_network(port, connect):
+@pytest.fixture
+def port(ports, protocol):
+    return ports[protocol]
+
+
+def test_the_answers_are_those_of_the_network(port, connect, protocol):
+    """Through HTTP, it takes JSON only."""
     backend, clips = connect(port, deadline=30.0), windows(7)
-    assert backend.name == f"Triton at grpc://127.0.0.1:{port} through gRPC, precision of the server"
+    way = {"gRPC": "gRPC", "HTTP": "HTTP as JSON"}[protocol]
+    assert backend.name == f"Triton at {protocol.lower()}://127.0.0.1:{port} through {way}, precision of the server"
     for _ in range(2):
         np.testing.assert_allclose(backend.infer(clips), rows(clips), rtol=1e-6)
 
@@ -66,7 +75,7 @@ def test_the_answers_are_those_of_the_network(port, connect):
         ("missing", "the server at .* says: Model missing .*not found"),
     ],
 )
-def test_a_network_that_is_not_the_cards_is_refused_in_a_sentence(port, network, name, said):
-    server = BackendSettings("triton", server=f"grpc://127.0.0.1:{port}")
+def test_a_network_that_is_not_the_cards_is_refused_in_a_sentence(port, network, name, said, protocol):
+    server = BackendSettings("triton", server=f"{protocol.lower()}://127.0.0.1:{port}")
     with pytest.raises(ModelError, match=said.replace("?×", r"\?×")):
         load_backend(replace(network, name=name), server)

@@ -5,6 +5,7 @@ The server here is our own; test_triton_server.py runs the real one.
 
 import os
 import re
+import ssl
 import subprocess
 import sys
 import threading
@@ -19,7 +20,9 @@ from hypothesis import strategies as st
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 import grpc
 from certificates import certificate
-from inference_server import SHAPE, InferenceServer, regions, rows, serving, windows
+from http_inference_server import serving_http
+from inference_server import SHAPE, InferenceServer, regions, rows, windows
+from inference_server import serving as serving_grpc
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
@@ -30,7 +33,7 @@ from har_ros.errors import ConfigurationError, HarError, ModelError
 
 @pytest.mark.parametrize("shares", [False, True])
 @pytest.mark.parametrize("in_flight", [1, 3])
-def test_answers_come_in_order_through_grpc_and_through_shared_memory(network, connect, shares, in_flight):
+def test_answers_come_in_order_and_through_shared_memory(network, connect, shares, in_flight, serving, protocol):
     server = InferenceServer("small", SHAPE, shares=shares, parameters=parameters(network))
     clips = windows(7)
     with serving(server) as port:
@@ -38,7 +41,7 @@ def test_answers_come_in_order_through_grpc_and_through_shared_memory(network, c
         for _ in range(2):
             np.testing.assert_allclose(backend.infer(clips), rows(clips))
         assert (backend.name, backend.max_batch) == (
-            f"Triton at grpc://127.0.0.1:{port} through {'shared memory' if shares else 'gRPC'}, "
+            f"Triton at {protocol.lower()}://127.0.0.1:{port} through {'shared memory' if shares else protocol}, "
             "precision of the server",
             in_flight,
         )
@@ -49,7 +52,7 @@ def test_answers_come_in_order_through_grpc_and_through_shared_memory(network, c
     assert regions() == set()
 
 
-def test_no_more_than_in_flight_requests_wait_at_a_time(connect):
+def test_no_more_than_in_flight_requests_wait_at_a_time(connect, serving):
     waiting, most, lock, both = [0], [0], threading.Lock(), threading.Barrier(2)
 
     def answer(response, number, context):
@@ -87,7 +90,7 @@ def test_no_more_than_in_flight_requests_wait_at_a_time(connect):
         ),
     ],
 )
-def test_another_network_under_the_name_is_refused_in_a_sentence(connect, server, said):
+def test_another_network_under_the_name_is_refused_in_a_sentence(connect, server, said, serving):
     with (
         serving(InferenceServer(**{"name": "small", "shape": SHAPE, **server})) as port,
         pytest.raises(ModelError, match=said) as caught,
@@ -96,7 +99,7 @@ def test_another_network_under_the_name_is_refused_in_a_sentence(connect, server
     assert "\n" not in str(caught.value)
 
 
-def test_all_that_disagrees_is_said_at_once(connect):
+def test_all_that_disagrees_is_said_at_once(connect, serving):
     with (
         serving(InferenceServer("small", (1, 1), classes=2, parameters={"labels": "a"})) as port,
         pytest.raises(ModelError, match=r"its input is .*; its output is .*; it has 1 labels.*; export it again"),
@@ -112,7 +115,7 @@ def test_the_preprocessing_tells_cards_apart(network, field):
     assert parameters(replace(network)) == parameters(network)
 
 
-def test_a_server_that_shows_no_configuration_is_enough(connect):
+def test_a_server_that_shows_no_configuration_is_enough(connect, serving):
     """As one that is not Triton."""
     server = InferenceServer("small", SHAPE)
     server.parameters = None
@@ -120,21 +123,27 @@ def test_a_server_that_shows_no_configuration_is_enough(connect):
         np.testing.assert_allclose(connect(port).infer(windows(1)), rows(windows(1)))
 
 
-def test_the_first_server_that_answers_is_taken(network, connect):
+def test_the_first_server_that_answers_is_taken_whatever_its_protocol(network, connect, serving, protocol):
     first, second = (InferenceServer("small", SHAPE, parameters=parameters(network)) for _ in range(2))
-    with serving(second) as port:
+    others, scheme = {"gRPC": (serving_http, "http"), "HTTP": (serving_grpc, "grpc")}[protocol]
+    with others(second) as port:
         with serving(first) as other:
             pass
-        connect(f"{other},grpc://127.0.0.1:{port}").infer(windows(1))
+        connect(f"{other},{scheme}://127.0.0.1:{port}").infer(windows(1))
     assert len(second.requests) == 2
     with pytest.raises(ModelError, match=r"1:\d+ says: .*; start it.*; the server at .*1:\d+ says: .*; start it"):
-        connect(f"{other},grpc://127.0.0.1:{port}")
+        connect(f"{other},{scheme}://127.0.0.1:{port}")
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "http://a:8000",
+        "ftp://a:8000",
+        "http://",
+        "http://:8000",
+        "http://user@a:8000",
+        "http://a:8000/path?query",
+        "http://a:0",
         "a:8001",
         "grpc://a",
         "grpc://:8001",
@@ -147,20 +156,21 @@ def test_the_first_server_that_answers_is_taken(network, connect):
     ],
 )
 def test_an_address_that_is_none_is_refused(text):
-    with pytest.raises(ConfigurationError, match="give grpc://HOST:PORT"):
+    with pytest.raises(ConfigurationError, match="give grpc://HOST:PORT or http://HOST:PORT"):
         addresses(text)
 
 
-@given(st.text("grpcs:/@[],. 0189a"))
+@given(st.text("grpchts:/@[],. 0189a"))
 def test_any_text_is_an_address_or_refused(text):
     with suppress(HarError):
         assert all(address.place for address in addresses(text))
 
 
 def test_addresses_are_read():
-    found = addresses("grpc://robot.local:8001, grpcs://[::1]:8002")
-    assert list(map(str, found)) == ["grpc://robot.local:8001", "grpcs://[::1]:8002"]
-    assert [address.secure for address in found] == [False, True]
+    given = ["grpc://robot.local:8001", "grpcs://[::1]:8002", "http://robot.local:8000", "https://gate/way"]
+    found = addresses(", ".join(given))
+    assert list(map(str, found)) == given
+    assert [address.secure for address in found] == [False, True, False, True]
 
 
 def test_parameters_that_contradict_each_other_are_refused(network):
@@ -170,7 +180,7 @@ def test_parameters_that_contradict_each_other_are_refused(network):
         load_backend(network, BackendSettings("auto", server="grpc://a:1"))
 
 
-def test_a_secure_server_proves_its_name_and_gets_the_token(network, tmp_path_factory):
+def test_a_secure_server_proves_its_name_and_gets_the_token(network, tmp_path_factory, serving, protocol):
     """In a process of its own: gRPC reads once whom it trusts."""
 
     def token_of(response, number, context):
@@ -180,28 +190,36 @@ def test_a_secure_server_proves_its_name_and_gets_the_token(network, tmp_path_fa
     trusted, unknown = (certificate(tmp_path_factory.mktemp("pair"), "localhost") for _ in range(2))
 
     def credentials(pair):
-        return grpc.ssl_server_credentials([[path.read_bytes() for path in reversed(pair)]])
+        if protocol == "gRPC":
+            return grpc.ssl_server_credentials([[path.read_bytes() for path in reversed(pair)]])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*pair)
+        return context
 
     code = """import os, sys
 from har_ros.commands.main import main
-card, port, other = sys.argv[1:]
-tries = ("grpcs", port, "right"), ("grpcs", port, "wrong"), ("grpcs", other, "right"), ("grpc", port, "right")
-for scheme, port, os.environ["ACTIONNET_SERVER_TOKEN"] in tries:
-    server = f"{scheme}://localhost:{port}"
+card, scheme, port, other = sys.argv[1:]
+tries = ("s", port, "right"), ("s", port, "wrong"), ("s", other, "right"), ("", port, "right"), ("s", port, "ri\\nght")
+for secure, port, os.environ["ACTIONNET_SERVER_TOKEN"] in tries:
+    server = f"{scheme}{secure}://localhost:{port}"
     print(main(["models", "check", card, "--backend", "triton", "--server", server]), flush=True)
 """
+    trust = {"gRPC": "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "HTTP": "SSL_CERT_FILE"}[protocol]
     first, second = (InferenceServer("small", SHAPE, answer=token_of) for _ in range(2))
-    with serving(first, credentials=credentials(trusted)) as port, serving(second, 0, credentials(unknown)) as other:
+    with serving(first, 0, credentials(trusted)) as port, serving(second, 0, credentials(unknown)) as other:
+        card = network.path.with_suffix(".yaml")
         ended = subprocess.run(
-            [sys.executable, "-c", code, network.path.with_suffix(".yaml"), str(port), str(other)],
-            env={**os.environ, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(trusted[0]), "COLUMNS": "1000"},
+            [sys.executable, "-c", code, card, protocol.lower(), str(port), str(other)],
+            env={**os.environ, trust: str(trusted[0]), "COLUMNS": "1000"},
             capture_output=True,
             text=True,
             check=False,
         )
-    assert [line for line in ended.stdout.splitlines() if len(line) == 1] == ["0", "1", "1", "1"], ended.stderr
+    assert [line for line in ended.stdout.splitlines() if len(line) == 1] == ["0", *4 * ["1"]], ended.stderr
     said = [line for line in ended.stderr.splitlines() if line.startswith("actionnet: ")]
     assert "the token is wrong" in said[0]
     assert re.search("CERTIFICATE_VERIFY_FAILED|certificate verify failed", said[1])
-    assert "ACTIONNET_SERVER_TOKEN is set, but grpc://localhost" in said[2]
+    clear = f"ACTIONNET_SERVER_TOKEN is set, but {protocol.lower()}://localhost:{port} is not encrypted; use"
+    assert f"{clear} {protocol.lower()}s://" in said[2]
+    assert "ACTIONNET_SERVER_TOKEN has characters that no bearer token has" in said[3]
     assert second.requests == []

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 import grpc
-from inference_server import SHAPE, InferenceServer, deadline_only_while, regions, rows, serving, windows
+from inference_server import SHAPE, InferenceServer, deadline_only_while, regions, rows, windows
 from waiting import WAIT, wait_until
 
 from har_ros.backends.backend import BackendSettings
@@ -58,7 +58,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_wrong_answer_costs_its_window_and_the_next_may_be_right(connect, fault):
+def test_a_wrong_answer_costs_its_window_and_the_next_may_be_right(connect, fault, serving):
     """The trial is request 0; the window after it fails, and so does the first trial afterwards."""
     server = InferenceServer("small", SHAPE)
     server.answer = lambda response, number, context: fault(response, number, context) if number in (1, 2) else None
@@ -73,12 +73,12 @@ def test_a_wrong_answer_costs_its_window_and_the_next_may_be_right(connect, faul
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_server_that_fails_its_trial_is_refused(connect, fault):
+def test_a_server_that_fails_its_trial_is_refused(connect, fault, serving):
     with serving(InferenceServer("small", SHAPE, answer=fault)) as port, pytest.raises(ModelError, match=FAULTS[fault]):
         connect(port)
 
 
-def test_a_late_answer_is_given_up_and_the_fallback_serves_meanwhile(network, connect, monkeypatch):
+def test_a_late_answer_is_given_up_and_the_fallback_serves_meanwhile(network, connect, serving, monkeypatch):
     server, local = InferenceServer("small", SHAPE), load_backend(network, BackendSettings("openvino"))
     clips, slow = windows(2), threading.Event()
     deadline_only_while(slow, monkeypatch)
@@ -96,7 +96,7 @@ def test_a_late_answer_is_given_up_and_the_fallback_serves_meanwhile(network, co
 
 
 @pytest.mark.parametrize("shares", [False, True])
-def test_a_server_may_go_and_come_back(connect, shares, caplog):
+def test_a_server_may_go_and_come_back(connect, shares, caplog, serving):
     clips = windows(2)
     with serving(InferenceServer("small", SHAPE, shares=shares)) as port:
         backend = connect(port)
@@ -116,7 +116,7 @@ def test_a_server_may_go_and_come_back(connect, shares, caplog):
     assert regions() == set()
 
 
-def test_without_a_server_the_fallback_serves_from_the_start(network, connect):
+def test_without_a_server_the_fallback_serves_from_the_start(network, connect, serving):
     server, clips = InferenceServer("small", SHAPE), windows(2)
     with serving(server) as port:
         pass
@@ -127,14 +127,14 @@ def test_without_a_server_the_fallback_serves_from_the_start(network, connect):
         np.testing.assert_allclose(backend.infer(clips), rows(clips))
 
 
-def test_a_server_that_is_starting_is_not_taken(connect):
+def test_a_server_that_is_starting_is_not_taken(connect, serving):
     server = InferenceServer("small", SHAPE)
     server.ready = False
     with serving(server) as port, pytest.raises(ModelError, match="is not ready; wait until it has started"):
         connect(port)
 
 
-def test_what_a_dead_process_left_over_is_removed_and_nothing_else(connect):
+def test_what_a_dead_process_left_over_is_removed_and_nothing_else(connect, serving):
     """Its region, not a living one's, and not a file of another name."""
     code = f"""import os
 from har_ros.backends.triton import shared_memory
@@ -164,29 +164,29 @@ os._exit(1)"""
         other.unlink()
 
 
-def test_where_shared_memory_is_exhausted_windows_travel(connect, monkeypatch, caplog):
+def test_where_shared_memory_is_exhausted_windows_travel(connect, monkeypatch, caplog, serving, protocol):
     def full(file, start, size):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with serving(InferenceServer("small", SHAPE, shares=True)) as port:
-        assert "through gRPC" in connect(port).name
+        assert f"through {protocol}" in connect(port).name
     assert "because there is no room for them" in caplog.text
     assert regions() == set()
 
 
-def test_a_server_that_cannot_read_what_it_has_mapped_gets_windows_sent(connect, caplog):
+def test_a_server_that_cannot_read_what_it_has_mapped_gets_windows_sent(connect, caplog, serving, protocol):
     caplog.set_level(logging.DEBUG, "har_ros")
     server = InferenceServer("small", SHAPE, shares=True)
     server.SystemSharedMemoryRegister = lambda request, context: InferenceServer.SystemSharedMemoryUnregister(
         server, request, context
     )
     with serving(server) as port:
-        assert "through gRPC" in connect(port).name
+        assert f"through {protocol}" in connect(port).name
     assert "windows do not go through shared memory, because" in caplog.text
 
 
-def test_a_server_that_is_too_slow_gets_no_more_shared_memory(connect, monkeypatch):
+def test_a_server_that_is_too_slow_gets_no_more_shared_memory(connect, serving, monkeypatch):
     """One that still reads an old window, and so does not let go of the memory, gets the next one there, too."""
     server = InferenceServer("small", SHAPE, shares=True)
     slow = threading.Event()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
-from inference_server import SHAPE, InferenceServer, serving
+from inference_server import SHAPE, InferenceServer
 from jpeg_windows import decoded
 from triton_wheel import NEEDS_SERVER
 
@@ -81,7 +81,7 @@ def test_little_of_a_real_window_is_lost(shared_data):
     np.testing.assert_allclose(decoded(jpeg.encode(red), red.shape).mean((0, 1, 2)), (255, 0, 0), atol=3)
 
 
-def test_a_network_without_a_reader_of_jpeg_is_refused_in_a_sentence(connect):
+def test_a_network_without_a_reader_of_jpeg_is_refused_in_a_sentence(connect, serving):
     with (
         serving(InferenceServer("small", SHAPE)) as port,
         pytest.raises(ModelError, match="'small-jpeg' is not found; export small with --jpeg, or use transport:=raw"),

@@ -12,7 +12,7 @@ EXAMPLE = "grpc://localhost:8001"
 
 @dataclass(frozen=True)
 class Address:
-    """protocol: grpc. place: host and port. secure: is it encrypted (TLS)?"""
+    """protocol: grpc or http. place: host and port; through HTTP, a path may follow. secure: is it encrypted (TLS)?"""
 
     protocol: str
     place: str
@@ -32,12 +32,16 @@ def addresses(text: str) -> list[Address]:
 def _address(part: str, text: str) -> Address:
     try:
         url = urlsplit(part)
-        complete = bool(url.hostname and url.port and part.isprintable())  # not bytes that are no UTF-8: gRPC raises
-        complete = complete and "@" not in url.netloc and not url.path.strip("/")
+        protocol = url.scheme.removesuffix("s")
+        complete = bool(url.hostname and part.isprintable())  # not bytes that are no UTF-8: gRPC raises
+        complete = complete and not ("@" in url.netloc or url.query or url.fragment)
+        complete = complete and (protocol == "http" or bool(url.port and not url.path.strip("/")))
+        complete = complete and url.port != 0
     except ValueError:  # of the port, or of brackets
         complete = False
-    if not complete or url.scheme not in ("grpc", "grpcs") or url.query or url.fragment:
+    if not complete or protocol not in ("grpc", "http"):
         raise ConfigurationError(
-            f"server is {text!r}; give grpc://HOST:PORT, or grpcs:// for TLS, and several with commas between them"
+            f"server is {text!r}; give grpc://HOST:PORT or http://HOST:PORT, grpcs:// or https:// for TLS, and several "
+            "with commas between them"
         )
-    return Address("grpc", url.netloc, url.scheme == "grpcs")
+    return Address(protocol, url.netloc + url.path.rstrip("/"), url.scheme.endswith("s"))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from har_ros.backends.triton.address import Address
 from har_ros.backends.triton.contract import Described
 from har_ros.backends.triton.grpc_wire import GrpcWire
+from har_ros.backends.triton.http_wire import HttpWire
 from har_ros.backends.triton.sequence import Step
 from har_ros.backends.triton.shared_memory import Region, leftovers
 from har_ros.backends.triton.wire import Input, Limit, Wire, patience
@@ -18,7 +19,7 @@ from har_ros.errors import BackendMissingError, ModelError
 
 logger = logging.getLogger(__name__)
 
-WIRES: dict[str, type[Wire]] = {"grpc": GrpcWire}
+WIRES: dict[str, type[Wire]] = {"grpc": GrpcWire, "http": HttpWire}
 """By the protocols of addresses."""
 
 
