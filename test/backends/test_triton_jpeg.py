@@ -39,7 +39,7 @@ def smooth(shape, seed):
 
 
 @NEEDS_SERVER
-def test_the_answers_are_those_to_what_is_left_of_windows(networks, server):
+def test_the_answers_are_those_to_what_is_left_of_windows(networks, server, protocol):
     for network in networks:
         images = network.type == "uint8"
         make = (
@@ -48,10 +48,9 @@ def test_the_answers_are_those_to_what_is_left_of_windows(networks, server):
         windows = [make(network.shape, seed) for seed in range(5)]
         left = [decoded(jpeg.encode(window), network.shape) for window in windows] if images else windows
         here = load_backend(network, LOCAL)
-        there = load_backend(
-            network, BackendSettings("triton", server=str(server.address), deadline=30.0, transport="jpeg")
-        )
-        assert ("through gRPC as JPEG" in there.name) == images
+        address = {"gRPC": server.address, "HTTP": server.http}[protocol]
+        there = load_backend(network, BackendSettings("triton", server=str(address), deadline=30.0, transport="jpeg"))
+        assert (f"through {protocol} as JPEG" in there.name) == images
         np.testing.assert_allclose(there.infer(windows), here.infer(left), atol=1e-5)
         here.close()
         there.close()

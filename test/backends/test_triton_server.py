@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 from killed_server import kill
 from small_networks import convolutional_network, write_card
+from triton_wheel import NEEDS_SERVER
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
@@ -36,8 +37,13 @@ def server(repository):
         pytest.skip(str(error))
 
 
-def settings(server, **others):
-    return BackendSettings("triton", server=str(server.address), deadline=30.0, **others)
+@pytest.fixture
+def settings(protocol):
+    def made(server, **others):
+        address = {"gRPC": server.address, "HTTP": server.http}[protocol]
+        return BackendSettings("triton", server=str(address), deadline=30.0, **others)
+
+    return made
 
 
 def windows(network, count):
@@ -47,7 +53,7 @@ def windows(network, count):
     return list(random.normal(size=(count, *network.shape)).astype(np.float32))
 
 
-def test_every_network_answers_as_in_process_and_in_order(networks, server):
+def test_every_network_answers_as_in_process_and_in_order(networks, server, settings):
     for network in networks:
         here, there, clips = load_backend(network, LOCAL), load_backend(network, settings(server)), windows(network, 7)
         answers = there.infer(clips)
@@ -58,19 +64,19 @@ def test_every_network_answers_as_in_process_and_in_order(networks, server):
         there.close()
 
 
-def test_without_shared_memory_the_answers_are_the_same(networks, server, monkeypatch):
+def test_without_shared_memory_the_answers_are_the_same(networks, server, settings, protocol, monkeypatch):
     def elsewhere(client, region):
         raise ModelError("another machine")
 
     network, here = networks[0], load_backend(networks[0], LOCAL)
     monkeypatch.setattr(Client, "share", elsewhere)
     there = load_backend(network, settings(server))
-    assert "through gRPC" in there.name
+    assert f"through {protocol}" in there.name
     np.testing.assert_allclose(there.infer(windows(network, 3)), here.infer(windows(network, 3)), atol=1e-5)
     there.close()
 
 
-def test_what_is_not_there_or_is_another_network_is_refused(networks, server, tmp_path):
+def test_what_is_not_there_or_is_another_network_is_refused(networks, server, settings, tmp_path):
     linear = {"layout": "NCTHW", "range": [0, 2], "height": 16, "width": 16}
     convolutional_network(tmp_path / "small.onnx")
     card = write_card(tmp_path, input=linear, window={"frames": 8}, labels=[f"class {i}" for i in (0, 1, 2, 4, 3)])
@@ -83,16 +89,19 @@ def test_what_is_not_there_or_is_another_network_is_refused(networks, server, tm
         load_backend(absent, settings(server))
 
 
-def test_a_server_that_is_killed_and_started_again_goes_on(networks, server, tmp_path):
-    network, port = networks[0], int(server.address.place.rpartition(":")[2])
+@NEEDS_SERVER
+def test_a_server_that_is_killed_and_started_again_goes_on(networks, settings, tmp_path):
+    network = networks[0]
+    export(network, tmp_path, ExportSettings("python", precision="f32"))
     here, clips = load_backend(network, LOCAL), windows(network, 3)
-    there = load_backend(network, settings(server))
-    kill(server)
+    with running(tmp_path) as server:
+        ports = [int(address.place.rpartition(":")[2]) for address in (server.address, server.http)]
+        there = load_backend(network, settings(server))
+        kill(server)
     for _ in range(2):
         with pytest.raises(ModelError):
             there.infer(clips)
-    export(network, tmp_path, ExportSettings("python", precision="f32"))
-    with running(tmp_path, port) as again:
+    with running(tmp_path, *ports) as again:
         assert there.wait(60)
         np.testing.assert_allclose(there.infer(clips), here.infer(clips), atol=1e-5)
         assert "through shared memory" in there.name

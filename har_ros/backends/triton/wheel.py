@@ -30,10 +30,13 @@ STARTING = 180.0
 
 
 class WheelServer:
-    """A server process. address: where it listens."""
+    """A server process. address: where it listens. http: the same through HTTP."""
 
-    def __init__(self, process: subprocess.Popen[bytes], address: Address, log: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], address: Address, log: Path, http: Address | None = None
+    ) -> None:
         self.address = address
+        self.http = http or address
         self.process = process
         self._log = log
 
@@ -64,7 +67,7 @@ class WheelServer:
 
 
 @contextmanager
-def running(repository: Path, port: int = 0) -> Iterator[WheelServer]:
+def running(repository: Path, port: int = 0, http_port: int = 0) -> Iterator[WheelServer]:
     """Run the server with a model repository, on this machine only. port: of gRPC; 0: any that is free.
 
     Raises BackendMissingError where the wheel is not installed, ModelError when the server does not start.
@@ -76,9 +79,10 @@ def running(repository: Path, port: int = 0) -> Iterator[WheelServer]:
         shutil.copy(_stub(package), backends / "python")
         log = Path(folder, "log")
         address = Address("grpc", f"127.0.0.1:{port or free_port()}")
-        with log.open("wb") as written, _process(package, repository, backends, address, written) as process:
+        http = Address("http", f"127.0.0.1:{http_port or free_port()}")
+        with log.open("wb") as written, _process(package, repository, backends, address, http, written) as process:
             try:
-                server = WheelServer(process, address, log)
+                server = WheelServer(process, address, log, http)
                 server.wait_until_ready()
                 yield server
             finally:
@@ -101,7 +105,7 @@ def _stub(package: Path) -> Path:
 
 
 def _process(
-    package: Path, repository: Path, backends: Path, address: Address, log: BinaryIO
+    package: Path, repository: Path, backends: Path, address: Address, http: Address, log: BinaryIO
 ) -> subprocess.Popen[bytes]:
     libraries = [str(package.parent / "nvidia_pytriton.libs"), sysconfig.get_config_var("LIBDIR")]
     environment = {
@@ -109,12 +113,13 @@ def _process(
         "LD_LIBRARY_PATH": os.pathsep.join(libraries),
         "TRITON_PYTHON_PATH": os.pathsep.join(path for path in sys.path if path),
     }
-    host, _, port = address.place.rpartition(":")
     command = [str(package / "tritonserver" / "bin" / "tritonserver"), f"--model-repository={repository}"]
-    options = {"backend-directory": backends, "grpc-address": host, "grpc-port": port}
+    options = {"backend-directory": str(backends)}
+    for one in (address, http):
+        host, _, port = one.place.rpartition(":")
+        options |= {f"{one.protocol}-address": host, f"{one.protocol}-port": port}
     command += [f"--{name}={value}" for name, value in options.items()]
     command += [
-        "--allow-http=false",
         "--allow-metrics=false",
         f"--backend-config=python,stub-timeout-seconds={STARTING:.0f}",
     ]

@@ -1,5 +1,7 @@
 """Continual networks on the real Triton, which keeps a state for each camera: as in process."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -18,8 +20,19 @@ from har_ros.errors import ModelError
 pytestmark = NEEDS_SERVER
 
 
-def test_a_real_clip_has_the_answers_of_the_local_network(server, connect, film):
-    here, there = connect(), connect(server)
+@pytest.fixture(params=["gRPC", "HTTP"])
+def protocol(request):
+    return request.param
+
+
+@pytest.fixture
+def reached(server, protocol):
+    """The server, as it is reached through the protocol."""
+    return SimpleNamespace(address={"gRPC": server.address, "HTTP": server.http}[protocol])
+
+
+def test_a_real_clip_has_the_answers_of_the_local_network(reached, connect, film):
+    here, there = connect(), connect(reached)
     expected = shown(here, here.stream(), film[0], range(18))
     assert "through shared memory" in backend_of(there).name
     assert expected[:FIRST] == [None] * FIRST
@@ -27,13 +40,13 @@ def test_a_real_clip_has_the_answers_of_the_local_network(server, connect, film)
     assert_same(shown(there, there.stream(), film[0], range(18)), expected)
 
 
-def test_without_shared_memory_the_answers_are_the_same(server, connect, film, monkeypatch):
+def test_without_shared_memory_the_answers_are_the_same(reached, protocol, connect, film, monkeypatch):
     def elsewhere(client, region):
         raise ModelError("another machine")
 
     monkeypatch.setattr(Client, "share", elsewhere)
-    here, there = connect(), connect(server)
-    assert "through gRPC" in backend_of(there).name
+    here, there = connect(), connect(reached)
+    assert f"through {protocol}" in backend_of(there).name
     assert_same(shown(there, there.stream(), film[0], range(12)), shown(here, here.stream(), film[0], range(12)))
 
 
