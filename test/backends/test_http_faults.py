@@ -16,7 +16,7 @@ from inference_server import SHAPE, InferenceServer, rows, windows
 from har_ros.backends.triton import http_connection
 from har_ros.backends.triton.address import addresses
 from har_ros.backends.triton.client import Client
-from har_ros.backends.triton.wire import Input, UnansweredError
+from har_ros.backends.triton.wire import LARGEST_ANSWER, Input, UnansweredError
 from har_ros.errors import ModelError
 
 DEADLINE = 0.5
@@ -40,12 +40,12 @@ def output(**fields):
     return {"id": "7", "outputs": [given]}
 
 
-def asked(port, deadline=DEADLINE):
+def asked(port, deadline=DEADLINE, bytes=8):
     """Ask for a row, of a server that was found to take bytes."""
     client = Client(addresses(f"http://127.0.0.1:{port}")[0], deadline)
     client._wire._binary = True
     try:
-        return client.row("small", Input("frames", np.zeros((1, *SHAPE), np.uint8)), 7)
+        return client.row("small", Input("frames", np.zeros((1, bytes), np.uint8)), 7)
     finally:
         client.close()
 
@@ -101,23 +101,29 @@ def test_whatever_comes_is_one_sentence_in_time(given, kind, said):
 
 def test_a_window_that_is_not_taken_in_is_late():
     """The server reads nothing: the window does not fit into what the kernels hold."""
-    with rough_server.accepting(lambda connection: kept.append(connection)) as port:
-        kept = []
-        client = Client(addresses(f"http://127.0.0.1:{port}")[0], DEADLINE)
-        client._wire._binary = True
-        with pytest.raises(UnansweredError, match=LATE):
-            client.row("small", Input("frames", np.zeros((1, 64 * 2**20), np.uint8)), 7)
-        client.close()
+    kept = []
+    with rough_server.accepting(kept.append) as port, pytest.raises(UnansweredError, match=LATE):
+        asked(port, bytes=64 * 2**20)
 
 
 def test_a_server_that_takes_no_more_may_say_why():
     """As a proxy that has a limit for bodies."""
 
-    def refuse(send, request, stopped):
-        send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        stopped.wait(30)
+    def refuse(connection):
+        with connection:
+            connection.recv(10_000)
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
-    with rough_server.server(refuse) as (port, _), pytest.raises(ModelError, match="says: 413 Too Large"):
+    with rough_server.accepting(refuse) as port, pytest.raises(ModelError, match="says: 413 Too Large"):
+        asked(port, 30.0, 64 * 2**20)
+
+
+def test_no_more_is_read_than_the_largest_answer():
+    def large(send, request, stopped):
+        send(rough_server.FOUND % 2**40 + bytes(LARGEST_ANSWER + 1))
+        stopped.wait(60)
+
+    with rough_server.server(large) as (port, _), pytest.raises(ModelError, match="gives more than 64 MiB"):
         asked(port, 30.0)
 
 
