@@ -1,9 +1,9 @@
 """`python benchmarks/triton_server.py [MODEL]`: a network on a Triton server of this machine, and in process.
 
 The server is that of the wheel nvidia-pytriton, whose Python backend runs OpenVINO, too. Windows per second with MODEL,
-and the time that a window takes more, with a network of negligible cost; through shared memory and
-through gRPC, in turns. With --continual, a window is a step of MODEL as a continual network, of a camera each. The exit
-status is 1 when a figure misses what it should be.
+and the time that a window takes more, with a network of negligible cost; through shared memory, gRPC and HTTP, in
+turns. With --continual, a window is a step of MODEL as a continual network, of a camera each. The exit status is 1
+when a figure misses what it should be.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from har_ros.backends.backend import Backend, BackendSettings
 from har_ros.backends.load import load_backend
 from har_ros.backends.triton.client import Client
 from har_ros.backends.triton.repository import ExportSettings, export
-from har_ros.backends.triton.wheel import running
+from har_ros.backends.triton.wheel import WheelServer, running
 from har_ros.errors import ModelError
 from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.models.check import prepared_networks
@@ -39,7 +39,7 @@ LEAST_SHARE = 0.93
 """Windows per second through shared memory, as a share of those in process."""
 MOST_ADDED = 0.008
 """Seconds that a window takes more through shared memory."""
-HERE, SHARED, GRPC = "in process", "shared memory", "gRPC"
+HERE, SHARED, GRPC, SHARED_HTTP, HTTP = "in process", "shared memory", "gRPC", "shared memory, asked by HTTP", "HTTP"
 
 
 def cheap_network(folder: Path, shape: tuple[int, ...]) -> PreparedNetwork:
@@ -62,16 +62,19 @@ def cheap_network(folder: Path, shape: tuple[int, ...]) -> PreparedNetwork:
     return PreparedNetwork("cheap", path, "in", "out", shape, "uint8", None, "uint8", "float32", 2, "embedding", False)
 
 
-def ways(network: PreparedNetwork, server: str, opened: ExitStack) -> dict[str, Backend]:
-    """Load the network in process, and twice from the server."""
-    there = BackendSettings("triton", server=server, deadline=600.0)
-    found = {HERE: load_backend(network, BackendSettings("openvino")), SHARED: load_backend(network, there)}
-    with patch.object(Client, "share", side_effect=ModelError("not wanted")):
-        found[GRPC] = load_backend(network, there)
-    for backend in found.values():
-        opened.callback(backend.close)
-    assert SHARED in found[SHARED].name, found[SHARED].name
-    assert GRPC in found[GRPC].name, found[GRPC].name
+def ways(network: PreparedNetwork, server: WheelServer, opened: ExitStack) -> dict[str, Backend]:
+    """Load the network in process, and from the server in all ways."""
+    found = {HERE: load_backend(network, BackendSettings("openvino"))}
+    opened.callback(found[HERE].close)
+    for address, shared, sent in ((server.address, SHARED, GRPC), (server.http, SHARED_HTTP, HTTP)):
+        there = BackendSettings("triton", server=str(address), deadline=600.0)
+        found[shared] = load_backend(network, there)
+        opened.callback(found[shared].close)
+        with patch.object(Client, "share", side_effect=ModelError("not wanted")):
+            found[sent] = load_backend(network, there)
+        opened.callback(found[sent].close)
+        assert SHARED in found[shared].name, found[shared].name
+        assert f"through {sent}," in found[sent].name, found[sent].name
     return found
 
 
@@ -107,7 +110,7 @@ def main() -> int:
         cheap = cheap_network(folder, first.shape)
         for network in (first, *others, cheap):
             export(network, folder / "repository", ExportSettings("python"))
-        server = str(opened.enter_context(running(folder / "repository")).address)
+        server = opened.enter_context(running(folder / "repository"))
         backends = ways(first, server, opened)
         many = measured(backends, first.shape, options.windows, options.repeats, options.continual)
         one = measured(ways(cheap, server, opened), cheap.shape, 1, 10 * options.repeats)

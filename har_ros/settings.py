@@ -116,8 +116,8 @@ ACTIONNET = (
     Parameter(
         "server",
         "",
-        "Address of a Triton Inference Server, grpc://HOST:PORT, or grpcs:// for TLS; of several, with commas between "
-        "them, the first that answers. Only for backend triton.",
+        "Address of a Triton Inference Server, grpc://HOST:PORT or http://HOST:PORT, grpcs:// or https:// for TLS; of "
+        "several, with commas between them, the first that answers. Only for backend triton.",
         fills="backend",
         option=True,
     ),
