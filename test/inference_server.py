@@ -14,6 +14,7 @@ from waiting import WAIT
 
 from har_ros.backends.triton import shared_memory
 from har_ros.backends.triton.client import Client
+from har_ros.backends.triton.wire import Limit
 
 SHAPE = (4, 8, 8, 3)
 """Of the windows in tests."""
@@ -37,7 +38,7 @@ def deadline_only_while(slow, monkeypatch):
     """Let the deadline of clients hold only while an event is set: on a busy machine any answer may be later."""
 
     def get(client):
-        return vars(client)["_deadline"] if slow.is_set() else WAIT
+        return vars(client)["_deadline"] if slow.is_set() else Limit(WAIT)
 
     def put(client, deadline):
         vars(client)["_deadline"] = deadline

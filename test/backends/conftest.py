@@ -8,7 +8,7 @@ from waiting import WAIT
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
-from har_ros.backends.triton import client, shared_memory
+from har_ros.backends.triton import shared_memory, wire
 from har_ros.models.check import prepared_networks, prepared_pose
 from har_ros.models.locate import find_model, find_pose_model
 
@@ -16,7 +16,7 @@ from har_ros.models.locate import find_model, find_pose_model
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
     """Questions about a server wait for a busy machine."""
-    monkeypatch.setattr(client, "PATIENCE", WAIT)
+    monkeypatch.setattr(wire, "PATIENCE", WAIT)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,9 @@ def connect(network, protocol, own_regions):
     opened = []
 
     def load(port, **settings):
-        given = BackendSettings("triton", server=f"{protocol.lower()}://127.0.0.1:{port}", **{"deadline": WAIT, **settings})
+        given = BackendSettings(
+            "triton", server=f"{protocol.lower()}://127.0.0.1:{port}", **{"deadline": WAIT, **settings}
+        )
         opened.append(load_backend(network, given))
         return opened[-1]
 

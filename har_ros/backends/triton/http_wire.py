@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 
 from har_ros.backends.triton.address import Address
 from har_ros.backends.triton.contract import TYPES, Tensor
-from har_ros.backends.triton.http_connection import Answer
-from har_ros.backends.triton.http_pool import Pool
 from har_ros.backends.triton.sequence import Step
 from har_ros.backends.triton.shared_memory import Region
 from har_ros.backends.triton.wire import IDLE, Input, Limit, UnansweredError, patience, tensor
-from har_ros.errors import ModelError, one_line
+from har_ros.errors import BackendMissingError, ModelError, one_line
 from har_ros.graphs.prepare import OUTPUT
+
+if TYPE_CHECKING:
+    from har_ros.backends.triton.http_pool import Answer
 
 NOT_READY = 400, 503
 """What Triton and others answer while they start."""
@@ -27,24 +29,33 @@ UNAVAILABLE = 429, 502, 503, 504
 """What servers, and proxies in front of them, answer when they are gone, overloaded or too slow."""
 BINARY = "binary_tensor_data"
 """The protocol's extension by which tensors follow their description as bytes."""
-JSON_LENGTH = "Inference-Header-Content-Length"
+JSON_LENGTH = "inference-header-content-length"
 MEMORY = "v2/systemsharedmemory"
 ARRAYS = {protocols: np.dtype(numpys).newbyteorder("<") for numpys, protocols in TYPES.items()}
 
 
 class HttpWire:
-    """Connections of our own, as many as there are requests at a time."""
+    """Connections that are kept, as many as there are requests at a time."""
 
     name = "HTTP"
 
     def __init__(self, address: Address) -> None:
         self._address = address
+        self.check_library()
+        from har_ros.backends.triton.http_pool import Pool
+
         self._pool = Pool(address)
         self._binary: bool | None = None  # whether the server takes and gives bytes; None: not asked yet
 
     @staticmethod
     def check_library() -> None:
-        """Do nothing: Python has what is needed."""
+        """Raise BackendMissingError without httpcore."""
+        try:
+            import httpcore  # noqa: F401
+        except ImportError as error:
+            raise BackendMissingError(
+                f"what speaks HTTP cannot be imported by {sys.executable} ({error}); run: pip install httpcore"
+            ) from None
 
     def ready(self) -> bool:
         """Return whether the server has started."""
