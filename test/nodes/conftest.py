@@ -23,6 +23,7 @@ from vision_msgs.msg import Classification
 from waiting import WAIT
 
 from har_ros.msg import ActionWindow
+from har_ros.nodes import diagnostics
 from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.executor import ImageExecutor
 
@@ -239,7 +240,9 @@ def held(monkeypatch):
 
 
 @pytest.fixture
-def robot(ros, brightness_card):
+def robot(ros, brightness_card, monkeypatch):
+    for limit in ("STALE_AFTER", "DISCOVERY"):  # a busy machine's images are late, too
+        monkeypatch.setattr(diagnostics, limit, WAIT)
     robots = []
 
     def start(image_topics=("/cam01/image_raw",), **parameters):

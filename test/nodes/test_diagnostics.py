@@ -75,14 +75,16 @@ def test_a_state_is_logged_when_it_changes_and_not_again(robot, monkeypatch):
     lines = []
     logger = SimpleNamespace(info=lambda text: lines.append(("info", text)), warning=lambda text: lines.append(text))
     robot.push(robot.cameras[0], 10)
+    arrived = robot.inner(robot.cameras[0]).last_arrival
     maker = Diagnostics(robot.node)
     monkeypatch.setattr(robot.node, "get_logger", lambda: logger)
     for _ in range(3):
         statuses(robot, maker)
-    monkeypatch.setattr(diagnostics, "STALE_AFTER", 0.0)
+    monkeypatch.setattr(diagnostics.time, "monotonic", lambda: arrived + 3)
+    monkeypatch.setattr(diagnostics, "STALE_AFTER", 2.0)
     for _ in range(3):
         statuses(robot, maker)
-    assert lines == [("info", "/cam01/image_raw: warming up (1/4)"), "/cam01/image_raw: stale (no image for 0 s)"]
+    assert lines == [("info", "/cam01/image_raw: warming up (1/4)"), "/cam01/image_raw: stale (no image for 3 s)"]
 
 
 def test_rates_are_over_the_time_since_the_last_message(robot, monkeypatch):

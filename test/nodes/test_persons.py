@@ -200,7 +200,9 @@ def test_a_network_for_people_that_fails_or_hangs_is_in_the_diagnostics(watcher,
         DiagnosticStatus.ERROR,
         True,
     )
-    monkeypatch.setattr(robot.node.active.follower, "busy_since", time.monotonic() - 9)
+    moment = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: moment)
+    monkeypatch.setattr(robot.node.active.follower, "busy_since", moment - 9)
     assert "failing: no answer of the pose network for 9 s" in statuses()[0].message
 
 
