@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -58,6 +59,19 @@ def until(client, number, *states, windows=0):
         assert job["state"] in ("queued", "running"), job
         time.sleep(0.05)
     raise AssertionError(f"the job is not {states}: {job}")
+
+
+@contextmanager
+def held(app):
+    """Let no worker go on during the block."""
+    processes = app.state.service.workers.processes
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
 
 
 def five_threads_for_asyncio(monkeypatch):

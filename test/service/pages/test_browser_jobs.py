@@ -9,6 +9,8 @@ import pytest
 from chromium import until
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+from served import held
+
 from har_ros.recordings.join import join
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
@@ -90,13 +92,14 @@ def test_a_job_is_followed_through_a_reload_and_cancelled(home, long_video, app,
     home.wait_for_url("**/jobs/*")
     home.get_by_text(re.compile(r"^[1-9]\d? %")).first.wait_for()
     home.get_by_role("heading", name="Found so far").wait_for()
-    home.reload()
-    home.get_by_role("heading", name="Found so far").wait_for()
-    until(home, "document.getElementById('done').value > 0")
-    home.get_by_text("whole image at").wait_for()
-    address = home.url
-    home.get_by_role("button", name="Cancel").click()
-    home.get_by_text("There are no videos yet").wait_for()
+    with held(app):
+        home.reload()
+        home.get_by_role("heading", name="Found so far").wait_for()
+        until(home, "document.getElementById('done').value > 0")
+        home.get_by_text("whole image at").wait_for()
+        address = home.url
+        home.get_by_role("button", name="Cancel").click()
+        home.get_by_text("There are no videos yet").wait_for()
     assert home.goto(address).status == 404
     assert home.get_by_role("heading", name="Not Found").is_visible()
     assert app.state.service.store.newest(9) == []
