@@ -20,7 +20,7 @@ class Keys(torch.utils.data.Dataset):
 
 def main(rank, world, meeting, clips, batch_size):
     torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=world, timeout=timedelta(seconds=20)
+        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=world, timeout=timedelta(seconds=100)
     )
     network = DistributedDataParallel(torch.nn.Linear(1, 1))
     seen = []

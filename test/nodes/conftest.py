@@ -23,6 +23,7 @@ from vision_msgs.msg import Classification
 from waiting import WAIT
 
 from har_ros.msg import ActionWindow
+from har_ros.nodes import camera as cameras
 from har_ros.nodes import diagnostics
 from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.executor import ImageExecutor
@@ -241,8 +242,8 @@ def held(monkeypatch):
 
 @pytest.fixture
 def robot(ros, brightness_card, monkeypatch):
-    for limit in ("STALE_AFTER", "DISCOVERY"):  # a busy machine's images are late, too
-        monkeypatch.setattr(diagnostics, limit, WAIT)
+    for module, limit in ((diagnostics, "STALE_AFTER"), (diagnostics, "DISCOVERY"), (cameras, "UNSEEN")):
+        monkeypatch.setattr(module, limit, WAIT)  # a busy machine's images are late, too
     robots = []
 
     def start(image_topics=("/cam01/image_raw",), **parameters):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from waiting import WAIT
 
 from har_ros.errors import ModelError
 
@@ -98,7 +99,7 @@ def test_a_network_that_hangs_does_not_hold_up_deactivation(robot, held):
     robot.ros.until(lambda: robot.frames(camera) == 4, "the arrival of the frames")
     network.let_go(2)
     assert robot.ros.receive(robot.windows).hypotheses[0].class_id == "first"  # of the second activation
-    assert old.stop(30)
+    assert old.stop(WAIT)
     assert robot.windows.empty()
 
 

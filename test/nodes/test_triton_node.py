@@ -9,7 +9,9 @@ from killed_server import kill
 from small_networks import write_card
 from streamable_networks import ARCHITECTURES
 from triton_wheel import NEEDS_SERVER
+from waiting import WAIT
 
+from har_ros.backends.triton import client
 from har_ros.backends.triton.wheel import running
 from har_ros.commands.main import main as actionnet
 
@@ -18,7 +20,7 @@ from har_ros.commands.main import main as actionnet
 def test_a_server_that_goes_away_costs_windows_or_the_robots_own_time(robot, fallback):
     server = InferenceServer("brightness", (4, 8, 8, 3), classes=4)
     with serving(server) as port:
-        robot = robot(backend="triton", server=f"grpc://127.0.0.1:{port}", fallback=fallback)
+        robot = robot(backend="triton", server=f"grpc://127.0.0.1:{port}", fallback=fallback, deadline=30.0)
         camera = robot.inner(robot.cameras[0])
         [window] = robot.show(robot.cameras[0], 64, 64, 64, 64)
         assert [hypothesis.score for hypothesis in window.hypotheses] == [0.25] * 4
@@ -41,6 +43,12 @@ def test_a_server_that_goes_away_costs_windows_or_the_robots_own_time(robot, fal
 
         robot.ros.until(served, "a window that the server answers")
         assert robot.node.active.worker.last_error == ""
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Questions about a server wait for a busy machine."""
+    monkeypatch.setattr(client, "PATIENCE", WAIT)
 
 
 @NEEDS_SERVER
