@@ -60,7 +60,7 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
     for left in (1, 0):
         tab.get_by_role("button", name=re.compile("^Erase the clip take-")).first.click()
         until(tab, f"document.querySelectorAll('.clips a[title*=take]').length === {left}")
-    assert tab.evaluate("document.activeElement.textContent") == "red"
+    until(tab, "document.activeElement.textContent === 'red'")
     assert tab.evaluate("document.getElementById('webcam').srcObject") is None
 
     full = {"status": 507, "content_type": "application/problem+json", "body": '{"detail": "the disk is full"}'}
@@ -223,7 +223,8 @@ def test_nothing_can_be_pressed_until_its_script_is_there(dataset, clips, go_on)
     dataset.get_by_role("link", name="red1.mp4").wait_for()
     held = []
     dataset.route("**/page.js", lambda route: held.append(route))  # which all others import
-    dataset.reload(wait_until="commit")
+    with dataset.expect_request("**/page.js"):
+        dataset.reload(wait_until="commit")
     dataset.get_by_role("link", name="red1.mp4").wait_for()
     until(dataset, "document.getElementById('results') !== null")
     assert dataset.evaluate(
