@@ -7,13 +7,14 @@ import cv2
 import pytest
 from chromium import barriers, serving, until
 from clips import moving
-from waiting import wait_until
+from waiting import WAIT, wait_until
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from har_ros.service.application import application
 from har_ros.service.channel import Channel
 from har_ros.service.guard import Guard
 from har_ros.service.settings import ServiceSettings
+from har_ros.service.streams import streams
 
 PHONE = {"width": 390, "height": 800}
 
@@ -33,6 +34,13 @@ def webcam(tmp_path_factory):
         for picture in moving(frames=40, size=240):
             file.write(b"FRAME\n" + cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).tobytes())
     return f"--use-file-for-fake-video-capture={path}"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Streams wait for pages on a busy machine."""
+    for limit in ("UNHEARD", "SILENCE"):
+        monkeypatch.setattr(streams, limit, WAIT)
 
 
 def fits(tab):
