@@ -136,6 +136,20 @@ class DyingRecognition(Recognition):
             yield dying
 
 
+class BlindRecognition(Recognition):
+    """Jobs on a machine that does not see the service's folder."""
+
+    @contextmanager
+    def opened(self, folder):
+        with super().opened(folder) as do:
+
+            def look(video, report, stopped):
+                video.path.rename(video.path.with_suffix(".elsewhere"))
+                return do(video, report, stopped)
+
+            yield look
+
+
 class EndlessRecognition(Recognition):
     """Jobs that go on until they are interrupted, with something in their folders that is removed then."""
 
@@ -144,7 +158,7 @@ class EndlessRecognition(Recognition):
         def look(video, report, stopped):
             with TemporaryDirectory(dir=video.folder.of(video.job)):
                 while True:
-                    report(News(False, 1, 2, 1))
+                    report(News(0, 1, 2, 1))
                     time.sleep(0.1)
 
         yield look

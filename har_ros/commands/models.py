@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> int:
     fetching.add_argument("names", nargs="+", metavar="NAME", help="a card's name or path")
     checking = commands.add_parser("check", help="compare a card with its network, and run it once")
     checking.add_argument("model", metavar="CARD", help=MODEL)
-    add_parameters(checking, (*NETWORK, *BACKEND, "server", "continual"))
+    add_parameters(checking, (*NETWORK, *BACKEND, "server", "deadline", "continual"))
     streaming = commands.add_parser("continual", help="show how a network processes each frame once, in steps")
     streaming.add_argument("model", metavar="CARD", help=MODEL)
     streaming.add_argument("--labels", default="", help="a file with one class name per line, instead of the card's")

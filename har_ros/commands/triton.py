@@ -79,7 +79,7 @@ def _up(options: argparse.Namespace) -> int:
     with TemporaryDirectory() as repository:
         _exported(options, Path(repository), "python")
         with running(Path(repository), options.port) as server:
-            say(console, f"Triton is ready: backend:=triton server:={server.address}; Ctrl-C ends it")
+            say(console, f"Triton is ready: backend:=triton server:={server.address} or {server.http}; Ctrl-C ends it")
             server.process.wait()
             raise HarError(f"the server has ended: {server.ending()}")
 

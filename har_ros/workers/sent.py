@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from har_ros.errors import HarError
 from har_ros.files.cache import digest, locked, own_folder
+from har_ros.workers.there import MachineError
 
 SENT = "sent"
 KEPT = 8
@@ -43,7 +43,7 @@ def unpacked(digests: Mapping[str, str], content: Callable[[str], Any]) -> Path:
         with suppress(OSError):  # another process may be doing the same
             _forget_the_oldest(top)
     except OSError as error:
-        raise HarError(
+        raise MachineError(
             f"cannot write what was sent to {os.uname().nodename} ({error.strerror}); make its cache folder writable"
         ) from None
     return folder

@@ -9,6 +9,11 @@ from pathlib import Path
 from har_ros.errors import ConfigurationError
 from har_ros.files.versions import COMPUTING, version_of
 
+
+class MachineError(ConfigurationError):
+    """A machine cannot do its part, though the work may be right."""
+
+
 PACKAGES = (*COMPUTING, "scikit-learn", "scipy", "onnx", "av")
 """Those that compute the results of works."""
 
@@ -19,36 +24,36 @@ def versions() -> dict[str, str]:
 
 
 def check_versions(wanted: Mapping[str, str]) -> None:
-    """Raise ConfigurationError where a package has another version, which may compute otherwise."""
+    """Raise MachineError where a package has another version, which may compute otherwise."""
     for name, version in wanted.items():
         if (here := version_of(name)) != version:
-            raise ConfigurationError(
+            raise MachineError(
                 f"{os.uname().nodename} has {name} {here}, the machine that asks has {version}; install the same "
                 "versions on all nodes, since results would differ"
             )
 
 
 def check_backend(here: str, wanted: str) -> None:
-    """Raise ConfigurationError where a network is run by something else. here, wanted: see Backend.name."""
+    """Raise MachineError where a network is run by something else. here, wanted: see Backend.name."""
     if here != wanted:
-        raise ConfigurationError(
+        raise MachineError(
             f"{os.uname().nodename} runs the network on {here}, the machine that asks on {wanted}; set backend and "
             "precision to what all have, such as openvino and f32: results would differ"
         )
 
 
 def check_same(path: Path, here: str, wanted: str) -> None:
-    """Raise ConfigurationError where a recording is another one. here, wanted: names of what is kept of it."""
+    """Raise MachineError where a recording is another one. here, wanted: names of what is kept of it."""
     if here != wanted:
-        raise ConfigurationError(
+        raise MachineError(
             f"{os.uname().nodename} has another recording at {path} than the machine that asks, or it changed "
             "meanwhile; give both the same, and do it again"
         )
 
 
 def check_seen(path: Path) -> None:
-    """Raise ConfigurationError where a recording is not seen that the machine that asks has."""
+    """Raise MachineError where a recording is not seen that the machine that asks has."""
     if not path.exists():
-        raise ConfigurationError(
+        raise MachineError(
             f"{os.uname().nodename} does not see {path}; put recordings where all nodes have them under the same path"
         )

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from har_ros.errors import HarError
 
@@ -32,8 +32,15 @@ class WorkersLostError(HarError):
     """Those who work are gone, or were never there; others may do the same work."""
 
 
+class PieceDiedError(HarError):
+    """The process that did a piece has died, each time that it was begun."""
+
+
 class Work(ABC, Generic[P, R]):
     """What is done with each piece. It is sent (pickled) to every process that works, and opened there once."""
+
+    retries: ClassVar[int] = 3
+    """Times that a piece is begun again whose process has died, by workers that can do that."""
 
     def files(self) -> Mapping[str, Path | bytes]:
         """Return what it reads of this machine, by relative path: sent to machines that may not have it."""

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from har_ros.pipeline.recognition import Networks
 from har_ros.pipeline.sending import sent_networks, values_there
@@ -35,9 +35,12 @@ class Video:
 
 @dataclass(frozen=True)
 class News:
-    """How far a job is. saved: whether another run may go on from here. total: frames, 0 where that is not known."""
+    """How far a job is. saved: how often it was saved, so that another run may go on from there.
 
-    saved: bool
+    total: frames, 0 where that is not known.
+    """
+
+    saved: int
     count: int
     total: int
     windows: int
@@ -80,6 +83,11 @@ class Recognition(Work[Video, News]):
     longest: float
     memory: int
     loaded: Loaded | None = None
+    retries: ClassVar[int] = 0  # the service begins a job again
+
+    def called(self, piece: Video) -> str:
+        """Return what a sentence calls a video."""
+        return piece.name
 
     def files(self) -> dict[str, Path | bytes]:
         """Return the networks."""
@@ -96,6 +104,7 @@ class Recognition(Work[Video, News]):
         with closing(Loaded()) if self.loaded is None else nullcontext(self.loaded) as loaded:
 
             def look(video: Video, report: Report, stopped: Stopped) -> News:
+                report(News(0, 0, 0, 0))  # it has begun: from now on silence is a fault
                 if folder is not None:
                     check_seen(video.path)
                 with alone(video.folder.of(video.job)):
@@ -114,10 +123,12 @@ def _run(video: Video, networks: Networks, longest: float) -> Generator[News, No
     place, source = video.folder.of(video.job), open_source(str(video.path))
     run = VideoRun(networks, source, str(video.path), place, video.name)
     try:
+        times = 0
         for saved in run.frames(longest):
-            yield News(saved, run.count, source.count, run.windows)
+            times += saved
+            yield News(times, run.count, source.count, run.windows)
         run.note = video.folder.said_to_clients(video.job, video.name, run.note)
         run.write()
-        yield News(False, run.count, run.count, run.windows)
+        yield News(times, run.count, run.count, run.windows)
     finally:
         run.discard()

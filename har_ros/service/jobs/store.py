@@ -188,9 +188,13 @@ class JobStore:
             _give_back(db, worker)
 
     def give_way(self, number: str, worker: int) -> bool:
-        """Let a worker's job wait again when one of another owner waits. Returns whether one does."""
+        """Let a worker's job wait again when one of another owner waits. Returns whether one does.
+
+        One that a worker has waits as well, as long as no cluster has begun it.
+        """
         with self._transaction() as db:
-            others = "select 1 from jobs where state = 'queued' and owner != (select owner from jobs where id = ?)"
+            waits = "(state = 'queued' or (state = 'running' and done = 0 and total = 0))"
+            others = f"select 1 from jobs where {waits} and owner != (select owner from jobs where id = ?)"
             if db.execute(others, (number,)).fetchone() is None:
                 return False
             _serve(db, number, time.time())  # until now: others may have been served since this job was taken

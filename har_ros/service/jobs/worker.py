@@ -27,7 +27,8 @@ from har_ros.service.process import end_with_the_server, prepare, unexpected
 from har_ros.service.room import Room
 from har_ros.service.settings import ServiceSettings
 from har_ros.workers.joining import ray_workers
-from har_ros.workers.workers import HERE, Workers, WorkersLostError
+from har_ros.workers.there import MachineError
+from har_ros.workers.workers import HERE, PieceDiedError, Workers, WorkersLostError
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +36,12 @@ LOOK = 0.2
 """Seconds between two looks for a job."""
 TURN = 300.0
 """Seconds after which a job lets those of others go first, which wait."""
+NOTE = 2.0
+"""Seconds between two notes that a job waits for a machine."""
 JOIN = 5.0
 """Seconds between two attempts to reach the cluster."""
+RAY = 8 << 30
+"""Bytes that a worker may have whose jobs are done by a cluster: Ray's threads take more than they use."""
 
 
 class UnwantedError(Exception):
@@ -93,6 +98,13 @@ class Worker:
         except WorkersLostError:
             self._store.give_back(self._number)
             raise
+        except PieceDiedError as error:
+            logger.warning("%s", error)
+            self._store.lost(self._number)
+        except MachineError as error:
+            logger.error("job %s: %s", job.id, error)
+            said = "a machine of the cluster cannot do this job; the server's log has more"
+            self._store.fail(job.id, self._number, said)
         except HarError as error:
             self._store.fail(job.id, self._number, self._folder.said_to_clients(job.id, job.name, str(error)))
         except Exception as error:  # the next job may be fine
@@ -112,7 +124,9 @@ class Worker:
         work = Recognition(values, written, self._longest, self._memory, loaded)
         follower = _Follower(self._store, job, self._number)
         try:
-            self._workers.run(work, [video], lambda _, last: follower.note(last), follower.note, follower.wait)
+            done: list[News] = []
+            self._workers.run(work, [video], lambda _, last: done.append(last), follower.note, follower.wait)
+            follower.end(*done)
         except OSError as error:
             if self._store.progress(job.id, self._number, 0, 0, 0):
                 raise HarError(f"cannot write the results ({error.strerror}); make room on the server's disk") from None
@@ -150,20 +164,27 @@ class _Follower:
     def __init__(self, store: JobStore, job: Job, worker: int) -> None:
         self._store, self._job, self._worker = store, job, worker
         self._begun = False
-        self._ends = math.inf
+        self._saved, self._ends = 0, math.inf
+        self._next_note = 0.0
 
     def note(self, news: News) -> None:
         """Note how far the job is. Raises UnwantedError."""
         self._begun = True
         self._note(news.count, news.total, news.windows)
-        if news.saved:
+        if news.saved > self._saved:
+            self._saved = news.saved
             self._ends = min(self._ends, time.monotonic() + TURN)  # to come back to the last checkpoint does not count
             if time.monotonic() >= self._ends and self._store.give_way(self._job.id, self._worker):
                 raise UnwantedError
 
+    def end(self, last: News) -> None:
+        """Note where the job has ended: older news may come from another machine after it. Raises UnwantedError."""
+        self._note(last.count, last.total, last.windows)
+
     def wait(self) -> None:
         """Note that the job waits for a machine of the cluster. Raises UnwantedError."""
-        if not self._begun:
+        if not self._begun and time.monotonic() >= self._next_note:
+            self._next_note = time.monotonic() + NOTE
             self._note(0, 0, 0)
 
     def _note(self, done: int, total: int, windows: int) -> None:
@@ -190,7 +211,7 @@ def main() -> None:
     parser.add_argument("--ray", metavar="ADDRESS", help="of the cluster that does the jobs")
     parser.add_argument("--preload", action="store_true", help="load the default network before a job needs it")
     options = parser.parse_args()
-    prepare("worker", options.memory)
+    prepare("worker", max(options.memory, RAY) if options.ray else options.memory)
     end_with_the_server()
     limit_formats()
     folder = ServiceFolder(options.folder)

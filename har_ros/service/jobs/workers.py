@@ -66,10 +66,14 @@ class Workers:
                 return
 
     def _look(self) -> None:
-        for process in [one for one in self._running if one.poll() is not None]:
-            self._store.lost(process.pid)  # first: where that fails, the next look finds it again
+        for process in list(self._running):
+            if (status := process.poll()) is None:
+                continue
+            left = self._settings.ray and status >= 0  # Ray ends it when the cluster is gone
+            lost = self._store.give_back if left else self._store.lost
+            lost(process.pid)  # first: where that fails, the next look finds it again
             self._running.remove(process)
-            logger.warning("worker %d ended with status %s; another one takes its place", process.pid, process.poll())
+            logger.warning("worker %d ended with status %s; another one takes its place", process.pid, status)
             self._closing.wait(PAUSE)
         for number in self._store.silent(HANGS):
             own = next((process for process in self._running if process.pid == number), None)

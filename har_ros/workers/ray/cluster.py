@@ -27,10 +27,8 @@ from har_ros.workers.ray.board import Board
 from har_ros.workers.ray.piece import Done, Order
 from har_ros.workers.sent import checksum
 from har_ros.workers.there import versions
-from har_ros.workers.workers import P, R, Report, Take, Wait, Work, WorkersLostError
+from har_ros.workers.workers import P, PieceDiedError, R, Report, Take, Wait, Work, WorkersLostError
 
-RETRIES = 3
-"""Times that a piece is begun again when its worker has died."""
 GRACE = 5.0
 """Seconds that pieces have to end, and to remove what they have fetched."""
 AHEAD = 2
@@ -39,12 +37,16 @@ PERIOD = 0.3
 """Seconds between two looks at what workers report."""
 CONNECT = 5.0
 """Seconds that a cluster's address has to answer."""
+SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""The first frame of HTTP/2 on either side, without any settings (RFC 9113, 6.5); its type is the fourth byte."""
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS
+"""What a client of HTTP/2 begins with (RFC 9113, 3.4)."""
 STORE = 256 << 20
 """Bytes of shared memory for what goes to and from a local cluster's workers; more is on the disk."""
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_task_oom_retries": str(RETRIES),  # of workers that Ray kills for want of memory: without end if not set
+    "RAY_task_oom_retries": str(Work.retries),  # of workers that Ray kills for want of memory: without end if not set
 }
 """What Ray takes from the environment, unless its user has set it."""
 
@@ -100,7 +102,7 @@ class Cluster:
     def run(
         self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report, wait: Wait = lambda: None
     ) -> None:
-        """See Workers. A piece whose worker dies is done again, RETRIES times at most."""
+        """See Workers. A piece whose worker dies is done again, `work.retries` times at most."""
         if not pieces:
             return
         self.connect()
@@ -119,7 +121,7 @@ class Cluster:
         sums = checksum({name: sha256 for name, (sha256, _) in files.items()})
         key = f"{hashlib.sha256(cloudpickle.dumps(work)).hexdigest()} {sums}"
         order = Order(key, ray.put(work), files, board, versions())
-        do = ray.remote(pieces_of.do).options(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)
+        do = ray.remote(pieces_of.do).options(num_cpus=1, max_retries=work.retries, retry_exceptions=False)
         shared, waiting = ray.put(order), iter(enumerate(pieces))
         under_way: dict[Any, int] = {}
         listener = _Listener(board, report)
@@ -132,7 +134,7 @@ class Cluster:
                 done, _ = ray.wait(list(under_way), num_returns=1, timeout=PERIOD)
                 for reference in done:
                     number = under_way.pop(reference)
-                    take(number, _result(reference, work.called(pieces[number])))
+                    take(number, _result(reference, work.called(pieces[number]), work.retries + 1))
                 listener.pass_on()
                 wait()
         finally:
@@ -181,13 +183,16 @@ class _Listener:
                 self._report(one)
 
 
-def _result(reference: Any, name: str) -> Any:
-    """Return what a piece's worker returned; its warnings are said here. name: of the piece. Raises HarError."""
+def _result(reference: Any, name: str, times: int) -> Any:
+    """Return what a piece's worker returned; its warnings are said here. Raises HarError.
+
+    name: of the piece. times: that it is begun, at most.
+    """
     try:
         done: Done = ray.get(reference)
     except (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.OutOfMemoryError) as error:
-        raise HarError(
-            f"{name} was begun {RETRIES + 1} times, and each time its worker died ({type(error).__name__}), perhaps "
+        raise PieceDiedError(
+            f"{name} was begun {times} times, and each time its worker died ({type(error).__name__}), perhaps "
             "for want of memory; give the workers more, or leave it out"
         ) from None
     except (exceptions.RayTaskError, exceptions.RaySystemError) as error:
@@ -215,9 +220,13 @@ def _sent(content: Path | bytes) -> tuple[str, Any]:
 
 
 def _check_port(address: str) -> None:
-    """Raise OSError where nobody answers: Ray would wait for minutes."""
+    """Raise OSError where nobody answers, or something that speaks no HTTP/2: Ray would wait for minutes."""
     host, _, port = address.rpartition(":")
-    socket.create_connection((host.strip("[]"), int(port)), CONNECT).close()
+    with socket.create_connection((host.strip("[]"), int(port)), CONNECT) as connection:
+        if os.environ.get("RAY_USE_TLS", "0") == "0":
+            connection.sendall(GREETING)
+            if connection.recv(len(SETTINGS))[3:4] != SETTINGS[3:4]:
+                raise OSError("what listens there is no Ray cluster")
 
 
 def _unreachable(address: str) -> str:
@@ -225,7 +234,10 @@ def _unreachable(address: str) -> str:
         return "a Ray cluster of this machine does not start"
     if address == "auto":
         return "there is no Ray cluster that this machine belongs to; run ray start, or give --ray a number of workers"
-    return f"the Ray cluster {address} cannot be joined; run on this machine: ray start --address={address}"
+    return (
+        f"the Ray cluster {address} cannot be joined; run on this machine: ray start --address={address}, and where "
+        "it has a token, set RAY_AUTH_MODE=token for both"
+    )
 
 
 @contextmanager

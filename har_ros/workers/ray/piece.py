@@ -15,7 +15,7 @@ import ray
 
 from har_ros.errors import HarError, one_line
 from har_ros.workers.sent import unpacked
-from har_ros.workers.there import check_versions
+from har_ros.workers.there import MachineError, check_versions
 from har_ros.workers.workers import Do, Work
 
 MOST_SAID = 100
@@ -69,7 +69,7 @@ def do(order: Order, number: int, piece: Any) -> Done:
                 f"{os.uname().nodename} cannot work ({one_line(error)}); check its temporary folder (TMPDIR), "
                 "its disk, and that it may read the recordings"
             )
-            return Done(error=HarError(text), said=tuple(said))
+            return Done(error=MachineError(text), said=tuple(said))
     return Done(result, said=tuple(said))
 
 

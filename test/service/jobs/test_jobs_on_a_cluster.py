@@ -5,7 +5,8 @@ import shutil
 from contextlib import closing
 
 import pytest
-from cluster_works import DyingRecognition, EndlessRecognition
+import rough_server
+from cluster_works import BlindRecognition, DyingRecognition, EndlessRecognition
 from clusters import MISSING, two_nodes
 
 if MISSING:
@@ -48,12 +49,16 @@ def queued(folder, video):
     return job.id
 
 
-def found(folder, models, video, workers):
-    """Let a job be done. Returns what it wrote, by name, without what it took and its id."""
+def found(folder, models, video, workers, dies=False):
+    """Let a job be done. Returns what it wrote, by name, without what it took and its id. dies: at first?"""
     number = queued(folder, video)
     with closing(Worker(folder, Models(models), 60, workers=workers)) as worker:
         assert worker.run_one()
         job = worker._store.get(number)
+        if dies:
+            assert (job.state, job.error, job.attempts) == ("queued", "", 1)
+            assert worker.run_one()
+            job = worker._store.get(number)
     assert (job.state, job.error) == ("done", "")
     files = {path.name: path for path in folder.of(number).iterdir()}
     result = json.loads(files.pop("result.json").read_text())
@@ -73,8 +78,24 @@ def test_a_job_finds_the_same_as_on_one_machine(tmp_path, models, video, cluster
 
 def test_a_job_whose_worker_dies_finds_the_same(tmp_path, models, video, cluster, here, monkeypatch):
     monkeypatch.setattr(module, "Recognition", DyingRecognition)
-    assert found(ServiceFolder(tmp_path / "service"), models, video, cluster) == here
+    assert found(ServiceFolder(tmp_path / "service"), models, video, cluster, dies=True) == here
     assert (tmp_path / "service" / "died").exists()
+
+
+def test_what_a_machine_lacks_is_logged_and_clients_hear_nothing_of_it(
+    tmp_path, models, video, cluster, monkeypatch, caplog
+):
+    monkeypatch.setattr(module, "Recognition", BlindRecognition)
+    folder = ServiceFolder(tmp_path / "service")
+    number = queued(folder, video)
+    with closing(Worker(folder, Models(models), 60, workers=cluster)) as worker:
+        assert worker.run_one()
+        job = worker._store.get(number)
+    assert (job.state, job.error) == (
+        "failed",
+        "a machine of the cluster cannot do this job; the server's log has more",
+    )
+    assert f"does not see {folder.of(number) / 'input.mp4'}; put recordings where" in caplog.text
 
 
 def test_an_erased_job_ends_and_the_next_one_begins(tmp_path, models, video, cluster, monkeypatch):
@@ -108,6 +129,7 @@ def test_a_job_waits_for_a_machine_and_can_be_erased_meanwhile(tmp_path, models,
         return len(noted) < 3
 
     monkeypatch.setattr(JobStore, "progress", progress)
+    monkeypatch.setattr(module, "NOTE", 0.0)
     with Cluster(address) as cluster, closing(Worker(folder, Models(models), 60, workers=cluster)) as worker:
         assert worker.run_one()
     assert noted == [(0, 0, 0)] * 3
@@ -127,6 +149,15 @@ def test_a_job_waits_for_a_cluster_that_is_gone(tmp_path, models, video):
 def test_a_server_lets_a_cluster_do_its_jobs(tmp_path, models, video, address):
     with running(tmp_path, models, ray=address) as client:
         assert until(client, send(client, video).json()["id"], "done")["windows"]
+
+
+def test_what_is_no_cluster_is_refused_at_once():
+    with (
+        rough_server.server(b"HTTP/1.1 400 Bad Request\r\n\r\n") as (port, _),
+        Cluster(f"127.0.0.1:{port}") as cluster,
+        pytest.raises(WorkersLostError, match=r"cannot be joined.*\(what listens there is no Ray cluster\)"),
+    ):
+        cluster.connect()
 
 
 @pytest.mark.parametrize(

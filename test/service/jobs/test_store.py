@@ -58,6 +58,17 @@ def test_a_job_gives_way_also_to_those_of_an_owner_who_was_served_after_it_began
     assert [store.claim(1).name for _ in range(2)] == ["b2", "a1"]
 
 
+def test_a_job_gives_way_to_one_that_a_worker_has_but_no_machine(store):
+    for owner in ("a", "b"):
+        store.enqueue(store.add(f"{owner}.mp4", {}, owner=owner)[0].id)
+    long, waiting = store.claim(1), store.claim(2)
+    store.progress(waiting.id, 2, 1, 2)
+    assert not store.give_way(long.id, 1)
+    store.progress(waiting.id, 2, 0, 0)
+    assert store.give_way(long.id, 1)
+    assert store.get(long.id).state == "queued"
+
+
 def test_jobs_are_counted_for_all_and_for_one(store):
     for owner in ("a", "a", "b"):
         store.add("a.mp4", {}, owner=owner)

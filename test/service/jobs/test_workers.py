@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -87,3 +88,20 @@ def test_the_job_of_a_worker_that_ended_waits_again_though_the_disk_was_full(fol
         os.kill(process, signal.SIGKILL)
         wait_until(lambda: store.get(number).state == "queued")
         assert refused == [process, process]
+
+
+@pytest.mark.parametrize(("ray", "attempts"), [("", 1), ("auto", 0)])
+def test_a_worker_that_ends_with_its_cluster_costs_its_job_no_attempt(
+    folder, store, sleeper, tmp_path, monkeypatch, ray, attempts
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sleeper").write_text("#!/bin/sh\ntrap 'exit 1' TERM\ntouch ready\nsleep 600 &\nwait\n")
+    with closing(Workers(folder, ServiceSettings(workers=1, ray=ray), store, lambda: None)) as running:
+        wait_until(lambda: running.processes)
+        [process] = running.processes
+        number = queued(store)
+        store.claim(process)
+        wait_until(Path("ready").exists)
+        os.kill(process, signal.SIGTERM)
+        wait_until(lambda: store.get(number).state == "queued")
+        assert store.get(number).attempts == attempts
