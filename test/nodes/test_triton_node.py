@@ -11,7 +11,7 @@ from streamable_networks import ARCHITECTURES
 from triton_wheel import NEEDS_SERVER
 from waiting import WAIT
 
-from har_ros.backends.triton import client
+from har_ros.backends.triton import wire
 from har_ros.backends.triton.wheel import running
 from har_ros.commands.main import main as actionnet
 
@@ -48,7 +48,7 @@ def test_a_server_that_goes_away_costs_windows_or_the_robots_own_time(robot, fal
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
     """Questions about a server wait for a busy machine."""
-    monkeypatch.setattr(client, "PATIENCE", WAIT)
+    monkeypatch.setattr(wire, "PATIENCE", WAIT)
 
 
 @NEEDS_SERVER

@@ -55,7 +55,9 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
     with time_stands_still(tab):
         tab.get_by_role("button", name="Record").click()
         tab.get_by_text("red, take 1 of 2, in 3").wait_for()
-    tab.get_by_text("2 clips added to red.").wait_for()
+    said = tab.get_by_text("2 clips added to red.").or_(tab.locator("[role=alert]:not(:empty)"))
+    said.first.wait_for()
+    assert said.all_inner_texts() == ["2 clips added to red."]
     tab.get_by_text("4 clips of 4 people or sources").wait_for()
     for left in (1, 0):
         tab.get_by_role("button", name=re.compile("^Erase the clip take-")).first.click()
