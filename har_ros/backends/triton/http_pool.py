@@ -21,6 +21,7 @@ import httpcore
 from har_ros.backends.triton.address import Address
 from har_ros.backends.triton.wire import LARGEST_ANSWER, Limit, UnansweredError, token
 from har_ros.errors import ModelError, one_line
+from har_ros.files.timed_stream import TimedStream
 
 PIECE = 2**18
 """Bytes that are sent at a time."""
@@ -75,7 +76,7 @@ class Pool:
                 reason = one_line(error)[:300]
                 raise ModelError(f"the server at {self._address} gives an unreadable answer ({reason})") from None
             raise UnansweredError(f"the server at {self._address} says: {one_line(error)[:300]}") from None
-        except (httpcore.NetworkError, UnicodeError, OSError, RuntimeError) as error:
+        except (httpcore.NetworkError, UnicodeError) as error:  # the latter is of its name
             raise UnansweredError(f"the server at {self._address} says: {one_line(error)[:300]}") from None
 
     def _read(self, answer: httpcore.Response) -> Answer:
@@ -91,8 +92,7 @@ class Pool:
     def close(self) -> None:
         """End the connections, and what waits for an answer."""
         self._network.end()
-        with suppress(RuntimeError):  # of requests that have just been ended
-            self._pool.close()
+        self._pool.close()
 
 
 def _pieces(parts: Sequence[memoryview]) -> Iterator[bytes]:
@@ -107,8 +107,8 @@ class _Call(threading.local):
     end = 0.0
     ended = False
 
-    def left(self) -> float:
-        """Return the seconds that are left. Raises httpcore.ReadTimeout."""
+    def left(self, timeout: float | None = None) -> float:
+        """Return the seconds that are left, whatever time-out an operation has. Raises httpcore.ReadTimeout."""
         left = self.end - time.monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout
@@ -151,34 +151,16 @@ class _Network(httpcore.NetworkBackend):
             stream.end()
 
 
-class _Stream(httpcore.NetworkStream):
+class _Stream(TimedStream):
     def __init__(self, inner: httpcore.NetworkStream, call: _Call) -> None:
-        self._inner, self._call = inner, call
+        super().__init__(inner, call.left)
+        self._call = call
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read some bytes. Raises httpcore.ReadTimeout, httpcore.ReadError."""
-        data = self._inner.read(max_bytes, self._call.left())
+        """Read some bytes, and note whether the server has ended the connection."""
+        data = super().read(max_bytes, timeout)
         self._call.ended = not data
         return data
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write bytes. Raises httpcore.WriteTimeout, httpcore.WriteError."""
-        self._inner.write(buffer, self._call.left())
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        """Go on encrypted, with a server that proves its name. Raises httpcore.ConnectError."""
-        self._inner = self._inner.start_tls(ssl_context, server_hostname, self._call.left())
-        return self
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return what httpcore asks of the connection."""
-        return self._inner.get_extra_info(info)
 
     def end(self) -> None:
         """End what waits for bytes, in another thread."""

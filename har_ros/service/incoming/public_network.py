@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import httpcore
 
 from har_ros.errors import HarError
+from har_ros.files.timed_stream import TimedStream
 
 PORTS = {"http": 80, "https": 443}
 UNICAST, MAPPED, NAT64 = IPv6Network("2000::/3"), IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96")
@@ -86,39 +86,8 @@ class CheckedNetwork(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
             else:
-                return _Stream(stream, self._deadline)
+                return TimedStream(stream, partial(_until, self._deadline))
         raise failed
-
-
-@dataclass
-class _Stream(httpcore.NetworkStream):
-    """A connection that lasts until a deadline, however slowly its bytes come."""
-
-    inner: httpcore.NetworkStream
-    deadline: float
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read some bytes. Raises httpcore.ReadTimeout, httpcore.ReadError."""
-        return self.inner.read(max_bytes, _until(self.deadline, timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write bytes. Raises httpcore.WriteTimeout, httpcore.WriteError."""
-        self.inner.write(buffer, _until(self.deadline, timeout))
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        """Go on encrypted, with a server that proves its name. Raises httpcore.ConnectError."""
-        inner = self.inner.start_tls(ssl_context, server_hostname, _until(self.deadline, timeout))
-        return _Stream(inner, self.deadline)
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return what httpcore asks of the connection."""
-        return self.inner.get_extra_info(info)
 
 
 def _until(deadline: float, timeout: float | None) -> float:
