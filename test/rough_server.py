@@ -1,5 +1,6 @@
 """A web server that may misbehave: it answers with any bytes, too slowly, or without end."""
 
+import re
 import socket
 import threading
 from contextlib import contextmanager
@@ -37,13 +38,16 @@ def server(answer, address="127.0.0.1", port=0, context=None):
     requests, stopped = [], threading.Event()
 
     def handle(connection):
-        with connection:
-            request = b""
-            while b"\r\n\r\n" not in request and (more := connection.recv(10_000)):
-                request += more
-            requests.append(request.decode())
+        with connection, connection.makefile("rb") as stream:
+            lines = []
+            while (line := stream.readline()).strip():
+                lines.append(line.decode())
+            request = "".join(lines)
+            requests.append(request)
+            length = re.search(r"^content-length: (\d+)", request, re.IGNORECASE | re.MULTILINE)
+            stream.read(int(length[1]) if length else 0)  # to close without it would reset the connection
             if callable(answer):
-                answer(connection.sendall, request.decode(), stopped)
+                answer(connection.sendall, request, stopped)
             else:
                 connection.sendall(answer)
 

@@ -80,10 +80,11 @@ def test_a_state_is_logged_when_it_changes_and_not_again(robot, monkeypatch):
     monkeypatch.setattr(robot.node, "get_logger", lambda: logger)
     for _ in range(3):
         statuses(robot, maker)
-    monkeypatch.setattr(diagnostics.time, "monotonic", lambda: arrived + 3)
-    monkeypatch.setattr(diagnostics, "STALE_AFTER", 2.0)
-    for _ in range(3):
-        statuses(robot, maker)
+    with monkeypatch.context() as patched:
+        patched.setattr(diagnostics.time, "monotonic", lambda: arrived + 3)
+        patched.setattr(diagnostics, "STALE_AFTER", 2.0)
+        for _ in range(3):
+            statuses(robot, maker)
     assert lines == [("info", "/cam01/image_raw: warming up (1/4)"), "/cam01/image_raw: stale (no image for 3 s)"]
 
 

@@ -201,9 +201,10 @@ def test_a_network_for_people_that_fails_or_hangs_is_in_the_diagnostics(watcher,
         True,
     )
     moment = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: moment)
-    monkeypatch.setattr(robot.node.active.follower, "busy_since", moment - 9)
-    assert "failing: no answer of the pose network for 9 s" in statuses()[0].message
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: moment)
+        patched.setattr(robot.node.active.follower, "busy_since", moment - 9)
+        assert "failing: no answer of the pose network for 9 s" in statuses()[0].message
 
 
 def test_a_network_for_people_that_still_runs_is_not_freed(watcher):

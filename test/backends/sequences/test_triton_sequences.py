@@ -20,11 +20,6 @@ from har_ros.errors import ModelError
 pytestmark = NEEDS_SERVER
 
 
-@pytest.fixture(params=["gRPC", "HTTP"])
-def protocol(request):
-    return request.param
-
-
 @pytest.fixture
 def reached(server, protocol):
     """The server, as it is reached through the protocol."""

@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import rough_server
@@ -13,6 +14,7 @@ if MISSING:
     pytest.skip(MISSING, allow_module_level=True)
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from served import running, send, until
+from waiting import wait_until
 
 from har_ros.commands.main import main as actionnet
 from har_ros.service.folder import ServiceFolder
@@ -148,6 +150,8 @@ def test_a_job_waits_for_a_cluster_that_is_gone(tmp_path, models, video):
 
 def test_a_server_lets_a_cluster_do_its_jobs(tmp_path, models, video, address):
     with running(tmp_path, models, ray=address) as client:
+        [process] = wait_until(lambda: client.app.state.service.workers.processes)
+        assert ["--ray", address] == Path(f"/proc/{process}/cmdline").read_text().split("\0")[-3:-1]
         assert until(client, send(client, video).json()["id"], "done")["windows"]
 
 

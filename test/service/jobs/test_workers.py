@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -95,7 +96,8 @@ def test_a_worker_that_ends_with_its_cluster_costs_its_job_no_attempt(
     folder, store, sleeper, tmp_path, monkeypatch, ray, attempts
 ):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "sleeper").write_text("#!/bin/sh\ntrap 'exit 1' TERM\ntouch ready\nsleep 600 &\nwait\n")
+    ending = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(1))\n"
+    (tmp_path / "sleeper").write_text(f"#!{sys.executable}\n{ending}open('ready', 'w').close()\nsignal.pause()\n")
     with closing(Workers(folder, ServiceSettings(workers=1, ray=ray), store, lambda: None)) as running:
         wait_until(lambda: running.processes)
         [process] = running.processes
