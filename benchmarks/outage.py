@@ -7,6 +7,7 @@ kill. The exit status is 1 when the first answer takes more than a second.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -25,7 +26,7 @@ from har_ros.backends.load import load_backend
 from har_ros.backends.triton.address import Address
 from har_ros.backends.triton.client import Client
 from har_ros.backends.triton.repository import ExportSettings, export
-from har_ros.backends.triton.wheel import running
+from har_ros.backends.triton.wheel import STARTING, running
 from har_ros.errors import BackendMissingError, ModelError
 from har_ros.graphs.prepare import PreparedNetwork
 from measure import memory
@@ -44,7 +45,7 @@ class Asking:
         self._ended = Event()
         self._window = np.zeros(network.shape, np.uint8)
         self._backend = backend
-        self._thread = Thread(target=self._ask)
+        self._thread = Thread(target=self._ask, daemon=True)
         self._thread.start()
 
     def _ask(self) -> None:
@@ -62,13 +63,18 @@ class Asking:
 
 
 def until_ready(address: Address) -> float:
-    """Return when a server is ready; each look is a connection of its own, as one that failed waits before the next."""
-    while True:
+    """Return when a server is ready; each look is a connection of its own, as one that failed waits before the next.
+
+    Raises TimeoutError.
+    """
+    end = time.monotonic() + STARTING
+    while time.monotonic() < end:
         client = Client(address, MOST)
         with closing(client), suppress(BackendMissingError):
             client.check_ready()
             return time.monotonic()
         time.sleep(0.01)
+    raise TimeoutError("the server did not start again")
 
 
 def main() -> int:
@@ -97,7 +103,7 @@ def main() -> int:
                 asking.end()
         after = memory([os.getpid()])
         backend.close()
-    first = min(moment for moment in asking.answered if moment > killed + seconds) - ready
+    first = min((moment for moment in asking.answered if moment > killed + seconds), default=math.inf) - ready
     print(f"first answer {first:.2f} s after the server was ready (at most {MOST:g})")
     print(f"{asking.unanswered} windows had no answer, {len(asking.answered)} had one")
     print(f"memory grew by {during - before:.1f} MB while it was gone, by {after - before:.1f} MB to the end")
