@@ -103,6 +103,15 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
     tab.locator("video").wait_for()
     assert "colours" in tab.inner_text("main")
 
+    erase = tab.get_by_role("button", name="Erase the network colours")
+    tab.route("**/teach.js", lambda route: route.abort())
+    tab.goto(f"{address}/teach")
+    assert erase.is_disabled()
+    tab.unroute("**/teach.js")
+    tab.reload()
+    erase.click()
+    erase.wait_for(state="detached")
+
 
 @pytest.fixture
 def dataset(tab, address):

@@ -1,12 +1,12 @@
 // Runs a job's video again, with other options.
 import { options, start } from "./options.js";
+import { attach } from "./page.js";
 
 const form = document.getElementById("again");
 const button = form.querySelector("button");
 const problem = document.getElementById("problem");
 
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
+attach(form, async () => {
   button.disabled = true;
   problem.textContent = "";
   try {

@@ -93,6 +93,10 @@ function done(event) {
 }
 
 document.addEventListener("htmx:afterSwap", showTimes);
+// a button of htmx is disabled in the HTML of a whole page, so that none is pressed before it does its work
+document.addEventListener("htmx:afterProcessNode", ({ target }) => {
+  if (target.matches("button")) target.disabled = false;
+});
 document.addEventListener("htmx:sendError", () => say("The server cannot be reached."));
 document.addEventListener("htmx:responseError", (event) => {
   const request = event.detail.xhr;
