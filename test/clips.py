@@ -6,6 +6,8 @@ import onnx
 from small_networks import convolutional_network, write_card
 
 RATE = 8.0
+LONG = 12000
+"""Frames of a video that takes a while."""
 COLOURS = {"red": (40, 40, 200), "blue": (200, 40, 40), "none": (110, 110, 110)}
 
 

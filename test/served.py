@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from fastapi.testclient import TestClient
 from waiting import WAIT
@@ -63,15 +63,18 @@ def until(client, number, *states, windows=0):
 
 @contextmanager
 def held(app):
-    """Let no worker go on during the block."""
+    """Let no worker go on during the block. None is stopped while it locks the database."""
     processes = app.state.service.workers.processes
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
+    with app.state.service.store._transaction() as database:
+        database.execute("begin immediate")
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
     try:
         yield
     finally:
         for process in processes:
-            os.kill(process, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # it was killed, because its job was erased
+                os.kill(process, signal.SIGCONT)
 
 
 def five_threads_for_asyncio(monkeypatch):

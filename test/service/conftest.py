@@ -4,7 +4,9 @@ from contextlib import ExitStack
 
 import pytest
 from chromium import launching, visitor
-from clips import moving, teachable, write_video
+from clips import LONG, moving, teachable, write_video
+
+from har_ros.recordings.join import join
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +25,11 @@ def video(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def long_video(tmp_path_factory):
-    return write_video(tmp_path_factory.mktemp("videos") / "long.mp4", moving(frames=3000))
+    """A video of LONG frames, which takes so long that a slow client finds its job running."""
+    folder = tmp_path_factory.mktemp("videos")
+    part = write_video(folder / "part.mp4", moving(frames=LONG // 10))
+    join([part] * 10, folder / "long.mp4")
+    return folder / "long.mp4"
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import pytest
-from clips import moving, write_video
+from clips import LONG, moving, write_video
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from served import five_threads_for_asyncio, held, running, send, until
@@ -19,14 +19,6 @@ from waiting import WAIT
 from har_ros.commands.main import main
 from har_ros.service import decoding
 from har_ros.service.jobs import service
-
-LONG = 1500
-"""Frames of a video that takes a while."""
-
-
-@pytest.fixture(scope="module")
-def long_video(tmp_path_factory):
-    return write_video(tmp_path_factory.mktemp("videos") / "long.mp4", moving(frames=LONG))
 
 
 @pytest.fixture(scope="module")

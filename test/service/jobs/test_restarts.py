@@ -1,6 +1,7 @@
 """What becomes of jobs when the server ends."""
 
 import pytest
+from clips import LONG
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from served import running, send, until
@@ -18,7 +19,7 @@ def test_jobs_outlive_the_server(tmp_path, models, long_video):
         number = send(client, long_video).json()["id"]
         until(client, number, "running")
     with running(tmp_path, models) as client:
-        assert until(client, number, "done")["frames_done"] == 3000
+        assert until(client, number, "done")["frames_done"] == LONG
 
 
 def test_a_clip_to_be_answered_at_once_is_not_kept_when_the_server_ends(tmp_path, models):

@@ -11,7 +11,6 @@ from chromium import until
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from served import held
 
-from har_ros.recordings.join import join
 from har_ros.service.application import application
 from har_ros.service.guard import Guard
 from har_ros.service.settings import ServiceSettings
@@ -87,11 +86,9 @@ def test_a_video_is_sent_followed_run_again_compared_and_erased(home, video, app
     assert app.state.service.store.newest(9) == []
 
 
-def test_a_job_is_followed_through_a_reload_and_cancelled(home, long_video, app, tmp_path):
-    longer = tmp_path / "longer.mp4"  # so that a slow browser finds it running
-    join([long_video] * 5, longer)
+def test_a_job_is_followed_through_a_reload_and_cancelled(home, long_video, app):
     home.route("**/found", lambda route: route.abort(), times=1)
-    send(home, longer)
+    send(home, long_video)
     home.wait_for_url("**/jobs/*")
     home.get_by_text(re.compile(r"^[1-9]\d? %")).first.wait_for()
     home.get_by_role("heading", name="Found so far").wait_for()
