@@ -46,6 +46,16 @@ def deadline_only_while(slow, monkeypatch):
     monkeypatch.setattr(Client, "_deadline", property(get, put), raising=False)
 
 
+def late_while(slow, server):
+    """Let a server answer while an event is set only when it is not any more."""
+
+    def answer(response, number, context):
+        while slow.is_set() and not server.stopped.wait(0.02):
+            pass
+
+    server.answer = answer
+
+
 class InferenceServer(GRPCInferenceServiceServicer):
     """Has one network, whose k-th output is the k-th value of the window, as a part of 256.
 

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 import grpc
-from inference_server import SHAPE, InferenceServer, deadline_only_while, regions, rows, windows
+from inference_server import SHAPE, InferenceServer, deadline_only_while, late_while, regions, rows, windows
 from waiting import WAIT, wait_until
 
 from har_ros.backends.backend import BackendSettings
@@ -82,7 +82,7 @@ def test_a_late_answer_is_given_up_and_the_fallback_serves_meanwhile(network, co
     server, local = InferenceServer("small", SHAPE), load_backend(network, BackendSettings("openvino"))
     clips, slow = windows(2), threading.Event()
     deadline_only_while(slow, monkeypatch)
-    server.answer = lambda response, number, context: slow.is_set() and server.stopped.wait(WAIT) and None
+    late_while(slow, server)
     with serving(server) as port:
         backend = connect(port, deadline=0.3, fallback="openvino")
         np.testing.assert_allclose(backend.infer(clips), rows(clips))
@@ -191,7 +191,7 @@ def test_a_server_that_is_too_slow_gets_no_more_shared_memory(connect, serving, 
     server = InferenceServer("small", SHAPE, shares=True)
     slow = threading.Event()
     deadline_only_while(slow, monkeypatch)
-    server.answer = lambda response, number, context: slow.is_set() and server.stopped.wait(WAIT) and None
+    late_while(slow, server)
     in_use = threading.Event()
     in_use.set()
     unregister = server.SystemSharedMemoryUnregister

@@ -24,6 +24,7 @@ from har_ros.backends.triton.absent import Absent
 from har_ros.backends.triton.address import Address, addresses
 from har_ros.backends.triton.client import Client, check_libraries
 from har_ros.backends.triton.contract import disagreements
+from har_ros.backends.triton.late import LateCalls
 from har_ros.backends.triton.sequence import SequenceState, Step, new_number
 from har_ros.backends.triton.shared_memory import Place, Region
 from har_ros.backends.triton.wire import Input, UnansweredError
@@ -47,7 +48,7 @@ class TritonBackend:
         self.max_batch = settings.in_flight
         self._network = network
         self._settings = settings
-        self._places = addresses(settings.server)
+        self._places = {place: LateCalls(settings.in_flight) for place in addresses(settings.server)}  # in their order
         self._jpeg = jpeg.is_wanted(network, settings.transport)
         self._name = network.name + (jpeg.SUFFIX if self._jpeg else "")
         self._numbers = count()
@@ -94,7 +95,7 @@ class TritonBackend:
     def _connect_to(self, place: Address) -> None:
         if self._client is not None:
             self._client.close()
-        self._client = client = Client(place, self._settings.deadline)
+        self._client = client = Client(place, self._settings.deadline, self._places[place])
         client.check_ready()
         described = client.describe(self._network.name)
         if wrong := list(disagreements(self._network, described)):
@@ -106,7 +107,8 @@ class TritonBackend:
             self._check_jpeg(client)
         self.max_batch = 1 if described.ragged else self._settings.in_flight  # rows of one length are joined
         self._idle = described.idle or 0.0
-        client.forget_leftovers()
+        if not self._places[place]:  # or what this process left over may be in use; not every server heeds that
+            client.forget_leftovers()
         if not self._jpeg and self._through_shared_memory(client):
             way = "shared memory"
         else:
@@ -182,7 +184,7 @@ class TritonBackend:
                 np.copyto(there.view(window.dtype).reshape(window.shape), window)
             return client.row(self._name, self._input(window, place), next(self._numbers), step)
         finally:
-            self._slots.put(slot)
+            self._slots.put(slot)  # also of a window that was given up: what becomes of it there is dropped
 
     def _input(self, window: NDArray[Any], place: Place | None) -> Input:
         """Return a window that travels, or lies where the server sees it."""
@@ -209,18 +211,18 @@ class TritonBackend:
                 break
 
     def close(self) -> None:
-        """End the connection, and remove the shared memory."""
+        """End the connection, and remove the shared memory, or leave it over where a server may still read it."""
         self._end_all()
-        self._unshare()
+        self._unshare(late=any(self._places.values()))
         self._pool.shutdown(wait=False)
         self._ending.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:
             self._client.close()
 
-    def _unshare(self) -> None:
+    def _unshare(self, late: bool = False) -> None:
         region, self._region = self._region, None
         if region is not None:
-            region.close(in_use=self._client is not None and not self._client.forget(region.name))
+            region.close(in_use=late or (self._client is not None and not self._client.forget(region.name)))
 
 
 def load(network: PreparedNetwork, settings: BackendSettings) -> Backend:

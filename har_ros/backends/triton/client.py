@@ -12,6 +12,7 @@ from har_ros.backends.triton.address import Address
 from har_ros.backends.triton.contract import Described
 from har_ros.backends.triton.grpc_wire import GrpcWire
 from har_ros.backends.triton.http_wire import HttpWire
+from har_ros.backends.triton.late import LateCalls
 from har_ros.backends.triton.sequence import Step
 from har_ros.backends.triton.shared_memory import Region, leftovers
 from har_ros.backends.triton.wire import Input, Limit, Wire, patience
@@ -32,15 +33,15 @@ def check_libraries(places: Iterable[Address]) -> None:
 class Client:
     """Asks a server about its networks, and sends it windows."""
 
-    def __init__(self, address: Address, deadline: float) -> None:
-        """deadline: seconds that a window may take.
+    def __init__(self, address: Address, deadline: float, late: LateCalls | None = None) -> None:
+        """deadline: seconds that a window may take. late: the calls to this server that were given up.
 
         Raises BackendMissingError without the protocol's library, ConfigurationError for a token that would not be
         encrypted.
         """
         self.address = address
         self._deadline = Limit(deadline, "the deadline, ")
-        self._wire = WIRES[address.protocol](address)
+        self._wire = WIRES[address.protocol](address, LateCalls() if late is None else late)
 
     @property
     def way(self) -> str:
@@ -67,7 +68,6 @@ class Client:
 
     def share(self, region: Region) -> None:
         """Let the server map the region. Raises ModelError when it cannot, because it is on another machine, say."""
-        self.forget(region.name)
         try:
             self._wire.register(region)
         except ModelError:
@@ -115,5 +115,5 @@ class Client:
         self._wire.infer(name, taken, patience(), step=Step(number, end=True))
 
     def close(self) -> None:
-        """End the connection, and what waits for an answer."""
+        """End the connection, at once or when what waits for an answer has it."""
         self._wire.close()

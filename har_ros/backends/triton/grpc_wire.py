@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as LateError
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from numpy.typing import NDArray
 
 from har_ros.backends.triton.address import Address
 from har_ros.backends.triton.contract import TYPES, Tensor
+from har_ros.backends.triton.late import RUN_OUT, LateCalls
 from har_ros.backends.triton.sequence import Step
 from har_ros.backends.triton.shared_memory import Region
 from har_ros.backends.triton.wire import IDLE, LARGEST_ANSWER, Input, Limit, UnansweredError, patience, tensor, token
@@ -25,12 +29,16 @@ OPTIONS = (
 
 
 class GrpcWire:
-    """A connection of Triton's client."""
+    """A connection of Triton's client, which outlives `close` until what was sent has been answered."""
 
     name = "gRPC"
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, late: LateCalls) -> None:
         self._address = address
+        self._late = late
+        self._open: set[Future[Any]] = set()  # windows that have no answer yet, given up or not
+        self._closed = False
+        self._lock = Lock()  # of the last two
         self._library = client_library()
         self._client = self._library.InferenceServerClient(
             address.place, creds=_credentials(address), channel_args=list(OPTIONS)
@@ -50,12 +58,16 @@ class GrpcWire:
             yield {"client_timeout": limit.seconds}
         except InferenceServerException as error:
             if error.status() == "StatusCode.DEADLINE_EXCEEDED":
-                raise UnansweredError(f"the server at {self._address} does not answer within {limit}") from None
+                raise self._unanswered(limit) from None
             kind = UnansweredError if error.status() == "StatusCode.UNAVAILABLE" else ModelError
             raise kind(f"the server at {self._address} says: {_reason(error)}") from None
 
+    def _unanswered(self, limit: Limit) -> UnansweredError:
+        return UnansweredError(f"the server at {self._address} does not answer within {limit}")
+
     def ready(self) -> bool:
         """Return whether the server has started."""
+        self._late.check(self._address)
         with self._asking(patience()) as limit:
             return bool(self._client.is_server_ready(**limit))
 
@@ -92,13 +104,50 @@ class GrpcWire:
         self, network: str, taken: Input, limit: Limit, id: str = "", step: Step | None = None
     ) -> tuple[Any, NDArray[Any] | None]:
         """Return the id that the answer repeats, and the network's output in it, if it is there."""
+        self._late.check(self._address)
         given, outputs = self._input(taken), [self._library.InferRequestedOutput(OUTPUT)]
-        with self._asking(limit) as within:
-            result = self._client.infer(network, [given], outputs=outputs, request_id=id, **within, **_sequence(step))
+        with self._asking(limit):
+            result = self._answer(limit, network, [given], outputs=outputs, request_id=id, **_sequence(step))
         try:
             return result.get_response().id, result.as_numpy(OUTPUT)
         except Exception as error:  # what any bytes cause
             raise ModelError(f"the server at {self._address} gives an unreadable answer ({one_line(error)})") from None
+
+    def _answer(self, limit: Limit, network: str, inputs: list[Any], **given: Any) -> Any:
+        """Return the answer that comes within the limit. A call that has none is given up, but not cancelled."""
+        call = self._begin()
+
+        def end(result: Any, error: Exception | None) -> None:
+            call.set_exception(error) if error else call.set_result(result)
+
+        try:
+            self._client.async_infer(network, inputs, end, client_timeout=limit.seconds + RUN_OUT, **given)
+        except BaseException:
+            call.cancel()
+            raise
+        try:
+            return call.result(limit.seconds)
+        except LateError:
+            raise self._unanswered(limit) from None
+        finally:  # also of Ctrl-C
+            if not call.done():
+                self._late.add(call)
+
+    def _begin(self) -> Future[Any]:
+        call: Future[Any] = Future()
+        with self._lock:
+            if self._closed:
+                raise UnansweredError(f"the connection to the server at {self._address} is closed")
+            self._open.add(call)
+        call.add_done_callback(self._end)
+        return call
+
+    def _end(self, call: Future[Any]) -> None:
+        with self._lock:
+            self._open.discard(call)
+            over = self._closed and not self._open
+        if over:
+            self._client.close()
 
     def _input(self, taken: Input) -> Any:
         array, place = taken.array, taken.place
@@ -110,8 +159,11 @@ class GrpcWire:
         return given
 
     def close(self) -> None:
-        """End the connection, and what waits for an answer."""
-        self._client.close()
+        """End the connection as soon as nothing waits for an answer on it."""
+        with self._lock:
+            self._closed, over = True, not self._open
+        if over:
+            self._client.close()
 
 
 def _tensors(found: Iterable[Any]) -> list[Tensor]:

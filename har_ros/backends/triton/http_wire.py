@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from har_ros.backends.triton.address import Address
 from har_ros.backends.triton.contract import TYPES, Tensor
+from har_ros.backends.triton.late import LateCalls
 from har_ros.backends.triton.sequence import Step
 from har_ros.backends.triton.shared_memory import Region
 from har_ros.backends.triton.wire import IDLE, Input, Limit, UnansweredError, patience, tensor
@@ -39,7 +40,7 @@ class HttpWire:
 
     name = "HTTP"
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, late: LateCalls) -> None:
         self._address = address
         self.check_library()
         from har_ros.backends.triton.http_pool import Pool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
@@ -14,6 +14,9 @@ from har_ros.backends.triton.contract import Tensor
 from har_ros.backends.triton.sequence import Step
 from har_ros.backends.triton.shared_memory import Place, Region
 from har_ros.errors import BackendMissingError, ConfigurationError
+
+if TYPE_CHECKING:
+    from har_ros.backends.triton.late import LateCalls
 
 TOKEN = "ACTIONNET_SERVER_TOKEN"
 """The environment variable with the token that a server asks for."""
@@ -64,8 +67,11 @@ class Wire(Protocol):
     name: str
     """How windows travel, in words."""
 
-    def __init__(self, address: Address) -> None:
-        """Raises BackendMissingError without the protocol's library, ConfigurationError for a token in the clear."""
+    def __init__(self, address: Address, late: LateCalls) -> None:
+        """late: gets the calls that are given up and not cancelled.
+
+        Raises BackendMissingError without the protocol's library, ConfigurationError for a token in the clear.
+        """
 
     @staticmethod
     def check_library() -> None:
@@ -95,7 +101,7 @@ class Wire(Protocol):
         """Return the id that the answer repeats, and the network's output in it, if it is there."""
 
     def close(self) -> None:
-        """End the connection, and what waits for an answer."""
+        """End the connection, at once or when what waits for an answer has it."""
 
 
 def token(address: Address) -> str:

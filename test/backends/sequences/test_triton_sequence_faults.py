@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 from continual_cameras import FIRST, NAME, STEP, address_of, assert_same, backend_of, exported, shown
-from inference_server import InferenceServer, deadline_only_while, serving
+from inference_server import InferenceServer, deadline_only_while, late_while, serving
 from killed_server import kill
 from triton_wheel import NEEDS_SERVER
 from waiting import WAIT, wait_until
@@ -84,7 +84,7 @@ def test_a_step_that_is_late_ends_its_sequence(connect, film, monkeypatch):
     """Nothing but its end is sent afterwards: the late step cannot get between those of the next sequence."""
     found, late = InferenceServer(NAME, (STEP, 16, 16, 3), idle=10**8), Event()
     deadline_only_while(late, monkeypatch)
-    found.answer = lambda response, number, context: late.is_set() and found.stopped.wait(WAIT) and None
+    late_while(late, found)
     with serving(found) as port:
         there = connect(address_of(port), deadline=2.0)
         stream = there.stream()
