@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt")
 from inference_server import SHAPE, rows, windows
+from waiting import WAIT
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
@@ -61,7 +62,7 @@ def port(ports, protocol):
 
 def test_the_answers_are_those_of_the_network(port, connect, protocol):
     """Through HTTP, it takes JSON only."""
-    backend, clips = connect(port, deadline=30.0), windows(7)
+    backend, clips = connect(port, deadline=WAIT), windows(7)
     way = {"gRPC": "gRPC", "HTTP": "HTTP as JSON"}[protocol]
     assert backend.name == f"Triton at {protocol.lower()}://127.0.0.1:{port} through {way}, precision of the server"
     for _ in range(2):

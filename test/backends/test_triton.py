@@ -23,6 +23,7 @@ from certificates import certificate
 from http_inference_server import serving_http
 from inference_server import SHAPE, InferenceServer, regions, rows, windows
 from inference_server import serving as serving_grpc
+from waiting import WAIT
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
@@ -60,7 +61,7 @@ def test_no_more_than_in_flight_requests_wait_at_a_time(connect, serving):
             waiting[0] += 1
             most[0] = max(most[0], waiting[0])
         if 1 <= number <= 2:  # after the trial: both are there at the same time
-            both.wait(60)
+            both.wait(WAIT)
         with lock:
             waiting[0] -= 1
 

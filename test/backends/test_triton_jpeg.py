@@ -10,6 +10,7 @@ pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: 
 from inference_server import SHAPE, InferenceServer
 from jpeg_windows import decoded
 from triton_wheel import NEEDS_SERVER
+from waiting import WAIT
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
@@ -49,7 +50,7 @@ def test_the_answers_are_those_to_what_is_left_of_windows(networks, server, prot
         left = [decoded(jpeg.encode(window), network.shape) for window in windows] if images else windows
         here = load_backend(network, LOCAL)
         address = {"gRPC": server.address, "HTTP": server.http}[protocol]
-        there = load_backend(network, BackendSettings("triton", server=str(address), deadline=30.0, transport="jpeg"))
+        there = load_backend(network, BackendSettings("triton", server=str(address), deadline=WAIT, transport="jpeg"))
         assert (f"through {protocol} as JPEG" in there.name) == images
         np.testing.assert_allclose(there.infer(windows), here.infer(left), atol=1e-5)
         here.close()
@@ -61,7 +62,7 @@ def test_the_answers_are_those_to_what_is_left_of_windows(networks, server, prot
     ("data", "said"), [(np.zeros(9, np.uint8), "no JPEG"), (jpeg.encode(smooth((9, 16, 16, 3), 0)), "16×144 pixels")]
 )
 def test_a_server_says_what_is_wrong_with_a_window_and_goes_on(networks, server, data, said):
-    client, name = Client(server.address, 30.0), networks[0].name + jpeg.SUFFIX
+    client, name = Client(server.address, WAIT), networks[0].name + jpeg.SUFFIX
     with pytest.raises(ModelError, match=f"the window is .*{said}; export its network again"):
         client.row(name, Input(jpeg.INPUT, data), 1)
     good = jpeg.encode(smooth(networks[0].shape, 0))

@@ -7,6 +7,7 @@ pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed: 
 from killed_server import kill
 from small_networks import convolutional_network, write_card
 from triton_wheel import NEEDS_SERVER
+from waiting import WAIT
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
@@ -41,7 +42,7 @@ def server(repository):
 def settings(protocol):
     def made(server, **others):
         address = {"gRPC": server.address, "HTTP": server.http}[protocol]
-        return BackendSettings("triton", server=str(address), deadline=30.0, **others)
+        return BackendSettings("triton", server=str(address), deadline=WAIT, **others)
 
     return made
 
@@ -102,7 +103,7 @@ def test_a_server_that_is_killed_and_started_again_goes_on(networks, settings, t
         with pytest.raises(ModelError):
             there.infer(clips)
     with running(tmp_path, *ports) as again:
-        assert there.wait(60)
+        assert there.wait(WAIT)
         np.testing.assert_allclose(there.infer(clips), here.infer(clips), atol=1e-5)
         assert "through shared memory" in there.name
         there.close()

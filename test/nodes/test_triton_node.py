@@ -20,7 +20,7 @@ from har_ros.commands.main import main as actionnet
 def test_a_server_that_goes_away_costs_windows_or_the_robots_own_time(robot, fallback):
     server = InferenceServer("brightness", (4, 8, 8, 3), classes=4)
     with serving(server) as port:
-        robot = robot(backend="triton", server=f"grpc://127.0.0.1:{port}", fallback=fallback, deadline=30.0)
+        robot = robot(backend="triton", server=f"grpc://127.0.0.1:{port}", fallback=fallback, deadline=60.0)
         camera = robot.inner(robot.cameras[0])
         [window] = robot.show(robot.cameras[0], 64, 64, 64, 64)
         assert [hypothesis.score for hypothesis in window.hypotheses] == [0.25] * 4
@@ -59,7 +59,7 @@ def test_a_continual_networks_answers_come_back_with_its_server(robot, tmp_path)
     card, repository = write_card(tmp_path, input=spec, window={"frames": 16}, continual=True), tmp_path / "models"
     assert actionnet(["triton", "export", str(card), "-o", str(repository), "--runner", "python"]) == 0
     with running(repository) as server:
-        robot = robot(model=str(card), backend="triton", server=str(server.address), deadline=30.0)
+        robot = robot(model=str(card), backend="triton", server=str(server.address), deadline=60.0)
         camera = robot.inner(robot.cameras[0])
 
         def until(condition, what):
