@@ -28,6 +28,7 @@ def test_a_video_gives_a_line_for_each_window_and_an_annotated_video(brightness_
         assert (line["start"], line["end"]) == (pytest.approx((i - 3) / 25), pytest.approx(i / 25))
         assert [action["label"] for action in line["actions"]] == ["fourth", "third"]
         assert 0 < line["inference_time"] < 10
+        assert line["backend"].startswith("OpenVINO on CPU")
     capture = cv2.VideoCapture(str(output))
     frames = [capture.read()[1] for _ in range(12)]
     assert capture.read()[1] is None
@@ -115,6 +116,7 @@ def test_people_have_lines_of_their_own_as_in_the_library(brightness_card, tmp_p
             if person.result is not None
         ]
     assert len(printed) == len(expected) > 5
+    assert {line["backend"] for line in lines(result)} == {"OpenVINO on CPU, f32"}
     for (frame, box, actions), (known, known_box, known_actions) in zip(printed, expected, strict=True):
         assert (frame, box) == (known, pytest.approx(known_box, abs=0.06))
         assert [one["label"] for one in actions] == [one["label"] for one in known_actions]

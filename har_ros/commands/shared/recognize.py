@@ -107,7 +107,7 @@ class Report:
         best = accepted[0].label if accepted else "nothing recognised"
         prefix = f"person {person.track.number}: " if person else ""
         if self._as_json:
-            print(json.dumps(window_row(frame, result, person)), flush=True)
+            print(json.dumps(window_row(frame, result, person) | {"backend": result.backend}), flush=True)
         elif best != self._best.get(prefix):
             score = f" {accepted[0].score:.2f}" if accepted else ""
             seconds = (frame.stamp - self._start) / SECOND
