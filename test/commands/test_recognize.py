@@ -51,6 +51,31 @@ def test_a_clip_shorter_than_a_window_is_played_again(brightness_card, tmp_path)
     assert all((frame > 150).any() for frame in frames)  # what is drawn into frames of 0 to 20
 
 
+def test_where_a_server_is_lost_the_sentence_says_how_far_the_results_go(tmp_path):
+    """Two black windows come first, then those of frames 3 to 6, and then one without an answer."""
+    pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed")
+    import grpc
+    from inference_server import SHAPE, InferenceServer, serving
+
+    def gone(response, number, context):
+        if number > 5:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "it goes")
+
+    linear_network(tmp_path / "small.onnx", SHAPE)
+    video, output, events = write_video(tmp_path / "in.avi", 12), tmp_path / "out.mp4", tmp_path / "events.json"
+    with serving(InferenceServer("small", SHAPE, answer=gone)) as port:
+        there = ("--backend", "triton", "--server", f"grpc://127.0.0.1:{port}", "--deadline", "60.0")
+        options = ("--model", write_card(tmp_path), *there, "--json", "--events", events)
+        result = actionnet(video, output, *options)
+    assert "the results, which are kept, end before frame 7 (0.28 s), because: the server at" in failure(result)
+    assert [line["frame"] for line in lines(result)] == [3, 4, 5, 6]
+    assert {line["backend"].partition(",")[0] for line in lines(result)} == {
+        f"Triton at grpc://127.0.0.1:{port} through gRPC"
+    }
+    assert cv2.VideoCapture(str(output)).get(cv2.CAP_PROP_FRAME_COUNT) == 7
+    assert "events" in json.loads(events.read_text())
+
+
 def test_the_command_says_what_the_library_says(brightness_card, video):
     result = actionnet(video, "--model", brightness_card, "--json", "--precision", "f32", "--threshold", 0)
     capture, expected, stamp = cv2.VideoCapture(video), [], 0

@@ -15,10 +15,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har_ros.commands.shared.event_log import EventLog, check_file
 from har_ros.commands.shared.options import values_of
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, ModelError
 from har_ros.files.console import say
 from har_ros.pipeline.people import PersonResult
-from har_ros.pipeline.recognition import ImageResult, Networks
+from har_ros.pipeline.recognition import ImageResult, Networks, Recognition
 from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.repeat import ShortClip
 from har_ros.pipeline.scores import Prediction
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         clip = ShortClip()
         try:
             for frame in _shown(source, messages):
-                result = recognition.take(frame.image, newest=not (source.live and source.waiting))
+                result = _taken(recognition, frame, not (source.live and source.waiting), start)
                 clip.take(frame.stamp)
                 report.take(frame, result)
                 events.take(result)
@@ -71,6 +71,15 @@ def run(options: argparse.Namespace, messages: Console) -> int:
                 sink.discard()  # its frames say "warming up"
                 draw_all(options.input, VideoFile(sink.path, source.rate), report.prediction)
     return 0
+
+
+def _taken(recognition: Recognition, frame: SourceFrame, newest: bool, start: int) -> ImageResult:
+    """Return the result after a frame. start: see Report. Raises HarError, and says where what was found ends."""
+    try:
+        return recognition.take(frame.image, newest=newest)
+    except ModelError as error:
+        where = f"frame {frame.index} ({(frame.stamp - start) / SECOND:.2f} s)"
+        raise ModelError(f"the results, which are kept, end before {where}, because: {error}") from None
 
 
 class Report:
