@@ -16,10 +16,11 @@ from har_ros.service.jobs.recognition import News, Recognition
 from har_ros.workers.workers import Work
 
 
-def kill_once(marker):
-    """End this process, if no other one has been ended so."""
+def kill_once(marker, text=""):
+    """End this process, if no other one has been ended so. text: what the marker then has."""
     try:
-        marker.touch(exist_ok=False)
+        with marker.open("x") as file:
+            file.write(text)
     except FileExistsError:
         return
     os.kill(os.getpid(), signal.SIGKILL)
@@ -102,7 +103,7 @@ class DieOnce:
 
 
 class Dying(Evaluation):
-    """The first recording that is evaluated kills its worker half-way."""
+    """The first recording, or range, that is evaluated kills its worker half-way."""
 
     @contextmanager
     def opened(self, folder):
@@ -111,7 +112,7 @@ class Dying(Evaluation):
             def dying(job, report, stopped):
                 def once(progress):
                     if progress.windows > 20:
-                        kill_once(self.plan.folder / "died")
+                        kill_once(self.plan.folder / "died", type(job).__name__)
 
                 return do(job, once, stopped)
 

@@ -16,13 +16,15 @@ from rich.progress import Progress as Bar
 from har_ros.errors import ConfigurationError, counted
 from har_ros.evaluate import job as work
 from har_ros.evaluate import results
-from har_ros.evaluate.evaluation import Evaluated, Evaluation
+from har_ros.evaluate.apart import run_apart
+from har_ros.evaluate.evaluation import Evaluated, Evaluation, Result
 from har_ros.evaluate.film import ANNOTATED, annotated_bag
 from har_ros.evaluate.job import PARTS
 from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.part import PERSONS_SUFFIX
 from har_ros.evaluate.persons import PERSONS
 from har_ros.evaluate.plan import Job, Plan, Progress
+from har_ros.evaluate.ranges import can_be_ranged
 from har_ros.files.cache import fingerprint
 from har_ros.files.console import say
 from har_ros.files.results_folder import atomic, finite, read_json, write_json
@@ -55,7 +57,12 @@ def evaluate(jobs: Sequence[Job], plan: Plan, workers: Workers, overwrite: bool,
             with EvaluatedNetworks(plan.values, recognizer) as networks:
                 return _join(plan.folder, wanted, _run(jobs, Evaluation(plan, wanted, networks), workers, console))
     done = frozenset(path.stem for path in (plan.folder / PARTS).glob("*.json") if "." not in path.stem)
-    return _join(plan.folder, wanted, _run(jobs, Evaluation(plan, wanted, known=done), workers, console))
+    evaluation = Evaluation(plan, wanted, known=done)
+    if not (workers.divide and can_be_ranged(plan, recognizer)):
+        return _join(plan.folder, wanted, _run(jobs, evaluation, workers, console))
+    with _bar(console, sum(job.images for job in jobs), len(jobs)) as report:
+        keys = run_apart(jobs, evaluation, recognizer, workers, report)
+    return _join(plan.folder, wanted, keys)
 
 
 def _run(jobs: Sequence[Job], evaluation: Evaluation, workers: Workers, console: Console) -> list[str]:
@@ -63,7 +70,8 @@ def _run(jobs: Sequence[Job], evaluation: Evaluation, workers: Workers, console:
     keys = [""] * len(jobs)
     with _bar(console, sum(job.images for job in jobs), len(jobs)) as report:
 
-        def take(number: int, evaluated: Evaluated) -> None:
+        def take(number: int, evaluated: Result) -> None:
+            assert isinstance(evaluated, Evaluated)
             keys[number] = evaluated.key
             evaluated.write(evaluation.plan.folder)
 

@@ -26,7 +26,6 @@ from har_ros.files.versions import COMPUTING, version_of
 from har_ros.graphs.onnx_file import network_files
 from har_ros.pipeline.configuration import named_model, person_labels, person_networks, stream_settings
 from har_ros.pipeline.recognizer import Recognizer
-from har_ros.recordings.bag import Bag
 from har_ros.recordings.recording import BagError, Recorded, Recording, VideoRecording
 from har_ros.recordings.remote import named
 from har_ros.workers.workers import StoppedError
@@ -80,8 +79,7 @@ def run(
     began = time.monotonic()
     with job.opened() as recording:
         sha256 = fingerprint(recording.files())
-        identity = json.dumps([header, sha256, job.name, recording.cameras, plan.annotate])
-        key = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        key = key_of(header, sha256, job, recording.cameras, plan)
         part = plan.folder / PARTS / key
         done = part.with_suffix(".json")
         complete = done.is_file() and (not plan.annotate or annotated_bag(plan.folder, job.name).is_dir())
@@ -89,20 +87,32 @@ def run(
             return key
         try:
             with Part(job, plan, networks, recording, part) as writer:
-                replay, error = _played(recording, plan, writer, report, stopped)
-            cameras = {name: dataclasses.asdict(counts) for name, counts in replay.counts().items()}
+                replay, error = played(recording, plan, writer, report, stopped)
             times = list(replay.inference_times)[writer.replayed :]
-            write_json(part.with_suffix(".timing.json"), timing(times, time.monotonic() - began))
-            said = named(error, recording.path, job.path)
-            write_json(done, {"name": job.name, "sha256": sha256, "error": said, "cameras": cameras})
+            took = timing(times, time.monotonic() - began)
+            finish(job, plan, key, sha256, replay, named(error, recording.path, job.path), took)
         except OSError as problem:
             raise HarError(f"cannot write {plan.folder} ({one_line(problem)}); check folder and disk") from None
     report(Progress(job.name, writer.images, writer.images, writer.windows))
     return key
 
 
-def _played(
-    recording: Bag | VideoRecording,
+def key_of(header: Mapping[str, Any], sha256: str, job: Job, cameras: tuple[str, ...], plan: Plan) -> str:
+    """Return the key of a recording's part. header: what header_of returned. sha256: of the recording."""
+    identity = json.dumps([header, sha256, job.name, cameras, plan.annotate])
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def finish(job: Job, plan: Plan, key: str, sha256: str, replay: Replay, error: str, took: Mapping[str, Any]) -> None:
+    """Write what says that a part is complete. took: see timing."""
+    part = plan.folder / PARTS / key
+    cameras = {name: dataclasses.asdict(counts) for name, counts in replay.counts().items()}
+    write_json(part.with_suffix(".timing.json"), took)
+    write_json(part.with_suffix(".json"), {"name": job.name, "sha256": sha256, "error": error, "cameras": cameras})
+
+
+def played(
+    recording: Recording,
     plan: Plan,
     writer: Part,
     report: Callable[[Progress], None],

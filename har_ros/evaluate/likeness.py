@@ -47,10 +47,14 @@ class Likeness:
 
         None where less than half a window has passed since the last one of this memory that was measured.
         """
-        if not self._spaced.setdefault(memory, Spaced(self._hop)).takes(clip):
+        if not self.takes(clip, memory):
             return None
         rows = [answer.probabilities for answer in self._network.run([clip], [memory]) if answer is not None]
         return float(self._rejection.distance(np.stack(rows))[0]) / self._rejection.limit
+
+    def takes(self, clip: Clip, memory: Any) -> bool:
+        """Say whether a window is one of those that are measured. Each is asked for once, in order."""
+        return self._spaced.setdefault(memory, Spaced(self._hop)).takes(clip)
 
     def close(self) -> None:
         """Free the network."""

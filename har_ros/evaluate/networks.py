@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Protocol
 
 from har_ros.evaluate.likeness import Likeness, open_likeness
+from har_ros.frames.window import Clip
 from har_ros.models.locate import find_model
 from har_ros.pipeline.configuration import backend_settings, named_model
 from har_ros.pipeline.following import PersonNetworks
@@ -42,7 +43,30 @@ class EvaluatedNetworks:
         self._opened.close()
 
 
-def compared(recognizer: Recognizer, likeness: Likeness | None) -> Recognizer:
+class Networks(Protocol):
+    """What evaluates a recording, see EvaluatedNetworks."""
+
+    @property
+    def recognizer(self) -> Recognizer:
+        """That of the network for whole images."""
+
+    @property
+    def persons(self) -> PersonNetworks | None:
+        """Those that follow people."""
+
+    @property
+    def likeness(self) -> Measuring | None:
+        """What measures the windows of the recognizer."""
+
+
+class Measuring(Protocol):
+    """What measures windows, see Likeness."""
+
+    def distance(self, clip: Clip, memory: Any) -> float | None:
+        """Return how far a window is from what was taught, None where that is not measured."""
+
+
+def compared(recognizer: Recognizer, likeness: Measuring | None) -> Recognizer:
     """Return a recognizer whose results say how far their windows are from what was taught, where that is known."""
     if likeness is None:
         return recognizer

@@ -10,7 +10,7 @@ from typing import Any
 from har_ros.evaluate import results
 from har_ros.evaluate.answers import Remembered
 from har_ros.evaluate.film import Film
-from har_ros.evaluate.networks import EvaluatedNetworks, compared
+from har_ros.evaluate.networks import Networks, compared
 from har_ros.evaluate.persons import PersonLines
 from har_ros.evaluate.plan import Job, Plan, Progress
 from har_ros.evaluate.replay import ReplayedCamera, Seen
@@ -28,7 +28,7 @@ class Part:
         self,
         job: Job,
         plan: Plan,
-        networks: EvaluatedNetworks,
+        networks: Networks,
         recording: Recording,
         path: Path,
     ) -> None:

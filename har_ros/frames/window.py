@@ -140,6 +140,12 @@ class FrameRing:
         """Number of frames in the window, at most its length."""
         return len(self._headers)
 
+    @property
+    def newest(self) -> NDArray[Any]:
+        """The frames in the window, in order; a view."""
+        first = (self._next - self.fill) % self._period
+        return self._slots[first : first + self.fill]
+
     def slot(self) -> NDArray[Any]:
         """Return where the next frame goes. It joins the window by `commit`, otherwise it is discarded."""
         if self._held is not None and self._next - self._period >= self._held:

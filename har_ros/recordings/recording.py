@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from har_ros.errors import HarError, ImageError, VideoError
 from har_ros.frames.compressed import AnyImage
 from har_ros.frames.pixels import CameraImage
-from har_ros.recordings.source import PICTURES, open_source
+from har_ros.recordings.source import PICTURES, Source, open_part, open_source
 
 SECOND = 1_000_000_000
 STORAGE = (".mcap", ".db3")
@@ -63,7 +66,7 @@ class VideoRecording:
         self.path = path
         self.cameras: tuple[str, ...] = (VIDEO,)
         source = open_source(str(path))
-        self.count = source.count
+        self.count, self.rate = source.count, source.rate
         self.duration = source.count / source.rate
 
     def files(self) -> list[Path]:
@@ -72,8 +75,15 @@ class VideoRecording:
 
     def images(self, start: int | None = None, stop: int | None = None) -> Iterator[Recorded]:
         """Yield what arrived from `start` on and before `stop`. Raises BagError after what could be read."""
+        yield from self._images(open_source, start, stop)
+
+    def images_from(self, first: int, times: NDArray[np.float64] | None) -> Iterator[Recorded]:
+        """Yield the images from this number on. times: see open_part. Raises BagError, as soon as one is not there."""
+        return self._images(lambda path: open_part(Path(path), first, times), None, None)
+
+    def _images(self, opened: Callable[[str], Source], start: int | None, stop: int | None) -> Iterator[Recorded]:
         try:
-            for frame in open_source(str(self.path)):
+            for frame in opened(str(self.path)):
                 if stop is not None and frame.stamp >= stop:
                     return
                 if start is None or frame.stamp >= start:

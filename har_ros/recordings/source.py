@@ -30,6 +30,10 @@ AHEAD_OF_A_FILE = 8
 """Frames that are decoded ahead while the network works."""
 AHEAD_OF_A_CAMERA = 64
 """Frames of a camera that wait while the network works; the oldest make room."""
+BACK = 16
+"""Frames before one that is wanted at which a search for it begins; so many times as far where that was too late."""
+NEAR = 0.01
+"""Milliseconds by which OpenCV's time of a frame may differ from its container's: less than a tick of 90 kHz."""
 LAST_FRAME = 1.0
 """Seconds that a source which is left waits for the frame that is being decoded; a stream may hang."""
 
@@ -54,13 +58,17 @@ class Source:
     live: a camera or a stream, whose frames do not wait. count: number of frames where known, else 0.
     """
 
-    def __init__(self, name: str, frames: Iterator[NDArray[np.uint8]], rate: float, count: int, live: bool) -> None:
+    def __init__(
+        self, name: str, frames: Iterator[NDArray[np.uint8]], rate: float, count: int, live: bool, first: int = 0
+    ) -> None:
+        """first: index of the first of the frames."""
         self.name = name
         self.rate = rate
         self.count = count
         self.live = live
         self.dropped = 0  # frames of a camera for which the network was too slow
         self._frames = frames
+        self._first = first
         self._queue: queue.Queue[SourceFrame | HarError | None] = queue.Queue(
             AHEAD_OF_A_CAMERA if live else AHEAD_OF_A_FILE
         )
@@ -92,7 +100,7 @@ class Source:
     def _read(self) -> None:
         shape: tuple[int, ...] = ()
         try:
-            for index, pixels in enumerate(self._frames):
+            for index, pixels in enumerate(self._frames, self._first):
                 if shape not in ((), pixels.shape):
                     (height, width), (old_height, old_width) = pixels.shape[:2], shape[:2]
                     raise VideoError(
@@ -151,6 +159,16 @@ def open_source(uri: str) -> Source:
     return _of_capture(uri, cv2.VideoCapture(str(path)), live=False)
 
 
+def open_part(path: Path, first: int, times: NDArray[np.float64] | None) -> Source:
+    """Open a video file or a folder of pictures at the frame with this index, which is at most the last one.
+
+    times: milliseconds of each frame of a file from its start on. Raises VideoError, the source, too.
+    """
+    if path.is_dir():
+        return _of_folder(path, first)
+    return _of_capture(str(path), cv2.VideoCapture(str(path)), live=False, first=first, times=times)
+
+
 def check_name(name: str) -> None:
     """Raise VideoError for a file's name that cannot be shown.
 
@@ -164,18 +182,25 @@ def check_name(name: str) -> None:
         raise VideoError(f"the name {name!a} has control characters; rename it")
 
 
-def _of_capture(name: str, capture: cv2.VideoCapture, live: bool) -> Source:
+def _of_capture(
+    name: str, capture: cv2.VideoCapture, live: bool, first: int = 0, times: NDArray[np.float64] | None = None
+) -> Source:
     if not capture.isOpened():
         remedy = "check that it is there and free" if live else "try: ffmpeg -i VIDEO -c:v libx264 copy.mp4"
         raise VideoError(f"{name} cannot be opened as a video; {remedy}")
     count = 0 if live else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
     rate = sensible_rate(capture.get(cv2.CAP_PROP_FPS))
-    return Source(name, _decoded(name, capture, count), rate, count, live)
+    return Source(name, _decoded(name, capture, count, first, times), rate, count, live, first)
 
 
-def _decoded(name: str, capture: cv2.VideoCapture, count: int) -> Iterator[NDArray[np.uint8]]:
+def _decoded(
+    name: str, capture: cv2.VideoCapture, count: int, first: int, times: NDArray[np.float64] | None
+) -> Iterator[NDArray[np.uint8]]:
     """Raises VideoError when a file ends well before its header says; other kinds of files only estimate."""
-    read = 0
+    read = first
+    if first and times is not None:
+        yield _found(name, capture, first, times)
+        read += 1
     while (frame := capture.read()[1]) is not None:
         read += 1
         yield np.asarray(frame, np.uint8)
@@ -184,13 +209,33 @@ def _decoded(name: str, capture: cv2.VideoCapture, count: int) -> Iterator[NDArr
         raise VideoError(f"{name} cannot be read after frame {read} of {count}; the results up to there are valid")
 
 
-def _of_folder(folder: Path) -> Source:
+def _found(name: str, capture: cv2.VideoCapture, index: int, times: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return the frame with this index. Raises VideoError where it is not at its time.
+
+    OpenCV counts frames from a keyframe on by their times and the mean rate, and is wrong where the rate varies.
+    """
+    back = BACK
+    while True:
+        capture.set(cv2.CAP_PROP_POS_FRAMES, max(0, index - back))
+        here = times.searchsorted(capture.get(cv2.CAP_PROP_POS_MSEC) - NEAR) if capture.grab() else len(times)
+        if here <= index or back > index:
+            break
+        back *= BACK
+    for _ in range(index - int(here)):
+        capture.grab()
+    frame = capture.retrieve()[1]
+    if frame is None or abs(capture.get(cv2.CAP_PROP_POS_MSEC) - times[index]) > NEAR:
+        raise VideoError(f"{name} has no frame at {times[index] / 1e3:.3f} s; convert it to .mp4")
+    return np.asarray(frame, np.uint8)
+
+
+def _of_folder(folder: Path, first: int = 0) -> Source:
     pictures = sorted(
         (path for path in folder.iterdir() if path.suffix.lower() in PICTURES), key=lambda path: natural(path.name)
     )
     if not pictures:
         raise VideoError(f"{folder} holds no pictures ({', '.join(PICTURES)}); give a folder of them, or a video")
-    return Source(str(folder), _pictures(pictures), DEFAULT_RATE, len(pictures), live=False)
+    return Source(str(folder), _pictures(pictures[first:]), DEFAULT_RATE, len(pictures), live=False, first=first)
 
 
 def _pictures(paths: list[Path]) -> Iterator[NDArray[np.uint8]]:

@@ -26,6 +26,7 @@ class Processes:
     """Processes of their own on this machine, so many at most; a Ctrl-C is for this one, which ends them."""
 
     in_this_process = False
+    divide = False
 
     def __init__(self, count: int) -> None:
         self._count = count

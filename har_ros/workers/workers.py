@@ -56,9 +56,13 @@ class Work(ABC, Generic[P, R]):
 
 
 class Workers(Protocol):
-    """Those who do the pieces. Enter them with `with`."""
+    """Those who do the pieces. Enter them with `with`.
+
+    in_this_process: one after the other, by this process. divide: whether long pieces are to be divided among them.
+    """
 
     in_this_process: bool
+    divide: bool
 
     def run(
         self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report, wait: Wait = lambda: None
@@ -78,6 +82,7 @@ class Here:
     """The process itself: one piece after the other, in their order."""
 
     in_this_process = True
+    divide = False
 
     def run(
         self, work: Work[P, R], pieces: Sequence[P], take: Take[R], report: Report, wait: Wait = lambda: None

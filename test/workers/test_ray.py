@@ -23,6 +23,7 @@ from har_ros.errors import ConfigurationError, HarError
 from har_ros.evaluate import batch
 from har_ros.evaluate.job import PARTS
 from har_ros.learning.cutting import Cutting
+from har_ros.recordings.glance import RANGE
 from har_ros.workers.there import versions
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
@@ -135,6 +136,16 @@ def test_an_evaluation_whose_worker_is_killed_is_the_same_to_the_byte(evaluate, 
     monkeypatch.setattr("har_ros.evaluate.job.PERIOD", 0.0)
     folder = evaluate("--ray", address, output="by the cluster")
     (folder / "died").unlink()  # fails where nobody died
+    assert contents(folder) == here
+
+
+def test_a_long_recording_whose_workers_are_killed_is_the_same_to_the_byte(evaluate, address, tmp_path, monkeypatch):
+    """Its ranges are done apart, and the one whose worker has died is done again."""
+    bag = write_bag(tmp_path / "long", series(values_of(7, 2 * RANGE)))
+    here = contents(evaluate(recordings=[bag]))
+    monkeypatch.setattr(batch, "Evaluation", Dying)
+    folder = evaluate("--ray", address, output="by the cluster", recordings=[bag])
+    assert (folder / "died").read_text() == "Range"
     assert contents(folder) == here
 
 

@@ -57,6 +57,7 @@ class Cluster:
     """The workers of a Ray cluster; each has one processor."""
 
     in_this_process = False
+    divide = True
 
     def __init__(self, address: str) -> None:
         """address: a number of workers on this machine, auto, or HOST:PORT."""
