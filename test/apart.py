@@ -13,6 +13,12 @@ class Apart:
     in_this_process = False
     divide = True
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
     def __init__(self, most=10_000):
         self.done = []
         self._most = most

@@ -13,7 +13,7 @@ from har_ros.commands.shared.options import between
 from har_ros.commands.shared.workers import add_ray, workers_of
 from har_ros.errors import HarError, counted
 from har_ros.files.console import say
-from har_ros.learning.cutting import Clips, Cutting
+from har_ros.learning.cutting import Cutting, cut_all
 from har_ros.learning.dataset import classed
 from har_ros.recordings.remote import Place, place
 from har_ros.truth.segments import load_label_map, load_truth
@@ -58,18 +58,12 @@ def run(arguments: list[str]) -> int:
             raise HarError(
                 f"{options.truth} has no segments of {path.name}; correct the name in it, or leave the recording out"
             )
-    counts: Counter[str] = Counter()
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bar, workers_of(options) as workers:
         task = bar.add_task("cutting", total=len(pieces))
-
-        def take(_: int, clips: Clips) -> None:
-            clips.write(options.output)
-            counts.update(path.parts[0] for path in clips.paths)
-            bar.advance(task)
-
-        workers.run(Cutting(options.output, options.least, options.background), pieces, take, lambda _: None)
-    for label, count in sorted(counts.items()):
+        work = Cutting(options.output, options.least, options.background)
+        clips = cut_all(work, pieces, workers, lambda: bar.advance(task))
+    for label, count in sorted(Counter(path.parts[0] for path in clips).items()):
         say(Console(), f"{label}: {counted(count, 'clip')}")
     say(Console(), f"dataset: {options.output}; next: actionnet dataset check {options.output}")
     return 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from har_ros.errors import ConfigurationError, counted
 from har_ros.pipeline.repeat import SHORTEST
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.clip_file import ClipFile
+from har_ros.recordings.glance import Glance, borders
 from har_ros.recordings.recording import SECOND, Recording, images
 from har_ros.recordings.source import DEFAULT_RATE, sensible_rate
 from har_ros.truth.segments import NONE, Segment
@@ -34,16 +36,63 @@ class Piece:
     end: int
 
 
+@dataclass(frozen=True)
+class Cuts:
+    """The clips of a recording. first: stamp of its first image. rate: of the clips, frames per second.
+
+    places: where in the dataset each piece goes. to_end: whether all images are read, which shows how many there are.
+    """
+
+    first: int
+    rate: float
+    places: Mapping[Piece, Path]
+    to_end: bool = True
+
+    def parts(self, seen: Glance) -> Iterator[tuple[int, Cuts]]:
+        """Yield what can be cut apart, and of each the number of the first image that it needs. seen: the recording."""
+        starts = [0, *borders(seen.count, len(seen.cameras))[1:-1]]
+        parts: dict[int, dict[Piece, Path]] = {}
+        firsts: dict[int, int] = {}
+        moments = seen.stamps() - self.first
+        for piece, place in self.places.items():
+            shown = (seen.camera == seen.cameras.index(piece.camera)) & (moments >= piece.start)
+            first = int(shown.argmax())
+            part = bisect_right(starts, first)
+            parts.setdefault(part, {})[piece] = place
+            firsts[part] = min(first, firsts.get(part, first))
+        if sum(len(set(own.values())) for own in parts.values()) > len(set(self.places.values())):
+            parts, firsts = {0: dict(self.places)}, {0: 0}  # two would write the same file
+        for part in sorted(parts):
+            yield firsts[part], replace(self, places=parts[part], to_end=part == max(parts))
+
+
 def cut(
     path: Path, segments: Sequence[Segment], dataset: Path, *, least: float, background: bool, called: str = ""
 ) -> list[Path]:
     """Write a clip for each segment that concerns the recording. Returns the files. Raises HarError.
 
+    See `cuts` for the arguments. dataset: into which they are written.
+    """
+    recording = open_recording(path)
+    found = cuts(recording, segments, least=least, background=background, called=called)
+    return write(recording, found, dataset)
+
+
+def cuts(
+    recording: Recording,
+    segments: Sequence[Segment],
+    *,
+    least: float,
+    background: bool,
+    called: str = "",
+) -> Cuts:
+    """Return what becomes a clip of a recording. Raises HarError.
+
     Where segments of two actions overlap, neither has a clip. least: seconds that a clip should have: shorter segments
     are widened on both sides, not into those with another label. background: let what lies between segments be clips of
     the class "none". called: what warnings call the recording, if not its path.
     """
-    recording = open_recording(path)
+    path = recording.path
     called = called or str(path)
     spans, rate = _spans(recording)
     first = min(start for start, _ in spans.values())
@@ -58,8 +107,7 @@ def cut(
         cut_out = list(actions(own, seen, round(least * SECOND)))
         _warn(f"{called} ({camera})" if len(spans) > 1 else called, own, cut_out, least)
         found += [*cut_out, *(backgrounds(own, seen, round(least * SECOND)) if background else ())]
-    places = {piece: _place(dataset, path, piece, len(spans) > 1) for piece in found}
-    return _write(recording, first, places, rate)
+    return Cuts(first, rate, {piece: _place(path, piece, len(spans) > 1) for piece in found})
 
 
 def _warn(name: str, own: Sequence[Piece], cut_out: Sequence[Piece], least: float) -> None:
@@ -82,8 +130,9 @@ def _warn(name: str, own: Sequence[Piece], cut_out: Sequence[Piece], least: floa
         logger.warning("%s: %s shorter than %g s, which teaching plays again to fill a window", name, clips, least)
 
 
-def _write(recording: Recording, first: int, places: dict[Piece, Path], rate: float) -> list[Path]:
-    """Write all pieces in one go through the recording. Returns the files."""
+def write(recording: Recording, cuts: Cuts, dataset: Path) -> list[Path]:
+    """Write all pieces in one go through the recording. Returns the files. Raises HarError."""
+    places, first = cuts.places, cuts.first
     waiting: dict[str, list[Piece]] = {camera: [] for camera in recording.cameras}
     for piece in sorted(places, key=lambda piece: piece.start, reverse=True):
         waiting[piece.camera].append(piece)
@@ -94,12 +143,14 @@ def _write(recording: Recording, first: int, places: dict[Piece, Path], rate: fl
             now = image.stamp - first
             while waiting[camera] and waiting[camera][-1].start <= now:
                 piece = waiting[camera].pop()
-                open_clips[piece] = ClipFile(places[piece], rate)
+                open_clips[piece] = ClipFile(dataset / places[piece], cuts.rate)
             for piece in [piece for piece in open_clips if piece.camera == camera and piece.end < now]:
                 written += _closed(open_clips.pop(piece))
             for piece, clip in open_clips.items():
                 if piece.camera == camera:
                     clip.take(image)
+            if not (cuts.to_end or open_clips or any(waiting.values())):
+                break
         for piece in list(open_clips):
             written += _closed(open_clips.pop(piece))
     finally:
@@ -171,10 +222,10 @@ def _spans(recording: Recording) -> tuple[dict[str, tuple[int, int]], float]:
     return spans, round(sensible_rate(max(rates, default=DEFAULT_RATE)), 3)
 
 
-def _place(dataset: Path, path: Path, piece: Piece, several: bool) -> Path:
+def _place(path: Path, piece: Piece, several: bool) -> Path:
     camera = _safe(piece.camera.strip("/")) + "_" if several else ""
     name = f"{camera}{piece.start / SECOND:.2f}-{piece.end / SECOND:.2f}s.mp4"
-    return dataset / _safe(piece.label) / _safe(path.stem) / name
+    return Path(_safe(piece.label)) / _safe(path.stem) / name
 
 
 def _safe(name: str) -> str:

@@ -190,7 +190,8 @@ class Excerpt:
         """
         self.seen = seen
         self.path = recording.path if recording else Path()
-        self.cameras, self.count, self.duration = seen.cameras, stop, 0.0
+        self.cameras, self.count = seen.cameras, stop
+        self.duration = recording.duration if recording else 0.0
         self._recording, self._stop = recording, stop
         self._first = self._read_from = first
         if recording is None:

@@ -32,21 +32,10 @@ def by_others(monkeypatch):
 
     def use(*options):
         workers = Apart(*options)
-        monkeypatch.setattr(command, "workers_of", lambda *_: Entered(workers))
+        monkeypatch.setattr(command, "workers_of", lambda *_: workers)
         return workers.done
 
     return use
-
-
-class Entered:
-    def __init__(self, workers):
-        self.workers = workers
-
-    def __enter__(self):
-        return self.workers
-
-    def __exit__(self, *error):
-        pass
 
 
 def items(count=130, broken=()):
