@@ -1,6 +1,7 @@
 """How much faster a Ray cluster of two workers evaluates than one process, each with one core; small network.
 
 python benchmarks/ray_cluster.py [--recordings 40] [--seconds 60] [--workers 2]
+python benchmarks/ray_cluster.py --recordings 1 --seconds 900, of which the workers do ranges
 
 A worker has a core of its own as the process has: the ratio is of the evaluation alone, without the start of the
 cluster, which is printed beside it. Both write the same predictions, or it says so.
@@ -20,6 +21,7 @@ import numpy as np
 from rich.console import Console
 
 from har_ros.commands.shared.jobs import jobs_of
+from har_ros.errors import counted
 from har_ros.evaluate import batch, results
 from har_ros.evaluate.plan import Plan
 from har_ros.pipeline.configuration import parameter_values
@@ -43,12 +45,13 @@ def main() -> None:
         videos = [write_video(folder / f"{i}.mp4", options.seconds, i) for i in range(options.recordings)]
         values = parameter_values({"model": str(card), "backend": "openvino", "precision": "f32", "threads": 1})
         jobs, console = jobs_of(videos, values), Console(stderr=True)
+        short = jobs_of([write_video(folder / f"short{i}.mp4", 2.0, i) for i in range(2)], values)
         cv2.setNumThreads(1)  # as in the workers
         began = time.perf_counter()
         with Cluster(str(options.workers)) as cluster:
             cluster.connect()
             start = time.perf_counter() - began
-            batch.evaluate(jobs[:2], Plan(values, folder / "warm"), cluster, False, console)  # imports, networks
+            batch.evaluate(short, Plan(values, folder / "warm"), cluster, False, console)  # imports, networks
             there = timed(lambda: batch.evaluate(jobs, Plan(values, folder / "cluster"), cluster, False, console))
         cores = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {min(cores)})
@@ -56,7 +59,7 @@ def main() -> None:
         os.sched_setaffinity(0, cores)
         one, other = (folder / name / results.PREDICTIONS for name in ("here", "cluster"))
         same = one.read_bytes() == other.read_bytes()
-    print(f"{options.recordings} recordings of {options.seconds:g} s, load {os.getloadavg()[0]:.1f}")
+    print(f"{counted(options.recordings, 'recording')} of {options.seconds:g} s, load {os.getloadavg()[0]:.1f}")
     print(f"one process: {here:.1f} s; {options.workers} workers: {there:.1f} s; the cluster starts in {start:.1f} s")
     print(f"ratio {here / there:.2f}; the predictions are {'the same' if same else 'NOT the same'}")
 
