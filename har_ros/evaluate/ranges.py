@@ -8,7 +8,6 @@ not, or where an image or a window failed, the recording is evaluated as a whole
 
 from __future__ import annotations
 
-import hashlib
 import io
 import time
 from collections.abc import Callable, Sequence
@@ -24,12 +23,12 @@ from har_ros.evaluate.likeness import Likeness
 from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.plan import Job, Plan, Progress
 from har_ros.evaluate.replay import Replay
-from har_ros.frames.window import Clip, FrameRing
+from har_ros.frames.window import Clip
 from har_ros.networks.kind import Answer, Network
 from har_ros.pipeline.configuration import stream_settings
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scores import ScoreSettings
-from har_ros.recordings.glance import Excerpt, Glance, borders, firsts
+from har_ros.recordings.glance import Excerpt, Glance, borders, firsts, seam
 from har_ros.recordings.recording import BagError, Recorded
 from har_ros.workers.workers import StoppedError
 
@@ -157,13 +156,7 @@ def answered(
 
 
 def _seam(replay: Replay) -> str:
-    """Return a checksum of what is in the windows of all cameras."""
-    total = hashlib.sha256()
-    for camera in replay.cameras.values():
-        window = camera.stream.memory.window
-        assert isinstance(window, FrameRing)
-        total.update(window.newest.tobytes())
-    return total.hexdigest()
+    return seam(camera.stream for camera in replay.cameras.values())
 
 
 class _InRange:

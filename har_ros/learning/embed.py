@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from har_ros.frames.window import Clip
 from har_ros.graphs.cut import EMBEDDING, cut_before_the_end
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.prepare import PreparedNetwork
+from har_ros.learning.embed_ranges import Range, arrays_of, packed, ranges_of, seen_in
 from har_ros.learning.windows import windows
 from har_ros.models.card import ModelCard
 from har_ros.models.check import prepared_networks
@@ -68,16 +68,27 @@ class Kept:
     error: HarError | None = None
 
 
+@dataclass(frozen=True)
+class Divided:
+    """What becomes of a long recording."""
+
+    ranges: tuple[Range, ...]
+
+
+Piece = tuple[Path, str, bool]
+"""A recording, its name in the cache, and whether it is looked at as a whole, however long it is."""
+
+
 class Embedder(ABC):
     """A network without its last layer, ready to run; close it with `with`.
 
-    elsewhere: the work of making what is kept of recordings, given by path and name in the cache.
+    elsewhere: the work of making what is kept of recordings; see Looking.
     """
 
     card: ModelCard
     prepared: PreparedNetwork
     network: Network[Any]
-    elsewhere: Work[tuple[Path, str], Kept] | None = None
+    elsewhere: Work[Piece | Range, Kept | Divided | bytes | None] | None = None
 
     @property
     @abstractmethod
@@ -173,16 +184,16 @@ class ImageEmbedder(Embedder):
     def _computed(self, recording: Recording) -> bytes:
         length = self.network.length
         first, cameras = windows(recording, self.card, length, hop_of(length), self._seen)
-        arrays: dict[str, Any] = {"cameras": np.array(list(cameras)), "first": np.array(first)}
-        for number, found in enumerate(cameras.values()):
-            arrays[f"start_{number}"] = np.array([window.start for window in found], np.int64)
-            arrays[f"end_{number}"] = np.array([window.end for window in found], np.int64)
-            arrays[f"embeddings_{number}"] = np.array([window.seen[0] for window in found], np.float32)
-            arrays[f"looks_{number}"] = np.array([window.seen[1] for window in found], np.uint8)
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
         self._computed_now += 1
-        return buffer.getvalue()
+        return packed(arrays_of(first, cameras))
+
+    def ranges(self, path: Path) -> tuple[Range, ...]:
+        """Return the ranges of a long recording; nothing where it is looked at as a whole. Raises HarError."""
+        return ranges_of(path, self.card, self.network.length)
+
+    def look_in(self, part: Range) -> bytes | None:
+        """Return what is seen in a range, see embed_ranges. Raises HarError."""
+        return seen_in(part, self.card, self.network.length, hop_of(self.network.length), self._seen)
 
     def _seen(self, clip: Clip) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         views = [clip.frames]

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, HarError
-from har_ros.files.cache import cache_folder, cached
+from har_ros.files.cache import cache_folder, cached, discard
 from har_ros.learning.background import OFF
-from har_ros.learning.embed import KEPT, Embedder, ImageEmbedder, Kept
+from har_ros.learning.embed import KEPT, Divided, Embedder, ImageEmbedder, Kept, Piece
 from har_ros.learning.embed_people import PeopleEmbedder, PeopleSettings
+from har_ros.learning.embed_ranges import Range, joined
 from har_ros.models.locate import find_model, find_pose_model
 from har_ros.models.portable import portable, portable_pose
 from har_ros.workers.there import check_backend, check_same, check_seen
@@ -62,16 +63,20 @@ def _opened(settings: Settings, backend: BackendSettings) -> Embedder:
 
 
 @dataclass(frozen=True)
-class Looking(Work[tuple[Path, str], Kept]):
-    """Looks at recordings, where they are not in the cache. computed_by: Embedder.backend on the machine that asks."""
+class Looking(Work[Piece | Range, Kept | Divided | bytes | None]):
+    """Looks at recordings, where they are not in the cache. computed_by: Embedder.backend on the machine that asks.
+
+    Of a long recording it first says what its ranges are. None comes of a range where the recording is to be looked at
+    as a whole.
+    """
 
     settings: Settings
     backend: BackendSettings
     computed_by: str
 
-    def called(self, piece: tuple[Path, str]) -> str:
+    def called(self, piece: Piece | Range) -> str:
         """Return what a sentence calls a piece."""
-        return str(piece[0])
+        return str(piece.path if isinstance(piece, Range) else piece[0])
 
     def files(self) -> dict[str, Path | bytes]:
         """Return the networks."""
@@ -82,8 +87,8 @@ class Looking(Work[tuple[Path, str], Kept]):
         return {f"{name}/{file}": content for name, files in sent.items() for file, content in files.items()}
 
     @contextmanager
-    def opened(self, folder: Path | None) -> Iterator[Do[tuple[Path, str], Kept]]:
-        """Lend what looks at a recording, given by its path and its name in the cache. Raises HarError."""
+    def opened(self, folder: Path | None) -> Iterator[Do[Piece | Range, Kept | Divided | bytes | None]]:
+        """Lend what looks at a recording. Raises HarError."""
         settings, backend = self.settings, self.backend
         if folder is not None:
             backend = replace(backend, threads=backend.threads or 1)
@@ -93,11 +98,17 @@ class Looking(Work[tuple[Path, str], Kept]):
         with _opened(settings, backend) as embedder:
             check_backend(embedder.backend, self.computed_by)
 
-            def look(piece: tuple[Path, str], report: Report, stopped: Stopped) -> Kept:
-                path, name = piece
+            def look(piece: Piece | Range, report: Report, stopped: Stopped) -> Kept | Divided | bytes | None:
+                path = piece.path if isinstance(piece, Range) else piece[0]
                 check_seen(path)
+                if isinstance(piece, Range):
+                    assert isinstance(embedder, ImageEmbedder)
+                    return embedder.look_in(piece)
+                _, name, whole = piece
                 check_same(path, Path(embedder.name_of(path)).name, Path(name).name)
                 try:
+                    if not whole and isinstance(embedder, ImageEmbedder) and (ranges := embedder.ranges(path)):
+                        return Divided(ranges)
                     return Kept(embedder.keep(path).read_bytes())
                 except HarError as error:
                     return Kept(error=error)
@@ -114,19 +125,87 @@ def look_elsewhere(
     """
     if workers.in_this_process or embedder.elsewhere is None:
         return {}
-    pieces, asked = [], []
+    run = _Run(embedder.elsewhere, workers, show)
     for path in paths:
         with suppress(HarError):  # said by whoever looks at it next
             if not (cache_folder() / (name := embedder.name_of(path))).is_file():
-                pieces.append((path.absolute(), name))
-                asked.append(path)
-    seen: dict[Path, HarError | None] = {}
+                run.next.append((path, (path.absolute(), name, not workers.divide)))
+    run.do()
+    run.do()  # ranges
+    run.do()  # what could not be joined
+    return run.seen
 
-    def take(number: int, kept: Kept) -> None:
+
+class _Run:
+    """seen: recordings that were looked at. next: pieces, each of the recording with this path."""
+
+    def __init__(
+        self, work: Work[Piece | Range, Kept | Divided | bytes | None], workers: Workers, show: Callable[[int], None]
+    ) -> None:
+        self.seen: dict[Path, HarError | None] = {}
+        self.next: list[tuple[Path, Piece | Range]] = []
+        self._work, self._workers, self._show = work, workers, show
+        self._names: dict[Path, str] = {}
+        self._parts: dict[Path, dict[int, Path | None]] = {}
+        """Of each recording, the files of its ranges by where they begin; None: there is none yet."""
+
+    def do(self) -> None:
+        """Do the pieces, and note what is to be done next."""
+        pieces, self.next = self.next, []
+
+        def take(number: int, result: Kept | Divided | bytes | None) -> None:
+            path, piece = pieces[number]
+            if isinstance(piece, Range):
+                assert result is None or isinstance(result, bytes)
+                self._take_range(path, piece, result)
+                return
+            self._names[path] = piece[1]
+            if isinstance(result, Divided):
+                self._divide(path, result.ranges)
+            elif isinstance(result, Kept):
+                self._keep(path, result)
+
+        self._workers.run(self._work, [piece for _, piece in pieces], take, lambda _: None)
+
+    def _keep(self, path: Path, kept: Kept) -> None:
         if kept.error is None:
-            cached(pieces[number][1], lambda: kept.content, KEPT)
-        seen[asked[number]] = kept.error
-        show(len(seen))
+            cached(self._names[path], lambda: kept.content, KEPT)
+        self.seen[path] = kept.error
+        self._show(len(self.seen))
 
-    workers.run(embedder.elsewhere, pieces, take, lambda _: None)
-    return seen
+    def _divide(self, path: Path, ranges: Sequence[Range]) -> None:
+        name, files = self._names[path], dict[int, Path | None]()
+        for part in ranges:
+            there = cache_folder() / part.file(name)
+            files[part.begin] = there if there.is_file() else None
+            if files[part.begin] is None:
+                self.next.append((path, part))
+        self._parts[path] = files
+        self._join(path)
+
+    def _take_range(self, path: Path, part: Range, content: bytes | None) -> None:
+        if content is None:
+            self._parts.pop(path, None)
+        elif path in self._parts:
+            self._parts[path][part.begin] = cached(part.file(self._names[path]), lambda: content, KEPT)
+            self._join(path)
+        self._look_again(path)
+
+    def _join(self, path: Path) -> None:
+        """Keep what is seen of a recording, when all of its ranges are done."""
+        files = [file for file in self._parts[path].values() if file is not None]
+        if len(files) < len(self._parts[path]):
+            return
+        del self._parts[path]
+        content = joined([file.read_bytes() for file in files])
+        for file in files:
+            discard(file)
+        if content is None:
+            self._look_again(path)
+        else:
+            self._keep(path, Kept(content))
+
+    def _look_again(self, path: Path) -> None:
+        """Let a recording be looked at as a whole, unless its ranges are being done, or it was looked at."""
+        if path not in self._parts and path not in self.seen and path not in [one for one, _ in self.next]:
+            self.next.append((path, (path.absolute(), self._names[path], True)))

@@ -38,11 +38,7 @@ def windows(
     length: frames of a window. hop: frames from one window to the next, at least. see: called with each window, whose
     frames are lent. Raises HarError when there is none.
     """
-    shape = (card.images.height, card.images.width, 3)
-    cameras = {
-        name: Gatherer[AnyImage, T](Stream(NewestFrames(length, shape), card, StreamSettings()), hop, see)
-        for name in recording.cameras
-    }
+    cameras = {name: Gatherer[AnyImage, T](new_stream(card, length), hop, see) for name in recording.cameras}
     first = None
     for name, image in images(recording):
         first = image.stamp if first is None else min(first, image.stamp)
@@ -53,6 +49,11 @@ def windows(
         called = f"{recording.path} ({name})" if len(recording.cameras) > 1 else str(recording.path)
         camera.fill_up(partial(_images_of, recording, name), called)
     return first, {name: camera.found for name, camera in cameras.items()}
+
+
+def new_stream(card: ModelCard, length: int) -> Stream:
+    """Return a stream of windows of so many frames, as a network for whole images takes them."""
+    return Stream(NewestFrames(length, (card.images.height, card.images.width, 3)), card, StreamSettings())
 
 
 def _images_of(recording: Recording, name: str) -> Iterator[AnyImage]:
@@ -80,16 +81,19 @@ class Gatherer(Generic[F, T]):
 
     def __init__(self, stream: Stream, hop: int, see: Callable[[Clip], T]) -> None:
         self.found: list[SeenWindow[T]] = []
-        self._stream = stream
+        self.broken = 0  # images that could not be decoded
+        self.stream = stream
         self._spaced = Spaced(hop)
         self._see = see
         self._clip = ShortClip()
 
     def take(self, frame: F) -> None:
         """Take the next frame; an image that cannot be decoded is left out, as in the node."""
-        with suppress(ImageError):
+        try:
             self._push(frame)
             self._clip.take(frame.stamp)
+        except ImageError:
+            self.broken += 1
 
     def fill_up(self, frames: Callable[[], Iterable[F]], name: str) -> None:
         """Play what is shorter than a window again, until there is one. Arguments as for ShortClip.again.
@@ -98,7 +102,7 @@ class Gatherer(Generic[F, T]):
         """
         if self.found or not self._clip.count:
             return
-        for frame in self._clip.again(frames, self._stream, name):
+        for frame in self._clip.again(frames, self.stream, name):
             with suppress(ImageError):
                 self._push(frame)
             if self.found:
@@ -107,8 +111,8 @@ class Gatherer(Generic[F, T]):
 
     def _push(self, frame: F) -> None:
         """Raises ImageError."""
-        if not self._stream.push(frame):
+        if not self.stream.push(frame):
             return
-        with self._stream.window() as clip:
+        with self.stream.window() as clip:
             if clip is not None and self._spaced.takes(clip):
                 self.found.append(SeenWindow(clip.start, clip.end, self._see(clip)))

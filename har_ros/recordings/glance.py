@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from har_ros.errors import ImageError
 from har_ros.files.cache import fingerprint
 from har_ros.frames.pixels import CameraImage
+from har_ros.frames.window import FrameRing
 from har_ros.pipeline.stream import Stream
 from har_ros.recordings.bag import Bag
 from har_ros.recordings.recording import VIDEO, BagError, Recorded, VideoRecording
@@ -168,6 +170,16 @@ def firsts(seen: Glance, places: Sequence[int], streams: Mapping[str, Stream]) -
             number += 1
         found.append(min((numbers[0] for numbers in entered.values() if numbers), default=place))
     return found
+
+
+def seam(streams: Iterable[Stream]) -> str:
+    """Return a checksum of what is in the windows of streams, which two ranges have in common where they meet."""
+    total = hashlib.sha256()
+    for stream in streams:
+        window = stream.memory.window
+        assert isinstance(window, FrameRing)
+        total.update(window.newest.tobytes())
+    return total.hexdigest()
 
 
 @dataclass(frozen=True)

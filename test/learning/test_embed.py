@@ -171,9 +171,9 @@ def test_another_recording_of_the_same_name_ends_the_work(tmp_path, card):
     settings, backend = Settings(str(card.folder / "small.yaml")), BackendSettings("openvino", "f32")
     path = write_video(tmp_path / "a.avi", moving())
     with open_embedder(settings, backend) as embedder, embedder.elsewhere.opened(None) as look:
-        assert look((path, embedder.name_of(path)), None, None).content
+        assert look((path, embedder.name_of(path), False), None, None).content
         with pytest.raises(ConfigurationError, match=r"has another recording at .*a.avi than the machine that asks"):
-            look((path, "embeddings/0123.npz"), None, None)
+            look((path, "embeddings/0123.npz", False), None, None)
 
 
 def test_other_weights_in_a_file_of_their_own_are_another_network(tmp_path, card):
