@@ -2,8 +2,9 @@
 
 python benchmarks/duplicates.py FOLDER…, with videos anywhere in it
 
-Half of the videos (--seed) get a twin: a part of it, mirrored or not, at half the size, from coarse JPEG by MPEG-4.
-Whatever else is found counts as false, unless --also names the pair, because its pictures show the same moments.
+Half of the videos (--seed) get a twin: a part of it, mirrored or not, at half the size, from coarse JPEG by MPEG-4, and
+less a share of the picture at each border (--lost). A twin is found that is in one group with its video. Whatever pair
+is of two videos counts as false, unless --also names it, because its pictures show the same moments.
 --all-pairs compares every window with every other, too, which takes minutes, and says what the index misses. --windows
 makes so many of those of the videos, by mixing two at a time, and says how long that takes, and how much memory.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
@@ -27,7 +28,7 @@ from scipy.stats import binomtest
 from har_ros.frames.window import Clip
 from har_ros.learning import duplicates
 from har_ros.learning.class_folders import videos_in
-from har_ros.learning.duplicates import Ints, near_duplicates
+from har_ros.learning.duplicates import Ints, Pair, joined, near_duplicates
 from har_ros.learning.embed import hop_of, looks
 from har_ros.learning.samples import Example, Samples
 from har_ros.learning.windows import windows
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--also", nargs=2, type=Path, action="append", default=[], metavar="VIDEO", help="a true pair")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lost", type=float, default=0.0, metavar="SHARE", help="of the twins' picture at each border")
     parser.add_argument("--all-pairs", action="store_true")
     parser.add_argument("--windows", type=int, nargs="*", default=[])
     options = parser.parse_args()
@@ -50,25 +52,28 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     with TemporaryDirectory() as place:
         chosen = np.sort(rng.permutation(len(videos))[: (len(videos) + 1) // 2])
-        twins = [write_twin(videos[i], Path(place) / f"{i}.mp4", rng) for i in track(chosen, "writing twins")]
+        twins = [
+            write_twin(videos[i], Path(place) / f"{i}.mp4", rng, options.lost) for i in track(chosen, "writing twins")
+        ]
         samples = looked_at([*videos, *twins])
     true = {(int(i), len(videos) + number) for number, i in enumerate(chosen)}
     known = {frozenset(path.resolve() for path in pair) for pair in options.also}
     began = time.perf_counter()
-    found = {(pair.one, pair.other) for pair in near_duplicates(samples)}
+    alike = near_duplicates(samples)
     took = time.perf_counter() - began
+    found, hits = as_numbers(alike), joins(samples, alike, true)
     names = [str(path) for path in videos] + [f"the twin of {videos[i]}" for i in chosen]
     sources = [path.resolve() for path in (*videos, *(videos[i] for i in chosen))]
     false = {pair for pair in found - true if frozenset(sources[i] for i in pair) not in known}
-    for what, pairs in (("missed", true - found), ("false", false)):
+    for what, pairs in (("missed", true - hits), ("false", false)):
         for one, other in sorted(pairs):
             print(f"{what}: {names[one]} and {names[other]}")
     print(f"{len(videos)} videos, {len(twins)} twins, {len(samples.looks)} windows: {took:.1f} s")
-    print(f"recall {share(len(true & found), len(true))}, precision {share(len(found - false), len(found))}")
+    print(f"recall {share(len(hits), len(true))}, precision {share(len(found - false), len(found))}")
     if options.all_pairs:
         everything = without_index(samples)
-        print(f"compared with all: recall {share(len(true & everything), len(true))}, {len(everything)} pairs in all,")
-        print(f"of which the index finds {len(everything & found)}")
+        print(f"compared with all: recall {share(len(joins(samples, everything, true)), len(true))},")
+        print(f"{len(everything)} pairs, of which the index joins {len(joins(samples, alike, as_numbers(everything)))}")
     for count in options.windows:
         many = mixed(samples, count, rng)
         began = time.perf_counter()
@@ -77,16 +82,27 @@ def main() -> None:
         print(f"{count} windows: {time.perf_counter() - began:.1f} s, {len(alike)} pairs, peak {memory} MB")
 
 
-def without_index(samples: Samples) -> set[tuple[int, int]]:
+def as_numbers(pairs: Sequence[Pair]) -> set[tuple[int, int]]:
+    """Return the numbers of the pairs' examples."""
+    return {(pair.one, pair.other) for pair in pairs}
+
+
+def joins(samples: Samples, pairs: Sequence[Pair], of: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Return those of other pairs whose examples are joined by pairs that were found."""
+    groups = joined(samples, pairs).groups
+    return {(one, other) for one, other in of if groups[one] == groups[other]}
+
+
+def without_index(samples: Samples) -> list[Pair]:
     """Return the pairs that are found when every window is compared with every other."""
 
-    def candidates(tree: object, described: object, window: Ints, owner: Ints) -> Iterator[tuple[Ints, Ints]]:
-        others = np.unique(owner)
-        for one in np.unique(window).tolist():
-            yield np.full(len(others), one), others
+    def candidates(tree: object, described: object, window: object, owner: object, sides: Ints) -> tuple[Ints, Ints]:
+        one, other = np.triu_indices(len(sides), 1)
+        apart = sides[one] != sides[other]
+        return one[apart], other[apart]
 
     with patch.object(duplicates, "_candidates", candidates):
-        return {(pair.one, pair.other) for pair in near_duplicates(samples)}
+        return near_duplicates(samples)
 
 
 def mixed(samples: Samples, count: int, rng: np.random.Generator) -> Samples:
@@ -103,8 +119,11 @@ def mixed(samples: Samples, count: int, rng: np.random.Generator) -> Samples:
     return Samples(("any",), examples, owner, np.zeros((count, 1, 1), np.float32), made)
 
 
-def write_twin(video: Path, twin: Path, rng: np.random.Generator) -> Path:
-    """Write six to nine tenths of a video again: at half the size, mirrored or not."""
+def write_twin(video: Path, twin: Path, rng: np.random.Generator, lost: float) -> Path:
+    """Write six to nine tenths of a video again: at half the size, mirrored or not.
+
+    lost: share of the picture at each of its borders that the twin is without.
+    """
     capture = cv2.VideoCapture(str(video))
     rate, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     size = tuple(int(capture.get(what) // 4 * 2) for what in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
@@ -115,6 +134,8 @@ def write_twin(video: Path, twin: Path, rng: np.random.Generator) -> Path:
     for number in range(first + length):
         picture = capture.read()[1]
         if picture is not None and number >= first:
+            y, x = (round(lost * side) for side in picture.shape[:2])
+            picture = picture[y : picture.shape[0] - y, x : picture.shape[1] - x]
             small = cv2.resize(picture[:, ::-1] if mirrored else picture, size, interpolation=cv2.INTER_AREA)
             coarse = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
             writer.write(np.asarray(cv2.imdecode(coarse, cv2.IMREAD_COLOR)))

@@ -75,6 +75,5 @@ def _duplicates(taught: Samples, tests: Samples) -> list[str]:
     return [
         f"{both.examples[pair.other].name} of the test set is a near-duplicate of {both.examples[pair.one].name}, "
         f"which is taught{', mirrored' if pair.mirrored else ''}; remove one of them"
-        for pair in near_duplicates(both)
-        if pair.one < count <= pair.other
+        for pair in near_duplicates(both, np.repeat([0, 1], [count, len(tests.examples)]))
     ]

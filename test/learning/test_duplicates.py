@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from clips import moving
 
-from har_ros.learning.duplicates import joined, near_duplicates
+from har_ros.learning import duplicates
+from har_ros.learning.duplicates import Pair, joined, near_duplicates
 from har_ros.learning.embed import looks
 from har_ros.learning.samples import Example, Samples
 
@@ -131,3 +132,67 @@ def test_windows_of_one_recording_are_not_its_duplicates():
     given = samples(moving(frames=64, seed=1), moving(frames=64, seed=1))
     examples = tuple(Example(one.name, Path("same"), "", one.label, one.group, 0, 1) for one in given.examples)
     assert near_duplicates(Samples(given.labels, examples, given.example, given.embeddings, given.looks)) == []
+
+
+@pytest.fixture
+def compared(monkeypatch):
+    """Return the numbers of pairs of windows that are compared at a time, as they are."""
+    counts, same = [], duplicates._same
+
+    def counted(one, first, other, second):
+        counts.append(len(first))
+        return same(one, first, other, second)
+
+    monkeypatch.setattr(duplicates, "_same", counted)
+    return counts
+
+
+def test_many_copies_are_joined_and_not_compared_with_each_other(compared):
+    """Of 40 copies, 39 pairs join them, of 780: three windows in each would be 7020 pairs of windows."""
+    clip = moving(frames=64, seed=0, size=96)
+    given = samples(*(encoded(clip, 30 + number) for number in range(40)))
+    assert near_duplicates(given) == [Pair(0, number, False) for number in range(1, 40)]
+    assert sum(compared) < 40 * 3 * 3 + duplicates.TOGETHER
+
+
+def test_windows_that_do_not_look_alike_are_not_compared(compared):
+    """They change alike: the same shape moves the same way, in rooms of their own."""
+    rng = np.random.default_rng(0)
+    rooms = [cv2.resize(rng.integers(60, 220, (6, 6, 3), np.uint8), (96, 96)) for _ in range(30)]
+    given = samples(*(np.clip(in_a_room(3, (0, 0, 0), 32) // 4 + room // 2, 0, 255) for room in rooms))
+    assert near_duplicates(given) == []
+    assert sum(compared) < 30
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_pair_that_is_the_same_is_left_out_for_its_looks(seed):
+    """Every window of copies, of cropped ones and of others is compared with every other."""
+    clips = [in_a_room(seed, colour, 48) for colour in ((0, 0, 0), (60, 60, 60), (110, 120, 130))]
+    clips += [moving(frames=48, seed=seed + number, size=96) for number in range(3)]
+    clips += [encoded(clip, 20) for clip in clips] + [clip[:, 3:-3, 3:-3][:, :, ::-1] for clip in clips]
+    seen = duplicates._seen(samples(*clips).looks)
+    one, other = np.triu_indices(len(seen.looks), 1)
+    for against in (seen, seen.mirrored()):
+        same = duplicates._same(seen, one, against, other)
+        assert same.any()
+        assert duplicates._may_be_same(seen, one, against, other)[same].all()
+
+
+def test_groups_do_not_depend_on_the_order_of_clips():
+    a, b = (moving(frames=100, seed=seed, size=96) for seed in (0, 1))
+    clips = [a[:48], encoded(a[24:72]), a[48:96][:, :, ::-1], encoded(a[60:]), b[:48], encoded(b[24:])]
+    rng = np.random.default_rng(0)
+    for order in (np.arange(6), *(rng.permutation(6) for _ in range(4))):
+        given = samples(*(clips[number] for number in order))
+        groups = joined(given, near_duplicates(given)).groups
+        expected = ["a" if number < 4 else "b" for number in order]
+        assert len(set(groups)) == 2 == len(set(zip(groups, expected, strict=True)))
+
+
+def test_each_clip_of_a_side_is_told_that_is_a_copy_of_one_of_the_other():
+    """Two copies of a clip on each side: those of one side are not compared, and both of the second are named."""
+    a, b = (moving(frames=64, seed=seed, size=96) for seed in (0, 1))
+    given = samples(a, encoded(a), b, encoded(a, 60), b[:, :, ::-1], encoded(a, 80))
+    pairs = near_duplicates(given, np.array([0, 0, 0, 1, 1, 1]))
+    assert all(pair.one < 3 <= pair.other for pair in pairs)
+    assert {pair.other for pair in pairs} == {3, 4, 5}
