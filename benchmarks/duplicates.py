@@ -97,9 +97,8 @@ def without_index(samples: Samples) -> list[Pair]:
     """Return the pairs that are found when every window is compared with every other."""
 
     def candidates(tree: object, described: object, window: object, owner: object, sides: Ints) -> tuple[Ints, Ints]:
-        one, other = np.triu_indices(len(sides), 1)
-        apart = sides[one] != sides[other]
-        return one[apart], other[apart]
+        one, other = np.nonzero(sides[:, None] != sides)
+        return one, other
 
     with patch.object(duplicates, "_candidates", candidates):
         return near_duplicates(samples)

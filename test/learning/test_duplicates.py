@@ -57,6 +57,17 @@ def test_a_copy_is_found_that_was_cropped_a_little():
     assert pairs(clip, encoded(clip[:, 3:-3, 3:-3][:, :, ::-1])) == [(0, 1, True)]
 
 
+@pytest.mark.parametrize("lost", [3, 6], ids=["3 %", "6 %"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_copy_is_found_without_its_borders(seed, lost):
+    """Of 100 pixels; the whole clip may come first or last."""
+    clip = np.stack([cv2.resize(picture, (100, 100)) for picture in moving(frames=64, seed=seed, size=96)])
+    inner = clip[:, lost:-lost, lost:-lost]
+    others = [moving(frames=64, seed=seed + number, size=96) for number in (10, 11, 12)]
+    assert pairs(clip, encoded(inner, size=(60, 60)), *others) == [(0, 1, False)]
+    assert pairs(encoded(inner[:, :, ::-1]), clip, *others) == [(0, 1, True)]
+
+
 def test_other_moments_of_the_same_scene_are_none():
     scene = moving(frames=1, seed=1, size=96, still=True)[0]
     rng = np.random.default_rng(0)
