@@ -76,6 +76,7 @@ class Setting:
     moving: bool = False
     still: int = 0
     idle: str = "off"
+    threads: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def running(setting: Setting, log: IO[bytes] | None = None) -> Iterator[tuple[Co
         for i in range(setting.processes):
             parameters = [f"image_topics:={topics[i :: setting.processes]}", f"model:={setting.model}"]
             parameters += [f"continual:={json.dumps(setting.continual)}", f"idle:={setting.idle!r}"]
+            parameters += [f"threads:={setting.threads}"]
             if setting.persons:
                 parameters += ["persons:=true", f"persons_model:={setting.persons}"]
             options = [option for parameter in parameters for option in ("-p", parameter)]

@@ -9,7 +9,7 @@ from network_times import backends, continual, encoder_and_decoder
 from part import Part
 from persons import people, people_of_cameras
 from steady import idle_cpu, jitter, log_lines, memory_slope
-from with_ros import continual_cameras, latency, many_cameras, process_per_camera, transports
+from with_ros import continual_cameras, latency, many_cameras, process_per_camera, threads, transports
 from without_ros import command, evaluation
 
 PARTS = {
@@ -30,6 +30,7 @@ PARTS = {
     "people": Part(people, fixed=14, seconds=2),
     "people-of-cameras": Part(people_of_cameras, fixed=10, seconds=1),
     "many-cameras": Part(many_cameras, fixed=110, seconds=13.3),
+    "threads": Part(threads, fixed=70, seconds=6.7),
     "process-per-camera": Part(process_per_camera, fixed=45, seconds=4),
     "transports": Part(transports, fixed=75, seconds=10),
     "continual-cameras": Part(continual_cameras, fixed=100, seconds=10),

@@ -78,6 +78,18 @@ def _memory_per_camera(name: str, measured: dict[int, Measured]) -> Figure:
     return once(f"{name}: memory of each added camera", added, "MB")
 
 
+def threads(bench: Bench) -> Figures:
+    """I3D with 4 and 16 cameras by the number of OpenVINO's threads: all cores, one less, and half of them."""
+    cores = len(os.sched_getaffinity(0))
+    for number in (4, 16):
+        for count in sorted({cores, cores - 1, cores // 2} - {0}, reverse=True):
+            before = bare(bench.seconds / 3)
+            found = measure(Setting(number, MODEL, threads=count), bench.seconds)
+            network = (before + bare(bench.seconds / 3)) / 2
+            what = f"{over_bare(number)}, {counted(count, 'thread')}"
+            yield [ratio(what, found.windows, network, "windows/s")]
+
+
 def process_per_camera(bench: Bench) -> Figures:
     """Four cameras in four processes, as the peers do it, over one node."""
     for name, model in (("small network", bench.small), ("I3D", MODEL)):

@@ -98,7 +98,7 @@ ACTIONNET = (
     Parameter(
         "threads",
         0,
-        "Processor threads that OpenVINO uses for a network; 0: as many as the machine has cores.",
+        "Processor threads that OpenVINO uses for a network; 0: as many as there are cores, or as a container may use.",
         0,
         1024,
         fills="backend",

@@ -57,7 +57,6 @@ def test_what_is_made_of_the_table_is_up_to_date():
 def test_the_table_fills_the_dataclasses(name, kind):
     rows = {row.name: row.read(row.default) for row in ACTIONNET if row.fills == name}
     defaults = dataclasses.asdict(kind())
-    defaults.pop("beside_others", None)  # follows from persons
     defaults.pop("classes", None)  # are in the file event_limits
     assert rows == {field: list(value) if isinstance(value, tuple) else value for field, value in defaults.items()}
 

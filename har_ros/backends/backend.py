@@ -17,13 +17,11 @@ class BackendSettings:
     """What runs a network, and how.
 
     backend: one of BACKENDS, or "auto". precision: of the arithmetic; "auto" is what is fastest on this machine.
-    device: OpenVINO's. threads: of the processor that OpenVINO uses, 0 for as many as there are cores. max_batch:
+    device: OpenVINO's. threads: of the processor that OpenVINO uses, 0 for as many as it may use. max_batch:
     how many windows TensorRT runs at once, at most. cpu_while_building: let OpenVINO serve while TensorRT builds an
     engine. server: addresses for Triton, with commas between them. in_flight: how many requests wait for its answer
     at a time, at most. deadline: seconds until one is given up. fallback: the backend that serves while no server
-    answers, or "none". transport: of windows to it, "raw" or "jpeg". beside_others: other networks run at the same
-    time, so that OpenVINO's threads must not be tied to cores: two networks would have the same ones. The same is
-    so where threads are counted.
+    answers, or "none". transport: of windows to it, "raw" or "jpeg".
     """
 
     backend: str = "auto"
@@ -37,7 +35,6 @@ class BackendSettings:
     deadline: float = 2.0
     fallback: str = "none"
     transport: str = "raw"
-    beside_others: bool = False
 
 
 class State(Protocol):

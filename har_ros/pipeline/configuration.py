@@ -55,7 +55,7 @@ def checked(row: Parameter, value: object) -> Any:
 
 def backend_settings(values: dict[str, Any]) -> BackendSettings:
     """Return what runs the network, and how."""
-    return BackendSettings(**_of("backend", values), beside_others=values["persons"])
+    return BackendSettings(**_of("backend", values))
 
 
 def stream_settings(values: dict[str, Any]) -> StreamSettings:

@@ -1,6 +1,7 @@
 """OpenVINO's settings, cache and errors."""
 
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -40,15 +41,11 @@ def test_precision_is_what_was_asked_for_or_it_is_said(network, precision, caplo
     np.testing.assert_allclose(backend.infer([clip(network)]), exact.infer([clip(network)]), atol=0.02)
 
 
-def test_networks_that_run_beside_each_other_are_not_tied_to_cores(network):
-    pinned = {}
-    for beside_others in (False, True):
-        backend = load_backend(network, BackendSettings("openvino", beside_others=beside_others))
-        pinned[beside_others] = backend._compiled.get_property("ENABLE_CPU_PINNING")
-        backend.close()
-    if not pinned[False]:
-        pytest.skip("OpenVINO ties no threads to cores on this machine; run it where it does, on Linux with free cores")
-    assert not pinned[True]
+@pytest.mark.parametrize("threads", [0, 1])
+def test_threads_are_not_tied_to_cores(network, threads):
+    assert not load_backend(network, BackendSettings("openvino", threads=threads))._compiled.get_property(
+        "ENABLE_CPU_PINNING"
+    )
 
 
 def test_the_number_of_threads_changes_no_answer(network):
@@ -60,6 +57,14 @@ def test_the_number_of_threads_changes_no_answer(network):
         backend.close()
     assert counts == [1, min(2, len(os.sched_getaffinity(0)))]
     np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.parametrize(("limit", "threads"), [(0.5, 1), (1.9, 1), (math.inf, 0)])
+def test_a_container_s_share_of_the_processor_limits_the_threads(network, limit, threads, monkeypatch):
+    monkeypatch.setattr("har_ros.backends.openvino.backend.quota", lambda: limit)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    backend = load_backend(network, BackendSettings("openvino"))
+    assert backend._compiled.get_property("INFERENCE_NUM_THREADS") == (threads or len(os.sched_getaffinity(0)))
 
 
 def test_a_device_that_is_not_there_is_named(network, caplog):

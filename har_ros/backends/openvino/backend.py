@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.backends.backend import BackendSettings, State
+from har_ros.backends.openvino.cores import quota
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.files.cache import foreign, own_folder
 from har_ros.graphs.prepare import PreparedNetwork
@@ -91,10 +92,9 @@ def load(network: PreparedNetwork, settings: BackendSettings) -> OpenVinoBackend
     """Read and compile the network for one input at a time. Raises HarError."""
     core = _core()
     device, config = settings.device, {"PERFORMANCE_HINT": "LATENCY"}
-    if device == "CPU" and (settings.beside_others or settings.threads):  # other networks, or other processes
-        config["ENABLE_CPU_PINNING"] = "NO"
-    if device == "CPU" and settings.threads:
-        config["INFERENCE_NUM_THREADS"] = str(settings.threads)
+    if device == "CPU":
+        config["ENABLE_CPU_PINNING"] = "NO"  # a thread that waits for its core, which others use, too, stops them all
+        config["INFERENCE_NUM_THREADS"] = str(settings.threads or _threads())
     if settings.precision != "auto":
         config["INFERENCE_PRECISION_HINT"] = settings.precision
     if not any(name.partition(".")[0] == device for name in core.available_devices):
@@ -115,6 +115,16 @@ def load(network: PreparedNetwork, settings: BackendSettings) -> OpenVinoBackend
     if settings.precision not in ("auto", precision):
         logger.warning("this %s has no %s for OpenVINO, which computes in %s", device, settings.precision, precision)
     return OpenVinoBackend(compiled, f"OpenVINO on {device}, {precision}")
+
+
+def _threads() -> int:
+    """Return the number of threads where a container may not use all cores, 0 elsewhere.
+
+    With more, the network spends the container's time at once, and all that the node does stands still until the next
+    period.
+    """
+    limit = quota()
+    return max(1, int(limit)) if limit < (os.cpu_count() or 1) else 0
 
 
 def read_network(path: Path) -> openvino.Model:

@@ -1,0 +1,54 @@
+"""How much of the processor a container may use. The files are as Linux's documentation has them."""
+
+import math
+
+import pytest
+
+from har_ros.backends.openvino.cores import quota
+
+SECOND_VERSION = "0::/pod/node\n"
+FIRST_VERSION = "4:memory:/docker/1\n3:cpu,cpuacct:/docker/1\n1:name=systemd:/docker/1\n"
+
+
+@pytest.fixture
+def found(tmp_path):
+    """Returns a function that writes a process's groups and what their folders hold, and returns its limit."""
+
+    def write(groups, **files):
+        (tmp_path / "cgroup").write_text(groups)
+        for name, text in files.items():
+            path = tmp_path / "fs" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return quota(tmp_path / "cgroup", tmp_path / "fs")
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("above", "own", "limit"),
+    [
+        ("max 100000", "max 100000", math.inf),
+        ("max 100000", "150000 100000", 1.5),
+        ("200000 100000", "max 100000", 2.0),
+        ("200000 100000", "150000 50000", 2.0),
+    ],
+)
+def test_the_second_version_of_groups_has_the_lowest_of_all_limits(found, above, own, limit):
+    assert found(SECOND_VERSION, **{"pod/cpu.max": f"{above}\n", "pod/node/cpu.max": f"{own}\n"}) == limit
+
+
+@pytest.mark.parametrize("place", ["docker/1", "."])
+def test_the_first_version_is_read_at_its_own_place_and_at_what_a_container_sees_as_the_root(found, place):
+    folder = f"cpu,cpuacct/{place}"
+    files = {f"{folder}/cpu.cfs_quota_us": "50000\n", f"{folder}/cpu.cfs_period_us": "100000\n"}
+    assert found(FIRST_VERSION, **files) == 0.5
+
+
+def test_no_limit_is_none(found):
+    files = {"cpu,cpuacct/cpu.cfs_quota_us": "-1\n", "cpu,cpuacct/cpu.cfs_period_us": "100000\n"}
+    assert found(FIRST_VERSION, **files, **{"memory/cpu.max": "100 100000"}) == math.inf
+
+
+def test_where_there_are_no_groups_there_is_no_limit(tmp_path):
+    assert quota(tmp_path / "cgroup", tmp_path) == math.inf
