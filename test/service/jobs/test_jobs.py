@@ -36,6 +36,7 @@ def test_a_job_says_what_the_command_says(client, video, models, capsys, tmp_pat
     given = ["--model", str(models / "tiny"), "--threshold", "0.1", "--json"]
     assert main([str(video), str(tmp_path / "out.mp4"), *given, "--events", str(tmp_path / "e.csv")]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(line.pop("backend").startswith("OpenVINO on CPU") for line in lines)  # a service has no other
     untimed = [{**one, "inference_time": 0} for one in result["windows"]]
     assert untimed == [{**line, "inference_time": 0} for line in lines]
     assert client.get(f"/v1/jobs/{number}/actions.csv").text == (tmp_path / "e.csv").read_text()
