@@ -22,16 +22,16 @@ from har_ros.recordings.glance import Excerpt
 def join(ranges: Sequence[Range], plan: Plan, recognizer: Recognizer) -> bool:
     """Write the part of a recording from the answers in its ranges' files.
 
-    recognizer: of the network, which need not be open. Returns whether that can be done: False where a file is missing,
-    or where two ranges that meet have seen different images there. Raises HarError.
+    recognizer: of the network, which need not be open. Returns whether that can be done: False where a file is missing
+    or damaged, or where two ranges that meet have seen different images there. Raises HarError.
     """
     parts, job, key, seen = plan.folder / PARTS, ranges[0].job, ranges[0].key, ranges[0].seen
     files = [parts / part.file for part in ranges]
     if not all(file.is_file() for file in files):
         return False
     try:
-        found = [Answered.read(file) for file in files]
-        meet = all(one.seams[1] == other.seams[0] for one, other in pairwise(found))
+        found = [answered for file in files if (answered := Answered.read(file)) is not None]
+        meet = len(found) == len(files) and all(one.seams[1] == other.seams[0] for one, other in pairwise(found))
         if not meet or not any(len(one.rows) for one in found):  # what has no window may be played again
             return False
         networks = _Known(recognizer, found)

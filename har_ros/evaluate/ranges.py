@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,12 +85,15 @@ class Answered:
         return file.getvalue()
 
     @classmethod
-    def read(cls, path: Path) -> Answered:
-        """Read it. Raises OSError."""
-        with np.load(path, allow_pickle=False) as arrays:
-            begin, end = map(str, arrays["seams"])
-            rows, distances, times = (arrays[name] for name in ("rows", "distances", "times"))
-            return cls((begin, end), rows, distances, times, float(arrays["wall"]))
+    def read(cls, path: Path) -> Answered | None:
+        """Read it. Returns None where the file is damaged. Raises OSError."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                begin, end = map(str, arrays["seams"])
+                rows, distances, times = (arrays[name] for name in ("rows", "distances", "times"))
+                return cls((begin, end), rows, distances, times, float(arrays["wall"]))
+        except (EOFError, KeyError, ValueError, BadZipFile):
+            return None
 
 
 def can_be_ranged(plan: Plan, recognizer: Recognizer) -> bool:

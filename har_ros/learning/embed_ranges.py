@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,9 +92,15 @@ def seen_in(part: Range, card: ModelCard, length: int, hop: int, see: Callable[[
     return packed({"seams": np.array(seams), **arrays_of(int(part.seen.stamps().min()), own)})
 
 
-def joined(parts: Sequence[bytes]) -> bytes | None:
-    """Return what is seen of a recording, of what is seen in its ranges; None where they do not fit."""
-    loaded = [dict(np.load(io.BytesIO(part), allow_pickle=False)) for part in parts]
+def joined(parts: Sequence[Path]) -> bytes | None:
+    """Return what is seen of a recording, of files with what is seen in its ranges.
+
+    None where they do not fit, or where one is damaged or, as another process has joined them, not there any more.
+    """
+    try:
+        loaded = [dict(np.load(io.BytesIO(part.read_bytes()), allow_pickle=False)) for part in parts]
+    except (OSError, EOFError, ValueError, BadZipFile):
+        return None
     if any(one["seams"][1] != other["seams"][0] for one, other in pairwise(loaded)):
         return None
     arrays = {name: loaded[0][name] for name in ("cameras", "first")}

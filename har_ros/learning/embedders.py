@@ -197,7 +197,7 @@ class _Run:
         if len(files) < len(self._parts[path]):
             return
         del self._parts[path]
-        content = joined([file.read_bytes() for file in files])
+        content = joined(files)
         for file in files:
             discard(file)
         if content is None:

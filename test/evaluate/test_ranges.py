@@ -149,6 +149,18 @@ def test_an_interrupted_run_goes_on_with_the_next_range(evaluate, by_others, bag
     assert done == ["Look", "Range"]
 
 
+@pytest.mark.parametrize("kept", [0, 400])
+def test_a_recording_with_a_damaged_file_of_a_range_is_done_as_a_whole(evaluate, by_others, bag, kept):
+    here = contents(evaluate(recordings=[bag]))
+    by_others(2)
+    folder = evaluate(recordings=[bag], output="apart", status=INTERRUPTED)
+    [file] = folder.glob(f"{PARTS}/*.range")
+    file.write_bytes(file.read_bytes()[:kept])
+    done = by_others()
+    assert contents(evaluate(recordings=[bag], output="apart")) == here
+    assert done == ["Look", "Range", "Job"]
+
+
 def test_a_recording_of_which_all_ranges_are_done_is_joined(evaluate, by_others, bag, monkeypatch):
     here = contents(evaluate(recordings=[bag]))
     by_others()

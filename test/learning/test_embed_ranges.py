@@ -7,7 +7,7 @@ from clips import moving, write_video
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.files.cache import cache_folder
-from har_ros.learning import embed_ranges
+from har_ros.learning import embed_ranges, embedders
 from har_ros.learning.embedders import Settings, look_elsewhere, open_embedder
 from har_ros.recordings import glance
 
@@ -81,6 +81,31 @@ def test_an_interrupted_look_goes_on_with_the_next_range(embedder, the_same, tmp
     with pytest.raises(KeyboardInterrupt):
         look_elsewhere(embedder, [video], Apart(2), lambda _: None)
     assert the_same(video) == ["tuple", "Range", "Range"]
+
+
+@pytest.mark.parametrize("kept", [0, 400])
+def test_a_recording_with_a_damaged_file_of_a_range_is_looked_at_as_a_whole(
+    embedder, the_same, tmp_path, monkeypatch, kept
+):
+    video = write_video(tmp_path / "a.mp4", moving(frames=130))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "apart"))
+    with pytest.raises(KeyboardInterrupt):
+        look_elsewhere(embedder, [video], Apart(2), lambda _: None)
+    [file] = cache_folder().rglob("*.range")
+    file.write_bytes(file.read_bytes()[:kept])
+    assert the_same(video) == ["tuple", "Range", "Range", "tuple"]
+
+
+def test_ranges_that_another_process_has_joined_are_looked_at_as_a_whole(the_same, tmp_path, monkeypatch):
+    joined = embedders.joined
+
+    def too_late(files):
+        files[0].unlink()
+        return joined(files)
+
+    monkeypatch.setattr(embedders, "joined", too_late)
+    done = the_same(write_video(tmp_path / "a.mp4", moving(frames=130)))
+    assert done == ["tuple", "Range", "Range", "Range", "tuple"]
 
 
 def test_a_recording_that_changed_is_no_range(embedder, tmp_path):
