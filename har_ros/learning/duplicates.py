@@ -66,6 +66,8 @@ def near_duplicates(samples: Samples, sides: Ints | None = None) -> list[Pair]:
 
     sides: of each example; those of one side are not compared. Without it, the examples of one recording are not.
     """
+    if samples.looks.shape[1] < 2:  # nothing changes in one image
+        return []
     if sides is None:
         sides = np.unique([str(example.path) for example in samples.examples], return_inverse=True)[1]
     with threadpool_limits(1):  # for small matrices, more threads are slower

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -207,3 +208,8 @@ def test_each_clip_of_a_side_is_told_that_is_a_copy_of_one_of_the_other():
     pairs = near_duplicates(given, np.array([0, 0, 0, 1, 1, 1]))
     assert all(pair.one < 3 <= pair.other for pair in pairs)
     assert {pair.other for pair in pairs} == {3, 4, 5}
+
+
+def test_windows_of_one_image_are_no_duplicates():
+    found = samples(*[moving(frames=32, seed=1)] * 2)
+    assert near_duplicates(replace(found, looks=found.looks[:, :1])) == []
