@@ -15,7 +15,7 @@ def found(tmp_path):
     """Returns a function that writes a process's groups and what their folders hold, and returns its limit."""
 
     def write(groups, **files):
-        (tmp_path / "cgroup").write_text(groups)
+        (tmp_path / "cgroup").write_text(groups, errors="surrogateescape")
         for name, text in files.items():
             path = tmp_path / "fs" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,3 +52,13 @@ def test_no_limit_is_none(found):
 
 def test_where_there_are_no_groups_there_is_no_limit(tmp_path):
     assert quota(tmp_path / "cgroup", tmp_path) == math.inf
+
+
+@pytest.mark.parametrize("groups", ["", "\n", "no groups\n", "0::/caf\udce9\n"])
+def test_groups_that_are_written_otherwise_have_the_limit_of_the_root_at_most(found, groups):
+    assert found(groups, **{"cpu.max": "50000 100000"}) in (0.5, math.inf)
+
+
+@pytest.mark.parametrize("limit", ["", "max", "50000", "50000 0", "a b"])
+def test_a_limit_that_is_written_otherwise_is_none(found, limit):
+    assert found("0::/\n", **{"cpu.max": limit}) == math.inf

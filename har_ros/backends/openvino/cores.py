@@ -19,10 +19,10 @@ def quota(groups: Path = GROUPS, hierarchies: Path = HIERARCHIES) -> float:
     """
     limits = []
     for folder in _folders(groups, hierarchies):
-        with suppress(OSError, ValueError):  # it has no limit; "max" is no number
+        with suppress(OSError, ValueError, ZeroDivisionError):  # it has no limit; "max" is no number
             most, period = (folder / "cpu.max").read_text().split()
             limits.append(int(most) / int(period))
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, ZeroDivisionError):
             most, period = ((folder / f"cpu.cfs_{one}_us").read_text() for one in ("quota", "period"))
             limits.append(int(most) / int(period))
     return min((limit for limit in limits if limit > 0), default=float("inf"))
@@ -31,11 +31,11 @@ def quota(groups: Path = GROUPS, hierarchies: Path = HIERARCHIES) -> float:
 def _folders(groups: Path, hierarchies: Path) -> Iterator[Path]:
     """Yield the folders of the process's groups that say something of processors, and of those above them."""
     try:
-        lines = groups.read_text().splitlines()
+        lines = groups.read_text(errors="surrogateescape").splitlines()
     except OSError:  # no Linux
         return
     for line in lines:
-        _, controllers, place = line.split(":", 2)
+        controllers, _, place = line.partition(":")[2].partition(":")
         if controllers and "cpu" not in controllers.split(","):
             continue
         root = hierarchies / controllers
