@@ -109,13 +109,17 @@ def cached(name: str, make: Callable[[], bytes], keep: int = 8) -> Path:
 
 
 def discard(path: Path) -> None:
-    """Forget a file of the cache that turned out to be unusable."""
-    path.unlink(missing_ok=True)
-    _checksum_file(path).unlink(missing_ok=True)
+    """Forget a file of the cache that is of no use, with its checksum and its lock."""
+    for file in (path, _checksum_file(path), _lock_file(path)):
+        file.unlink(missing_ok=True)
 
 
 def _checksum_file(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
+
+
+def _lock_file(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
 
 
 def _checksum_line(digest: str, name: str) -> bytes:
@@ -141,7 +145,7 @@ def _used(path: Path) -> Path:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the file's lock, which lies beside it; wait for it, and say so. Raises OSError."""
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    lock = FileLock(_lock_file(path))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -165,7 +169,6 @@ def _forget_the_oldest(path: Path, keep: int) -> None:
     for old in files[keep:]:
         if old != path:
             discard(old)
-            old.with_name(f".{old.name}.lock").unlink(missing_ok=True)
 
 
 @cache

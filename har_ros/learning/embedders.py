@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -185,7 +185,7 @@ class _Run:
 
     def _take_range(self, path: Path, part: Range, content: bytes | None) -> None:
         if content is None:
-            self._parts.pop(path, None)
+            _forget(self._parts.pop(path, {}).values())
         elif path in self._parts:
             self._parts[path][part.begin] = cached(part.file(self._names[path]), lambda: content, KEPT)
             self._join(path)
@@ -198,8 +198,7 @@ class _Run:
             return
         del self._parts[path]
         content = joined(files)
-        for file in files:
-            discard(file)
+        _forget(files)
         if content is None:
             self._look_again(path)
         else:
@@ -209,3 +208,9 @@ class _Run:
         """Let a recording be looked at as a whole, unless its ranges are being done, or it was looked at."""
         if path not in self._parts and path not in self.seen and path not in [one for one, _ in self.next]:
             self.next.append((path, (path.absolute(), self._names[path], True)))
+
+
+def _forget(files: Iterable[Path | None]) -> None:
+    for file in files:
+        if file is not None:
+            discard(file)
