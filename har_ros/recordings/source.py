@@ -197,7 +197,7 @@ def _decoded(
     name: str, capture: cv2.VideoCapture, count: int, first: int, times: NDArray[np.float64] | None
 ) -> Iterator[NDArray[np.uint8]]:
     """Raises VideoError when a file ends well before its header says; other kinds of files only estimate."""
-    read = first
+    read, rate = first, sensible_rate(capture.get(cv2.CAP_PROP_FPS))
     if first and times is not None:
         yield _found(name, capture, first, times)
         read += 1
@@ -205,8 +205,21 @@ def _decoded(
         read += 1
         yield np.asarray(frame, np.uint8)
     capture.release()
-    if name.lower().endswith(EXACT_HEADERS) and 0 < read < count - max(2, count // 50):
+    few = max(2, count // 50)
+    if name.lower().endswith(EXACT_HEADERS) and 0 < read < count - few and read < _shown(name, count, rate) - few:
         raise VideoError(f"{name} cannot be read after frame {read} of {count}; the results up to there are valid")
+
+
+def _shown(name: str, count: int, rate: float) -> int:
+    """Return how many of its frames a file shows. Those before a cut that kept what was encoded are for the decoder."""
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(f"file:{name}") as container:
+            return min(count, round((container.duration or 0) / av.time_base * rate) or count)
+    except (FFmpegError, OSError):
+        return count
 
 
 def _found(name: str, capture: cv2.VideoCapture, index: int, times: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 import threading
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -120,6 +121,21 @@ def test_a_file_that_ends_early_gives_its_good_frames_and_the_reason(tmp_path):
     count, reason = good_frames(source)
     assert 40 <= count <= 60
     assert reason == f"{path} cannot be read after frame {count} of 100; the results up to there are valid"
+
+
+def test_a_file_that_was_cut_without_encoding_it_again_is_complete(tmp_path):
+    """Its edit list hides what the decoder needs before the cut, as of videos that a phone has trimmed."""
+    write_video(tmp_path / "all.mp4", 60, codec="mp4v")
+    with av.open(str(tmp_path / "all.mp4")) as given, av.open(str(tmp_path / "cut.mp4"), "w") as written:
+        stream = written.add_stream_from_template(given.streams.video[0])
+        packets = [packet for packet in given.demux(video=0) if packet.size]
+        for packet in packets:
+            packet.pts, packet.dts = (at - packets[10].pts for at in (packet.pts, packet.dts))
+            packet.stream = stream
+            written.mux(packet)
+    source = open_source(str(tmp_path / "cut.mp4"))
+    assert source.count == 60
+    assert good_frames(source) == (50, "")
 
 
 def test_an_interrupt_while_a_source_is_left_does_not_leave_its_thread_behind():
