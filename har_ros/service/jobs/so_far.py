@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def so_far(place: Path, after: int, over: bool) -> SoFar:
     windows: list[dict[str, Any]] = []
     summary: dict[str, Any] = {"spans": [], "persons": []}
     with suppress(FileNotFoundError), (place / WINDOWS).open(encoding="utf-8") as lines:
-        complete = (line for line in lines if line.endswith("\n"))  # the last one may be half written
+        complete = takewhile(lambda line: line.endswith("\n"), lines)  # the last may be half written, and go on as next
         windows = [json.loads(line) for line in islice(complete, after, after + MOST)]
     with suppress(FileNotFoundError):
         summary = json.loads((place / SUMMARY).read_text(encoding="utf-8"))
