@@ -3,6 +3,7 @@ import { closeCamera, openCamera } from "./camera.js";
 import { attach } from "./page.js";
 import { addClips, complain, hush } from "./teach.js";
 
+const SLICE = 100; // milliseconds after which the recorder gives what it has
 const KINDS = ["video/webm;codecs=vp8", "video/webm", "video/mp4"];
 const screen = document.getElementById("webcam");
 const count = document.getElementById("count");
@@ -60,9 +61,14 @@ async function take(stream, seconds) {
     recorder.onstop = done;
     recorder.onerror = () => fail(new Error("The webcam stopped; try again."));
   });
-  recorder.ondataavailable = (event) => parts.push(event.data);
-  recorder.start();
-  const aborted = await pause(1000 * seconds);
+  const begun = new Promise((done) => {
+    recorder.ondataavailable = ({ data }) => {
+      parts.push(data);
+      if (data.size) done(false);
+    };
+  });
+  recorder.start(SLICE);
+  const aborted = (await Promise.race([begun, stopped, lost])) || (await pause(1000 * seconds)); // a slow webcam shows nothing at first
   if (recorder.state !== "inactive") recorder.stop();
   await ended;
   const moment = new Date().toISOString().slice(0, 19).replace(/\D/g, "");
