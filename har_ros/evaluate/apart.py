@@ -9,9 +9,10 @@ from har_ros.evaluate.evaluation import Evaluated, Evaluation, Look, Looked, Pie
 from har_ros.evaluate.job import PARTS
 from har_ros.evaluate.joined import join
 from har_ros.evaluate.plan import Job, Progress
-from har_ros.evaluate.ranges import Answered, Range, is_long
+from har_ros.evaluate.ranges import Answered, Range
 from har_ros.files.results_folder import write_files
 from har_ros.pipeline.recognizer import Recognizer
+from har_ros.recordings.glance import is_long
 from har_ros.workers.workers import Workers
 
 

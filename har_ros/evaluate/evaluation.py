@@ -21,7 +21,7 @@ from har_ros.files.results_folder import write_files
 from har_ros.pipeline.opening import open_recognizer
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.sending import sent_networks, values_there
-from har_ros.recordings.glance import borders, glance
+from har_ros.recordings.glance import glance_of_long
 from har_ros.workers.there import check_backend, check_seen
 from har_ros.workers.workers import Do, Report, Stopped, Work
 
@@ -112,8 +112,7 @@ class Evaluation(Work[Piece, Result]):
     def _look(self, job: Job, recognizer: Recognizer) -> Looked | None:
         """Return the ranges of a recording; None where it is to be evaluated as a whole."""
         with job.opened() as recording:
-            long = len(borders(recording.count, len(recording.cameras))) > 2
-            seen = glance(recording) if long else None
+            seen = glance_of_long(recording)
         if seen is None:
             return None
         key = work.key_of(self.header, seen.sha256, job, seen.cameras, self.plan)

@@ -8,13 +8,11 @@ not, or where an image or a window failed, the recording is evaluated as a whole
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +22,7 @@ from har_ros.evaluate.likeness import Likeness
 from har_ros.evaluate.networks import EvaluatedNetworks
 from har_ros.evaluate.plan import Job, Plan, Progress
 from har_ros.evaluate.replay import Replay
+from har_ros.files.arrays import as_npz, read_npz
 from har_ros.frames.window import Clip
 from har_ros.networks.kind import Answer, Network
 from har_ros.pipeline.configuration import stream_settings
@@ -78,22 +77,16 @@ class Answered:
 
     def packed(self) -> bytes:
         """Return it as a file's content."""
-        file = io.BytesIO()
-        np.savez(
-            file, seams=self.seams, rows=self.rows, distances=self.distances, times=self.times, wall=np.array(self.wall)
-        )
-        return file.getvalue()
+        return as_npz(vars(self))
 
     @classmethod
     def read(cls, path: Path) -> Answered | None:
         """Read it. Returns None where the file is damaged. Raises OSError."""
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                begin, end = map(str, arrays["seams"])
-                rows, distances, times = (arrays[name] for name in ("rows", "distances", "times"))
-                return cls((begin, end), rows, distances, times, float(arrays["wall"]))
-        except (EOFError, KeyError, ValueError, BadZipFile):
+        if (arrays := read_npz(path)) is None:
             return None
+        begin, end = map(str, arrays["seams"])
+        rows, distances, times = (arrays[name] for name in ("rows", "distances", "times"))
+        return cls((begin, end), rows, distances, times, float(arrays["wall"]))
 
 
 def can_be_ranged(plan: Plan, recognizer: Recognizer) -> bool:
@@ -101,11 +94,6 @@ def can_be_ranged(plan: Plan, recognizer: Recognizer) -> bool:
     values = plan.values
     apart = not values["persons"] and values["idle"] == "off" and not plan.inference_time and not plan.annotate
     return apart and recognizer.network.stateless
-
-
-def is_long(images: int) -> bool:
-    """Say whether a recording of so many images, 0 where that is not known, may have several ranges."""
-    return len(borders(images, 1)) > 2
 
 
 def ranges_of(job: Job, key: str, seen: Glance, plan: Plan, recognizer: Recognizer) -> list[Range]:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from har_ros.files.results_folder import write_files
 from har_ros.learning.clips import Cuts, cut, cuts, write
 from har_ros.recordings.bag import open_recording
-from har_ros.recordings.glance import Excerpt, Glance, borders, glance
+from har_ros.recordings.glance import Excerpt, Glance, glance_of_long
 from har_ros.recordings.recording import BagError
 from har_ros.recordings.remote import Place, local
 from har_ros.truth.segments import Segment
@@ -104,7 +104,7 @@ class Cutting(Work[Piece | Part | Whole, Clips | Divided | None]):
     def _parts(self, path: Path, segments: tuple[Segment, ...]) -> tuple[Part, ...]:
         """Return what can be cut apart of a recording; nothing where it is to be cut as a whole. Raises HarError."""
         recording = open_recording(path)
-        if len(borders(recording.count, len(recording.cameras))) == 2 or (seen := glance(recording)) is None:
+        if (seen := glance_of_long(recording)) is None:
             return ()
         blank = Excerpt(recording, seen, seen.count, seen.count)
         found = cuts(blank, segments, least=self.least, background=self.background)

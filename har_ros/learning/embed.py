@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
 from har_ros.errors import HarError, ModelError
+from har_ros.files.arrays import as_npz
 from har_ros.files.cache import cached, digests, fingerprint
 from har_ros.frames.window import Clip
 from har_ros.graphs.cut import EMBEDDING, cut_before_the_end
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.graphs.prepare import PreparedNetwork
-from har_ros.learning.embed_ranges import Range, arrays_of, packed, ranges_of, seen_in
+from har_ros.learning.embed_ranges import Range, arrays_of, ranges_of, seen_in
 from har_ros.learning.windows import windows
 from har_ros.models.card import ModelCard
 from har_ros.models.check import prepared_networks
@@ -185,7 +186,7 @@ class ImageEmbedder(Embedder):
         length = self.network.length
         first, cameras = windows(recording, self.card, length, hop_of(length), self._seen)
         self._computed_now += 1
-        return packed(arrays_of(first, cameras))
+        return as_npz(arrays_of(first, cameras))
 
     def ranges(self, path: Path) -> tuple[Range, ...]:
         """Return the ranges of a long recording; nothing where it is looked at as a whole. Raises HarError."""

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from har_ros.files.arrays import as_npz, read_npz
 from har_ros.frames.compressed import AnyImage
 from har_ros.frames.window import Clip
 from har_ros.learning.windows import Gatherer, SeenWindow, new_stream
 from har_ros.models.card import ModelCard
 from har_ros.recordings.bag import open_recording
-from har_ros.recordings.glance import Excerpt, Glance, borders, firsts, glance, seam
+from har_ros.recordings.glance import Excerpt, Glance, borders, firsts, glance_of_long, seam
 from har_ros.recordings.recording import BagError, images
 
 T = TypeVar("T")
@@ -51,7 +50,7 @@ def ranges_of(path: Path, card: ModelCard, length: int) -> tuple[Range, ...]:
     Raises HarError.
     """
     recording = open_recording(path)
-    if len(borders(recording.count, len(recording.cameras))) == 2 or (seen := glance(recording)) is None:
+    if (seen := glance_of_long(recording)) is None:
         return ()
     found = borders(seen.count, len(seen.cameras))
     begins = firsts(seen, found[:-1], {name: new_stream(card, length) for name in seen.cameras})
@@ -89,7 +88,7 @@ def seen_in(part: Range, card: ModelCard, length: int, hop: int, see: Callable[[
         name: [SeenWindow(one.start, one.end, one.seen) for one in camera.found if one.seen is not None]
         for name, camera in cameras.items()
     }
-    return packed({"seams": np.array(seams), **arrays_of(int(part.seen.stamps().min()), own)})
+    return as_npz({"seams": np.array(seams), **arrays_of(int(part.seen.stamps().min()), own)})
 
 
 def joined(parts: Sequence[Path]) -> bytes | None:
@@ -98,10 +97,10 @@ def joined(parts: Sequence[Path]) -> bytes | None:
     None where they do not fit, or where one is damaged or, as another process has joined them, not there any more.
     """
     try:
-        loaded = [dict(np.load(io.BytesIO(part.read_bytes()), allow_pickle=False)) for part in parts]
-    except (OSError, EOFError, ValueError, BadZipFile):
+        loaded = [one for part in parts if (one := read_npz(part)) is not None]
+    except OSError:
         return None
-    if any(one["seams"][1] != other["seams"][0] for one, other in pairwise(loaded)):
+    if len(loaded) < len(parts) or any(one["seams"][1] != other["seams"][0] for one, other in pairwise(loaded)):
         return None
     arrays = {name: loaded[0][name] for name in ("cameras", "first")}
     for number in range(len(arrays["cameras"])):
@@ -109,7 +108,7 @@ def joined(parts: Sequence[Path]) -> bytes | None:
         if not own:  # it may be played again
             return None
         arrays |= {f"{name}_{number}": np.concatenate([one[f"{name}_{number}"] for one in own]) for name in ARRAYS}
-    return packed(arrays)
+    return as_npz(arrays)
 
 
 def arrays_of(first: int, cameras: Mapping[str, Sequence[SeenWindow[Look]]]) -> dict[str, Any]:
@@ -121,10 +120,3 @@ def arrays_of(first: int, cameras: Mapping[str, Sequence[SeenWindow[Look]]]) -> 
         arrays[f"embeddings_{number}"] = np.array([window.seen[0] for window in found], np.float32)
         arrays[f"looks_{number}"] = np.array([window.seen[1] for window in found], np.uint8)
     return arrays
-
-
-def packed(arrays: Mapping[str, Any]) -> bytes:
-    """Return arrays as a file's content."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()

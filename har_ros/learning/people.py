@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from har_ros.backends.backend import Backend, BackendSettings
 from har_ros.errors import ConfigurationError, ImageError, ModelError
+from har_ros.files.arrays import as_npz
 from har_ros.files.cache import cached, fingerprint
 from har_ros.frames.compressed import decode_all
 from har_ros.frames.pixels import CameraImage, to_rgb
@@ -118,9 +118,7 @@ def _as_file(cameras: Sequence[People]) -> bytes:
     arrays: dict[str, Any] = {"cameras": np.array([camera.camera for camera in cameras])}
     for number, camera in enumerate(cameras):
         arrays |= {f"{name}_{number}": getattr(camera, name) for name in ARRAYS}
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
+    return as_npz(arrays)
 
 
 def read_people(kept: Path) -> list[People]:

@@ -79,6 +79,16 @@ class Blank(CameraImage):
         """Do nothing."""
 
 
+def is_long(images: int, cameras: int = 1) -> bool:
+    """Say whether a recording of so many images, 0 where that is not known, has several ranges."""
+    return len(borders(images, cameras)) > 2
+
+
+def glance_of_long(recording: Bag | VideoRecording) -> Glance | None:
+    """Look at a recording that has several ranges; None where it has not, or where `glance` gives none."""
+    return glance(recording) if is_long(recording.count, len(recording.cameras)) else None
+
+
 def glance(recording: Bag | VideoRecording) -> Glance | None:
     """Look at a recording, without its images; None where they cannot be had one by one, or not all of them."""
     try:

@@ -79,13 +79,13 @@ def test_a_recording_with_other_images_than_was_thought_is_cut_as_a_whole(the_sa
     """As where a container promises frames that cannot be decoded."""
 
     def more(recording):
-        seen = glance.glance(recording)
+        seen = glance.glance_of_long(recording)
         stamps = [*seen.stamp, seen.stamp[-1] + 10**9]
         numbers = [0] * len(stamps)
         arrays = {"camera": numbers, "frame": numbers, "arrival": stamps, "stamp": stamps}
         return replace(seen, **{name: np.array(one, getattr(seen, name).dtype) for name, one in arrays.items()})
 
-    monkeypatch.setattr(cutting, "glance", more)
+    monkeypatch.setattr(cutting, "glance_of_long", more)
     video = write_video(tmp_path / "a.mp4", moving(frames=130))
     done, _ = the_same([video], WAVES, "--least", "1")
     assert done == ["tuple", "Part", "Part", "Part", "Whole"]
