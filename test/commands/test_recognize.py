@@ -53,7 +53,9 @@ def test_a_clip_shorter_than_a_window_is_played_again(brightness_card, tmp_path)
 
 def test_where_a_server_is_lost_the_sentence_says_how_far_the_results_go(tmp_path):
     """Two black windows come first, then those of frames 3 to 6, and then one without an answer."""
-    pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed")
+    pytest.importorskip(
+        "tritonclient.grpc", reason="tritonclient is not installed: pip install -r requirements-triton.txt"
+    )
     import grpc
     from inference_server import SHAPE, InferenceServer, serving
 
