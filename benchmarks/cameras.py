@@ -7,6 +7,7 @@ cameras do.
 from __future__ import annotations
 
 import argparse
+import os
 import time
 
 import cv2
@@ -34,7 +35,10 @@ def main() -> None:
     parser.add_argument("--reliable", action="store_true")
     parser.add_argument("--picture", help="image file to show instead of noise")
     parser.add_argument("--moving", type=int, default=0, help="how many cameras show something that moves")
+    parser.add_argument("--cores", type=lambda text: {int(core) for core in text.split(",")}, help="to run on: 2,3")
     options = parser.parse_args()
+    if options.cores:
+        os.sched_setaffinity(0, options.cores)
     if not options.as_installed:
         keep_freed_memory()
     rclpy.init()

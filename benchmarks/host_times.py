@@ -44,7 +44,7 @@ def host_time(bench: Bench) -> Figures:
                 resize,
                 "µs",
                 times=1e6,
-                aim="1.3",
+                aim="1.2",
             )
             for encoding, push in pushes.items()
         ]

@@ -57,9 +57,10 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=30, help="windows that were left out that I3D looks at")
     parser.add_argument("--cameras", action="store_true")
     parser.add_argument("--seconds", type=float, default=30.0, help="length of each measurement of cameras")
+    parser.add_argument("--cores", default="", help="2,3: where the cameras run, in place of beside the node")
     options = parser.parse_args()
     if options.cameras:
-        cameras(options.seconds)
+        cameras(options.seconds, frozenset(int(core) for core in options.cores.split(",") if core))
     if options.data:
         cost()
         videos(options.data, options.sample)
@@ -153,14 +154,14 @@ def compare(pairs: list[tuple[Clip, Clip]]) -> None:
     print(f"largest change of a probability: median {np.median(changes):.3f}, 95 % {np.percentile(changes, 95):.3f}")
 
 
-def cameras(seconds: float) -> None:
+def cameras(seconds: float, cores: frozenset[int]) -> None:
     """Print what two busy cameras have beside 14 that show nothing new, and alone, with I3D."""
     keep_to_this_machine()
     settings = {
-        "2 cameras alone": Setting(2, MODEL, moving=True),
-        "16 cameras, 14 of them idle, idle:=off": Setting(16, MODEL, moving=True, still=14),
-        "16 cameras, 14 of them idle, idle:=auto": Setting(16, MODEL, moving=True, still=14, idle="auto"),
-        "2 cameras alone, again": Setting(2, MODEL, moving=True),
+        "2 cameras alone": Setting(2, MODEL, moving=True, cores=cores),
+        "16 cameras, 14 of them idle, idle:=off": Setting(16, MODEL, moving=True, still=14, cores=cores),
+        "16 cameras, 14 of them idle, idle:=auto": Setting(16, MODEL, moving=True, still=14, idle="auto", cores=cores),
+        "2 cameras alone, again": Setting(2, MODEL, moving=True, cores=cores),
     }
     alone = 0.0
     for name, setting in settings.items():

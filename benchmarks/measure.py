@@ -57,7 +57,7 @@ class Setting:
 
     picture: what the cameras show; None: noise. persons: the network for people, whom the nodes then follow.
     silent: whether no camera sends anything. moving: whether something moves in the pictures of the cameras, but for
-    the last `still` ones.
+    the last `still` ones. cores: those that the cameras run on; none: those of the nodes.
     """
 
     cameras: int
@@ -77,12 +77,14 @@ class Setting:
     still: int = 0
     idle: str = "off"
     threads: int = 0
+    cores: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
 class Measured:
     """All nodes together: images and windows per second, CPU seconds per image, resident MB, ms to publication.
 
+    main_thread: CPU seconds per image of the threads that receive the images.
     windows: those that were answered. dropped: those that were not, for want of time. searched: images per second in
     which people were looked for. people: windows per second of each person. jitter: ms by which two answers of a camera
     were further apart, or closer together, than their images (RFC 3550), ordered.
@@ -93,6 +95,7 @@ class Measured:
     windows: float
     dropped: float
     cpu: float
+    main_thread: float
     memory: float
     latency: float
     searched: float
@@ -118,6 +121,7 @@ def running(setting: Setting, log: IO[bytes] | None = None) -> Iterator[tuple[Co
     flags = ["--as-installed"] * setting.as_installed + ["--reliable"] * setting.reliable
     flags += [f"--picture={setting.picture}"] * bool(setting.picture)
     flags += [f"--moving={setting.cameras - setting.still}"] * setting.moving
+    flags += [f"--cores={','.join(map(str, sorted(setting.cores)))}"] * bool(setting.cores)
     sizes = [str(value) for value in (setting.cameras, setting.rate, setting.height, setting.width)]
     code = NODE_AS_INSTALLED if setting.as_installed else NODE
     with ExitStack() as stack:
@@ -219,9 +223,11 @@ class Counter:
         self._people.clear()
         for ages in self._ages.values():
             ages.clear()
-        before, cpu, start = dict(self._counts), cpu_time(nodes), time.perf_counter()
+        before, start = dict(self._counts), time.perf_counter()
+        cpu, main_thread = cpu_time(nodes), cpu_time(nodes, main_thread=True)
         self.serve(seconds)
         used, elapsed = cpu_time(nodes) - cpu, time.perf_counter() - start
+        used_by_main = cpu_time(nodes, main_thread=True) - main_thread
         rates = {
             topic: (counts - before[topic][1]) / (at - before[topic][0])
             for topic, (at, counts) in self._counts.items()
@@ -236,13 +242,14 @@ class Counter:
         people = tuple(count / elapsed for count in self._people.values())
         latency = float(np.median(self._latencies or [np.nan])) * 1e3
         jitter = np.sort(np.abs(np.concatenate([np.diff(ages) for ages in self._ages.values()]))) * 1e3
-        cpu_per_image, resident = used / elapsed / frames, memory(nodes)
+        images = elapsed * frames
         return Measured(
             frames,
             windows,
             dropped,
-            cpu_per_image,
-            resident,
+            used / images,
+            used_by_main / images,
+            memory(nodes),
             latency,
             searched,
             people,
@@ -258,9 +265,10 @@ def serve(node: Node, condition: Callable[[], bool], seconds: float) -> None:
         rclpy.spin_once(node, timeout_sec=0.1)
 
 
-def cpu_time(processes: list[int]) -> float:
-    """Return the seconds of CPU that the processes have used, all threads (proc(5), utime and stime)."""
-    fields = [Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in processes]
+def cpu_time(processes: list[int], main_thread: bool = False) -> float:
+    """Return the seconds of CPU that the processes have used, or their main threads (proc(5), utime and stime)."""
+    paths = [f"/proc/{one}/task/{one}/stat" if main_thread else f"/proc/{one}/stat" for one in processes]
+    fields = [Path(path).read_text().rpartition(")")[2].split() for path in paths]
     return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
 
 

@@ -29,6 +29,8 @@ from part import Bench, Figures
 from without_ros import MODEL, bare
 
 NUMBERS = (1, 2, 4, 8, 16)
+AIMS = dict(zip(NUMBERS, ("0.97", "0.96", "0.95", "0.92", "0.85"), strict=True))
+"""Windows per second over the bare network's, with so many cameras."""
 STREAMS = (1, 2, 4, 6, 8)
 
 
@@ -40,6 +42,7 @@ def many_cameras(bench: Bench) -> Figures:
         yield [once(cpu_per_image(number), found.cpu * 1e3, "ms", detail=_images(number, found))]
     yield [
         ratio("small network: CPU per image, 16 cameras / 1", light[16].cpu, light[1].cpu, "ms", times=1e3, aim="1.1"),
+        once("small network: main thread's CPU per image, 16 cameras", light[16].main_thread * 1e3, "ms", aim="0.7 ms"),
         _memory_per_camera("small network", light),
     ]
     for number in NUMBERS:
@@ -47,7 +50,7 @@ def many_cameras(bench: Bench) -> Figures:
         heavy[number] = found = measure(Setting(number, MODEL), bench.seconds)
         network = (before + bare(bench.seconds / 3)) / 2
         yield [
-            ratio(over_bare(number), found.windows, network, "windows/s", aim="0.95"),
+            ratio(over_bare(number), found.windows, network, "windows/s", aim=AIMS[number]),
             once(memory_of(number), found.memory, "MB", detail=_images(number, found)),
         ]
     yield [_memory_per_camera("I3D", heavy)]
