@@ -21,8 +21,8 @@ from har_ros.frames.pixels import CameraImage
 from har_ros.frames.window import FrameRing
 from har_ros.pipeline.stream import Stream
 from har_ros.recordings.bag import Bag
+from har_ros.recordings.losses import NEAR
 from har_ros.recordings.recording import VIDEO, BagError, Recorded, VideoRecording
-from har_ros.recordings.source import NEAR
 
 RANGE = 2000
 """Images of each camera in a range, at least.

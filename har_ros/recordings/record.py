@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from har_ros.errors import ConfigurationError, counted
+from har_ros.errors import ConfigurationError, VideoError, counted
 from har_ros.recordings.bag_writer import BagWriter
 from har_ros.recordings.recording import SECOND
 from har_ros.recordings.source import open_source
 from har_ros.recordings.video import default_topics
+from har_ros.recordings.watching import readable
 
 BEGIN = 1_000_000_000 * SECOND
 """Stamp of the first image: the same videos make the same bag. ROS takes 0 for "not stamped"."""
@@ -32,7 +33,7 @@ def record(
     max_side: int = 0,
     console: Console,
 ) -> None:
-    """Write a bag. Raises HarError; then nothing of it stays.
+    """Write a bag. Raises HarError; then nothing of it stays, except where a video cannot be read as a whole.
 
     topics: one for each video, /cam01/image_raw and so on where none are given. raw: pixels instead of JPEG, which
     goes to <topic>/compressed. seconds: loop the videos for this long, 0: once. max_side: scale images down
@@ -51,7 +52,8 @@ def record(
     total = sum(round(seconds * source.rate) if seconds else source.count for source in sources)
     with BagWriter(output) as bag, Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("recording", total=total)
-        frames = [_frames(number, video, seconds) for number, video in enumerate(videos)]
+        failures = dict[str, VideoError]()
+        frames = [_frames(number, video, seconds, failures) for number, video in enumerate(videos)]
         for stamp, number, pixels in heapq.merge(*frames, key=lambda frame: frame[:2]):
             topic, time = topics[number], BEGIN + stamp
             frame_id = topic.strip("/").rpartition("/")[0] or "camera"
@@ -60,19 +62,25 @@ def record(
             else:
                 bag.jpeg(topic, time, _scaled(pixels, max_side), time, frame_id)
             progress.advance(task)
+    if failures:
+        raise VideoError("; ".join(map(str, failures.values())))
 
 
-def _frames(number: int, video: str, seconds: float) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
-    """Yield stamp from 0 on (nanoseconds), number, and pixels."""
+def _frames(
+    number: int, video: str, seconds: float, failures: dict[str, VideoError]
+) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+    """Yield stamp from 0 on (nanoseconds), number, and pixels. failures: see readable, of each video."""
     index = 0
     while True:
-        source = open_source(video)
-        for frame in source:
+        source, found = open_source(video), list[VideoError]()
+        for frame in readable(source, found):
+            index += frame.lost
             stamp = round(index / source.rate * SECOND)
             if seconds and stamp >= seconds * SECOND:
                 return
             yield stamp, number, frame.pixels
             index += 1
+        failures.update((video, error) for error in found)
         if not seconds:
             return
 

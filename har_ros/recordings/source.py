@@ -20,31 +20,31 @@ from numpy.typing import NDArray
 from har_ros.errors import HarError, VideoError, one_line
 from har_ros.files.text import CONTROL_CHARACTER, natural
 from har_ros.frames.pixels import CameraImage
+from har_ros.recordings.decoding import Frames, decoded
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what FFmpeg prints about a file, VideoError says
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-EXACT_HEADERS = (".mp4", ".m4v", ".mov", ".avi")
 DEFAULT_RATE = 25.0
 AHEAD_OF_A_FILE = 8
 """Frames that are decoded ahead while the network works."""
 AHEAD_OF_A_CAMERA = 64
 """Frames of a camera that wait while the network works; the oldest make room."""
-BACK = 16
-"""Frames before one that is wanted at which a search for it begins; so many times as far where that was too late."""
-NEAR = 0.01
-"""Milliseconds by which OpenCV's time of a frame may differ from its container's: less than a tick of 90 kHz."""
 LAST_FRAME = 1.0
 """Seconds that a source which is left waits for the frame that is being decoded; a stream may hang."""
 
 
 @dataclass(frozen=True)
 class SourceFrame:
-    """pixels: uint8 H×W×3 BGR. index: from 0 on. stamp: nanoseconds, of a file from its start on."""
+    """pixels: uint8 H×W×3 BGR. index: from 0 on. stamp: nanoseconds, of a file from its start on.
+
+    lost: number of frames before it that could not be decoded.
+    """
 
     pixels: NDArray[np.uint8]
     index: int
     stamp: int
+    lost: int = 0
 
     @property
     def image(self) -> CameraImage:
@@ -58,10 +58,8 @@ class Source:
     live: a camera or a stream, whose frames do not wait. count: number of frames where known, else 0.
     """
 
-    def __init__(
-        self, name: str, frames: Iterator[NDArray[np.uint8]], rate: float, count: int, live: bool, first: int = 0
-    ) -> None:
-        """first: index of the first of the frames."""
+    def __init__(self, name: str, frames: Frames, rate: float, count: int, live: bool, first: int = 0) -> None:
+        """frames: see Frames. first: index of the first of them."""
         self.name = name
         self.rate = rate
         self.count = count
@@ -99,8 +97,12 @@ class Source:
 
     def _read(self) -> None:
         shape: tuple[int, ...] = ()
+        lost = 0
         try:
             for index, pixels in enumerate(self._frames, self._first):
+                if pixels is None:
+                    lost += 1
+                    continue
                 if shape not in ((), pixels.shape):
                     (height, width), (old_height, old_width) = pixels.shape[:2], shape[:2]
                     raise VideoError(
@@ -109,8 +111,9 @@ class Source:
                     )
                 shape = pixels.shape
                 stamp = time.time_ns() if self.live else round(index / self.rate * 1e9)
-                if not self._put(SourceFrame(pixels, index, stamp)):
+                if not self._put(SourceFrame(pixels, index, stamp, lost)):
                     return
+                lost = 0
             if not shape:
                 raise VideoError(f"{self.name} has no frames; check the file or the camera")
             self._put(None)
@@ -190,56 +193,14 @@ def _of_capture(
         raise VideoError(f"{name} cannot be opened as a video; {remedy}")
     count = 0 if live else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
     rate = sensible_rate(capture.get(cv2.CAP_PROP_FPS))
-    return Source(name, _decoded(name, capture, count, first, times), rate, count, live, first)
+    frames = _as_it_comes(capture) if live else decoded(name, capture, rate, first, times)
+    return Source(name, frames, rate, count, live, first)
 
 
-def _decoded(
-    name: str, capture: cv2.VideoCapture, count: int, first: int, times: NDArray[np.float64] | None
-) -> Iterator[NDArray[np.uint8]]:
-    """Raises VideoError when a file ends well before its header says; other kinds of files only estimate."""
-    read, rate = first, sensible_rate(capture.get(cv2.CAP_PROP_FPS))
-    if first and times is not None:
-        yield _found(name, capture, first, times)
-        read += 1
+def _as_it_comes(capture: cv2.VideoCapture) -> Frames:
     while (frame := capture.read()[1]) is not None:
-        read += 1
         yield np.asarray(frame, np.uint8)
     capture.release()
-    few = max(2, count // 50)
-    if name.lower().endswith(EXACT_HEADERS) and 0 < read < count - few and read < _shown(name, count, rate) - few:
-        raise VideoError(f"{name} cannot be read after frame {read} of {count}; the results up to there are valid")
-
-
-def _shown(name: str, count: int, rate: float) -> int:
-    """Return how many of its frames a file shows. Those before a cut that kept what was encoded are for the decoder."""
-    import av
-    from av.error import FFmpegError
-
-    try:
-        with av.open(f"file:{name}") as container:
-            return min(count, round((container.duration or 0) / av.time_base * rate) or count)
-    except (FFmpegError, OSError):
-        return count
-
-
-def _found(name: str, capture: cv2.VideoCapture, index: int, times: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return the frame with this index. Raises VideoError where it is not at its time.
-
-    OpenCV counts frames from a keyframe on by their times and the mean rate, and is wrong where the rate varies.
-    """
-    back = BACK
-    while True:
-        capture.set(cv2.CAP_PROP_POS_FRAMES, max(0, index - back))
-        here = times.searchsorted(capture.get(cv2.CAP_PROP_POS_MSEC) - NEAR) if capture.grab() else len(times)
-        if here <= index or back > index:
-            break
-        back *= BACK
-    for _ in range(index - int(here)):
-        capture.grab()
-    frame = capture.retrieve()[1]
-    if frame is None or abs(capture.get(cv2.CAP_PROP_POS_MSEC) - times[index]) > NEAR:
-        raise VideoError(f"{name} has no frame at {times[index] / 1e3:.3f} s; convert it to .mp4")
-    return np.asarray(frame, np.uint8)
 
 
 def _of_folder(folder: Path, first: int = 0) -> Source:

@@ -1,5 +1,6 @@
 """Video files as a camera would show them: at any time, the frame that is due."""
 
+import logging
 from pathlib import Path
 
 import cv2
@@ -7,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.errors import VideoError
+from har_ros.recordings.losses import LEAST_FAILURES
 from har_ros.recordings.source import check_name, sensible_rate
+
+logger = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
 
@@ -29,6 +33,7 @@ class Video:
         if not Path(path).is_file():
             raise VideoError(f"video {path!r} does not exist; check the path")
         self._capture = cv2.VideoCapture(path)
+        self._damaged = False
         first = self._decode()
         if first is None:
             raise VideoError(f"video {path!r} cannot be read; try: ffmpeg -i VIDEO -c:v libx264 copy.mp4")
@@ -83,9 +88,14 @@ class Video:
                 self._kept = None
 
     def _decode(self) -> Pixels | None:
-        decoded, frame = self._capture.read()
-        if not decoded or frame is None:
+        """Return the next frame that can be decoded, None at the end."""
+        reads = (self._capture.read()[1] for _ in range(LEAST_FAILURES))
+        failed, frame = next(((n, frame) for n, frame in enumerate(reads) if frame is not None), (0, None))
+        if frame is None:
             return None
+        if failed and not self._damaged:
+            self._damaged = True
+            logger.warning("video %r has frames that cannot be decoded; they are left out", self._path)
         scale = self._max_side / max(frame.shape[:2]) if self._max_side else 1.0
         if scale >= 1:
             return np.asarray(frame, np.uint8)

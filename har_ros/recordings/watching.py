@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
-from har_ros.errors import VideoError
+from har_ros.errors import ConfigurationError, VideoError
 from har_ros.pipeline.annotate import annotate
 from har_ros.pipeline.people import PersonResult
 from har_ros.pipeline.recognition import ImageResult, Recognition
@@ -13,7 +14,7 @@ from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.repeat import ShortClip
 from har_ros.pipeline.scores import Prediction
 from har_ros.recordings.recording import SECOND
-from har_ros.recordings.sink import Pixels
+from har_ros.recordings.sink import Pixels, Sink
 from har_ros.recordings.source import Source, SourceFrame, open_source
 from har_ros.recordings.video_file import VideoFile
 
@@ -26,6 +27,14 @@ def window_row(frame: SourceFrame, result: Result, person: PersonResult | None =
     return {"frame": frame.index, **who, "start": start, "end": end, "actions": actions, "inference_time": took}
 
 
+def show(sink: Sink, frame: SourceFrame, pixels: Pixels) -> bool:
+    """Show what was made of a frame, in place of the frames that are lost before it, too: a video keeps its time.
+
+    Returns False when the user wants no more. Raises VideoError.
+    """
+    return all(sink.show(pixels) for _ in range(frame.lost + 1))
+
+
 def annotated(frame: SourceFrame, recognition: Recognition, said: Prediction | None, result: ImageResult) -> Pixels:
     """Draw into the frame what was said last of the whole image, and who is there."""
     filling = f"warming up {recognition.stream.fill}/{recognition.stream.length}"
@@ -33,24 +42,45 @@ def annotated(frame: SourceFrame, recognition: Recognition, said: Prediction | N
     return frame.pixels
 
 
-def play_again(uri: str, source: Source, clip: ShortClip, recognition: Recognition) -> Result | None:
-    """Run a clip that is shorter than a window as in teaching. Raises HarError."""
+def readable(source: Source, failures: list[VideoError] | None = None) -> Iterator[SourceFrame]:
+    """Yield the frames that can be read. failures: where to note why not all can. Raises VideoError where none can."""
+    frame = None
+    try:
+        for frame in source:
+            yield frame
+    except VideoError as error:
+        if frame is None:
+            raise
+        if failures is not None:
+            failures.append(error)
+
+
+def play_again(
+    uri: str, source: Source, clip: ShortClip, recognition: Recognition, failure: VideoError | None = None
+) -> Result | None:
+    """Run a clip that is shorter than a window as in teaching. Raises HarError.
+
+    failure: why not all of it could be read, which is what is wrong where it is too short.
+    """
     if source.live:
         raise VideoError(
             f"{source.name} ended before its first window, which spans {recognition.stream.extent}; set --frames, "
             "--sample-rate or --skip-frames"
         )
-    images = clip.again(lambda: (frame.image for frame in open_source(uri)), recognition.stream, source.name)
-    result = next(filter(None, map(recognition.take_whole, images)), None)
+    images = clip.again(lambda: (frame.image for frame in readable(open_source(uri))), recognition.stream, source.name)
+    try:
+        result = next(filter(None, map(recognition.take_whole, images)), None)
+    except ConfigurationError as error:
+        raise failure or error from None
     return result and dataclasses.replace(result, start=clip.start, end=clip.end, until=clip.end)
 
 
 def draw_all(uri: str, sink: VideoFile, prediction: Prediction | None) -> None:
     """Write all frames with the same answer. Raises HarError."""
     try:
-        for frame in open_source(uri):
+        for frame in readable(open_source(uri)):
             if prediction is not None:
                 annotate(frame.pixels, prediction)
-            sink.show(frame.pixels)
+            show(sink, frame, frame.pixels)
     finally:
         sink.close()

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har_ros.commands.shared.event_log import EventLog, check_file
 from har_ros.commands.shared.options import values_of
-from har_ros.errors import ConfigurationError, ModelError
+from har_ros.errors import ConfigurationError, ModelError, VideoError
 from har_ros.files.console import say
 from har_ros.pipeline.people import PersonResult
 from har_ros.pipeline.recognition import ImageResult, Networks, Recognition
@@ -25,7 +25,7 @@ from har_ros.pipeline.scores import Prediction
 from har_ros.recordings.sink import Screen, has_screen
 from har_ros.recordings.source import Source, SourceFrame, open_source
 from har_ros.recordings.video_file import VideoFile
-from har_ros.recordings.watching import annotated, draw_all, play_again, window_row
+from har_ros.recordings.watching import annotated, draw_all, play_again, readable, show, window_row
 
 SECOND = 1_000_000_000
 MOST_SUBJECTS = 1000
@@ -45,14 +45,14 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     with finished, Networks(values) as networks, EventLog(options.events, networks, start, messages) as events:
         recognition, report = networks.recognition(live=source.live), Report(options.json, start)
         say(messages, networks.recognizer.summary(recognition.settings))
-        clip = ShortClip()
+        clip, failures = ShortClip(), list[VideoError]()
         try:
-            for frame in _shown(source, messages):
+            for frame in _shown(source, messages, failures):
                 result = _taken(recognition, frame, not (source.live and source.waiting), start)
                 clip.take(frame.stamp)
                 report.take(frame, result)
                 events.take(result)
-                if sink is not None and not sink.show(annotated(frame, recognition, report.prediction, result)):
+                if sink is not None and not show(sink, frame, annotated(frame, recognition, report.prediction, result)):
                     return 0
         finally:
             if source.dropped:
@@ -64,12 +64,14 @@ def run(options: argparse.Namespace, messages: Console) -> int:
             if not source.live:
                 extent = recognition.stream.extent
                 say(messages, f"{source.name} is shorter than a window ({extent}), and played again to fill one")
-            played = play_again(options.input, source, clip, recognition)
+            played = play_again(options.input, source, clip, recognition, *failures)
             report.take_whole(frame, played)
             events.take(ImageResult(frame.stamp, played, ()))
             if isinstance(sink, VideoFile):
                 sink.discard()  # its frames say "warming up"
                 draw_all(options.input, VideoFile(sink.path, source.rate), report.prediction)
+    if failures:  # what could be read has its results
+        raise failures[0]
     return 0
 
 
@@ -127,15 +129,15 @@ class Report:
             del self._best[next(iter(self._best))]
 
 
-def _shown(source: Source, messages: Console) -> Iterator[SourceFrame]:
-    """Yield the frames, with a progress bar on a terminal where their number is known."""
+def _shown(source: Source, messages: Console, failures: list[VideoError]) -> Iterator[SourceFrame]:
+    """Yield the frames, with a progress bar on a terminal where their number is known. failures: see readable."""
     counter = TextColumn("{task.completed:.0f}/{task.total:.0f}")
     columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeRemainingColumn())
     hidden = not (messages.is_terminal and source.count)
     # on a terminal rich prints our lines above its bar; where they go to a file, it must not touch them
     with Progress(*columns, console=messages, disable=hidden, redirect_stdout=sys.stdout.isatty()) as progress:
         task = progress.add_task("frames", total=source.count)
-        for frame in source:
+        for frame in readable(source, failures):
             yield frame
             progress.update(task, completed=frame.index + 1)
 

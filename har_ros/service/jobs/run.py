@@ -16,7 +16,7 @@ from har_ros.recordings.event_file import write_events
 from har_ros.recordings.join import join
 from har_ros.recordings.source import Source, SourceFrame
 from har_ros.recordings.video_file import VideoFile
-from har_ros.recordings.watching import annotated, draw_all, play_again
+from har_ros.recordings.watching import annotated, draw_all, play_again, show
 from har_ros.service.folder import CHECKPOINT, EVENTS, PART, RESULT, SUMMARY, VIDEO, WINDOWS
 from har_ros.service.jobs import checkpoint
 from har_ros.service.jobs.found import Found
@@ -119,7 +119,7 @@ class VideoRun:
     def _look(self, lines: IO[str], frame: SourceFrame) -> None:
         result = self._found.look(frame)
         self._take(lines, frame, result)
-        self._sink.show(annotated(frame, self._found.recognition, self._found.said, result))
+        show(self._sink, frame, annotated(frame, self._found.recognition, self._found.said, result))
 
     def _take(self, lines: IO[str], frame: SourceFrame, result: ImageResult) -> None:
         lines.writelines(json.dumps(row) + "\n" for row in self._found.take(frame, result))
@@ -167,7 +167,8 @@ class VideoRun:
             self._parts += filter(Path.exists, [self._sink.path])  # there may have been no frame after the last one
             join(self._parts, self._place / VIDEO)
             return
-        again = play_again(self._uri, self._source, found.clip, found.recognition)
+        failure = VideoError(self.note) if self.note else None
+        again = play_again(self._uri, self._source, found.clip, found.recognition, failure)
         self._take(lines, frame, ImageResult(frame.stamp, again, ()))
         draw_all(self._uri, VideoFile(self._place / VIDEO, self._source.rate), again.prediction if again else None)
 

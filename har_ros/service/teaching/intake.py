@@ -19,6 +19,7 @@ from har_ros.files.atomic import replacing
 from har_ros.frames.pixels import CameraImage
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.clip_file import ClipFile
+from har_ros.recordings.decoding import decoded
 from har_ros.recordings.pictures import Place, pictures
 from har_ros.recordings.recording import SECOND, VIDEO
 from har_ros.recordings.source import sensible_rate
@@ -36,10 +37,13 @@ def take_in(source: Path, clip: Path, longest: float) -> None:
     """Write a clip of a video. longest: seconds. Raises HarError."""
     check_video(source, longest)
     capture = cv2.VideoCapture(str(source))
-    rate = min(FASTEST, sensible_rate(capture.get(cv2.CAP_PROP_FPS)))
+    own = sensible_rate(capture.get(cv2.CAP_PROP_FPS))
+    rate = min(FASTEST, own)
     file, last = ClipFile(clip, rate, MAX_SIDE), -math.inf
     try:
-        while (frame := capture.read()[1]) is not None:
+        for frame in decoded(str(source), capture, own):
+            if frame is None:
+                continue
             moment = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             last = moment if moment > last else last + 1 / rate  # some files have no stamps
             if last > longest:

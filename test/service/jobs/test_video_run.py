@@ -1,10 +1,14 @@
 """What a job writes while it runs."""
 
+import json
 from types import SimpleNamespace
+
+import av
+from damaged_videos import COUNT, RATE, damage, write_numbered
 
 from har_ros.pipeline.recognition import Networks
 from har_ros.recordings.source import open_source
-from har_ros.service.folder import WINDOWS
+from har_ros.service.folder import RESULT, VIDEO, WINDOWS
 from har_ros.service.jobs import run as module
 from har_ros.service.jobs.run import SHARE, VideoRun
 
@@ -51,3 +55,19 @@ def test_a_job_that_takes_long_to_come_back_to_its_checkpoint_goes_on(tmp_path, 
             pass
         second.write()
     assert second.count == 60
+
+
+def test_of_a_damaged_video_the_rest_is_there_with_a_note(tmp_path, models):
+    """Its annotated video is as long as it is."""
+    path = damage(write_numbered(tmp_path / "a.mkv"), 42)
+    with Networks.open(str(models / "tiny")) as networks:
+        run = VideoRun(networks, open_source(str(path)), str(path), tmp_path, path.name)
+        for _ in run.frames(3600):
+            pass
+        run.write()
+    result = json.loads((tmp_path / RESULT).read_text())
+    assert result["note"].startswith(f"1 place of {path} could not be decoded, the first at 1.68 s; ")
+    assert result["frames"] == COUNT
+    assert result["windows"][-1]["end"] > (COUNT - 5) / RATE
+    with av.open(str(tmp_path / VIDEO)) as container:
+        assert container.streams.video[0].frames == COUNT
