@@ -38,7 +38,17 @@ def _folders(groups: Path, hierarchies: Path) -> Iterator[Path]:
         controllers, _, place = line.partition(":")[2].partition(":")
         if controllers and "cpu" not in controllers.split(","):
             continue
-        root = hierarchies / controllers
+        root = _root(hierarchies, controllers)
         folder = root / place.lstrip("/")
         yield folder
         yield from (above for above in folder.parents if above.is_relative_to(root))
+
+
+def _root(hierarchies: Path, controllers: str) -> Path:
+    """Return where a hierarchy is mounted, whose name may have its controllers in another order than the groups."""
+    names = sorted(controllers.split(","))
+    with suppress(OSError):
+        for folder in hierarchies.iterdir():
+            if sorted(folder.name.split(",")) == names:
+                return folder
+    return hierarchies / controllers
