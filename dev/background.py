@@ -1,10 +1,10 @@
-"""Makes the background that comes with har_ros: embeddings of footage whose licence allows it.
+"""Makes the backgrounds that come with har_ros: embeddings of footage whose licence allows it.
 
-python dev/background.py ../shared/data
+python dev/background.py ../shared/data [NETWORK …]
 
-For everyday-14: JHMDB's annotated poses (MIT, fandulu/DD-Net), which are its 14 actions, and the people in the clips
-without a fight of the Surveillance Camera Fight Dataset (MIT; Aktı, Tataroğlu, Ekenel, IPTA 2019), of every second
-source video. False alarms are measured on the other sources, and on none of these.
+For the networks that take skeletons: JHMDB's annotated poses (MIT, fandulu/DD-Net), which are its 14 actions, and the
+people in the clips without a fight of the Surveillance Camera Fight Dataset (MIT; Aktı, Tataroğlu, Ekenel, IPTA 2019),
+of every second source video. False alarms are measured on the other sources, and on none of these.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OF_JHMDB = (*(2,) * 5, 4, 3, 8, 7, 12, 11, 6, 5, 10, 9, 14, 13)
 SCALE, SIZE, RATE = 240, (480, 640), 30
 """Pixels of JHMDB's unit, of the image (height and width), images in a second."""
 MOST = 480
-"""Windows of a file: 1024 numbers of float16 each, less than a megabyte."""
+"""Windows of a file: with 1024 numbers of float16 each, less than a megabyte."""
 STREET = "people in streets and shops"
 
 
@@ -45,12 +45,15 @@ def main() -> None:
     """Write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    data = parser.parse_args().data
+    parser.add_argument("networks", nargs="*", default=["everyday-14", "joint-motion"])
+    options = parser.parse_args()
+    data = options.data
     SHIPPED.mkdir(exist_ok=True)
-    model = find_model("everyday-14")
-    with PeopleEmbedder(model, BackendSettings(), mirror=False, settings=PeopleSettings("all")) as embedder:
-        street = of_videos(embedder, street_clips(data), STREET)
-    write(model, [of_poses(model, data / "jhmdb" / "jhmdb.npz"), street])
+    for name in options.networks:
+        model = find_model(name)
+        with PeopleEmbedder(model, BackendSettings(), mirror=False, settings=PeopleSettings("all")) as embedder:
+            street = of_videos(embedder, street_clips(data), STREET)
+        write(model, [of_poses(model, data / "jhmdb" / "jhmdb.npz"), street])
 
 
 def write(model: Model[ModelCard], parts: list[Background]) -> None:

@@ -71,13 +71,15 @@ def test_off_and_a_world_that_the_network_lacks_are_empty(model):
     assert find_background(WORLD, model, 8, 6).embeddings.shape == (0, 6)
 
 
-def test_the_one_that_comes_with_it_is_of_this_network_and_small():
-    path = SHIPPED / "everyday-14.npz"
+@pytest.mark.parametrize(("name", "width"), [("everyday-14", 1024), ("joint-motion", 156)])
+def test_the_one_that_comes_with_it_is_of_this_network_and_small(name, width):
+    path = SHIPPED / f"{name}.npz"
     assert path.stat().st_size <= 1 << 20
-    model = find_model("everyday-14")
-    world = read_background(path, model, model.card.window.frames, 1024)
+    model = find_model(name)
+    world = read_background(path, model, model.card.window.frames, width)
     assert len(world.kinds) > 100
-    assert find_background(WORLD, model, 8, 1024).kinds.shape == (0,)  # of windows of other lengths
+    assert len(find_background(WORLD, model, model.card.window.frames, width).kinds) == len(world.kinds)
+    assert find_background(WORLD, model, 8, width).kinds.shape == (0,)  # of windows of other lengths
 
 
 def test_what_is_called_like_a_class_is_left_out():

@@ -54,6 +54,7 @@ def test_shipped_cards_load():
         "driver-action-recognition-adas-0002": 9,
         "everyday-14": 15,
         "i3d-kinetics-400": 400,
+        "joint-motion": 2,
         "resnet-18": None,
         "resnet-34": None,
     }
