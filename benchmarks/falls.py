@@ -2,8 +2,10 @@
 
 Each of three people is held out in turn. A network of skeletons is taught with the others' falls: their first two
 seconds are `falling`, the rest is `lying`, and what else these people do is `none`. `--elsewhere` gives recordings in
-which nobody falls: in them, alarms of the network that is taught with all three are counted. `--nothing` is that of
-`actionnet teach`: use other recordings than those.
+which nobody falls, each a part: in them, alarms of the network that is taught with all three are counted. The tables
+are of windows above a limit, of events, and of events whose limit was chosen without the person, or the part, to which
+it is applied. `--network everyday-14` is what `actionnet teach --skeletons` takes unless it is told otherwise.
+`--nothing` is that of `actionnet teach`: use other recordings than those.
 """
 
 from __future__ import annotations
@@ -12,13 +14,14 @@ import argparse
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from fall_events import FALLING, Counts, Watched, an_hour
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import chi2
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.learning.background import WORLD
@@ -28,10 +31,10 @@ from har_ros.learning.embedders import Settings
 from har_ros.learning.people import PeopleFinder
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.teach.teach import teach
-from videos import answers, people_of
+from videos import answers_by_person, people_of
 
-NETWORK = "everyday-14"
-FALLING, LYING, OTHER = "falling", "lying", "none"
+NETWORK = "joint-motion"
+LYING, OTHER = "lying", "none"
 LASTS = 2.0
 """Seconds from the start of a fall that are falling."""
 LIMITS = (0.5, 0.7, 0.75, 0.8, 0.9)
@@ -90,22 +93,35 @@ class Video:
         return sum(number == 0 or one.start > false[number - 1].end for number, one in enumerate(false))
 
 
+@dataclass(frozen=True)
+class Spoken:
+    """What is said of a video, as windows and as events."""
+
+    windows: Video
+    events: Watched
+
+
 def main() -> None:
     """Print what is found, how late, and how often nobody fell, for each limit."""
     options, settings = options_of(__doc__, NETWORK, WORLD)
     console, segments = Console(), list(read(options.folder / "segments.csv"))
     subjects = sorted({segment.subject for segment in segments})
     finder = PeopleFinder("movenet-multipose", 0, BackendSettings())
-    held_out: list[Video] = []
+    held_out: dict[str, list[Spoken]] = {}
     for subject in subjects:
         own = sorted({one.video for one in segments if one.subject == subject})
         others = [one for one in segments if one.subject != subject]
         paths = [options.folder / video for video in own]
-        held_out += _tried(options.folder, settings, others, segments, paths, finder)
-    paths = [video for path in options.elsewhere for video in videos_of(path)]
-    elsewhere = _tried(options.folder, settings, segments, segments, paths, finder) if paths else []
+        held_out[subject] = _tried(options.folder, settings, others, segments, [paths], finder)[0]
+    watched = [videos_of(path) for path in options.elsewhere]
+    found = _tried(options.folder, settings, segments, segments, watched, finder) if watched else []
+    elsewhere = {path.name: videos for path, videos in zip(options.elsewhere, found, strict=True)}
     finder.close()
-    console.print(listed(held_out, elsewhere))
+    console.print(
+        "windows", listed(*([one.windows for one in chain(*each.values())] for each in (held_out, elsewhere)))
+    )
+    counts = Counts(*({name: [one.events for one in each[name]] for name in each} for each in (held_out, elsewhere)))
+    console.print("events", counts.listed(), "events, the limit chosen by the others", counts.chosen_by_others())
 
 
 def options_of(description: str | None, network: str, background: str) -> tuple[argparse.Namespace, Settings]:
@@ -140,13 +156,6 @@ def listed(held_out: Sequence[Video], elsewhere: Sequence[Video]) -> Table:
     return table
 
 
-def an_hour(count: int, seconds: float) -> str:
-    """Return how many there are in an hour, with Poisson's exact interval."""
-    hours = seconds / 3600
-    low, high = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0, chi2.ppf(0.975, 2 * count + 2) / 2
-    return f"{count / hours:.0f} ({low / hours:.0f} to {high / hours:.0f}): {count} in {seconds:.0f} s"
-
-
 def read(path: Path) -> Iterator[Segment]:
     """Yield the segments of GMDCSA24's file."""
     with path.open(newline="") as file:
@@ -160,20 +169,14 @@ def _tried(
     settings: Settings,
     taught: Sequence[Segment],
     segments: Sequence[Segment],
-    videos: Sequence[Path],
+    parts: Sequence[Sequence[Path]],
     finder: PeopleFinder,
-) -> list[Video]:
-    """Return what a network that was taught with some segments says of videos."""
+) -> list[list[Spoken]]:
+    """Return what a network that was taught with some segments says of videos, in their parts."""
     with TemporaryDirectory() as name:
         network = _taught(folder, taught, Path(name), settings)
         with Recognizer.open(str(network), skeletons=True) as recognizer:
-            found = []
-            for video in videos:
-                windows, seconds = _windows(video, recognizer, finder)
-                own = [one for one in segments if one.video == video.name and one.falls]
-                falls = tuple((one.start, min(one.end, seconds)) for one in own)
-                found.append(Video(windows, falls, seconds))
-    return found
+            return [[_spoken(path, recognizer, finder, segments) for path in paths] for paths in parts]
 
 
 def _taught(folder: Path, segments: Sequence[Segment], place: Path, settings: Settings) -> Path:
@@ -205,15 +208,18 @@ def parts(segment: Segment) -> Iterator[tuple[Segment, str]]:
         yield replace(segment, start=end), LYING
 
 
-def _windows(path: Path, recognizer: Recognizer, finder: PeopleFinder) -> tuple[list[Seen], float]:
-    """Return what is said of everybody's windows, one for each skeleton, by their ends; and the video's length."""
+def _spoken(path: Path, recognizer: Recognizer, finder: PeopleFinder, segments: Sequence[Segment]) -> Spoken:
+    """Return what is said of everybody's windows, one for each skeleton."""
     people, place = people_of(path, finder), recognizer.labels.index(FALLING)
     first, last = int(people.stamps[0]), int(people.stamps[-1])
+    seconds = (last - first) / 1e9
+    falls = [(one.start, min(one.end, seconds)) for one in segments if one.video == path.name and one.falls]
+    said = answers_by_person(people, recognizer)
     seen = [
         Seen((one.start - first) / 1e9, (one.end - first) / 1e9, float(one.prediction.evidence[place]))
-        for one in answers(people, recognizer)
+        for one in sorted(chain.from_iterable(said), key=lambda result: result.end)
     ]
-    return seen, (last - first) / 1e9
+    return Spoken(Video(seen, tuple(falls), seconds), Watched(said, recognizer.labels, first, falls, seconds))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from falls import FALLING, Seen, Segment, Video, listed, options_of, read, videos_of, write_segments
+from fall_events import FALLING
+from falls import Seen, Segment, Video, listed, options_of, read, videos_of, write_segments
 from rich.console import Console
 from rich.progress import track
 from scipy.special import softmax

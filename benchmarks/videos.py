@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 from har_ros.errors import ModelError
@@ -20,9 +21,16 @@ def answers(people: People, recognizer: Recognizer, skip: int = 0) -> list[Resul
     """Return what the network says of every window of everybody, by the windows' ends. skip: skeletons left out
     between two, as a slower camera would.
     """
+    found = chain.from_iterable(answers_by_person(people, recognizer, skip))
+    return sorted(found, key=lambda result: result.end)
+
+
+def answers_by_person(people: People, recognizer: Recognizer, skip: int = 0) -> list[list[Result]]:
+    """Return what the network says of every window of each person. Arguments as for answers."""
     found = []
     for skeletons in people.skeletons().values():
         stream = recognizer.stream(StreamSettings())
+        found.append(list[Result]())
         for skeleton in skeletons[:: 1 + skip]:
             if not stream.push(skeleton):
                 continue
@@ -30,5 +38,5 @@ def answers(people: People, recognizer: Recognizer, skip: int = 0) -> list[Resul
             if isinstance(result, ModelError):
                 raise result
             if result is not None:
-                found.append(result)
-    return sorted(found, key=lambda result: result.end)
+                found[-1].append(result)
+    return found
