@@ -169,14 +169,18 @@ def train(
         use_distributed_sampler=False,
         enable_model_summary=False,
     )
-    loading: dict[str, Any] = {"num_workers": settings.workers, "worker_init_fn": _begin_worker}
-    batches = DataLoader(taught, settings.batch_size, sampler=EpochSampler(len(taught)), drop_last=False, **loading)
-    checks = DataLoader(held_out, settings.batch_size, **loading) if held_out else None
+    sampler, workers = EpochSampler(len(taught)), settings.workers
+    batches = DataLoader(taught, settings.batch_size, sampler=sampler, drop_last=False, num_workers=workers)
+    checks = DataLoader(held_out, settings.batch_size, num_workers=workers) if held_out else None
     last = folder / "last.ckpt"
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # ends OpenCV's threads: a worker, which is forked, would wait for them for ever
     try:
         trainer.fit(module, batches, checks, ckpt_path=last if last.is_file() else None, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C
         raise KeyboardInterrupt from None
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def rank() -> int:
@@ -187,7 +191,3 @@ def rank() -> int:
 def is_first() -> bool:
     """Return whether this process is the one that writes."""
     return rank() == 0
-
-
-def _begin_worker(_: int) -> None:
-    cv2.setNumThreads(1)

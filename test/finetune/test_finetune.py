@@ -4,6 +4,8 @@ import csv
 import importlib.util
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -100,6 +102,22 @@ def test_a_resumed_training_comes_to_the_same_numbers(run, interrupted, monkeypa
     one, two = (json.loads((folder / "metrics.json").read_text()) for folder in (whole, resumed))
     assert one["losses"] == two["losses"]
     assert (whole / "network.onnx").read_bytes() == (resumed / "network.onnx").read_bytes()
+
+
+THREADS = """
+import sys, cv2, numpy as np
+from har_ros.commands.main import main
+cv2.setNumThreads(6)  # as on a machine of six cores
+for _ in range(20):
+    cv2.GaussianBlur(np.zeros((1080, 1920, 3), np.uint8), (9, 9), 2)
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+def test_workers_read_clips_though_opencv_has_threads(teachable_card, dataset, tmp_path):
+    given = ["--model", str(teachable_card), "--backend", "openvino", "--accelerator", "cpu"]
+    given += ["--workers", "1", "--batch-size", "4", "--epochs", "1", "-o", str(tmp_path / "tuned")]
+    subprocess.run([sys.executable, "-c", THREADS, "finetune", str(dataset), *given], check=True, timeout=200)
 
 
 def test_another_training_is_not_gone_on_with(run, tmp_path, capfd):
