@@ -1,12 +1,14 @@
 """An executor for nodes that get many images: its wait set is made once, and images are taken straight from it.
 
 rclpy's makes a new wait set for each message, twice, in Python: with 16 cameras that costs more than the images.
-Everything else (timers, services, parameters, actions, events of subscriptions, coroutines) is left to rclpy.
+Everything else (timers, services, parameters, actions, events of subscriptions, coroutines) is left to rclpy, and while
+images come one after another it is looked at 20 times a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from threading import Lock
 from typing import Any
@@ -25,6 +27,10 @@ Take = Callable[[Any, Any], None]
 """Takes a message and what is known of it."""
 DIRECT = "taken_directly"
 """The attribute of a subscription that says who takes its messages, and how many in a turn."""
+LOOK_PERIOD = 50_000_000
+"""Nanoseconds between two looks at all that is waited for, while images come."""
+MESSAGES = ("subscription", "guard_condition")
+"""Kinds of what is looked at each time."""
 
 
 def take_directly(subscription: Subscription, take: Take, most: int) -> None:
@@ -46,6 +52,7 @@ class ImageExecutor(SingleThreadedExecutor):
         self._entities: Entities | None = None
         self._in_use = Lock()  # of the entities, while they are waited for
         self._woken = True
+        self._next_look = 0  # at all that is waited for; monotonic nanoseconds
         self._given_up = False
         self._images_aside = False
 
@@ -104,12 +111,22 @@ class ImageExecutor(SingleThreadedExecutor):
 
     def _ready(self, timeout: int) -> tuple[list[Subscription], bool]:
         """Wait. Returns the subscriptions that have images, and whether anything else is ready."""
-        nodes = self.get_nodes()
+        start = time.monotonic_ns()
         with self._in_use:
+            if self._entities is not None and not self._woken and (left := self._next_look - start) > 0:
+                images, others = self._entities.wait_for_messages(min(timeout, left) if timeout >= 0 else left)
+                if images or others:
+                    return images, others
+                if timeout >= 0:
+                    timeout = max(0, timeout - (time.monotonic_ns() - start))
+            nodes = self.get_nodes()
             if self._entities is None or not self._entities.are_of(nodes):
                 self._close_entities()
                 self._entities = Entities(nodes, [self._guard, self._sigint_gc], self.context)
-            return self._entities.wait(0 if self._woken else timeout)
+            images, others = self._entities.wait(0 if self._woken else timeout)
+            if images:
+                self._next_look = time.monotonic_ns() + LOOK_PERIOD
+            return images, others
 
     def _run_others(self) -> bool:
         """Run, as rclpy does, all callbacks that are ready. Returns whether there was one."""
@@ -173,7 +190,7 @@ def _take(subscription: Subscription, take: Take, most: int) -> None:
 
 
 class Entities:
-    """What nodes wait for, and a wait set with room for it. In use until it is closed, so that it is not destroyed.
+    """What nodes wait for, and wait sets with room for it. In use until it is closed, so that it is not destroyed.
 
     It knows rclpy's internals as rclpy's executors do: there is no public wait set.
     """
@@ -207,6 +224,8 @@ class Entities:
                 numbers.num_events,
                 context.handle,
             )
+            messages, guard_conditions = (len(self._handles[name]) for name in MESSAGES)
+            self._messages = rclpy_implementation.WaitSet(messages, guard_conditions, 0, 0, 0, 0, context.handle)
             self._used = stack.pop_all()
 
     def are_of(self, nodes: list[Node]) -> bool:
@@ -218,26 +237,38 @@ class Entities:
 
         Returns the subscriptions with images, and whether anything else is ready.
         """
-        found = self._set
+        ready = self._wait(self._set, self._handles, self._waitables, timeout)
+        images, other = self._sorted(ready)
+        timers = [one for one in self._handles["timer"] if one.pointer in ready["timer"]]
+        others = [waitable.is_ready(self._set) for waitable in self._waitables]  # each takes note
+        others += [one.is_timer_ready() for one in timers]  # rcl shows cancelled ones, too
+        others += [other, bool(ready["client"] or ready["service"])]
+        return images, any(others)
+
+    def wait_for_messages(self, timeout: int) -> tuple[list[Subscription], bool]:
+        """Wait, see `wait`, for messages and guard conditions: of many cameras, the rest costs more than they do."""
+        return self._sorted(self._wait(self._messages, MESSAGES, [], timeout))
+
+    def _wait(self, found: Any, kinds: Iterable[str], waitables: list[Any], timeout: int) -> dict[str, set[int]]:
+        """Return the pointers of what is ready, by its kind."""
         found.clear_entities()  # waiting has taken out what was not ready
-        for name, handles in self._handles.items():
-            add = getattr(found, f"add_{name}")
-            for handle in handles:
+        for kind in kinds:
+            add = getattr(found, f"add_{kind}")
+            for handle in self._handles[kind]:
                 add(handle)
-        for waitable in self._waitables:
+        for waitable in waitables:
             waitable.add_to_wait_set(found)
         found.wait(timeout)
-        ready = {name: set(found.get_ready_entities(name)) for name in self._handles}
+        return {kind: set(found.get_ready_entities(kind)) for kind in kinds}
+
+    def _sorted(self, ready: dict[str, set[int]]) -> tuple[list[Subscription], bool]:
+        """Return the subscriptions with images, and whether another one or a guard condition is ready."""
         messages = [one for one in self._subscriptions if one.handle.pointer in ready["subscription"]]
         images = [one for one in messages if DIRECT in vars(one)]
-        timers = [one for one in self._handles["timer"] if one.pointer in ready["timer"]]
         guards = [one for one in self._guards if one.handle.pointer in ready["guard_condition"]]
         for guard in guards:
             guard.trigger()  # again: to wait for it has taken it
-        others = [waitable.is_ready(found) for waitable in self._waitables]  # each takes note
-        others += [one.is_timer_ready() for one in timers]  # rcl shows cancelled ones, too
-        others += [len(images) < len(messages), bool(guards or ready["client"] or ready["service"])]
-        return images, any(others)
+        return images, bool(guards) or len(images) < len(messages)
 
     def close(self) -> None:
         """Let go of them."""

@@ -15,6 +15,7 @@ from rclpy.task import Future
 from sensor_msgs.msg import Image
 from waiting import WAIT
 
+from har_ros.nodes import executor
 from har_ros.nodes.executor import Entities, take_directly
 
 TOPIC = "/cam01/image_raw"
@@ -125,6 +126,20 @@ def test_an_unknown_rclpy_is_left_to_itself(ros, subscribed, publisher, monkeypa
     assert not direct
     said = capfd.readouterr().err
     assert said.count("this rclpy is not as it was (no attribute 'add_subscription')") == 1
+
+
+def test_while_images_stream_the_rest_is_looked_at_now_and_then(ros, subscribed, publisher, monkeypatch):
+    """What there is to wait for beside images, such as 16 cameras' events, costs more than they do."""
+    monkeypatch.setattr(executor, "LOOK_PERIOD", 1_000_000_000 * WAIT)
+    _, direct, _ = subscribed()
+    publisher(0)
+    ros.until(lambda: direct, "the first image")
+    looks, wait = [], Entities.wait
+    monkeypatch.setattr(Entities, "wait", lambda *arguments: looks.append(None) or wait(*arguments))
+    for number in range(1, 10):
+        publisher(number)
+        ros.until(lambda number=number: len(direct) > number, "an image")
+    assert len(looks) < 9
 
 
 def test_everything_else_is_served_while_images_stream(ros, subscribed, publisher):
