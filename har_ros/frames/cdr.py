@@ -6,7 +6,7 @@ the fields one after another, each aligned to its own size. To make a message of
 
 from __future__ import annotations
 
-import struct
+from struct import Struct
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from har_ros.frames.sampling import SECOND
 
 PREFIX = 4
 """Bytes before the fields, from which alignment counts."""
-ORDERS = {b"\x00\x00": ">", b"\x00\x01": "<"}
-"""How plain CDR begins → the order of bytes."""
+ORDERS = {begin: (Struct(f"{order}I"), Struct(f"{order}iI")) for begin, order in ((b"\0\0", ">"), (b"\0\1", "<"))}
+"""How plain CDR begins → numbers and stamps in its order of bytes."""
 
 
 def read_image(data: bytes) -> CameraImage:
@@ -44,15 +44,14 @@ class _Fields:
     """Reads one field after another."""
 
     def __init__(self, data: bytes) -> None:
-        order = ORDERS.get(bytes(data[:2]))
-        if order is None:
+        layouts = ORDERS.get(bytes(data[:2]))
+        if layouts is None:
             raise ImageError(
                 f"the message begins with {bytes(data[:2])!r}, and not as plain CDR; use another middleware "
                 "(RMW_IMPLEMENTATION), or record it again"
             )
         self._data = data
-        self._number = struct.Struct(f"{order}I")
-        self._time = struct.Struct(f"{order}iI")
+        self._number, self._time = layouts
         self._at = PREFIX
 
     def header(self) -> tuple[int, str]:
