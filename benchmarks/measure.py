@@ -112,6 +112,15 @@ def measure(setting: Setting, seconds: float) -> Measured:
         return counter.count(nodes, seconds, settled, still)
 
 
+def bare_subscriptions(cameras: int, seconds: float) -> float:
+    """Return the CPU seconds of an image that is received in rclpy's own executor and not looked at."""
+    environment = os.environ | dict.fromkeys(PROFILES, str(PROFILE))
+    command = [sys.executable, str(Path(__file__).with_name("bare_subscriptions.py")), str(cameras), str(seconds)]
+    with program([*CAMERAS, *map(str, (cameras, RATE, HEIGHT, WIDTH))], environment):
+        found = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return float(found.stdout) / 1e3
+
+
 @contextmanager
 def running(setting: Setting, log: IO[bytes] | None = None) -> Iterator[tuple[Counter, list[int]]]:
     """Run nodes and cameras; give what hears the nodes, and their processes. log: where the nodes' lines go."""
