@@ -125,6 +125,10 @@ def test_events_of_what_was_read_are_written_and_wrong_options_are_refused(brigh
     assert "event_limits: 'last' is no class of the network; some are" in failure(actionnet(video, *model, *high))
     assert "--event-limits needs --events; add it" in failure(actionnet(video, *model, "--event-limits", own))
     assert "e.txt is no file of events" in failure(actionnet(video, *model, "--events", tmp_path / "e.txt"))
+    nowhere = tmp_path / "none" / "e.csv"
+    assert f"cannot write '{nowhere}', its folder does not exist" in failure(
+        actionnet(video, *model, "--events", nowhere)
+    )
 
 
 def test_people_have_lines_of_their_own_as_in_the_library(brightness_card, tmp_path):

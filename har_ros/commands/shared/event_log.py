@@ -27,6 +27,8 @@ def check_file(path: str, values: Mapping[str, Any]) -> None:
     event_settings(values)
     if path:
         check_suffix(Path(path))
+        if not Path(path).parent.is_dir():
+            raise ConfigurationError(f"cannot write '{path}', its folder does not exist; make it first")
         return
     for row in ACTIONNET:
         if row.name.startswith("event_") and values[row.name] != row.default:
