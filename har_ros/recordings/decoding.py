@@ -57,7 +57,10 @@ def _shown(name: str, count: int, rate: float, losses: Losses, read: int) -> int
     """Return how many of its frames a file shows. Those before a cut that kept what was encoded are for the decoder.
 
     The headers of some kinds of files only estimate: of these, it is the frames that were read and what is behind them.
+    An .avi also counts those that were left out as it was recorded, and FFmpeg estimates its length where it is cut.
     """
+    if name.lower().endswith(".avi"):
+        return min(count, read + losses.until(count / rate))
     if not name.lower().endswith(EXACT_HEADERS):
         return read + losses.after()
     import av
@@ -65,7 +68,8 @@ def _shown(name: str, count: int, rate: float, losses: Losses, read: int) -> int
 
     try:
         with av.open(f"file:{name}") as container:
-            return min(count, round((container.duration or 0) / av.time_base * rate) or count)
+            length = (container.duration or 0) / av.time_base
+            return min(count, round(length * rate), read + losses.until(length)) if length else count
     except (FFmpegError, OSError):
         return count
 

@@ -79,6 +79,10 @@ class Losses:
         behind = len(found.times) - int(found.times.searchsorted(self._last + self._step / 2))
         return behind + max(0, round(found.short / self._step))
 
+    def until(self, end: float) -> int:
+        """Return how many frames there is time for between the last one and the end. end: seconds."""
+        return max(0, round((1000 * end - self._last) / self._step) - 1)
+
     def said(self) -> str:
         """Return how many places could not be decoded, and where the first is; nothing where none is known."""
         if self._first is None:

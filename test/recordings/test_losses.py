@@ -3,6 +3,7 @@
 import logging
 from itertools import pairwise
 
+import av
 import numpy as np
 import pytest
 from damaged_videos import CONTAINERS, COUNT, RATE, damage, number_of, places_of, write_numbered
@@ -97,8 +98,9 @@ def test_an_end_that_cannot_be_decoded_is_said(tmp_path, suffix):
     assert 50 <= len(frames) <= 60
 
 
-def test_an_end_that_is_not_there_is_said(tmp_path):
-    path = write_numbered(tmp_path / "a.mkv")
+@pytest.mark.parametrize("suffix", ["mkv", "avi"])
+def test_an_end_that_is_not_there_is_said(tmp_path, suffix):
+    path = write_numbered(tmp_path / f"a.{suffix}")
     path.write_bytes(path.read_bytes()[: places_of(path)[60][0]])
     frames, said = looked(path)
     assert 50 <= len(frames) <= 60
@@ -167,3 +169,28 @@ def test_a_damaged_video_is_played_to_its_end(tmp_path, caplog):
     assert [record.message for record in caplog.records] == [
         f"video '{tmp_path}/a.mp4' has frames that cannot be decoded; they are left out"
     ]
+
+
+def test_an_avi_that_was_recorded_with_gaps_is_whole(tmp_path):
+    """Its header counts the frames that were left out, too."""
+    path = write_numbered(tmp_path / "a.avi", at=lambda number: number + number // 50 * 30)
+    frames, said = looked(path)
+    assert (said, len(frames)) == ("", COUNT)
+    path.write_bytes(path.read_bytes()[: places_of(path)[60][0]])
+    frames, said = looked(path)
+    assert said.startswith(f"{path} cannot be read after frame 60 of {COUNT + 30}")
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_cut_that_begins_before_a_keyframe_has_its_end(tmp_path, ends):
+    """What cannot be shown without the keyframe is not missing at the end, which may be missing nevertheless."""
+    with av.open(str(write_numbered(tmp_path / "a.mp4"))) as whole, av.open(str(tmp_path / "b.mp4"), "w") as copy:
+        stream = copy.add_stream_from_template(whole.streams.video[0])
+        for number, packet in enumerate(whole.demux(video=0)):
+            if packet.size and number >= 38:
+                packet.stream = stream
+                copy.mux(packet)
+    path = tmp_path / "b.mp4" if ends else damage(tmp_path / "b.mp4", *range(30, 62))
+    frames, said = looked(path)
+    assert number_of(frames[0].pixels) > 41
+    assert said == "" if ends else said.startswith(f"{path} cannot be read after frame")
