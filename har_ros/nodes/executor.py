@@ -129,17 +129,22 @@ class ImageExecutor(SingleThreadedExecutor):
             return images, others
 
     def _run_others(self) -> bool:
-        """Run, as rclpy does, all callbacks that are ready. Returns whether there was one."""
-        ran = False
+        """Run, as rclpy does, all callbacks that are ready. Returns whether there was one.
+
+        rclpy's look ends before the coroutines that wait for what a callback did: these have their turn at once, too.
+        """
+        ran = ended = False
         self._images_aside = True
         try:
             while True:
                 try:
                     task, *_ = self.wait_for_ready_callbacks(timeout_sec=0)
                 except (TimeoutException, ShutdownException):
+                    self._woken = self._woken or (ended and bool(self._tasks))
                     return ran
                 ran = True
                 task()
+                ended = ended or task.done()
                 task.result()  # raises what it raised
         finally:
             self._images_aside = False

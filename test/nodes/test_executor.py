@@ -192,6 +192,26 @@ def test_a_coroutine_hears_at_once_of_what_another_thread_did(ros):
     assert heard == list(range(200))
 
 
+def test_a_coroutine_hears_at_once_of_what_a_callback_did(ros):
+    """Not with whatever comes next, which may be never."""
+    future, heard = Future(executor=ros.executor), []
+
+    async def listen():
+        heard.append(await future)
+
+    def tick():
+        timer.cancel()
+        future.set_result(1)
+
+    ros.executor.create_task(listen)
+    timer = ros.node.create_timer(0.05, tick)
+    start = time.monotonic()
+    while not heard and time.monotonic() < start + WAIT:
+        ros.executor.spin_once(timeout_sec=WAIT)
+    assert heard
+    assert time.monotonic() < start + WAIT / 2
+
+
 def test_a_function_of_another_thread_runs(ros):
     deadline = time.monotonic() + WAIT
     with ThreadPoolExecutor(1) as pool:
