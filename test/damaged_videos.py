@@ -19,10 +19,12 @@ def number_of(pixels):
     return sum(1 << bit for bit in range(8) if pixels[8:40, bit * 12 + 3 : bit * 12 + 9].mean() > 127)
 
 
-def write_numbered(path, count=COUNT, at=lambda number: number):
-    """Write a video with a keyframe in 10. at: the time of a frame, in frames."""
+def write_numbered(path, count=COUNT, at=lambda number: number, reordered=False):
+    """Write a video with a keyframe in 10. at: the time of a frame, in frames. reordered: two in three are B-frames."""
     codec = CONTAINERS[path.suffix[1:]]
     options = {"g": "10", "bf": "2"} if codec == "libx264" else {}
+    if reordered:
+        options["x264-params"] = "b-adapt=0:scenecut=0"
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=RATE, options=options)
         stream.width = stream.height = 96

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 import cv2
@@ -14,6 +15,8 @@ from har_ros.recordings.losses import NEAR, Losses
 Frames = Iterator[NDArray[np.uint8] | None]
 """Pixels of a frame after the other, uint8 H×W×3 BGR; None in place of one that is lost."""
 EXACT_HEADERS = (".mp4", ".m4v", ".mov", ".avi")
+AHEAD = 6
+"""Frames that are looked at ahead: more than an encoder puts out of their order."""
 BACK = 16
 """Frames before one that is wanted at which a search for it begins; so many times as far where that was too late."""
 
@@ -26,22 +29,22 @@ def decoded(
     Raises VideoError at the end when frames were lost, and when a file ends well before its header says.
     """
     count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-    losses, read, failed = Losses(name, rate, count), first, 0
+    losses, reads, read, failed = Losses(name, rate, count), _Reads(capture), first, 0
     if first and times is not None:
         yield _found(name, capture, first, times)
         losses.begin(times[first])
         read += 1
     while failed <= losses.patience(read):
-        frame = capture.read()[1]
+        frame, at = reads.next()
         if frame is None:
             failed += 1
             continue
-        lost = losses.before(capture.get(cv2.CAP_PROP_POS_MSEC), read, failed)
+        lost = losses.before(at, read, failed, reads.times_ahead)
         if lost < 0:
             continue
         yield from [None] * lost
         read, failed = read + lost + 1, 0
-        yield np.asarray(frame, np.uint8)
+        yield frame
     capture.release()
     few, said = max(2, count // 50), losses.said()
     if 0 < read < count - few and read < _shown(name, count, rate, losses, read) - few:
@@ -51,6 +54,28 @@ def decoded(
         )
     if said and read:
         raise VideoError(f"{said}; the results of the rest are valid")
+
+
+class _Reads:
+    """Reads a file's frames with their times, milliseconds, and looks ahead."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        self._capture = capture
+        self._ahead: deque[tuple[NDArray[np.uint8] | None, float]] = deque()
+
+    def next(self) -> tuple[NDArray[np.uint8] | None, float]:
+        """Return the next frame, None where it cannot be read."""
+        return self._ahead.popleft() if self._ahead else self._read()
+
+    def times_ahead(self) -> list[float]:
+        """Return the times of the frames that are next."""
+        while len(self._ahead) < AHEAD:
+            self._ahead.append(self._read())
+        return [at for frame, at in self._ahead if frame is not None]
+
+    def _read(self) -> tuple[NDArray[np.uint8] | None, float]:
+        frame = self._capture.read()[1]
+        return (None, 0.0) if frame is None else (np.asarray(frame, np.uint8), self._capture.get(cv2.CAP_PROP_POS_MSEC))
 
 
 def _shown(name: str, count: int, rate: float, losses: Losses, read: int) -> int:

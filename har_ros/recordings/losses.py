@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -44,6 +45,7 @@ class Losses:
         self._last = -self._step
         self._first: int | None = None
         self._damaged = False
+        self._by_decoding = False  # the times are those at which frames are decoded, as of packets copied from an .avi
         self._offset: int | None = None
         self._packets: Packets | None = None
 
@@ -55,17 +57,20 @@ class Losses:
         """Take the frame at which the decoding begins. at: its time, milliseconds."""
         self._last = at
 
-    def before(self, at: float, index: int, failed: int) -> int:
+    def before(self, at: float, index: int, failed: int, ahead: Callable[[], list[float]]) -> int:
         """Return how many frames are lost before this one, or -1 when it comes too late to be of use.
 
         Where frames are lost, a decoder may give others in a wrong order. at: its time, milliseconds. index: that it
-        has if none is lost. failed: reads since the last frame.
+        has if none is lost. failed: reads since the last frame. ahead: returns the times of the next frames.
         """
         last, self._last = self._last, max(self._last, at)
-        if not failed and not self._damaged and (at - last < GAP * self._step or not index):
+        if not failed and not self._damaged and (self._by_decoding or at - last < GAP * self._step or not index):
+            return 0
+        lost = failed if self._by_decoding else self._between(last, at, index, failed)
+        if lost > 0 and not failed and not self._damaged and self._come(last, at, ahead()):
+            self._by_decoding = True
             return 0
         self._damaged = self._damaged or failed > 0
-        lost = self._between(last, at, index, failed)
         if lost > 0:
             self._damaged = True
             self._places += 1
@@ -103,6 +108,12 @@ class Losses:
             return -1
         inside = int(times.searchsorted(at - self._step / 2) - times.searchsorted(last + self._step / 2))
         return max(0, min(inside, place + self._offset - index))
+
+    def _come(self, last: float, at: float, ahead: list[float]) -> bool:
+        """Return whether a frame that should be between two times is yet to come."""
+        times = self._looked_up().times
+        between = times[(times > last + NEAR) & (times < at - NEAR)]
+        return bool((np.abs(between[:, None] - np.array(ahead)) <= NEAR).any())
 
     def _looked_up(self) -> Packets:
         """Look at the packets of the file, once."""

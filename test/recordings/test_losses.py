@@ -70,6 +70,23 @@ def test_a_video_that_begins_damaged_keeps_its_time(tmp_path, suffix):
     assert are_in_their_places(frames, 0)
 
 
+def test_times_of_decoding_are_no_damage(tmp_path):
+    """As of packets that were copied from an .avi, which has no others."""
+    path = tmp_path / "a.mp4"
+    with (
+        av.open(str(write_numbered(tmp_path / "b.mp4", reordered=True))) as source,
+        av.open(str(path), "w") as container,
+    ):
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
+            packet.dts = packet.pts = number * packet.duration
+            packet.stream = stream
+            container.mux(packet)
+    frames, said = looked(path)
+    assert said == ""
+    assert [(frame.index, number_of(frame.pixels)) for frame in frames] == [(one, one) for one in range(COUNT)]
+
+
 def test_packets_of_which_nothing_is_left_are_missed(tmp_path):
     """FFmpeg goes on with the next cluster of an .mkv, without a word."""
     path = write_numbered(tmp_path / "a.mkv")
