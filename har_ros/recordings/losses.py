@@ -110,10 +110,10 @@ class Losses:
         return max(0, min(inside, place + self._offset - index))
 
     def _come(self, last: float, at: float, ahead: list[float]) -> bool:
-        """Return whether a frame that should be between two times is yet to come."""
-        times = self._looked_up().times
-        between = times[(times > last + NEAR) & (times < at - NEAR)]
-        return bool((np.abs(between[:, None] - np.array(ahead)) <= NEAR).any())
+        """Return whether a frame that should be between two times is yet to come, as times are those of decoding."""
+        found = self._looked_up()
+        between = found.times[(found.times > last + NEAR) & (found.times < at - NEAR)]
+        return found.rising and bool((np.abs(between[:, None] - np.array(ahead)) <= NEAR).any())
 
     def _looked_up(self) -> Packets:
         """Look at the packets of the file, once."""
@@ -126,11 +126,12 @@ class Losses:
 class Packets:
     """Of a file's images. times: in their order, milliseconds; also those of packets that must have been there.
 
-    short: milliseconds by which the file ends before its header says.
+    short: milliseconds by which the file ends before its header says. rising: whether they lie in that order.
     """
 
     times: NDArray[np.float64]
     short: float
+    rising: bool
 
 
 def packets(name: str, step: float, most: int) -> Packets:
@@ -170,7 +171,9 @@ def packets(name: str, step: float, most: int) -> Packets:
     if blocks and skips:
         many = np.array(skips) > max(SKIPPED, 8 * float(np.median(skips)))
         found = np.union1d(found, np.flatnonzero(many))
-    return Packets(_with_gone(np.array(times, np.float64), found, step, most), length - latest if blocks else 0.0)
+    there = np.array(times, np.float64)
+    rising = bool((np.diff(there) > 0).all())
+    return Packets(_with_gone(there, found, step, most), length - latest if blocks else 0.0, rising)
 
 
 def _with_gone(times: NDArray[np.float64], marks: NDArray[np.int64], step: float, most: int) -> NDArray[np.float64]:

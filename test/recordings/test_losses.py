@@ -70,6 +70,14 @@ def test_a_video_that_begins_damaged_keeps_its_time(tmp_path, suffix):
     assert are_in_their_places(frames, 0)
 
 
+def test_a_damaged_keyframe_among_frames_that_were_put_out_of_their_order(tmp_path):
+    path = damage(write_numbered(tmp_path / "a.ts", reordered=True), 40)
+    frames, said = looked(path)
+    assert said.startswith(f"1 place of {path} {PLACES} 1.")
+    shown = {frame.index: number_of(frame.pixels) for frame in frames}
+    assert [shown[index] for index in range(50, COUNT)] == list(range(50, COUNT))
+
+
 def test_times_of_decoding_are_no_damage(tmp_path):
     """As of packets that were copied from an .avi, which has no others."""
     path = tmp_path / "a.mp4"
