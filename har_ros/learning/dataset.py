@@ -148,7 +148,6 @@ def _without_number(stem: str) -> str:
 
 def _of_segments(path: Path, column: str) -> tuple[list[Material], str]:
     segments = load_truth(path)
-    groups = _column(path, column) if column else {}
     of_bag: dict[str, list[Segment]] = defaultdict(list)
     for segment in segments:
         if segment.bag == ANY:
@@ -156,6 +155,7 @@ def _of_segments(path: Path, column: str) -> tuple[list[Material], str]:
                 f"{path}: segment {segment.label!r} names no recording; name it in a column bag or video"
             )
         of_bag[segment.bag].append(segment)
+    groups = _column(path, column) if column else {}
     found: dict[Path, Material] = {}
     for bag, own in of_bag.items():
         recording = _beside(path, bag)

@@ -155,7 +155,7 @@ def find_model(
         found = Model(load_card(CARDS / f"{model}.yaml"), CARDS)
     elif _is_card(path):
         found = Model(load_card(path), path.parent)
-    elif path.suffix in (".yaml", ".yml", *SUFFIXES) and not path.exists():
+    elif (path.suffix in (".yaml", ".yml", *SUFFIXES) or "/" in model) and not path.exists():
         raise ConfigurationError(f"model {model!r} does not exist; check the path")
     elif path.suffix in SUFFIXES and path.is_file():
         if not labels:

@@ -68,8 +68,9 @@ class EventSettings:
         for label in self.classes:
             limits = self.of(label)
             if limits.end > limits.start:
+                usual = "" if self.classes[label].end else ", that of event_end"
                 raise ConfigurationError(
-                    f"event_limits: the end of {label!r} is {limits.end:g}, above its start ({limits.start:g}); "
+                    f"event_limits: the end of {label!r} is {limits.end:g}{usual}, above its start ({limits.start:g}); "
                     "give it an end of that or less"
                 )
 
@@ -90,7 +91,8 @@ def load_limits(path: Path) -> dict[str, ClassLimits]:
     """
     content = load_yaml(read_text(path), str(path))
     if not isinstance(content, Mapping):
-        raise ConfigurationError(f"{path} holds {shown(content)}; give a mapping from classes to their limits")
+        holds = "is empty" if content is None else f"holds {shown(content)}"
+        raise ConfigurationError(f"{path} {holds}; give a mapping from classes to their limits")
     for name in content:
         if not isinstance(name, str):
             raise ConfigurationError(f"{path}: {shown(name)} is no text; put the name of the class in quotes")

@@ -151,6 +151,7 @@ def test_wrong_segments_are_refused(tmp_path):
     for text, column, part in (
         ("video,start,end,label\nnowhere.avi,0,1,a\n", "", "nowhere.avi"),
         ("start,end,label\n0,1,a\n", "", "names no recording"),
+        ("file,person,start,end,label\none.avi,ann,0,1,a\none.avi,bob,1,2,a\n", "person", "names no recording"),
         ("video,start,end,label\n", "", "no segments"),
         ("video,start,end,label\none.avi,0,1,a\n", "person", "no column 'person'"),
         ("video,person,start,end,label\none.avi,,0,1,a\n", "person", "one.avi"),

@@ -237,7 +237,7 @@ def test_yaml_that_takes_all_memory_is_refused(tmp_path, monkeypatch, text, said
         load_card(path)
 
 
-@pytest.mark.parametrize("model", ["/nowhere/card.yaml", "nowhere.onnx", "~/nowhere.xml", "nowhere.tflite"])
+@pytest.mark.parametrize("model", ["/nowhere/card.yaml", "nowhere.onnx", "~/nowhere.xml", "nowhere.tflite", "./falls"])
 def test_models_that_do_not_exist_are_called_so(model):
     with pytest.raises(ConfigurationError, match=f"model '{model}' does not exist; check the path"):
         find_model(model)

@@ -22,7 +22,7 @@ def test_what_a_file_leaves_out_is_as_for_all_classes(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "limits.yaml holds None; give a mapping from classes to their limits"),
+        ("", "limits.yaml is empty; give a mapping from classes to their limits"),
         ("[falling]", "give a mapping"),
         ("1: {start: 0.3}", "limits.yaml: 1 is no text; put the name of the class in quotes"),
         ("falling: 0.3", "limits.yaml: falling holds 0.3; give a mapping with the fields of a ClassLimits"),
@@ -32,7 +32,7 @@ def test_what_a_file_leaves_out_is_as_for_all_classes(tmp_path):
         ("falling: {max_gap: -1}", "max_gap is -1.0; give a number from 0 to 3600"),
         ("falling: {begin: 0.3}", "field 'begin' is unknown; use start, end, min_duration, max_gap"),
         ("falling: {end: 0.6}", "event_limits: the end of 'falling' is 0.6, above its start (0.5); give it an end"),
-        ("falling: {start: 0.2}", "the end of 'falling' is 0.3, above its start (0.2)"),
+        ("falling: {start: 0.2}", "the end of 'falling' is 0.3, that of event_end, above its start (0.2)"),
         ("faling: {}", "event_limits: 'faling' is no class of the network; some are 'falling'"),
         ("{", "is not YAML"),
     ],
