@@ -180,6 +180,9 @@ def tidy(place: Path) -> None:
 
 
 def _check(frame: SourceFrame, longest: float) -> None:
+    height, width = frame.pixels.shape[:2]
+    if min(height, width) < 2:
+        raise HarError(f"the video has images of {width}x{height}, too small to be drawn into; give a larger one")
     if frame.stamp > longest * 1e9:
         raise HarError(f"the video lasts longer than {longest / 60:.3g} minutes; cut it")
     if frame.index > longest * MOST_RATE:
