@@ -44,6 +44,7 @@ class Stream:
         self.answers: Channel[dict[str, Any]] = Channel(WAITING, self._on_listeners)
         self._values, self._memory = values, memory
         self._process: asyncio.subprocess.Process | None = None
+        self._ending = False
         self._task = asyncio.create_task(self._run())
         self._patience: asyncio.TimerHandle | None = None
         self._on_listeners()
@@ -71,8 +72,7 @@ class Stream:
     async def end(self, reason: str = "") -> None:
         """End the worker. reason: a sentence when somebody should know."""
         if self.state != "ended":
-            self.error = self.error or reason
-            self._task.cancel()
+            self._cancel(reason)
         with suppress(asyncio.CancelledError):
             await self._task
 
@@ -84,7 +84,13 @@ class Stream:
             self._patience = asyncio.get_running_loop().call_later(UNHEARD, self._end_unheard)
 
     def _end_unheard(self) -> None:
-        self.error = self.error or "nobody followed its events; start again"
+        self._cancel("nobody followed its events; start again")
+
+    def _cancel(self, reason: str) -> None:
+        self.error = self.error or reason
+        self._ending = (
+            True  # asyncio.wait_for of Python 3.11 and older loses a cancellation when an answer has just come
+        )
         self._task.cancel()
 
     async def _run(self) -> None:
@@ -120,6 +126,8 @@ class Stream:
                 line = await asyncio.wait_for(process.stdout.readline(), patience)
             except asyncio.TimeoutError:
                 return f"no image came, or the network gave no answer, for {patience:g} s; start again"
+            if self._ending:
+                return self.error
             if not line:
                 return f"the worker ended unexpectedly (status {await process.wait()}); start again"
             answer = json.loads(line)

@@ -87,6 +87,25 @@ def send_all(visitor, images=IMAGES, since=0):
     return answers
 
 
+def test_a_stream_ends_though_an_answer_comes_at_the_same_moment(client, app, monkeypatch):
+    """When asyncio.wait_for of Python 3.11 and older gives the answer, and forgets that it was cancelled."""
+    wait_for, lost = asyncio.wait_for, []
+
+    async def losing(coming, seconds):
+        try:
+            return await wait_for(coming, seconds)
+        except asyncio.CancelledError:
+            lost.append(None)
+            return b'{"stamp": 0}\n'
+
+    monkeypatch.setattr(asyncio, "wait_for", losing)
+    with visiting(client) as visitor:
+        number = visitor.path.rpartition("/")[2]
+        assert client.delete(visitor.path).status_code == 204
+        assert (app.state.streams.get(number).state, app.state.streams.get(number).error) == ("ended", "")
+    assert lost == [None]
+
+
 def test_a_stream_says_what_the_networks_say(client, models):
     options = {"threshold": 0.1, "event_start": 0.15, "event_end": 0.1}
     with visiting(client, **options) as visitor:
