@@ -37,6 +37,18 @@ def write_numbered(path, count=COUNT, at=lambda number: number, reordered=False)
     return path
 
 
+def write_by_decoding(path):
+    """Write a video with the times at which frames are decoded, as of packets that are copied from an .avi."""
+    original = write_numbered(path.with_name(f"original_{path.name}"), reordered=True)
+    with av.open(str(original)) as source, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
+            packet.dts = packet.pts = number * packet.duration
+            packet.stream = stream
+            container.mux(packet)
+    return path
+
+
 def places_of(path):
     """Return where each packet begins in the file and its bytes, in the order of the frames."""
     with av.open(str(path)) as container:

@@ -24,14 +24,22 @@ BACK = 16
 def decoded(
     name: str, capture: cv2.VideoCapture, rate: float, first: int = 0, times: NDArray[np.float64] | None = None
 ) -> Frames:
-    """Yield the frames of a file from this one on. rate: frames per second. times: see open_part.
+    """Yield the frames of a file, see `timed`."""
+    return (frame for frame, _ in timed(name, capture, rate, first, times))
 
-    Raises VideoError at the end when frames were lost, and when a file ends well before its header says.
+
+def timed(
+    name: str, capture: cv2.VideoCapture, rate: float, first: int = 0, times: NDArray[np.float64] | None = None
+) -> Iterator[tuple[NDArray[np.uint8] | None, float]]:
+    """Yield the frames of a file from this one on, and their times in it, milliseconds; of those that are lost, others.
+
+    rate: frames per second. times: see open_part. Raises VideoError at the end when frames were lost, and when a file
+    ends well before its header says.
     """
     count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
     losses, reads, read, failed = Losses(name, rate, count), _Reads(capture), first, 0
     if first and times is not None:
-        yield _found(name, capture, first, times)
+        yield _found(name, capture, first, times), float(times[first])
         losses.begin(times[first])
         read += 1
     while failed <= losses.patience(read):
@@ -42,9 +50,9 @@ def decoded(
         lost = losses.before(at, read, failed, reads.times_ahead)
         if lost < 0:
             continue
-        yield from [None] * lost
+        yield from [(None, at)] * lost
         read, failed = read + lost + 1, 0
-        yield frame
+        yield frame, at
     capture.release()
     few, said = max(2, count // 50), losses.said()
     if 0 < read < count - few and read < _shown(name, count, rate, losses, read) - few:

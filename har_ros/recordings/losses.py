@@ -67,7 +67,7 @@ class Losses:
         if not failed and not self._damaged and (self._by_decoding or at - last < GAP * self._step or not index):
             return 0
         lost = failed if self._by_decoding else self._between(last, at, index, failed)
-        if lost > 0 and not failed and not self._damaged and self._come(last, at, ahead()):
+        if lost > 0 and not failed and not self._damaged and self._come(last, at, ahead):
             self._by_decoding = True
             return 0
         self._damaged = self._damaged or failed > 0
@@ -109,16 +109,16 @@ class Losses:
         inside = int(times.searchsorted(at - self._step / 2) - times.searchsorted(last + self._step / 2))
         return max(0, min(inside, place + self._offset - index))
 
-    def _come(self, last: float, at: float, ahead: list[float]) -> bool:
+    def _come(self, last: float, at: float, ahead: Callable[[], list[float]]) -> bool:
         """Return whether a frame that should be between two times is yet to come, as times are those of decoding."""
         found = self._looked_up()
         between = found.times[(found.times > last + NEAR) & (found.times < at - NEAR)]
-        return found.rising and bool((np.abs(between[:, None] - np.array(ahead)) <= NEAR).any())
+        return found.rising and bool((np.abs(between[:, None] - np.array(ahead())) <= NEAR).any())
 
     def _looked_up(self) -> Packets:
         """Look at the packets of the file, once."""
         if self._packets is None:
-            self._packets = packets(self._name, self._step, self._count)
+            self._packets = packets(self._name, self._step, min(self._count, MOST_FAILURES))
         return self._packets
 
 

@@ -6,12 +6,13 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
-from damaged_videos import CONTAINERS, COUNT, RATE, damage, number_of, places_of, write_numbered
+from damaged_videos import CONTAINERS, COUNT, RATE, damage, number_of, places_of, write_by_decoding, write_numbered
 from hypothesis import given
 from hypothesis import strategies as st
 
 from har_ros.commands.main import main
 from har_ros.errors import VideoError
+from har_ros.recordings import losses
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.glance import Excerpt, glance
 from har_ros.recordings.losses import LEAST_FAILURES, MOST_FAILURES, Losses
@@ -79,18 +80,7 @@ def test_a_damaged_keyframe_among_frames_that_were_put_out_of_their_order(tmp_pa
 
 
 def test_times_of_decoding_are_no_damage(tmp_path):
-    """As of packets that were copied from an .avi, which has no others."""
-    path = tmp_path / "a.mp4"
-    with (
-        av.open(str(write_numbered(tmp_path / "b.mp4", reordered=True))) as source,
-        av.open(str(path), "w") as container,
-    ):
-        stream = container.add_stream_from_template(source.streams.video[0])
-        for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
-            packet.dts = packet.pts = number * packet.duration
-            packet.stream = stream
-            container.mux(packet)
-    frames, said = looked(path)
+    frames, said = looked(write_by_decoding(tmp_path / "a.mp4"))
     assert said == ""
     assert [(frame.index, number_of(frame.pixels)) for frame in frames] == [(one, one) for one in range(COUNT)]
 
@@ -132,8 +122,13 @@ def test_an_end_that_is_not_there_is_said(tmp_path, suffix):
     assert said == f"{path} cannot be read after frame {len(frames)} of {COUNT}; the results up to there are valid"
 
 
-def test_what_is_read_is_bounded():
+def test_what_is_read_is_bounded(monkeypatch):
     """Whatever a damaged header says."""
+    asked = []
+    nothing = losses.Packets(np.zeros(0), 0.0, rising=False)
+    monkeypatch.setattr(losses, "packets", lambda name, step, most: asked.append(most) or nothing)
+    Losses("a", 25.0, 10**12).after()
+    assert asked == [MOST_FAILURES]
     assert Losses("a", 25.0, 10**12).patience(0) == MOST_FAILURES
     assert Losses("a", 25.0, 0).patience(0) == Losses("a", 25.0, 100).patience(100) == LEAST_FAILURES
     assert Losses("a", 25.0, 1000).patience(100) == 900

@@ -12,14 +12,13 @@ import sys
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from har_ros.errors import HarError, VideoError, error_text
 from har_ros.files.atomic import replacing
 from har_ros.frames.pixels import CameraImage
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.clip_file import ClipFile
-from har_ros.recordings.decoding import decoded
+from har_ros.recordings.decoding import timed
 from har_ros.recordings.pictures import Place, pictures
 from har_ros.recordings.recording import SECOND, VIDEO
 from har_ros.recordings.source import sensible_rate
@@ -41,14 +40,14 @@ def take_in(source: Path, clip: Path, longest: float) -> None:
     rate = min(FASTEST, own)
     file, last = ClipFile(clip, rate, MAX_SIDE), -math.inf
     try:
-        for frame in decoded(str(source), capture, own):
+        for frame, at in timed(str(source), capture, own):
             if frame is None:
                 continue
-            moment = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            moment = at / 1000
             last = moment if moment > last else last + 1 / rate  # some files have no stamps
             if last > longest:
                 raise VideoError(f"the clip lasts longer than {longest:g} s; cut it")
-            file.take(CameraImage.of_array(np.asarray(frame, np.uint8), round(last * SECOND)))
+            file.take(CameraImage.of_array(frame, round(last * SECOND)))
         if not file.frames:
             raise VideoError("it is no video that can be decoded; try: ffmpeg -i CLIP -c:v libx264 copy.mp4")
         file.close()
