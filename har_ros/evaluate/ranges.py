@@ -84,9 +84,12 @@ class Answered:
         """Read it. Returns None where the file is damaged. Raises OSError."""
         if (arrays := read_npz(path)) is None:
             return None
-        begin, end = map(str, arrays["seams"])
-        rows, distances, times = (arrays[name] for name in ("rows", "distances", "times"))
-        return cls((begin, end), rows, distances, times, float(arrays["wall"]))
+        try:
+            begin, end = map(str, arrays["seams"])
+            rows, distances, times = (arrays[name] for name in ("rows", "distances", "times"))
+            return cls((begin, end), rows, distances, times, float(arrays["wall"]))
+        except (KeyError, TypeError, ValueError):
+            return None
 
 
 def can_be_ranged(plan: Plan, recognizer: Recognizer) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,5 +26,5 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]] | None:
     try:
         with np.load(content, allow_pickle=False) as arrays:
             return dict(arrays)
-    except (EOFError, ValueError, BadZipFile):
+    except (EOFError, ValueError, BadZipFile, zlib.error):
         return None
