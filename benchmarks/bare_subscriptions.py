@@ -7,12 +7,13 @@ import sys
 import time
 
 import rclpy
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from har_ros.nodes.middleware import keep_freed_memory
 from har_ros.recordings.video import default_topics
-from measure import SETTLED, serve
+from measure import SETTLED
 
 
 def main() -> None:
@@ -24,11 +25,20 @@ def main() -> None:
     seen: list[None] = []
     for topic in default_topics(number):
         node.create_subscription(Image, topic, lambda message: seen.append(None), qos_profile_sensor_data)
-    serve(node, lambda: False, SETTLED)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)  # once: rclpy.spin_once does it for each image
+    serve(executor, SETTLED)
     before, start = len(seen), time.thread_time()
-    serve(node, lambda: False, seconds)
+    serve(executor, seconds)
     print((time.thread_time() - start) / max(1, len(seen) - before) * 1e3)
     rclpy.shutdown()
+
+
+def serve(executor: SingleThreadedExecutor, seconds: float) -> None:
+    """Receive for so long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        executor.spin_once(timeout_sec=0.1)
 
 
 if __name__ == "__main__":

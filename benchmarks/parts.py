@@ -29,7 +29,7 @@ PARTS = {
     "evaluation": Part(evaluation, fixed=230, seconds=4),
     "people": Part(people, fixed=14, seconds=2),
     "people-of-cameras": Part(people_of_cameras, fixed=10, seconds=1),
-    "many-cameras": Part(many_cameras, fixed=110, seconds=13.3),
+    "many-cameras": Part(many_cameras, fixed=116, seconds=14.3),
     "threads": Part(threads, fixed=70, seconds=6.7),
     "process-per-camera": Part(process_per_camera, fixed=45, seconds=4),
     "transports": Part(transports, fixed=75, seconds=10),
