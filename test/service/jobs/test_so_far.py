@@ -28,7 +28,10 @@ class Growing(io.StringIO):
             self.seek(at)
         return line
 
-    __next__ = readline
+    def __next__(self):
+        if line := self.readline():
+            return line
+        raise StopIteration
 
 
 def test_a_window_that_is_half_written_comes_next_time(tmp_path, monkeypatch):
