@@ -174,7 +174,8 @@ def train(
     checks = DataLoader(held_out, settings.batch_size, num_workers=workers) if held_out else None
     last = folder / "last.ckpt"
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # ends OpenCV's threads: a worker, which is forked, would wait for them for ever
+    if workers:
+        cv2.setNumThreads(1)  # ends OpenCV's threads: a worker, which is forked, would wait for them for ever
     try:
         trainer.fit(module, batches, checks, ckpt_path=last if last.is_file() else None, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C

@@ -206,6 +206,7 @@ class Entities:
 
         self._lists = _lists(nodes)
         self._subscriptions, timers, clients, services, self._guards, self._waitables = self._lists
+        self._pointers = [(one.handle.pointer, one) for one in self._subscriptions]
         self._handles = {
             "subscription": [one.handle for one in self._subscriptions],
             "guard_condition": [one.handle for one in (*self._guards, *guards)],
@@ -268,7 +269,7 @@ class Entities:
 
     def _sorted(self, ready: dict[str, set[int]]) -> tuple[list[Subscription], bool]:
         """Return the subscriptions with images, and whether another one or a guard condition is ready."""
-        messages = [one for one in self._subscriptions if one.handle.pointer in ready["subscription"]]
+        messages = [one for pointer, one in self._pointers if pointer in ready["subscription"]]
         images = [one for one in messages if DIRECT in vars(one)]
         guards = [one for one in self._guards if one.handle.pointer in ready["guard_condition"]]
         for guard in guards:

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, messages: Console) -> int:
             if not source.live:
                 extent = recognition.stream.extent
                 say(messages, f"{source.name} is shorter than a window ({extent}), and played again to fill one")
-            played = play_again(options.input, source, clip, recognition, *failures)
+            played = play_again(options.input, source, clip, recognition, next(iter(failures), None))
             report.take_whole(frame, played)
             events.take(ImageResult(frame.stamp, played, ()))
             if isinstance(sink, VideoFile):

@@ -88,9 +88,8 @@ class Stream:
 
     def _cancel(self, reason: str) -> None:
         self.error = self.error or reason
-        self._ending = (
-            True  # asyncio.wait_for of Python 3.11 and older loses a cancellation when an answer has just come
-        )
+        # until Python 3.11, asyncio.wait_for loses a cancellation when an answer has just come
+        self._ending = True
         self._task.cancel()
 
     async def _run(self) -> None:
