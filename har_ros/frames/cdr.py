@@ -17,27 +17,32 @@ from har_ros.frames.sampling import SECOND
 
 PREFIX = 4
 """Bytes before the fields, from which alignment counts."""
-ORDERS = {begin: (Struct(f"{order}I"), Struct(f"{order}iI")) for begin, order in ((b"\0\0", ">"), (b"\0\1", "<"))}
-"""How plain CDR begins → numbers and stamps in its order of bytes."""
+ORDERS = {
+    begin: tuple(Struct(order + fields) for fields in ("iII", "I", "II", "III"))
+    for begin, order in ((b"\0\0", ">"), (b"\0\1", "<"))
+}
+"""How plain CDR begins → a header up to its text, and one, two and three numbers, in its order of bytes."""
 
 
 def read_image(data: bytes) -> CameraImage:
     """View a sensor_msgs/Image. Raises ImageError when the bytes are none."""
     fields = _Fields(data)
     stamp, frame_id = fields.header()
-    height, width = fields.number(), fields.number()
-    encoding = fields.text()
+    height, width, length = fields.numbers(3)
+    encoding = fields.text(length)
     is_bigendian = bool(fields.byte())
-    step = fields.number()
-    return CameraImage(fields.sequence(), height, width, encoding, step, is_bigendian, stamp, frame_id)
+    step, length = fields.numbers(2)
+    return CameraImage(fields.pixels(length), height, width, encoding, step, is_bigendian, stamp, frame_id)
 
 
 def read_encoded_image(data: bytes) -> EncodedImage:
     """View a sensor_msgs/CompressedImage. Raises ImageError when the bytes are none."""
     fields = _Fields(data)
     stamp, frame_id = fields.header()
-    fields.text()  # format: the file itself says what it is
-    return EncodedImage(fields.sequence(), stamp, frame_id)
+    [length] = fields.numbers(1)
+    fields.text(length)  # format: the file itself says what it is
+    [length] = fields.numbers(1)
+    return EncodedImage(fields.pixels(length), stamp, frame_id)
 
 
 class _Fields:
@@ -51,47 +56,46 @@ class _Fields:
                 "(RMW_IMPLEMENTATION), or record it again"
             )
         self._data = data
-        self._number, self._time = layouts
+        self._layouts = layouts
         self._at = PREFIX
 
     def header(self) -> tuple[int, str]:
         """Return the stamp in nanoseconds, and the frame_id."""
-        self._need(self._time.size)
-        seconds, nanoseconds = self._time.unpack_from(self._data, self._at)
-        self._at += self._time.size
-        return seconds * SECOND + nanoseconds, self.text()
+        seconds, nanoseconds, length = self._unpack(self._layouts[0])
+        return seconds * SECOND + nanoseconds, self.text(length)
 
-    def number(self) -> int:
-        self._at += -(self._at - PREFIX) % self._number.size
-        self._need(self._number.size)
-        [value] = self._number.unpack_from(self._data, self._at)
-        self._at += self._number.size
-        return int(value)
+    def numbers(self, count: int) -> tuple[int, ...]:
+        """Return so many numbers in a row, one to three; the last may be the length of what follows."""
+        self._at += -(self._at - PREFIX) % 4
+        return self._unpack(self._layouts[count])
 
     def byte(self) -> int:
-        self._need(1)
-        self._at += 1
-        return self._data[self._at - 1]
+        end = self._end(1)
+        value, self._at = self._data[self._at], end
+        return value
 
-    def text(self) -> str:
-        """Return a string, without the zero that ends it."""
-        length = self.number()
-        self._need(length)
-        text = bytes(self._data[self._at : self._at + length])
-        self._at += length
+    def text(self, length: int) -> str:
+        """Return a string of so many bytes, without the zero that ends it."""
+        end = self._end(length)
+        text, self._at = bytes(self._data[self._at : end]), end
         try:
             return text.rstrip(b"\0").decode()
         except UnicodeDecodeError:
             raise ImageError(f"the message has a text that is not UTF-8 ({text[:40]!r}); check its publisher") from None
 
-    def sequence(self) -> Pixels:
-        """View a sequence of bytes: uint8."""
-        length = self.number()
-        self._need(length)
+    def pixels(self, length: int) -> Pixels:
+        """View so many bytes: uint8."""
+        self._end(length)
         return np.frombuffer(self._data, np.uint8, length, self._at)
 
-    def _need(self, count: int) -> None:
-        if self._at + count > len(self._data):
-            raise ImageError(
-                f"the message ends after {len(self._data)} bytes, {self._at + count} needed; check its publisher"
-            )
+    def _unpack(self, layout: Struct) -> tuple[int, ...]:
+        end = self._end(layout.size)
+        values, self._at = layout.unpack_from(self._data, self._at), end
+        return values
+
+    def _end(self, count: int) -> int:
+        """Return where the next `count` bytes end. Raises ImageError when the message ends before."""
+        end = self._at + count
+        if end > len(self._data):
+            raise ImageError(f"the message ends after {len(self._data)} bytes, {end} needed; check its publisher")
+        return end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -171,6 +172,7 @@ def to_rgb(image: CameraImage) -> Pixels:
         raise _refused(image, error) from None
 
 
+@lru_cache(maxsize=64)  # cameras seldom change their size
 def source_box(resize: Resize, image_height: int, image_width: int, height: int, width: int) -> Box:
     """Return the part of an image that becomes the network's height×width input.
 

@@ -112,11 +112,12 @@ class Window(Protocol):
 class FrameRing:
     """A ring of preallocated slots of which any `length` frames in a row, and fewer, are one contiguous view.
 
-    Frame n lies in slot n % period. The first length - 1 slots are written a second time, after the
-    ring, so that a window which runs over its end is one slice too:
+    Frame n lies in slot n % period. A window that runs over the ring's end goes on in copies of the first slots, so
+    that it is one slice, too; a frame is copied when the first such window is asked for, so most frames never are
+    where the network is slower than the camera:
 
         slots  0 … length-2 | length-1 … period-1 | period … period+length-2
-                  written twice ───────────────────► the copies
+                 the originals ──────────────────► the copies
 
     The period exceeds the length by `spare` slots, at least by one, where the next frame is written: frames
     that the network is reading stay unchanged while that many newer ones arrive, and cost no copy. When still
@@ -133,6 +134,7 @@ class FrameRing:
         self._slots = np.zeros((self._period + length - 1, *shape), dtype)
         self._headers: deque[tuple[int, str]] = deque(maxlen=length)  # stamp and frame_id
         self._next = 0  # frames written since the first frame ever
+        self._copied = 0  # how many of the first slots have a copy, since the ring's first slot was written last
         self._held: int | None = None  # the oldest frame that is lent
 
     @property
@@ -143,8 +145,7 @@ class FrameRing:
     @property
     def newest(self) -> NDArray[Any]:
         """The frames in the window, in order; a view."""
-        first = (self._next - self.fill) % self._period
-        return self._slots[first : first + self.fill]
+        return self._view(self._next - self.fill, self.fill)
 
     def slot(self) -> NDArray[Any]:
         """Return where the next frame goes. It joins the window by `commit`, otherwise it is discarded."""
@@ -174,19 +175,29 @@ class FrameRing:
 
     def _append(self, stamp: int, frame_id: str) -> None:
         slot = self._next % self._period
-        if slot < self.length - 1:
-            self._slots[slot + self._period] = self._slots[slot]
+        if slot == 0:
+            self._copied = 0
         self._headers.append((stamp, frame_id))
         self._next += 1
 
     def _lend(self, count: int, newer: int) -> Clip:
         """Lend the `count` frames before the `newer` newest ones; they do not change until `release`."""
         self._held = self._next - newer - count
-        first = self._held % self._period
         end = len(self._headers) - newer
         headers = list(self._headers)[end - count : end]
         stamps = tuple(stamp for stamp, _ in headers)
-        return Clip(self._slots[first : first + count], stamps, headers[-1][1], self._number - newer, self.restarts)
+        frames = self._view(self._held, count)
+        return Clip(frames, stamps, headers[-1][1], self._number - newer, self.restarts)
+
+    def _view(self, oldest: int, count: int) -> NDArray[Any]:
+        """Return `count` frames from number `oldest` on, all of which are in the ring; a view."""
+        first = oldest % self._period
+        behind = first + count - self._period  # frames that lie behind the ring's end
+        if behind > self._copied:
+            new = slice(self._copied, behind)
+            self._slots[self._period :][new] = self._slots[new]
+            self._copied = behind
+        return self._slots[first : first + count]
 
     def release(self) -> None:
         """Give back what was lent."""
@@ -227,7 +238,8 @@ class FrameWindow(FrameRing):
 
     def commit(self, stamp: int, frame_id: str = "", places: int = 1) -> None:
         """Make what was written into `slot()` the newest frame, with its stamp in nanoseconds."""
-        self.dropped += self.ready and self._new % self._needed + places >= self._needed
+        needed = self._needed
+        self.dropped += self.full and self._new >= needed and self._new % needed + places >= needed
         self._new += places
         self._add(stamp, frame_id, places)
 

@@ -158,8 +158,8 @@ class Stream:
             places = self._sampler.due(image.stamp) if arrival is Arrival.NEXT else 1
             if places:
                 image.write(self.memory.window.slot(), self._resize)
-            self._arrivals[arrival] += 1
             if arrival is not Arrival.NEXT:  # what came before is another scene
+                self._arrivals[arrival] += 1
                 self._sampler.start(image.stamp)
                 self.memory.window.reset()
                 if self._idleness:
