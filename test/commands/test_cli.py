@@ -122,3 +122,13 @@ def test_models_continual_shows_every_layer_with_a_state(tmp_path):
 def test_a_misspelt_subcommand_is_recognised(tmp_path):
     assert "(or did you mean actionnet evaluate?)" in failure(actionnet("evalute"))
     assert "did you mean" not in failure(actionnet("compare", "nowhere", "nowhere"))
+
+
+def test_a_package_that_is_installed_in_part_is_named(tmp_path, video):
+    (tmp_path / "av").mkdir()
+    (tmp_path / "av" / "__init__.py").write_text("import _core_of_av\n")
+    said = failure(actionnet(video, PYTHONPATH=str(tmp_path)))
+    assert said == (
+        "actionnet: actionnet needs av, which cannot be imported (No module named '_core_of_av'); "
+        "run: pip install --force-reinstall av"
+    )

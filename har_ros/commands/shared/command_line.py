@@ -11,13 +11,14 @@ import logging
 import os
 import sys
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 
 from rich.console import Console
 
 from har_ros.commands.shared.options import OPTIONS, add_parameters
 from har_ros.commands.shared.program import until_a_signal
-from har_ros.errors import HarError
+from har_ros.errors import HarError, one_line
 from har_ros.files.console import say
 
 OPTIONAL = {**{name: name for name in ("rosbags", "matplotlib", "scipy", "jinja2")}, "sklearn": "scikit-learn"}
@@ -64,8 +65,16 @@ def _imported(name: str, command: str) -> ModuleType:
         special = next((group for group in (TRAINING, SERVING) if error.name in group), {})
         needed = special if special is SERVING else {**OPTIONAL, **special}
         missing = [package for module, package in needed.items() if importlib.util.find_spec(module) is None]
-        remedy = f"pip install {' '.join(missing or [error.name or 'it'])}"
-        raise HarError(f"{command} needs {error.name}; run: {remedy}") from None
+        *_, (last, _) = walk_tb(error.__traceback__)
+        importer = str(last.f_globals["__name__"]).partition(".")[0]
+        if importer == "har_ros" or missing:
+            raise HarError(
+                f"{command} needs {error.name}; run: pip install {' '.join(missing or [error.name or 'it'])}"
+            ) from None
+        raise HarError(
+            f"{command} needs {importer}, which cannot be imported ({one_line(error)}); "
+            f"run: pip install --force-reinstall {importer}"
+        ) from None
 
 
 def _summary(path: Path) -> str:
