@@ -139,11 +139,15 @@ def joined(spans: Sequence[SaidSpan]) -> list[SaidSpan]:
 
 
 def _changes(spans: Sequence[SaidSpan], track: Judged) -> int:
-    """Return how often what is said changes between a track's first and last moment."""
+    """Return how often what is said changes while windows say something: neither by the first nor after the last.
+
+    What ends because the track does is no change.
+    """
     if not len(track.windows):
         return 0
-    first, last = int(track.windows["start"].min()), int(track.windows["end"].max())
-    return len({stamp for span in spans for stamp in (span.start, span.end) if first < stamp < last})
+    first, last = int(track.windows["end"].min()), int(track.windows["end"].max())
+    stamps = {span.start for span in spans} | {span.end for span in spans if span.ended < last}
+    return len({stamp for stamp in stamps if first < stamp <= last})
 
 
 def spread(nanoseconds: Sequence[float]) -> Spread:

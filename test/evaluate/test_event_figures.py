@@ -60,6 +60,14 @@ def test_flicker_is_counted_without_truth(tmp_path):
     assert json.dumps(finite(metrics.to_dict()))
 
 
+def test_what_is_said_from_the_first_window_to_the_last_is_no_change(tmp_path):
+    metrics = measured(tmp_path, [(end, RUN) for end in np.arange(1, 21, 0.5)]).metrics
+    assert metrics.windows_as_events.label_changes_per_minute == 0
+    assert metrics.events.label_changes_per_minute == 0
+    shorter = measured(tmp_path, [(end, RUN if end < 20 else WALK) for end in np.arange(1, 21, 0.5)]).metrics
+    assert shorter.windows_as_events.label_changes_per_minute == pytest.approx(60 / 20)
+
+
 def test_windows_hold_until_the_next_answer(tmp_path):
     windows = list(stream(20, (RUN, 6.5, 11)))
     row = measured(tmp_path, windows, [Segment(5, 10, "run")]).metrics.windows_as_events
