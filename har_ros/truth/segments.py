@@ -235,7 +235,9 @@ def meant(name: str, labels: Sequence[str], label_map: Mapping[str, object]) -> 
     outputs = value if isinstance(value, list) else [value]
     for output in outputs:
         if output not in labels:
-            similar = ", ".join(map(repr, difflib.get_close_matches(str(output), labels, 3) or labels[:3]))
+            known = {label.casefold(): label for label in labels}
+            close = [known[one] for one in difflib.get_close_matches(str(output).casefold(), known, 3)]
+            similar = ", ".join(map(repr, close or labels[:3]))
             remedy = "map it to a class, or to none" if name not in label_map else "fix the label map"
             raise ConfigurationError(
                 f"truth name {name!r}: {shown(output)} is no class of the network; {remedy} (similar: {similar})"

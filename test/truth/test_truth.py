@@ -115,6 +115,7 @@ def test_truth_names_are_classes_or_mapped_to_them():
     ("truth", "label_map", "said"),
     [
         (["running"], {}, r"truth name 'running': 'running' is no class of the network; map it .*\(similar: 'run'"),
+        (["RUNNING"], {}, r"'RUNNING' is no class of the network; map it .*\(similar: 'run'\)"),
         (["a"], {"a": "fly"}, "'fly' is no class of the network; fix the label map"),
         (["a"], {"a": []}, "gives no class to 'a'"),
         (["a", "b"], {"a": ["run", "walk"], "b": ["walk"]}, "gives 'walk' to 'a' and, with others, to 'b'"),
