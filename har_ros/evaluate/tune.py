@@ -55,10 +55,11 @@ class Wish:
 
 @dataclass(frozen=True)
 class Choice:
-    """smoothing: seconds. limits: of classes of the truth, by their numbers."""
+    """smoothing: seconds. limits: of classes of the truth, by their numbers. missed: where they miss the wish."""
 
     smoothing: float
     limits: Mapping[int, Limits]
+    missed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class TunedClass:
-    """A class of the truth. limits: None where the usual ones stay, for this reason. usual: what those cost."""
+    """A class of the truth. limits: None where the usual ones stay, for this reason. usual: what those cost.
+
+    missed: whether the limits miss the wish even in the recordings that chose them: none that were tried serve it.
+    """
 
     name: str
     outputs: tuple[str, ...]
@@ -81,6 +85,7 @@ class TunedClass:
     reason: str
     cost: Cost
     usual: Cost
+    missed: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,7 @@ class Tuning:
                     self._reasons[index],
                     self._cost(held_out, [index]),
                     self._cost(usual, [index]),
+                    index in chosen.missed,
                 )
                 for index in every
             ),
@@ -187,7 +193,8 @@ class Tuning:
                     ranks = [self._wish.rank(outcome, hours) for outcome in sums]
                     best[index] = min(zip(ranks, self._grid, strict=True), key=lambda pair: pair[0])
             total = np.sum([rank for rank, _ in best.values()], axis=0).tolist() if best else []
-            found.append((total, Choice(smoothing, {index: limits for index, (_, limits) in best.items()})))
+            missed = frozenset(index for index, (rank, _) in best.items() if rank[0] > 0)
+            found.append((total, Choice(smoothing, {index: limits for index, (_, limits) in best.items()}, missed)))
         return min(found, key=lambda pair: pair[0])[1]
 
     def _measured(self, track: RecordedEvidence, choice: Choice) -> list[Outcome]:

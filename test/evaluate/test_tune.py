@@ -82,6 +82,14 @@ def test_limits_that_serve_the_wish_stay(tmp_path):
     [run] = chosen(tmp_path, Wish(recall=0.95), level=lambda camera: 0.9).classes
     assert run.limits == (0.5, 0.3, 1.0, 1.0)
     assert run.cost == run.usual
+    assert not run.missed
+
+
+def test_it_is_said_that_no_limits_serve_the_wish(tmp_path):
+    """Nothing is ever as high as the lowest start."""
+    [run] = chosen(tmp_path, Wish(recall=0.95), level=lambda camera: 0.05, flare=0.05).classes
+    assert run.missed
+    assert run.cost.recall.value == 0
 
 
 def test_the_cost_is_that_of_groups_that_did_not_choose(tmp_path):
