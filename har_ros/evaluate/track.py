@@ -95,14 +95,13 @@ class EventSpans:
         """events: which has taken no window yet. class_of: label → class of the truth; the others are OTHER."""
         self._events = events
         self._class_of = class_of
-        self._began: dict[int, int] = {}  # id of an event → when it was said that it did
         self._ended: list[SaidSpan] = []
         self._said = 0
 
     def take(self, moment: Moment, evidence: NDArray[Any]) -> None:
         """Take the next window. evidence: of each label of the events."""
         self._said = moment.said
-        self._note(self._events.take(evidence, moment.start, moment.until, moment.restarts))
+        self._note(self._events.take(evidence, moment.start, moment.until, moment.restarts, now=moment.said))
 
     def finish(self) -> tuple[SaidSpan, ...]:
         """Return the events of all windows; there is no other window after that."""
@@ -111,12 +110,9 @@ class EventSpans:
 
     def _note(self, said: Sequence[Event]) -> None:
         for event in said:
-            if event.state is EventState.STARTED:
-                self._began[event.id] = self._said
-            elif event.state is EventState.ENDED:
+            if event.state is EventState.ENDED:
                 label = self._class_of.get(event.label, OTHER)
-                began = self._began.pop(event.id)
-                self._ended.append(SaidSpan(event.label, label, event.start, event.end, began, self._said))
+                self._ended.append(SaidSpan(event.label, label, event.start, event.end, event.said, self._said))
 
 
 class Track:

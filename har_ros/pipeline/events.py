@@ -41,6 +41,7 @@ class Event:
 
     id: counts the stream's events from 1 on. start, end: stamps in nanoseconds; final when it has ENDED, before that
     what is known so far. score: the mean evidence of its windows so far. person: who does it; empty: the whole image.
+    said: when it was said that it STARTED, in nanoseconds.
     """
 
     id: int
@@ -50,6 +51,7 @@ class Event:
     score: float
     state: EventState
     person: str = ""
+    said: int = 0
 
 
 @dataclass
@@ -57,8 +59,8 @@ class _Running:
     """An event that has not ended; stamps in nanoseconds.
 
     since: the middle of its first window. start: as it is estimated so far. end: where its evidence fell below the
-    limit, None while it is above. announced: the middle of the window with which it STARTED. floor: the end
-    of the event before it.
+    limit, None while it is above. announced: the middle of the window with which it STARTED. said: see Event.
+    floor: the end of the event before it.
     """
 
     index: int  # of its class
@@ -67,6 +69,7 @@ class _Running:
     settled: bool = False  # whether the start is final
     end: int | None = None
     announced: int | None = None
+    said: int = 0
     floor: int = 0
     id: int = 0
     total: float = 0.0  # evidence of its windows
@@ -97,6 +100,7 @@ class Events:
         self._ends: dict[int, int] = {}  # of each class's last event
         self._restarts = 0
         self._count = 0
+        self._now = 0  # see take
         self._settings: EventSettings | None = None
         self.configure(settings, smoothing)
 
@@ -116,7 +120,13 @@ class Events:
         self._late = round(smoothing * SECOND)
 
     def take(
-        self, scores: NDArray[Any], start: int, until: int, restarts: int = 0, held: int | None = None
+        self,
+        scores: NDArray[Any],
+        start: int,
+        until: int,
+        restarts: int = 0,
+        held: int | None = None,
+        now: int | None = None,
     ) -> list[Event]:
         """Take the next window. Returns what happened.
 
@@ -124,8 +134,9 @@ class Events:
         the last frame of which they speak, nanoseconds. restarts: how often the stream's window had begun again.
         When it has, when the stamps go back, and when no window shows `unseen` seconds, all events end as in `finish`.
         held: end of windows that were left out before this one, because nothing moved: the last answer held until then.
+        now: when what happened is said, see Event; None: at `until`.
         """
-        start = min(start, until)
+        start, self._now = min(start, until), until if now is None else now
         last = self._history[-1] if self._history else None
         said: list[Event] = []
         if last and held is not None and restarts == self._restarts and last.until < held <= until:
@@ -147,11 +158,13 @@ class Events:
         self._rise(rising)
         return ended + self._report(scores)
 
-    def finish(self) -> list[Event]:
+    def finish(self, now: int | None = None) -> list[Event]:
         """End all events with the newest window, or where they fell before. Returns what happened.
 
         Call it when the stream ends or pauses, and when the person is gone. Another stream may begin after it.
+        now: see take; None: with the newest window.
         """
+        self._now = self._now if now is None else now
         for one in self._running.values():
             if one.end is None:
                 one.end = self._history[-1].until
@@ -225,7 +238,7 @@ class Events:
         one.floor = self._floor(one)
         one.start = max(one.start, one.floor)
         if newest - one.start >= self._min_duration[one.index]:
-            one.announced, one.id = newest, self._next_id()
+            one.announced, one.id, one.said = newest, self._next_id(), self._now
             said.append(self._event(one, newest, EventState.STARTED))
         return said
 
@@ -238,7 +251,7 @@ class Events:
                 one.start = max(one.start, self._floor(one))
                 if end - one.start < self._min_duration[one.index]:
                     continue
-                one.id = self._next_id()
+                one.id, one.said = self._next_id(), self._now
                 said.append(self._event(one, end, EventState.STARTED))
             else:
                 end = max(end, one.announced)
@@ -259,4 +272,5 @@ class Events:
 
     def _event(self, one: _Running, end: int, state: EventState) -> Event:
         score = one.total / one.windows
-        return Event(one.id, self._labels[one.index], one.start, max(end, one.start), score, state, self._person)
+        label, end = self._labels[one.index], max(end, one.start)
+        return Event(one.id, label, one.start, end, score, state, self._person, one.said)

@@ -13,7 +13,7 @@ from har_ros.errors import ConfigurationError
 from har_ros.files.results_folder import atomic
 from har_ros.pipeline.events import SECOND, Event
 
-COLUMNS = ("start", "end", "label", "score", "person")
+COLUMNS = ("start", "end", "label", "score", "person", "said")
 FORMAT = "har_ros events 1"
 
 
@@ -66,8 +66,8 @@ _WRITERS: dict[str, Callable[[IO[str], Sequence[Event], int], None]] = {
 
 def event_row(event: Event) -> dict[str, float | str]:
     """Return what stands in CSV and JSON of an event; times in seconds."""
-    start, end = (round(stamp / SECOND, 3) for stamp in (event.start, event.end))
-    return dict(zip(COLUMNS, (start, end, event.label, round(event.score, 4), event.person), strict=True))
+    start, end, said = (round(stamp / SECOND, 3) for stamp in (event.start, event.end, event.said))
+    return dict(zip(COLUMNS, (start, end, event.label, round(event.score, 4), event.person, said), strict=True))
 
 
 def _text(event: Event) -> str:

@@ -105,6 +105,7 @@ def test_events_are_written_for_the_image_and_for_people(brightness_card, tmp_pa
     assert (whole["start"], whole["end"]) == (0, pytest.approx(23 / 25, abs=1e-3))
     assert person["label"] == "fourth"
     assert person["person"].endswith("_1")
+    assert 0.1 <= whole["said"] - whole["start"] < person["said"] - whole["start"] <= 0.92
     assert 0 < person["start"] < person["end"] <= 0.92
 
 

@@ -75,6 +75,8 @@ def test_an_event_is_announced_once_goes_on_and_ends_once():
     said = happened(Events(LABELS, settings(shortest=1.0, gap=0.5)), sliding([(0, 10.0, 16.0)], 30))
     assert [e.state for e in said] == [STARTED, *[GOING_ON] * (len(said) - 2), ENDED]
     assert {e.id for e in said} == {1}
+    [when] = {e.said for e in said}  # the end of the first window whose middle lies a second behind the start
+    assert 1 <= (when - said[0].start) / SECOND - LENGTH / 2 < 1 + STRIDE
     assert said[0].end <= said[-1].end
     assert 0.5 < said[0].score < said[-1].score < 1
 
@@ -191,6 +193,17 @@ def test_what_is_left_out_since_nothing_moves_goes_on_until_something_moves():
     assert end == pytest.approx(70, abs=0.2)
 
 
+def test_an_event_has_the_time_at_which_it_is_said():
+    """One of a second is said with its window, or when the stream ends; or when the next image shows that it ended."""
+    events = Events(LABELS, settings(shortest=0.75))
+    waved = np.array([1.0, 0.0, 0.0])
+    assert events.take(waved, stamp(8), stamp(9)) == []
+    assert [(e.state, e.said) for e in events.finish(stamp(12))] == [(STARTED, stamp(12)), (ENDED, stamp(12))]
+    assert events.take(waved, stamp(18), stamp(19)) == []
+    assert {e.said for e in events.take(waved, stamp(28), stamp(29), 1, now=stamp(29.5))} == {stamp(29.5)}
+    assert {e.said for e in events.finish()} == {stamp(29.5)}
+
+
 def test_a_window_after_a_restart_is_not_bridged():
     events = Events(LABELS, settings())
     said = events.take(np.array([1.0, 0.0, 0.0]), stamp(8), stamp(10))
@@ -261,6 +274,7 @@ def test_whatever_comes_events_are_in_order(windows, chosen, smoothing, usual):
                 assert event.label not in running.values()
                 running[event.id] = event.label
             assert running[event.id] == event.label
+            assert event.state is not STARTED or event.said == end
             if event.state is ENDED:
                 del running[event.id]
                 assert event.end - event.start >= shortest

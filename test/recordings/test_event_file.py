@@ -13,8 +13,10 @@ from har_ros.truth.segments import load_truth
 
 SECOND = 1_000_000_000
 EVENTS = [
-    Event(2, 'a, "b" & <i>c</i>', 61_500_000_000, 3_725_250_000_000, 0.87654, EventState.ENDED, "p12ab34_3"),
-    Event(1, "waving", 12_400_000_000, 14_100_000_000, 0.5, EventState.ENDED),
+    Event(
+        2, 'a, "b" & <i>c</i>', 61_500_000_000, 3_725_250_000_000, 0.87654, EventState.ENDED, "p12ab34_3", 62 * SECOND
+    ),
+    Event(1, "waving", 12_400_000_000, 14_100_000_000, 0.5, EventState.ENDED, said=13_600_400_000),
 ]
 
 
@@ -39,12 +41,14 @@ def test_csv_is_a_file_of_truth(tmp_path):
         (12.4, 14.1, "waving"),
         (61.5, 3725.25, EVENTS[0].label),
     ]
+    header, first, _ = (tmp_path / "events.csv").read_text().splitlines()
+    assert (header, first) == ("start,end,label,score,person,said", "12.4,14.1,waving,0.5,,13.6")
 
 
 def test_json_has_all_of_them(tmp_path):
     content = json.loads(written(tmp_path / "events.JSON").read_text())
     assert content["format"] == "har_ros events 1"
-    first = {"start": 12.4, "end": 14.1, "label": "waving", "score": 0.5, "person": ""}
+    first = {"start": 12.4, "end": 14.1, "label": "waving", "score": 0.5, "person": "", "said": 13.6}
     assert content["events"][0] == first
     assert content["events"][1] == {
         **first,
@@ -53,6 +57,7 @@ def test_json_has_all_of_them(tmp_path):
         "label": EVENTS[0].label,
         "score": 0.8765,
         "person": "p12ab34_3",
+        "said": 62.0,
     }
 
 
