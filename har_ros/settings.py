@@ -13,6 +13,8 @@ LOCAL_BACKENDS = ("tensorrt", "openvino")
 """Backends that run on this machine; `auto` takes the first that works."""
 BACKENDS = (*LOCAL_BACKENDS, "triton")
 """Modules in har_ros.backends."""
+NO_MODEL = "none"
+"""The model where whole images are left out."""
 CARDS = Path(__file__).parent / "models" / "cards"
 """The folder with the model cards that come with har_ros."""
 POSE_CARDS = CARDS / "pose"
@@ -64,7 +66,7 @@ ACTIONNET = (
         "model",
         "i3d-kinetics-400",
         f"The network: a model card's name ({', '.join(card_names())}), or the path of a card, of its folder, "
-        "or of a network file.",
+        "or of a network file; none: whole images are left out, and only persons are recognised.",
         option=True,
     ),
     Parameter(

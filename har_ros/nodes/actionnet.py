@@ -36,9 +36,10 @@ from har_ros.pipeline.configuration import (
     score_settings,
     stream_settings,
     track_settings,
+    whole_images,
 )
 from har_ros.pipeline.event_settings import EventSettings
-from har_ros.pipeline.opening import open_recognizer
+from har_ros.pipeline.opening import open_first_recognizer
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.pipeline.scores import ScoreSettings
@@ -109,7 +110,7 @@ class ActionNet(ManagedProgram):
         super().__init__("actionnet", **options)
         self._values: dict[str, Any] = {}
         self._network_lock = Lock()
-        self.recognizer: Recognizer | None = None
+        self.recognizer: Recognizer | None = None  # that of people where whole images are left out
         self.persons: Persons | None = None
         self.active: Active | None = None
         self._wait_for: WaitFor | None = None
@@ -141,9 +142,9 @@ class ActionNet(ManagedProgram):
         """Load the network."""
         if self.recognizer is not None:
             return
-        self.get_logger().info(f"loading {self._values['model']}")
+        self.get_logger().info(f"loading {self._model}")
         with interruptible(), ExitStack() as undo:
-            recognizer = undo.enter_context(open_recognizer(self._values))
+            recognizer = undo.enter_context(open_first_recognizer(self._values))
             persons = Persons(self, self._values, recognizer) if self._values["persons"] else None
             if persons is not None:
                 undo.callback(persons.close)
@@ -151,7 +152,8 @@ class ActionNet(ManagedProgram):
             undo.pop_all()
         self.recognizer, self.persons = recognizer, persons
         self._output.describe(recognizer.card.name, recognizer.labels, settings.scores.threshold)
-        self.get_logger().info(recognizer.summary(settings.stream))
+        whole = whole_images(self._values)
+        self.get_logger().info(recognizer.summary(settings.stream) if whole else "whole images are left out")
         if persons is not None:
             networks, (height, width, _) = persons.networks, persons.networks.estimator.shape
             self.get_logger().info(f"people are found by {networks.estimator.card.name} in {width}×{height} pixels")
@@ -169,7 +171,8 @@ class ActionNet(ManagedProgram):
         worker = Worker(self.recognizer, self._network_lock, settings.scores, scheduler)
         follower, person_worker = self._follow(settings, scheduler)
         transport = self._values["image_transport"]
-        cameras = Cameras(self, transport, self.recognizer, scheduler, self._output, follower)
+        whole = whole_images(self._values)
+        cameras = Cameras(self, transport, self.recognizer, scheduler, self._output, follower, whole)
         cameras.set(settings.topics, settings.stream, settings.overlay)
         for part in (worker, follower, person_worker):
             if part is not None:
@@ -246,6 +249,7 @@ class ActionNet(ManagedProgram):
     def _check(self, values: dict[str, Any], recognizer: Recognizer | None, persons: Persons | None) -> NodeSettings:
         """Return the checked settings. Raises ConfigurationError when the values cannot work with the networks."""
         humans.check(values)
+        whole_images(values)
         topics = resolved_topics(self, values["image_topics"])
         stream, person_stream = stream_settings(values), person_stream_settings(values)
         labels = recognizer.labels if recognizer else tuple(values["allowed_labels"])  # the network's may be any
@@ -273,7 +277,7 @@ class ActionNet(ManagedProgram):
         """Return which events there can be; None while the node is not active."""
         if self.active is None or self.recognizer is None:
             return None
-        labels = self.recognizer.labels
+        labels = self.recognizer.labels if whole_images(self._values) else ()
         person_labels = self.persons.networks.recognizer.labels if self.persons else ()
         return Watched(
             tuple(camera.topic for camera in self.active.cameras),
@@ -281,11 +285,16 @@ class ActionNet(ManagedProgram):
             score_settings(self._values, person_labels, labels).allowed_labels or person_labels,
         )
 
+    @property
+    def _model(self) -> str:
+        """What names the recognizer's network."""
+        return str(self._values["model" if whole_images(self._values) else "persons_model"])
+
     def _publish_diagnostics(self) -> None:
         recognizer, active = self.recognizer, self.active
         state = "unconfigured" if recognizer is None else "inactive" if active is None else "active"
         backend = recognizer.network.backend.name if recognizer else ""
-        info = diagnostics.NetworkInfo(str(self._values["model"]), backend, state)
+        info = diagnostics.NetworkInfo(self._model, backend, state)
         worker, cameras = (active.worker, list(active.cameras)) if active else (None, [])
         people = active.people if active else {}
         self._health.publish(self._diagnostics.message(info, worker, cameras, people))

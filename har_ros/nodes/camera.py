@@ -29,7 +29,7 @@ from har_ros.pipeline.stream import Stream
 class Camera:
     """Subscribes to `topic`, fills `stream`, and offers itself to the scheduler whenever a new window is ready.
 
-    overlay: where its annotated images go, see `draw_on`.
+    whole: whether it does so, or whole images are left out. overlay: where its annotated images go, see `draw_on`.
     """
 
     def __init__(
@@ -42,12 +42,14 @@ class Camera:
         output: Output,
         labels: tuple[str, ...],
         follower: Follower | None,
+        whole: bool = True,
     ) -> None:
         """labels: of the network. follower: who looks for people in its images.
 
         Raises ConfigurationError when QoS overrides cannot work.
         """
         self.stream = stream
+        self.whole = whole
         self.prediction: Prediction | None = None
         self.frames = 0
         self.frames_broken = 0
@@ -73,7 +75,7 @@ class Camera:
         self.last_arrival = time.monotonic()
         try:
             image = self._stamped(self.subscription.read(message))
-            if self.stream.push(image):
+            if self.whole and self.stream.push(image):
                 self._scheduler.offer(self, self.stream.idle)
             if self.watch is not None:
                 self.watch.offer(image)  # drawn when it is known who is in it
@@ -91,7 +93,14 @@ class Camera:
     def draw(self, image: AnyImage, people: Sequence[Person] = ()) -> None:
         """Publish the image with these people and the newest prediction drawn in, if somebody looks at it."""
         if self.overlay is not None:
-            self.overlay.publish(image, self.stream, self.prediction, people)
+            self.overlay.publish(image, self._said(), people)
+
+    def _said(self) -> Prediction | str | None:
+        """Return what to draw of the whole image: the newest prediction, or how far the window is filled."""
+        if not self.whole:
+            return None
+        filling = self.prediction is None or self.stream.fill < self.stream.length
+        return f"warming up {self.stream.fill}/{self.stream.length}" if filling else self.prediction
 
     def _stamped(self, image: AnyImage) -> AnyImage:
         """Give an image that its driver does not stamp the time of arrival, the best substitute."""

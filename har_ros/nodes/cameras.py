@@ -29,14 +29,16 @@ class Cameras:
         scheduler: Scheduler[Subject],
         output: Output,
         follower: Follower | None = None,
+        whole: bool = True,
     ) -> None:
-        """follower: who looks for people in the images."""
+        """follower: who looks for people in the images. whole: whether whole images are recognised."""
         self._node = node
         self._transport = transport
         self._recognizer = recognizer
         self._scheduler = scheduler
         self._output = output
         self._follower = follower
+        self._whole = whole
         self._cameras: dict[str, Camera] = {}
 
     def __iter__(self) -> Iterator[Camera]:
@@ -71,9 +73,8 @@ class Cameras:
     def _new(self, topic: str, settings: StreamSettings, undo: ExitStack) -> Camera:
         stream = self._recognizer.stream(settings)
         labels = self._recognizer.labels
-        camera = Camera(
-            self._node, topic, self._transport, stream, self._scheduler, self._output, labels, self._follower
-        )
+        offers = (self._transport, stream, self._scheduler, self._output, labels, self._follower, self._whole)
+        camera = Camera(self._node, topic, *offers)
         undo.callback(camera.close)
         return camera
 

@@ -101,7 +101,7 @@ class Diagnostics:
         return _status(f"{self._node.get_fully_qualified_name()}: network", info.model, level, message, values)
 
     def _camera(self, camera: Camera, elapsed: float) -> DiagnosticStatus:
-        seen, stream = self._seen.get(camera, _Seen()), camera.stream
+        seen = self._seen.get(camera, _Seen())
         level, state, more = self._state(camera, seen)
         self._log_change(camera, seen, level, state, more)
         new = camera.frames - seen.frames
@@ -110,20 +110,10 @@ class Diagnostics:
             "frames per second": f"{new / elapsed:.1f}",
             "frames": camera.frames,
             "frames broken": camera.frames_broken,
-            "frames overtaken": stream.frames_overtaken,
-            "frames repeated": stream.frames_repeated,
             "frames without stamp": camera.frames_unstamped,
             "frames lost on the way": camera.subscription.arrivals.lost,
             "reliability": camera.subscription.reliability.name.lower(),
-            "window": f"{stream.fill}/{stream.length} frames, spanning {stream.extent}",
-            "windows": camera.windows,
-            "windows dropped (network busy)": stream.windows_dropped,
-            "windows left out (idle)": stream.windows_idle,
-            "windows failed": camera.windows_failed,
-            "restarts (gap)": stream.gaps,
-            "restarts (clock went back)": stream.clock_jumps,
-            "restarts (image size changed)": stream.size_changes,
-            "age of the last result (s)": f"{camera.age:.3f}",
+            **_whole(camera),
             "last error": camera.last_error,
             **_people(camera),
             **_frequency(new, camera.frames, elapsed),
@@ -147,7 +137,7 @@ class Diagnostics:
             return ERROR, "failing", camera.last_error
         if losses:
             return WARN, "losing images", losses
-        if camera.stream.fill < camera.stream.length:
+        if camera.whole and camera.stream.fill < camera.stream.length:
             return OK, "warming up", f"{camera.stream.fill}/{camera.stream.length}"
         if still := camera.stream.still:
             return OK, "running", f"idle, nothing has moved for {still:.0f} s"
@@ -166,6 +156,26 @@ class Diagnostics:
 def _failures(camera: Camera) -> int:
     """Return how many windows had no answer, and in how many images nobody could be looked for."""
     return camera.windows_failed + (camera.watch.frames_failed + camera.watch.windows_failed if camera.watch else 0)
+
+
+def _whole(camera: Camera) -> dict[str, object]:
+    """What there is to say where whole images are recognised."""
+    if not camera.whole:
+        return {}
+    stream = camera.stream
+    return {
+        "frames overtaken": stream.frames_overtaken,
+        "frames repeated": stream.frames_repeated,
+        "window": f"{stream.fill}/{stream.length} frames, spanning {stream.extent}",
+        "windows": camera.windows,
+        "windows dropped (network busy)": stream.windows_dropped,
+        "windows left out (idle)": stream.windows_idle,
+        "windows failed": camera.windows_failed,
+        "restarts (gap)": stream.gaps,
+        "restarts (clock went back)": stream.clock_jumps,
+        "restarts (image size changed)": stream.size_changes,
+        "age of the last result (s)": f"{camera.age:.3f}",
+    }
 
 
 def _people(camera: Camera) -> dict[str, object]:

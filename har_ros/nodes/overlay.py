@@ -16,7 +16,6 @@ from har_ros.nodes.conversions import header, image_message
 from har_ros.pipeline.annotate import annotate
 from har_ros.pipeline.people import Person
 from har_ros.pipeline.scores import Prediction
-from har_ros.pipeline.stream import Stream
 
 
 class Overlay:
@@ -31,22 +30,11 @@ class Overlay:
         self._node = node
         self._publisher: Publisher = topics.publisher(node, Image, topic, QoSProfile(depth=1))
 
-    def publish(
-        self,
-        image: AnyImage,
-        stream: Stream,
-        prediction: Prediction | None,
-        people: Sequence[Person] = (),
-    ) -> None:
-        """Draw on the image who is seen, and the stream's newest prediction or how far its window is filled.
-
-        Raises ImageError.
-        """
+    def publish(self, image: AnyImage, said: Prediction | str | None, people: Sequence[Person] = ()) -> None:
+        """Draw on the image who is seen, and what is said of all of it, see annotate. Raises ImageError."""
         if not self._publisher.get_subscription_count():
             return
         pixels = to_rgb(decode_all(image))
-        filling = f"warming up {stream.fill}/{stream.length}"
-        said = filling if prediction is None or stream.fill < stream.length else prediction
         annotate(pixels, said, people)
         self._publisher.publish(image_message(pixels, "rgb8", header(image.stamp, image.frame_id)))
 

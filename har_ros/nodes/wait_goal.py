@@ -77,6 +77,8 @@ class Wanted:
             raise ConfigurationError(f"source is {self.source}; give ANY (0), WHOLE_IMAGE (1) or PERSON (2)")
         if self.source == PERSON and not watched.person_labels:
             raise ConfigurationError("source is PERSON, and people are not followed; set the node's parameter persons")
+        if self.source == WHOLE_IMAGE and not watched.labels:
+            raise ConfigurationError("source is WHOLE_IMAGE, and whole images are left out; set the node's model")
         for camera in sorted(self.cameras - set(watched.cameras)):
             raise ConfigurationError(f"there is no camera {shown(camera)}; there is {', '.join(watched.cameras)}")
         known = {ANY: (*watched.labels, *watched.person_labels), WHOLE_IMAGE: watched.labels}

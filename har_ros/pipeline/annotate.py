@@ -25,10 +25,12 @@ COLOURS = (
 """Of people, distinct also by those who do not see red or green (Okabe and Ito's, some of them lighter)."""
 
 
-def annotate(image: NDArray[np.uint8], said: Prediction | str, people: Sequence[Person | PersonResult] = ()) -> None:
+def annotate(
+    image: NDArray[np.uint8], said: Prediction | str | None, people: Sequence[Person | PersonResult] = ()
+) -> None:
     """Draw into `image` (uint8, H×W×3 RGB) what is said of all of it, and who is there, scaled to its size.
 
-    said: a prediction, whose best classes are shown with their scores as bars; or a line of text. people: box,
+    said: a prediction, whose best classes are shown with their scores as bars; a line of text; or nothing. people: box,
     skeleton, id and best action of each, in a colour of the id. Nobody hides what is said of the whole image.
     """
     scale = max(0.3, min(image.shape[:2]) / 900)
@@ -52,8 +54,10 @@ def overlay_topics(topics: list[str]) -> list[str]:
     ]
 
 
-def _lines(said: Prediction | str) -> list[tuple[str, float, tuple[int, int, int]]]:
+def _lines(said: Prediction | str | None) -> list[tuple[str, float, tuple[int, int, int]]]:
     """Return the text of each line, the length of its bar in [0, 1] and the bar's colour."""
+    if said is None:
+        return []
     if isinstance(said, str):
         return [(said, 0.0, _GREY)]
     lines = [(f"{h.label} {h.score:.2f}", h.score, _GREEN if i == 0 else _GREY) for i, h in enumerate(said.accepted)]

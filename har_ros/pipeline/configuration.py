@@ -19,10 +19,15 @@ from har_ros.parameter import Parameter
 from har_ros.persons.tracks import TrackSettings
 from har_ros.pipeline.event_settings import EventSettings, load_limits
 from har_ros.pipeline.scores import ScoreSettings, check_allowed
-from har_ros.settings import ACTIONNET
+from har_ros.settings import ACTIONNET, NO_MODEL
 
 WINDOWS_IN_ONE = 8
 """Windows of a file that begin within the length of one, where no stride was given."""
+OF_WHOLE_IMAGES = (
+    *("labels", "input_blob", "output_blob", "frames", "continual"),
+    *("memory", "sample_rate", "skip_frames", "idle"),
+)
+"""Parameters that say nothing of people where these have a network of their own."""
 
 
 def parameter_values(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,9 +121,32 @@ def _of(dataclass: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(values[name]) if isinstance(values[name], list) else values[name] for name in names}
 
 
+def whole_images(values: Mapping[str, Any]) -> bool:
+    """Return whether whole images are recognised, or only people. Raises ConfigurationError when these are not, too."""
+    if values["model"] != NO_MODEL:
+        return True
+    if not values["persons"]:
+        raise ConfigurationError("model is none, which leaves only people; set persons, or name a model")
+    if not values["persons_model"]:
+        raise ConfigurationError("persons_model is empty, the same as model, which is none; name a network for people")
+    for row in ACTIONNET:
+        if row.name in OF_WHOLE_IMAGES and values[row.name] != row.default:
+            raise ConfigurationError(
+                f"{row.name} is of the network for whole images, and model is none; leave it out, or name a model"
+            )
+    return False
+
+
+def model_name(values: Mapping[str, Any]) -> str:
+    """Return what names the network for whole images. Raises ConfigurationError where these are left out."""
+    if values["model"] == NO_MODEL:
+        raise ConfigurationError("model is none, and whole images are looked at here, too; name a model")
+    return str(values["model"])
+
+
 def named_model(values: dict[str, Any]) -> Model[ModelCard]:
     """Return the card that the parameters name. Raises HarError."""
-    return find_model(*(values[name] for name in ("model", "labels", "input_blob", "output_blob")))
+    return find_model(model_name(values), *(values[name] for name in ("labels", "input_blob", "output_blob")))
 
 
 def all_labels(values: dict[str, Any]) -> tuple[str, ...]:

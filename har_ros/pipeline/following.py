@@ -10,7 +10,13 @@ from typing import Any
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.frames.pixels import CameraImage
 from har_ros.frames.spec import SkeletonSpec
-from har_ros.pipeline.configuration import file_stream_settings, person_stream_settings, score_settings, track_settings
+from har_ros.pipeline.configuration import (
+    file_stream_settings,
+    person_stream_settings,
+    score_settings,
+    track_settings,
+    whole_images,
+)
 from har_ros.pipeline.opening import open_estimator, open_person_recognizer
 from har_ros.pipeline.people import People, Person, PersonResult
 from har_ros.pipeline.recognizer import Recognizer, Result
@@ -21,10 +27,13 @@ class PersonNetworks:
     """The networks for people: one that finds them, one that says what they do. Close them with `with`."""
 
     def __init__(self, values: dict[str, Any], recognizer: Recognizer) -> None:
-        """values: of the node's parameters. recognizer: used where persons_model is empty. Raises HarError."""
+        """values: of the node's parameters. recognizer: see open_first_recognizer. Raises HarError.
+
+        shared: whether the recognizer is also that of people: persons_model is empty, or whole images are left out.
+        """
         with ExitStack() as opened:
             self.estimator = opened.enter_context(open_estimator(values))
-            self.shared = not values["persons_model"]
+            self.shared = not (values["persons_model"] and whole_images(values))
             self.recognizer = recognizer if self.shared else opened.enter_context(open_person_recognizer(values))
             if self.recognizer.network.step:
                 raise ConfigurationError(

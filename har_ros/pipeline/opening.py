@@ -5,8 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from har_ros.persons.estimator import PoseEstimator
-from har_ros.pipeline.configuration import about_parameter, backend_settings, person_networks
+from har_ros.pipeline.configuration import (
+    about_parameter,
+    backend_settings,
+    model_name,
+    person_networks,
+    whole_images,
+)
 from har_ros.pipeline.recognizer import Recognizer
+
+
+def open_first_recognizer(values: dict[str, Any]) -> Recognizer:
+    """Load the network for whole images; where these are left out, that for people. Raises HarError."""
+    if whole_images(values):
+        return open_recognizer(values)
+    person_networks(values)
+    return open_person_recognizer(values)
 
 
 def open_recognizer(values: dict[str, Any], skeletons: bool = False) -> Recognizer:
@@ -19,7 +33,7 @@ def open_recognizer(values: dict[str, Any], skeletons: bool = False) -> Recogniz
     continual = {"true": True, "false": False}.get(values["continual"])
     overrides = {name: values[name] for name in ("frames", "labels", "input_blob", "output_blob")}
     return Recognizer.open(
-        values["model"], backend_settings(values), continual=continual, skeletons=skeletons, **overrides
+        model_name(values), backend_settings(values), continual=continual, skeletons=skeletons, **overrides
     )
 
 

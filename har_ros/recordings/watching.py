@@ -37,7 +37,7 @@ def show(sink: Sink, frame: SourceFrame, pixels: Pixels) -> bool:
 
 def annotated(frame: SourceFrame, recognition: Recognition, said: Prediction | None, result: ImageResult) -> Pixels:
     """Draw into the frame what was said last of the whole image, and who is there."""
-    filling = f"warming up {recognition.stream.fill}/{recognition.stream.length}"
+    filling = f"warming up {recognition.stream.fill}/{recognition.stream.length}" if recognition.whole else None
     annotate(frame.pixels, filling if said is None else said, result.persons)
     return frame.pixels
 

@@ -88,7 +88,7 @@ def test_a_file_alone_is_read_by_mcaps_own_reader(index, tmp_path):
     assert decoded[-1].end.sec * SECOND == T0 + 6 * SECOND
 
 
-def test_people_have_events_with_the_same_ids_each_time(index, tmp_path):
+def test_people_have_events_with_the_same_ids_each_time(index, brightness_card, tmp_path):
     values = range(130, 240, 10)
     bag = write_bag(tmp_path / "bag", series(values, size=64))
     persons = {"persons": True, "pose_model": one_person(tmp_path), "persons_model": '""'}
@@ -97,6 +97,9 @@ def test_people_have_events_with_the_same_ids_each_time(index, tmp_path):
     one, two = ([(time, repr(message)) for time, message in said(tmp_path / name)] for name in ("one", "two"))
     assert one == two
     assert {message.track_id for _, message in said(tmp_path / "one")} == {"", "p1_1"}
+    alone = {**persons, "persons_model": str(brightness_card), "model": "none"}
+    assert index(bag, "-o", tmp_path / "alone", **alone)[0] == 0
+    assert {message.track_id for _, message in said(tmp_path / "alone")} == {"p1_1"}
 
 
 @pytest.mark.parametrize(

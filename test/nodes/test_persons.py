@@ -8,14 +8,16 @@ from array import array
 
 import onnx
 import pytest
-from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from goals import Goal
 from sensor_msgs.msg import Image
 from small_networks import PERSON, encoder_decoder, one_person, write_card
 from streamable_networks import ARCHITECTURES
-from vision_msgs.msg import Detection2DArray
+from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from har_ros.msg import PersonWindow
 from har_ros.nodes.diagnostics import Diagnostics, NetworkInfo
+from har_ros.nodes.topics import LATCHED
 
 TWO = ["/cam01/image_raw", "/cam02/image_raw"]
 
@@ -143,6 +145,36 @@ def test_people_have_a_network_of_their_own_where_it_is_given(watcher, tmp_path)
         show(robot, persons, robot.cameras[0], 150)
     evidence = robot.ros.receive(windows, "a person's window")
     assert {one.class_id for one in evidence.hypotheses} <= set(robot.node.persons.networks.recognizer.labels)
+
+
+def test_people_alone_are_recognised_where_whole_images_are_left_out(watcher, client, brightness_card):
+    robot, persons, windows = watcher(model="none", persons_model=str(brightness_card))
+    (camera,) = robot.cameras
+    labels = robot.ros.inbox(LabelInfo, "/actions/label_info", LATCHED)
+    health = robot.ros.inbox(DiagnosticArray, "/diagnostics")
+    waiting, whole = client().send("fourth"), client().send("fourth", source=Goal.WHOLE_IMAGE)
+    assert whole.refusal()[1] == "source is WHOLE_IMAGE, and whole images are left out; set the node's model"
+    for brightness in range(130, 210, 10):
+        show(robot, persons, camera, brightness)
+    assert robot.ros.receive(windows, "a person's window").hypotheses[0].class_id == "fourth"
+    assert waiting.result()[1].event.track_id
+    assert [one.class_name for one in robot.ros.receive(labels).class_map] == ["first", "second", "third", "fourth"]
+    assert robot.actions.empty()
+    assert robot.windows.empty()
+    assert robot.inner(camera).stream.fill == 0
+    running = robot.ros.first(health, lambda message: message.status[1].message == "running", "the diagnostics")
+    network, seen = running.status
+    assert network.hardware_id == str(brightness_card)
+    assert "window" not in {pair.key for pair in seen.values}
+    assert robot.set(threshold=0.2, stride=2) == ""
+    assert "idle is of the network for whole images, and model is none" in robot.set(idle="auto")
+    for transition in ("deactivate", "cleanup", "configure", "activate"):
+        assert robot.change(transition)[0]
+
+
+def test_where_nothing_is_recognised_the_node_does_not_start(robot):
+    with pytest.raises(Exception, match="model is none, which leaves only people; set persons, or name a model"):
+        robot(model="none")
 
 
 def test_the_lifecycle_frees_and_brings_back_what_follows_people(watcher):

@@ -86,6 +86,35 @@ def test_without_persons_nobody_is_looked_for(brightness_card):
         assert {one.persons for one in networks.results(images(150, 160))} == {()}
 
 
+def test_people_alone_have_the_answers_that_they_have_beside_the_whole_image(brightness_card, pose_card):
+    given = images(0, *range(150, 200, 10), 0)
+    options = {"persons": True, "pose_model": pose_card, "persons_model": str(brightness_card)}
+    with open_networks(brightness_card, **options) as both, open_networks("none", **options) as alone:
+        assert alone.recognizer is alone.persons.recognizer
+        expected, found = list(both.results(given)), list(alone.results(given))
+    assert {one.whole for one in found} == {None}
+    assert [one.stamp for one in found] == [one.stamp for one in expected]
+    assert [person.prediction for one in found for person in one.persons] == [
+        person.prediction for one in expected for person in one.persons
+    ]
+    assert found[-2].persons[0].prediction.accepted[0].label == "fourth"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"persons": False}, "model is none, which leaves only people; set persons, or name a model"),
+        ({"persons_model": ""}, "persons_model is empty, the same as model, which is none; name a network for people"),
+        ({"frames": 16}, "frames is of the network for whole images, and model is none; leave it out, or name a model"),
+        ({"idle": "auto"}, "idle is of the network for whole images"),
+        ({"persons_model": "nowhere"}, "persons_model: .*nowhere"),
+    ],
+)
+def test_what_people_alone_cannot_have_is_refused(pose_card, parameters, reason):
+    with pytest.raises(ConfigurationError, match=f"^{reason}"):
+        Networks.open("none", **{"persons": True, "pose_model": pose_card, **parameters})
+
+
 def test_compressed_images_are_taken(brightness_card, pose_card):
     encoded = [
         EncodedImage(cv2.imencode(".png", picture(one))[1].ravel(), (1 + i) * SECOND // 5)

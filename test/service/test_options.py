@@ -41,6 +41,11 @@ def test_clients_give_no_text_of_their_own_but_names_of_networks():
     assert texts == {"model", "persons_model", "pose_model"}
 
 
+def test_clients_cannot_leave_whole_images_out(models):
+    with pytest.raises(ConfigurationError, match=r"^there is no model 'none' here; there are "):
+        Models(models).check({"model": "none", "persons": True})
+
+
 def test_options_that_would_fill_lists_of_jobs_are_refused(models):
     known = Models(models)
     assert known.check({"model": "tiny", "allowed_labels": ["class 0"]})

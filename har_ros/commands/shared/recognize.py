@@ -44,7 +44,8 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     start = time.time_ns() if source.live else 0
     with finished, Networks(values) as networks, EventLog(options.events, networks, start, messages) as events:
         recognition, report = networks.recognition(live=source.live), Report(options.json, start)
-        say(messages, networks.recognizer.summary(recognition.settings))
+        summary = networks.recognizer.summary(recognition.settings)
+        say(messages, summary if recognition.whole else f"whole images are left out; people: {summary}")
         clip, failures = ShortClip(), list[VideoError]()
         try:
             for frame in _shown(source, messages, failures):
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         if values["persons"] and not report.person_windows:
             remedy = "--pose-size" if values["persons_model"] else "--frames and --pose-size"
             say(messages, f"nobody was followed for long enough to fill a window; see {remedy}")
-        if not report.windows:
+        if recognition.whole and not report.windows:
             if not source.live:
                 extent = recognition.stream.extent
                 say(messages, f"{source.name} is shorter than a window ({extent}), and played again to fill one")
