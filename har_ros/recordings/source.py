@@ -7,7 +7,7 @@ import queue
 import re
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from har_ros.errors import HarError, VideoError, one_line
 from har_ros.files.text import CONTROL_CHARACTER, natural
 from har_ros.frames.pixels import CameraImage
 from har_ros.recordings.decoding import Frames, decoded
+from har_ros.recordings.live import NEVER, LiveFrames
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what FFmpeg prints about a file, VideoError says
 
@@ -58,8 +59,17 @@ class Source:
     live: a camera or a stream, whose frames do not wait. count: number of frames where known, else 0.
     """
 
-    def __init__(self, name: str, frames: Frames, rate: float, count: int, live: bool, first: int = 0) -> None:
-        """frames: see Frames. first: index of the first of them."""
+    def __init__(
+        self,
+        name: str,
+        frames: Frames,
+        rate: float,
+        count: int,
+        live: bool,
+        first: int = 0,
+        stopped: Event | None = None,
+    ) -> None:
+        """frames: see Frames. first: index of the first of them. stopped: is set when no more are wanted."""
         self.name = name
         self.rate = rate
         self.count = count
@@ -70,7 +80,7 @@ class Source:
         self._queue: queue.Queue[SourceFrame | HarError | None] = queue.Queue(
             AHEAD_OF_A_CAMERA if live else AHEAD_OF_A_FILE
         )
-        self._stopped, self._ended = Event(), Event()
+        self._stopped, self._ended = stopped or Event(), Event()
 
     @property
     def waiting(self) -> bool:
@@ -146,20 +156,24 @@ def _leave(stopped: Event, ended: Event) -> None:
         raise
 
 
-def open_source(uri: str) -> Source:
-    """Open a video file, a folder of pictures, a camera (/dev/video0, 0) or a stream (rtsp://…). Raises VideoError."""
+def open_source(uri: str, give_up: float = NEVER) -> Source:
+    """Open a video file, a folder of pictures, a camera (/dev/video0, 0) or a stream (rtsp://…). Raises VideoError.
+
+    give_up: seconds without an image after which a camera or a stream ends, see LiveFrames.
+    """
     check_name(uri)
     camera = re.fullmatch(r"(?:/dev/video)?(\d+)", uri)
     path = Path(uri).expanduser()
     if "://" in uri:
-        return _of_capture(uri, cv2.VideoCapture(uri), live=True)
+        return _of_live(uri, lambda: cv2.VideoCapture(uri), give_up)
     if camera and (not path.exists() or uri.startswith("/dev/")):
-        return _of_capture(uri, cv2.VideoCapture(int(camera.group(1))), live=True)
+        number = int(camera.group(1))
+        return _of_live(uri, lambda: cv2.VideoCapture(number), give_up)
     if path.is_dir():
         return _of_folder(path)
     if not path.is_file():
         raise VideoError(f"{uri!r} does not exist; give a video file, a folder of pictures, /dev/video0 or rtsp://…")
-    return _of_capture(uri, cv2.VideoCapture(str(path)), live=False)
+    return _of_file(uri, cv2.VideoCapture(str(path)))
 
 
 def open_part(path: Path, first: int, times: NDArray[np.float64] | None) -> Source:
@@ -169,7 +183,7 @@ def open_part(path: Path, first: int, times: NDArray[np.float64] | None) -> Sour
     """
     if path.is_dir():
         return _of_folder(path, first)
-    return _of_capture(str(path), cv2.VideoCapture(str(path)), live=False, first=first, times=times)
+    return _of_file(str(path), cv2.VideoCapture(str(path)), first, times)
 
 
 def check_name(name: str) -> None:
@@ -185,22 +199,20 @@ def check_name(name: str) -> None:
         raise VideoError(f"the name {name!a} has control characters; rename it")
 
 
-def _of_capture(
-    name: str, capture: cv2.VideoCapture, live: bool, first: int = 0, times: NDArray[np.float64] | None = None
-) -> Source:
+def _of_live(name: str, opened: Callable[[], cv2.VideoCapture], give_up: float) -> Source:
+    capture = opened()
     if not capture.isOpened():
-        remedy = "check that it is there and free" if live else "try: ffmpeg -i VIDEO -c:v libx264 copy.mp4"
-        raise VideoError(f"{name} cannot be opened as a video; {remedy}")
-    count = 0 if live else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        raise VideoError(f"{name} cannot be opened as a video; check that it is there and free")
+    live = LiveFrames(name, capture, opened, give_up)
     rate = sensible_rate(capture.get(cv2.CAP_PROP_FPS))
-    frames = _as_it_comes(capture) if live else decoded(name, capture, rate, first, times)
-    return Source(name, frames, rate, count, live, first)
+    return Source(name, live.frames(), rate, 0, live=True, stopped=live.stopped)
 
 
-def _as_it_comes(capture: cv2.VideoCapture) -> Frames:
-    while (frame := capture.read()[1]) is not None:
-        yield np.asarray(frame, np.uint8)
-    capture.release()
+def _of_file(name: str, capture: cv2.VideoCapture, first: int = 0, times: NDArray[np.float64] | None = None) -> Source:
+    if not capture.isOpened():
+        raise VideoError(f"{name} cannot be opened as a video; try: ffmpeg -i VIDEO -c:v libx264 copy.mp4")
+    count, rate = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))), sensible_rate(capture.get(cv2.CAP_PROP_FPS))
+    return Source(name, decoded(name, capture, rate, first, times), rate, count, live=False, first=first)
 
 
 def _of_folder(folder: Path, first: int = 0) -> Source:

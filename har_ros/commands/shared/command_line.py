@@ -16,7 +16,7 @@ from types import ModuleType
 
 from rich.console import Console
 
-from har_ros.commands.shared.options import OPTIONS, add_parameters
+from har_ros.commands.shared.options import OPTIONS, add_parameters, between
 from har_ros.commands.shared.program import until_a_signal
 from har_ros.errors import HarError, one_line
 from har_ros.files.console import say
@@ -95,6 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     add_parameters(parser, OPTIONS)
     parser.add_argument(
         "--events", default="", metavar="FILE", help="write when each action began and ended: .csv, .json, .srt or .vtt"
+    )
+    parser.add_argument(
+        "--give-up",
+        type=between(0, 86_400),
+        metavar="SECONDS",
+        help="end when a camera or a stream gave no image for so long, and was opened again in vain; 0: with the first "
+        "image that cannot be read (never)",
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each window")
     return parser

@@ -22,6 +22,7 @@ from har_ros.pipeline.recognition import ImageResult, Networks, Recognition
 from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.repeat import ShortClip
 from har_ros.pipeline.scores import Prediction
+from har_ros.recordings.live import NEVER
 from har_ros.recordings.sink import Screen, has_screen
 from har_ros.recordings.source import Source, SourceFrame, open_source
 from har_ros.recordings.video_file import VideoFile
@@ -36,7 +37,9 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     """Recognise all of the input. Returns the exit status. Raises HarError."""
     if options.output and Path(options.output).absolute() == Path(options.input).absolute():
         raise ConfigurationError(f"the output {options.output!r} is the input, which it would overwrite; rename it")
-    source = open_source(options.input)
+    source = open_source(options.input, NEVER if options.give_up is None else options.give_up)
+    if options.give_up is not None and not source.live:
+        raise ConfigurationError(f"--give-up is for cameras and streams, and {options.input!r} is none; leave it out")
     values = values_of(options, max_batch=1, max_gap=2.0 if source.live else 0.0)
     check_file(options.events, values)
     sink = VideoFile(Path(options.output), source.rate) if options.output else _screen(messages)
