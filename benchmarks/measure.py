@@ -24,7 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 from har_ros.errors import HarError
 from har_ros.msg import ActionWindow, PersonWindow
 from har_ros.nodes.conversions import nanoseconds
-from har_ros.nodes.middleware import AS_INSTALLED, PROFILES, shared_memory
+from har_ros.nodes.middleware import AS_INSTALLED, PROFILES, profiles, shared_memory
 from har_ros.recordings.video import default_topics
 from inputs import HEIGHT, RATE, WIDTH
 
@@ -114,7 +114,7 @@ def measure(setting: Setting, seconds: float) -> Measured:
 
 def bare_subscriptions(cameras: int, seconds: float) -> float:
     """Return the CPU seconds of an image that is received in rclpy's own executor and not looked at."""
-    environment = os.environ | dict.fromkeys(PROFILES, str(PROFILE))
+    environment = os.environ | profiles(PROFILE)
     command = [sys.executable, str(Path(__file__).with_name("bare_subscriptions.py")), str(cameras), str(seconds)]
     with program([*CAMERAS, *map(str, (cameras, RATE, HEIGHT, WIDTH))], environment):
         found = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
@@ -126,7 +126,7 @@ def running(setting: Setting, log: IO[bytes] | None = None) -> Iterator[tuple[Co
     """Run nodes and cameras; give what hears the nodes, and their processes. log: where the nodes' lines go."""
     topics = default_topics(setting.cameras)
     environment = {name: value for name, value in os.environ.items() if name not in PROFILES}
-    environment |= dict.fromkeys(PROFILES, str(PROFILE)) if setting.shared_memory else AS_INSTALLED
+    environment |= profiles(PROFILE) if setting.shared_memory else AS_INSTALLED
     flags = ["--as-installed"] * setting.as_installed + ["--reliable"] * setting.reliable
     flags += [f"--picture={setting.picture}"] * bool(setting.picture)
     flags += [f"--moving={setting.cameras - setting.still}"] * setting.moving

@@ -10,8 +10,11 @@ MMAP_THRESHOLD, TRIM_THRESHOLD = 32 << 20, 512 << 20
 """Bytes up to which glibc's malloc keeps the memory of one image for the next; the first is the most it accepts."""
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(MMAP_THRESHOLD), "MALLOC_TRIM_THRESHOLD_": str(TRIM_THRESHOLD)}
 """The same for processes that are started later."""
-PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-"""Where Fast DDS looks for its profile; the second name from Kilted on."""
+PROFILES = {
+    "FASTRTPS_DEFAULT_PROFILES_FILE": "libfastrtps.so*",
+    "FASTDDS_DEFAULT_PROFILES_FILE": "libfastdds.so*",
+}
+"""Where Fast DDS looks for its profile → its library of that time; the second from Kilted on."""
 AS_INSTALLED = {"FASTDDS_BUILTIN_TRANSPORTS": "DEFAULT"}
 """Leaves Fast DDS as it is installed."""
 
@@ -23,7 +26,17 @@ def shared_memory(profile: Path) -> dict[str, str]:
     """
     if any(name in os.environ for name in (*PROFILES, *AS_INSTALLED)):
         return {}
-    return dict.fromkeys(PROFILES, str(profile))
+    return profiles(profile)
+
+
+def profiles(profile: Path) -> dict[str, str]:
+    """Return the variables that name Fast DDS's profile: that of the Fast DDS that is installed.
+
+    Kilted's reads both, and reports that the transports of the second one are there already.
+    """
+    folders = [Path(folder) for folder in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if folder]
+    names = [name for name, library in PROFILES.items() if any(list(folder.glob(library)) for folder in folders)]
+    return dict.fromkeys(names or PROFILES, str(profile))
 
 
 def keep_freed_memory() -> None:

@@ -12,7 +12,7 @@ from waiting import WAIT
 
 from har_ros.nodes import images
 from har_ros.nodes.diagnostics import Diagnostics, NetworkInfo
-from har_ros.nodes.middleware import PROFILES, shared_memory
+from har_ros.nodes.middleware import PROFILES, profiles, shared_memory
 
 TOPIC = "/cam01/image_raw"
 RELIABLE, BEST_EFFORT = QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT
@@ -139,12 +139,13 @@ def test_images_that_are_lost_are_reported_with_the_remedy(camera, reliability, 
     assert f"losing images ({arrived} of {sent} images/s arrive; {remedy}" in capfd.readouterr().err
 
 
+OLD, NEW = PROFILES
 SAYS_ITS_ENVIRONMENT = f"""
 import os
 from har_ros.nodes.run import Program, run
 class Says(Program):
     def start(self):
-        print([os.environ.get(name) for name in {PROFILES}])
+        print([os.environ.get(name) for name in {list(PROFILES)}])
         raise KeyboardInterrupt
 raise SystemExit(run(lambda: Says("says")))
 """
@@ -160,11 +161,21 @@ def environment(monkeypatch):
 def test_programs_use_shared_memory(domain, environment, tmp_path):
     command = [sys.executable, "-c", SAYS_ITS_ENVIRONMENT]
     said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=WAIT).stdout.splitlines()[-1]
-    assert said.count("config/fastdds.xml") == 2
+    assert said.count("config/fastdds.xml") == 1
 
 
-@pytest.mark.parametrize(("name", "value"), [(PROFILES[0], "/a.xml"), ("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")])
+@pytest.mark.parametrize(("name", "value"), [(OLD, "/a.xml"), (NEW, "/a.xml"), ("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")])
 def test_the_environment_may_say_otherwise(environment, name, value):
-    assert shared_memory("profile.xml") == dict.fromkeys(PROFILES, "profile.xml")
+    assert shared_memory("profile.xml") == profiles("profile.xml") != {}
     environment(name, value)
     assert shared_memory("profile.xml") == {}
+
+
+@pytest.mark.parametrize(
+    ("library", "names"),
+    [("libfastrtps.so.2.14", [OLD]), ("libfastdds.so.3.2", [NEW]), ("libddsc.so", [OLD, NEW])],
+)
+def test_the_variable_is_that_of_the_middleware_that_is_installed(environment, tmp_path, library, names):
+    (tmp_path / library).touch()
+    environment("LD_LIBRARY_PATH", f"/nowhere:{tmp_path}:")
+    assert list(profiles("profile.xml")) == names

@@ -14,6 +14,7 @@ from ament_index_python.packages import get_package_share_directory
 from waiting import WAIT
 
 from har_ros.commands.serve import parser
+from har_ros.nodes.middleware import profiles
 from har_ros.settings import ACTIONNET
 
 REPOSITORY = Path(__file__).parents[2]
@@ -21,7 +22,8 @@ STAND_IN = REPOSITORY / "test" / "stand_in" / "run_launch.py"
 SHARE = Path(get_package_share_directory("har_ros"))
 ACTIONNET_FILE = SHARE / "launch" / "actionnet.launch.py"
 CONFIG = str(SHARE / "config" / "actionnet.yaml")
-OURS = ("FASTRTPS_DEFAULT_PROFILES_FILE", "MALLOC_MMAP_THRESHOLD_")
+[PROFILE] = profiles(Path("any.xml"))  # its name depends on the distribution
+OURS = (PROFILE, "MALLOC_MMAP_THRESHOLD_")
 
 
 @pytest.fixture
