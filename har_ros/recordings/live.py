@@ -59,8 +59,10 @@ class LiveFrames:
 
     def _again(self) -> NDArray[np.uint8] | None:
         """Return the first frame after the source has gone, None when it is stopped. Raises VideoError."""
-        gone, wait, told = time.monotonic(), FIRST_WAIT, self._tell()
+        self._losses += 1
+        gone, wait, told = time.monotonic(), FIRST_WAIT, False
         while (left := gone + self._give_up - time.monotonic()) > 0:
+            told = told or self._tell()
             self._capture.release()
             if self.stopped.wait(min(wait, left)):
                 return None
@@ -74,7 +76,6 @@ class LiveFrames:
 
     def _tell(self) -> bool:
         """Say that the source has gone, unless that was said just now. Returns whether it was said."""
-        self._losses += 1
         if time.monotonic() < self._next_message:
             return False
         self._next_message = time.monotonic() + LOG_PERIOD

@@ -113,7 +113,7 @@ class Source:
                 if pixels is None:
                     lost += 1
                     continue
-                if shape not in ((), pixels.shape):
+                if shape not in ((), pixels.shape) and not self.live:
                     (height, width), (old_height, old_width) = pixels.shape[:2], shape[:2]
                     raise VideoError(
                         f"{self.name} changes its size at frame {index} from {old_width}x{old_height} to "

@@ -3,6 +3,7 @@
 import itertools
 import logging
 import threading
+from contextlib import closing
 
 import pytest
 from mjpeg_server import camera
@@ -13,7 +14,8 @@ from waiting import WAIT
 from har_ros.errors import VideoError
 from har_ros.recordings import live
 from har_ros.recordings.live import LiveFrames
-from har_ros.recordings.source import open_source
+from har_ros.recordings.source import Source, open_source
+from har_ros.recordings.video_file import VideoFile
 
 
 @pytest.fixture
@@ -122,6 +124,30 @@ def test_many_losses_give_one_message_a_minute(monkeypatch, caplog):
     frames, waits = frames_of(monkeypatch, [1] * 1000)
     assert sum(frame is not None for frame in itertools.islice(frames, 999)) == 999
     assert len(messages(caplog)) == pytest.approx(waits.now / 60, abs=1.5)
+
+
+def test_a_long_absence_is_said_that_follows_a_short_one(monkeypatch, caplog):
+    """The first is over after 1 s; of the second nothing is said for a minute, in which it may be over, too."""
+    frames, _ = frames_of(monkeypatch, [1, 1, *[0] * 20, 1])
+    caplog.set_level(logging.INFO, "har_ros")
+    assert sum(1 for _ in itertools.islice(frames, 3)) == 3
+    first, back, second, back_again = messages(caplog)
+    assert first.startswith("cam gives no more images; ")
+    assert back == "cam is back after 1 s"
+    assert second.startswith("cam gives no more images (2 times so far); ")
+    assert back_again.startswith("cam is back after 5")
+
+
+def test_a_camera_may_come_back_with_another_size(tmp_path):
+    pictures = [picture(100), picture(100), picture(200, 97, 128)]
+    frames = list(Source("cam", iter(pictures), 25.0, 0, live=True))
+    assert [frame.pixels.shape[:2] for frame in frames] == [(48, 64), (48, 64), (97, 128)]
+    with closing(VideoFile(tmp_path / "out.avi", 25.0)) as sink:
+        for frame in frames:
+            sink.show(frame.pixels)
+    written = [frame.pixels for frame in open_source(str(tmp_path / "out.avi"))]
+    assert [pixels.shape[:2] for pixels in written] == [(48, 64)] * 3
+    assert written[2].mean() == pytest.approx(200, abs=3)
 
 
 def test_a_source_that_is_left_while_it_is_away_ends_at_once():
