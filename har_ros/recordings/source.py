@@ -8,6 +8,7 @@ import re
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ AHEAD_OF_A_FILE = 8
 """Frames that are decoded ahead while the network works."""
 AHEAD_OF_A_CAMERA = 64
 """Frames of a camera that wait while the network works; the oldest make room."""
+HIGHEST_CAMERA = 2**31 - 1
+"""Number of a camera that OpenCV takes, at most."""
 LAST_FRAME = 1.0
 """Seconds that a source which is left waits for the frame that is being decoded; a stream may hang."""
 
@@ -167,7 +170,7 @@ def open_source(uri: str, give_up: float = NEVER) -> Source:
     if "://" in uri:
         return _of_live(uri, lambda: cv2.VideoCapture(uri), give_up)
     if camera and (not path.exists() or uri.startswith("/dev/")):
-        number = int(camera.group(1))
+        number = min(int(camera.group(1)), HIGHEST_CAMERA)
         return _of_live(uri, lambda: cv2.VideoCapture(number), give_up)
     if path.is_dir():
         return _of_folder(path)
@@ -200,12 +203,26 @@ def check_name(name: str) -> None:
 
 
 def _of_live(name: str, opened: Callable[[], cv2.VideoCapture], give_up: float) -> Source:
-    capture = opened()
+    capture = _interruptible(opened)
     if not capture.isOpened():
         raise VideoError(f"{name} cannot be opened as a video; check that it is there and free")
     live = LiveFrames(name, capture, opened, give_up)
     rate = sensible_rate(capture.get(cv2.CAP_PROP_FPS))
     return Source(name, live.frames(), rate, 0, live=True, stopped=live.stopped)
+
+
+def _interruptible(opened: Callable[[], cv2.VideoCapture]) -> cv2.VideoCapture:
+    """Open in a thread of its own: a server may say nothing for 30 s, in which this one would heed no signal."""
+    capture = Future[cv2.VideoCapture]()
+
+    def fill() -> None:
+        try:
+            capture.set_result(opened())
+        except Exception as error:
+            capture.set_exception(error)
+
+    Thread(target=fill, name="opening", daemon=True).start()
+    return capture.result()
 
 
 def _of_file(name: str, capture: cv2.VideoCapture, first: int = 0, times: NDArray[np.float64] | None = None) -> Source:

@@ -55,3 +55,16 @@ def test_a_signal_ends_a_command_that_waits_for_a_stream_at_once(brightness_card
     assert (process.returncode, rest) == (130, "")
     assert took < 10  # of 30 that OpenCV waits for an answer; it is less than 2 on a machine that is not busy
     assert len(events.read_text().splitlines()) > 1
+
+
+def test_a_signal_ends_a_command_that_opens_a_stream_at_once():
+    skip_without_command()
+    with camera(then=silence) as (port, requests):
+        command = [ACTIONNET, f"http://127.0.0.1:{port}/"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            wait_until(lambda: requests)
+            before = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            rest = process.communicate(timeout=WAIT)[1]
+    assert (process.returncode, rest) == (130, "")
+    assert time.monotonic() - before < 10  # of 30, see above

@@ -166,6 +166,12 @@ def test_an_interrupt_while_a_source_is_left_does_not_leave_its_thread_behind():
     assert finished.is_set()
 
 
+@pytest.mark.parametrize("number", ["20261127120000", "99999999999999999999"])
+def test_a_number_that_no_camera_has_is_refused(number):
+    with pytest.raises(VideoError, match=f"^{number} cannot be opened as a video; check that it is there and free$"):
+        open_source(number)
+
+
 def test_a_change_of_size_gives_the_frames_before_and_the_reason(tmp_path):
     folder = write_pictures(tmp_path / "frames", ["1.png", "2.png"])
     cv2.imwrite(f"{folder}/3.png", picture(1, 20, 30))
