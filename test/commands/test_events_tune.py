@@ -29,7 +29,7 @@ def test_limits_are_written_from_what_an_evaluation_left(evaluate, bags, brightn
     said = capsys.readouterr()
     assert "has the predictions already; the network need not run" in said.err
     assert "third keeps its limits: the truth has it in 1 group, and 3 are needed" in said.out
-    assert "first: no limits that were tried serve the wish; these come nearest to it" in said.out
+    assert "first: with smoothing 0, no limits that were tried serve the wish; these come nearest to it" in said.out
     path = folder / "limits.yaml"
     assert f"{path}: use it with event_limits:={path} smoothing:=0.0" in said.out
     text = path.read_text()

@@ -95,7 +95,8 @@ def run(options: argparse.Namespace) -> int:
             if one.reason:
                 say(console, f"{one.name} keeps its limits: {one.reason}")
             elif one.missed:
-                say(console, f"{one.name}: no limits that were tried serve the wish; these come nearest to it")
+                wish = f"with smoothing {tuned.smoothing:g}, no limits that were tried serve the wish"
+                say(console, f"{one.name}: {wish}; these come nearest to it")
         if not any(one.limits for one in tuned.classes):
             raise HarError("no class's limits can be chosen; give more recordings")
         with atomic(path) as file:
