@@ -36,9 +36,10 @@ class PersonNetworks:
             self.shared = not (values["persons_model"] and whole_images(values))
             self.recognizer = recognizer if self.shared else opened.enter_context(open_person_recognizer(values))
             if self.recognizer.network.step:
+                remedy = "" if values["persons_model"] else "set continual to false, or "  # which is of the model
                 raise ConfigurationError(
                     f"{self.recognizer.card.name} takes each frame once (continual), which people who come and go "
-                    "do not have; set continual to false, or give them another network with persons_model"
+                    f"do not have; {remedy}give them another network with persons_model"
                 )
             self._opened = opened.pop_all()
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pictures import picture
 from small_networks import PERSON, linear_network, one_person, write_card
+from streamable_networks import continual_card
 
 from har_ros.errors import ConfigurationError, ModelError
 from har_ros.frames.compressed import EncodedImage
@@ -171,3 +172,14 @@ def test_an_image_whose_people_are_not_finite_is_an_error_and_the_next_is_fine(b
 def test_parameters_are_checked_as_the_node_checks_them(brightness_card, parameters, reason):
     with pytest.raises(ConfigurationError, match=reason):
         open_networks(brightness_card, **parameters)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_networks_that_take_each_frame_once_are_refused_for_people(pose_card, tmp_path, own):
+    """The parameter continual is of the model alone."""
+    continual = str(continual_card(tmp_path))
+    names = {"model": "none", "persons_model": continual} if own else {"model": continual, "persons_model": ""}
+    remedy = "" if own else "set continual to false, or "
+    text = f"have; {remedy}give them another network with persons_model$"
+    with pytest.raises(ConfigurationError, match=text):
+        Networks.open(**names, persons=True, pose_model=pose_card, **PARAMETERS)
