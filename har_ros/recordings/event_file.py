@@ -6,6 +6,7 @@ import csv
 import html
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +16,11 @@ from har_ros.pipeline.events import SECOND, Event
 
 COLUMNS = ("start", "end", "label", "score", "person", "said")
 FORMAT = "har_ros events 1"
+SHORTEST = 2_000_000
+"""Nanoseconds of an event in a file, at least: rounded to thousandths of a second its end is behind its start, too.
+
+With event_min_duration 0 it may begin and end with one window; a segment of truth and a subtitle have a length.
+"""
 
 
 def check_suffix(path: Path) -> None:
@@ -29,7 +35,8 @@ def write_events(path: Path, events: Sequence[Event], origin: int = 0) -> None:
     origin: stamp from which subtitles count, in nanoseconds; CSV and JSON have the stamps in seconds.
     """
     check_suffix(path)
-    ordered = sorted(events, key=lambda event: (event.start, event.end, event.person, event.id))
+    shown = [replace(event, end=max(event.end, event.start + SHORTEST)) for event in events]
+    ordered = sorted(shown, key=lambda event: (event.start, event.end, event.person, event.id))
     with atomic(path) as file:
         _WRITERS[path.suffix.lower()](file, ordered, origin)
 

@@ -45,6 +45,17 @@ def test_csv_is_a_file_of_truth(tmp_path):
     assert (header, first) == ("start,end,label,score,person,said", "12.4,14.1,waving,0.5,,13.6")
 
 
+@pytest.mark.parametrize("start", [0, 1_500_000, 1_700_000_000_123_500_000])
+def test_an_event_of_one_window_has_a_length(tmp_path, start):
+    event = replace(EVENTS[1], start=start, end=start)
+    write_events(tmp_path / "events.csv", [event])
+    [segment] = load_truth(tmp_path / "events.csv")
+    assert 0 < segment.end - segment.start < 0.004
+    write_events(tmp_path / "events.vtt", [event], start)
+    [(begin, end, _)] = subtitles(tmp_path / "events.vtt")
+    assert begin < end
+
+
 def test_json_has_all_of_them(tmp_path):
     content = json.loads(written(tmp_path / "events.JSON").read_text())
     assert content["format"] == "har_ros events 1"
