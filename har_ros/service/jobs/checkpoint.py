@@ -18,7 +18,8 @@ from har_ros.pipeline.recognition import Networks
 logger = logging.getLogger(__name__)
 
 VERSION = version_of("har_ros")
-PLAIN = {("collections", "Counter"), ("collections", "deque"), ("_thread", "allocate_lock")}
+PLAIN = {("collections", "Counter"), ("collections", "deque"), ("_thread", "allocate_lock"), ("_thread", "lock")}
+"""What a state has of Python; Lock is a type from Python 3.13 on, and has another name."""
 ARRAYS = ("_frombuffer", "_reconstruct", "scalar")
 """NumPy's functions that make arrays and numbers."""
 
