@@ -17,8 +17,8 @@ Pixels = NDArray[np.uint8]
 class Sink(Protocol):
     """Takes frames, uint8 H×W×3 BGR."""
 
-    def show(self, pixels: Pixels) -> bool:
-        """Take the next frame. Returns False when the user wants no more. Raises VideoError."""
+    def show(self, pixels: Pixels, stamp: int = 0) -> bool:
+        """Take the next frame. stamp: in nanoseconds. Returns False when the user wants no more. Raises VideoError."""
 
     def close(self) -> None:
         """Finish."""
@@ -38,7 +38,7 @@ class Screen:
                 "this OpenCV shows no windows; give an output file, or replace opencv-python-headless by opencv-python"
             ) from None
 
-    def show(self, pixels: Pixels) -> bool:
+    def show(self, pixels: Pixels, stamp: int = 0) -> bool:
         """Take the next frame. Returns False when the user wants no more. Raises VideoError."""
         cv2.imshow(self.TITLE, pixels)
         return cv2.waitKey(1) & 0xFF not in (ord("q"), 27)

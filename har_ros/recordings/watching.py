@@ -32,7 +32,7 @@ def show(sink: Sink, frame: SourceFrame, pixels: Pixels) -> bool:
 
     Returns False when the user wants no more. Raises VideoError.
     """
-    return all(sink.show(pixels) for _ in range(frame.lost + 1))
+    return all(sink.show(pixels, frame.stamp) for _ in range(frame.lost + 1))
 
 
 def annotated(frame: SourceFrame, recognition: Recognition, said: Prediction | None, result: ImageResult) -> Pixels:

@@ -5,6 +5,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from bags import SECOND
 from full_disk import room_for
 from pictures import picture
 
@@ -39,6 +40,22 @@ def test_what_is_written_can_be_read(tmp_path, suffix):
     assert (source.rate, source.count) == (pytest.approx(12.5), 10)
     np.testing.assert_allclose(brightness, [20 * i for i in range(10)], atol=4)
     assert [path.name for path in tmp_path.iterdir()] == [f"out{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
+def test_frames_have_the_times_of_their_stamps(tmp_path, suffix):
+    """Of a clock that also stands still and goes back. An .avi has them at its rate, as without stamps."""
+    milliseconds = [0, 40, 41, 41.2, 41.4, 300, 20_000, 10_000, 20_500, 7 * 3_600_000]
+    video = VideoFile(tmp_path / f"out{suffix}", 25.0, timed=True)
+    for number, time in enumerate(milliseconds):
+        video.show(picture(20 * number), 1_700_000_000 * SECOND + round(time * 1e6))
+    video.close()
+    with av.open(str(video.path)) as container:
+        times = [round(1000 * frame.time) for frame in container.decode(video=0)]
+    if suffix == ".avi":
+        assert times == [40 * number for number in range(10)]
+    else:
+        assert times == [0, 40, 41, 42, 43, 300, 20_000, 20_001, 20_500, 7 * 3_600_000]
 
 
 @pytest.mark.parametrize("encoder", video_file.ENCODERS)
