@@ -54,13 +54,13 @@ def _json(file: IO[str], events: Sequence[Event], origin: int) -> None:
 
 def _srt(file: IO[str], events: Sequence[Event], origin: int) -> None:
     for number, event in enumerate(events, 1):
-        file.write(f"{number}\n{_interval(event, origin, ',')}\n{_text(event)}\n\n")
+        file.write(f"{number}\n{_interval(event, origin, ',')}\n{event_text(event)}\n\n")
 
 
 def _vtt(file: IO[str], events: Sequence[Event], origin: int) -> None:
     file.write("WEBVTT\n")
     for event in events:
-        file.write(f"\n{_interval(event, origin, '.')}\n{html.escape(_text(event), quote=False)}\n")
+        file.write(f"\n{_interval(event, origin, '.')}\n{html.escape(event_text(event), quote=False)}\n")
 
 
 _WRITERS: dict[str, Callable[[IO[str], Sequence[Event], int], None]] = {
@@ -77,8 +77,8 @@ def event_row(event: Event) -> dict[str, float | str]:
     return dict(zip(COLUMNS, (start, end, event.label, round(event.score, 4), event.person, said), strict=True))
 
 
-def _text(event: Event) -> str:
-    """Return the text of a subtitle."""
+def event_text(event: Event) -> str:
+    """Return what is done, and by whom: the text of a subtitle."""
     number = event.person.rpartition("_")[2]
     return f"person {number}: {event.label}" if number else event.label
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from rich.console import Console
 
+from har_ros.commands.shared.clock import Clock
 from har_ros.errors import ConfigurationError
 from har_ros.files.console import say
 from har_ros.pipeline.configuration import event_settings
 from har_ros.pipeline.events import Event, EventState
 from har_ros.pipeline.recognition import ImageResult, Networks
 from har_ros.pipeline.source_events import SourceEvents
-from har_ros.recordings.event_file import check_suffix, write_events
+from har_ros.recordings.event_file import check_suffix, event_text, write_events
 from har_ros.settings import ACTIONNET
 
 MOST_EVENTS = 100_000
@@ -38,24 +39,38 @@ def check_file(path: str, values: Mapping[str, Any]) -> None:
 class EventLog:
     """Gathers the events of one input. Use it with `with`: at its end the file is written, whatever ended the input."""
 
-    def __init__(self, path: str, networks: Networks, start: int, messages: Console) -> None:
-        """path: empty for no file. start: stamp from which subtitles count. Raises ConfigurationError."""
+    def __init__(self, path: str, networks: Networks, clock: Clock, messages: Console, tell: bool) -> None:
+        """path: empty for no file. clock: with which subtitles count. tell: whether to print when events start and end.
+
+        Raises ConfigurationError.
+        """
         self._path = Path(path) if path else None
         self._source = SourceEvents(networks)
-        self._start = start
+        self._clock = clock
         self._messages = messages
+        self._tell = tell
         self._events: list[Event] = []
         self._count = 0
 
     def take(self, result: ImageResult) -> None:
         """Take what is known after an image."""
         if self._path is not None:
-            self._keep(self._source.take(result))
+            said = self._source.take(result)
+            self._keep(said)
+            self._print(said)
 
     def _keep(self, said: list[Event]) -> None:
         ended = [event for event in said if event.state is EventState.ENDED]
         self._events += ended[: MOST_EVENTS - len(self._events)]
         self._count += len(ended)
+
+    def _print(self, said: list[Event]) -> None:
+        for event in said if self._tell else ():
+            start, end = self._clock.text(event.start, 8), self._clock.text(event.end)
+            if event.state is EventState.STARTED:
+                print(f"event started {start}  {event_text(event)}", flush=True)
+            elif event.state is EventState.ENDED:
+                print(f"event ended   {start} to {end}  {event_text(event)} {event.score:.2f}", flush=True)
 
     def __enter__(self) -> EventLog:
         return self
@@ -65,7 +80,9 @@ class EventLog:
     ) -> None:
         if self._path is None:
             return
-        self._keep(self._source.finish())
+        said = self._source.finish()
+        self._keep(said)
         if self._count > MOST_EVENTS:
             say(self._messages, f"{self._path} has the first {MOST_EVENTS} events of {self._count}")
-        write_events(self._path, self._events, self._start)
+        write_events(self._path, self._events, self._clock.start or 0)
+        self._print(said)  # whoever reads it may have gone

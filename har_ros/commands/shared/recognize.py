@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from har_ros.commands.shared.clock import Clock
 from har_ros.commands.shared.event_log import EventLog, check_file
 from har_ros.commands.shared.options import values_of
 from har_ros.errors import ConfigurationError, ModelError, VideoError
@@ -25,10 +25,9 @@ from har_ros.pipeline.scores import Prediction
 from har_ros.recordings.live import NEVER
 from har_ros.recordings.sink import Screen, has_screen
 from har_ros.recordings.source import Source, SourceFrame, open_source
-from har_ros.recordings.video_file import VideoFile
+from har_ros.recordings.video_file import VideoFile, has_times
 from har_ros.recordings.watching import annotated, draw_all, play_again, readable, show, window_row
 
-SECOND = 1_000_000_000
 MOST_SUBJECTS = 1000
 """People whose last action is remembered; a camera may run for weeks."""
 
@@ -42,17 +41,18 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         raise ConfigurationError(f"--give-up is for cameras and streams, and {options.input!r} is none; leave it out")
     values = values_of(options, max_batch=1, max_gap=2.0 if source.live else 0.0)
     check_file(options.events, values)
-    sink = VideoFile(Path(options.output), source.rate) if options.output else _screen(messages)
+    sink = _file(options.output, source, messages) if options.output else _screen(messages)
     finished: AbstractContextManager[object] = nullcontext() if sink is None else closing(sink)
-    start = time.time_ns() if source.live else 0
-    with finished, Networks(values) as networks, EventLog(options.events, networks, start, messages) as events:
-        recognition, report = networks.recognition(live=source.live), Report(options.json, start)
+    clock, tell = Clock(source.live), not options.json
+    with finished, Networks(values) as networks, EventLog(options.events, networks, clock, messages, tell) as events:
+        recognition, report = networks.recognition(live=source.live), Report(options.json, clock)
         summary = networks.recognizer.summary(recognition.settings)
         say(messages, summary if recognition.whole else f"whole images are left out; people: {summary}")
         clip, failures = ShortClip(), list[VideoError]()
         try:
             for frame in _shown(source, messages, failures):
-                result = _taken(recognition, frame, not (source.live and source.waiting), start)
+                clock.take(frame.stamp)
+                result = _taken(recognition, frame, not (source.live and source.waiting), clock)
                 clip.take(frame.stamp)
                 report.take(frame, result)
                 events.take(result)
@@ -79,22 +79,22 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     return 0
 
 
-def _taken(recognition: Recognition, frame: SourceFrame, newest: bool, start: int) -> ImageResult:
-    """Return the result after a frame. start: see Report. Raises HarError, and says where what was found ends."""
+def _taken(recognition: Recognition, frame: SourceFrame, newest: bool, clock: Clock) -> ImageResult:
+    """Return the result after a frame. Raises HarError, and says where what was found ends."""
     try:
         return recognition.take(frame.image, newest=newest)
     except ModelError as error:
-        where = f"frame {frame.index} ({(frame.stamp - start) / SECOND:.2f} s)"
+        where = f"frame {frame.index} ({clock.text(frame.stamp)})"
         raise ModelError(f"the results, which are kept, end before {where}, because: {error}") from None
 
 
 class Report:
     """Prints what was recognised: a line for each window, or for each change of the best action."""
 
-    def __init__(self, as_json: bool, start: int) -> None:
-        """start: the stamp from which on lines count their seconds, in nanoseconds."""
+    def __init__(self, as_json: bool, clock: Clock) -> None:
+        """clock: says the times of lines that are not JSON."""
         self._as_json = as_json
-        self._start = start
+        self._clock = clock
         self._best: dict[str, str] = {}  # what was printed last of each subject
         self.windows = 0
         self.person_windows = 0
@@ -125,8 +125,7 @@ class Report:
             print(json.dumps(window_row(frame, result, person) | {"backend": result.backend}), flush=True)
         elif best != self._best.get(prefix):
             score = f" {accepted[0].score:.2f}" if accepted else ""
-            seconds = (frame.stamp - self._start) / SECOND
-            print(f"frame {frame.index:6}  {seconds:8.2f} s  {prefix}{best}{score}", flush=True)
+            print(f"frame {frame.index:6}  {self._clock.text(frame.stamp, 8)}  {prefix}{best}{score}", flush=True)
         self._best.pop(prefix, None)
         self._best[prefix] = best
         if len(self._best) > MOST_SUBJECTS:  # who has not been heard of for longest
@@ -144,6 +143,14 @@ def _shown(source: Source, messages: Console, failures: list[VideoError]) -> Ite
         for frame in readable(source, failures):
             yield frame
             progress.update(task, completed=frame.index + 1)
+
+
+def _file(path: str, source: Source, messages: Console) -> VideoFile:
+    """Return the annotated copy: of a camera or a stream its images keep their times. Raises ConfigurationError."""
+    if source.live and not has_times(Path(path)):
+        text = f"images in {path} have no times, and are played at {source.rate:g} a second, however they come"
+        say(messages, f"{text}; give a file such as out.mp4 to keep them")
+    return VideoFile(Path(path), source.rate, timed=source.live)
 
 
 def _screen(messages: Console) -> Screen | None:
