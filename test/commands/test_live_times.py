@@ -63,6 +63,14 @@ def test_lines_of_json_are_those_of_windows_only(camera, tmp_path, capsys):
     assert all(line.startswith('{"frame": ') for line in capsys.readouterr().out.splitlines())
 
 
+def test_events_of_a_camera_are_not_written_over_earlier_ones(camera, tmp_path, capsys):
+    events = tmp_path / "events.csv"
+    events.write_text("those of last night")
+    assert camera("--events", events) == 1
+    assert f"actionnet: '{events}' exists already; rename it or give another name" in capsys.readouterr().err
+    assert events.read_text() == "those of last night"
+
+
 def test_a_copy_without_times_is_said(camera, tmp_path, capsys):
     assert camera(tmp_path / "out.avi") == 0
     assert "out.avi have no times, and are played at 25 a second, however they come; give a" in capsys.readouterr().err

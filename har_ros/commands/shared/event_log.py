@@ -23,13 +23,18 @@ MOST_EVENTS = 100_000
 """Of a file; a camera may run for weeks."""
 
 
-def check_file(path: str, values: Mapping[str, Any]) -> None:
-    """Raise ConfigurationError when events with these parameters cannot be written there. path: empty for no file."""
+def check_file(path: str, values: Mapping[str, Any], live: bool) -> None:
+    """Raise ConfigurationError when events with these parameters cannot be written there.
+
+    path: empty for no file. live: whether they are those of a camera or a stream, which cannot be had again.
+    """
     event_settings(values)
     if path:
         check_suffix(Path(path))
         if not Path(path).parent.is_dir():
             raise ConfigurationError(f"cannot write '{path}', its folder does not exist; make it first")
+        if live and Path(path).exists():
+            raise ConfigurationError(f"'{path}' exists already; rename it or give another name for the events")
         return
     for row in ACTIONNET:
         if row.name.startswith("event_") and values[row.name] != row.default:

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     if options.give_up is not None and not source.live:
         raise ConfigurationError(f"--give-up is for cameras and streams, and {options.input!r} is none; leave it out")
     values = values_of(options, max_batch=1, max_gap=2.0 if source.live else 0.0)
-    check_file(options.events, values)
+    check_file(options.events, values, source.live)
     sink = _file(options.output, source, messages) if options.output else _screen(messages)
     finished: AbstractContextManager[object] = nullcontext() if sink is None else closing(sink)
     clock, tell = Clock(source.live), not options.json
