@@ -99,6 +99,7 @@ def frames_of(monkeypatch, captures, give_up=live.NEVER):
 
 
 def test_the_waiting_grows_up_to_a_limit_and_begins_again(monkeypatch, caplog):
+    caplog.set_level(logging.WARNING, "har_ros")
     frames, waits = frames_of(monkeypatch, [2, 0, 0, 0, 0, 0, 0, 3, 0, 1])
     assert [next(frames).shape for _ in range(6)] == [picture(1).shape] * 6
     assert waits.seconds == [1, 2, 4, 8, 16, 30, 30, 1, 2]
@@ -121,6 +122,7 @@ def test_it_is_given_up_when_the_user_says_so(monkeypatch):
 
 
 def test_many_losses_give_one_message_a_minute(monkeypatch, caplog):
+    caplog.set_level(logging.WARNING, "har_ros")
     frames, waits = frames_of(monkeypatch, [1] * 1000)
     assert sum(frame is not None for frame in itertools.islice(frames, 999)) == 999
     assert len(messages(caplog)) == pytest.approx(waits.now / 60, abs=1.5)
