@@ -86,7 +86,8 @@ class StreamEvents:
             evidence = result.prediction.evidence
             for listener in self._output.listeners:
                 listener.window(self._topic, self._person, self._labels, evidence)
-            self._publish(self._events.take(evidence, result.start, result.until, result.restarts, result.held))
+            times = (result.start, result.until, result.restarts, result.held, result.end)
+            self._publish(self._events.take(evidence, *times))
 
     def pause(self) -> None:
         """End all events: no windows come at present."""
@@ -114,5 +115,6 @@ class StreamEvents:
                     start=conversions.time_message(event.start),
                     end=conversions.time_message(event.end),
                     score=event.score,
+                    said=conversions.time_message(event.said),
                 )
             )

@@ -25,6 +25,7 @@ uint8 state
 builtin_interfaces/Time start
 builtin_interfaces/Time end
 float64 score
+builtin_interfaces/Time said
 """
 """msg/ActionEvent.msg without its comments; where har_ros is installed without ROS, there is no such file."""
 STATES = {EventState.STARTED: 0, EventState.GOING_ON: 1, EventState.ENDED: 2}
@@ -76,6 +77,7 @@ def action_event(event: Event, name: str, topic: str, frame_id: str) -> Any:
         _time(event.start),
         _time(event.end),
         event.score,
+        _time(event.said),
     )
 
 

@@ -66,6 +66,7 @@ def test_events_stand_at_the_arrival_of_the_images_that_show_them(index, tmp_pat
     assert [one.state for _, one in of_first] == [STARTED, *[GOING_ON] * (len(of_first) - 2), ENDED]
     assert len({one.id for _, one in of_first}) == 1
     assert of_first[0][0] - T0 == 3.25 * SECOND  # when it is said: the first window is full
+    assert {stamp(one.said) - T0 for _, one in of_first} == {3 * SECOND}
     assert {stamp(one.start) for _, one in of_first[1:]} == {T0}
     assert all(stamp(one.end) == stamp(one.header.stamp) < time for time, one in of_first)
     assert all(stamp(a.end) <= stamp(b.end) for (_, a), (_, b) in pairwise(of_first))

@@ -55,11 +55,20 @@ def test_the_client_that_waits_runs_as_printed(ros, tmp_path):
             server.destroy()
 
 
+def test_the_node_for_events_runs_as_printed(ros):
+    going_on, started = (
+        ActionEvent(track_id="p_1", class_id="waving", state=state)
+        for state in (ActionEvent.GOING_ON, ActionEvent.STARTED)
+    )
+    assert printed_after(ros, ActionEvent, "actions/events", [going_on, started]) == "p_1 waving\n"
+
+
 def printed_after(ros, kind, topic, messages):
     """Return the first line of the one printed node that subscribes to this; the first message prints nothing."""
     [printed] = [block.text for block in blocks("python") if f'{kind.__name__}, "{topic}"' in block.text]
     publisher = ros.node.create_publisher(kind, f"/{topic}", 10)
-    with subprocess.Popen([sys.executable, "-c", printed], stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", printed]
+    with subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE, text=True) as process:  # see above
         try:
             ros.until(publisher.get_subscription_count, "the printed node's subscription")
             for message in messages:

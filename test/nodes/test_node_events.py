@@ -42,6 +42,8 @@ def test_an_action_starts_goes_on_and_ends(listener):
     of_fourth = [one for one in heard(robot.ros, events, ENDED, "fourth") if one.class_id == "fourth"]
     assert [one.state for one in of_fourth] == [STARTED, *[GOING_ON] * (len(of_fourth) - 2), ENDED]
     assert len({one.id for one in of_fourth}) == 1
+    assert {one.said.sec for one in of_fourth} == {104}  # the first window is full
+    assert (of_fourth[0].header.stamp, of_fourth[0].end.sec) == (of_fourth[0].end, 102)  # its middle
     last = of_fourth[-1]
     assert (last.image_topic, last.track_id, last.header.frame_id) == (camera.topic, "", camera.frame_id)
     assert last.start.sec == 101  # that of the first image
