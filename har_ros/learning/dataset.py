@@ -76,8 +76,9 @@ def load_dataset(
         empty = []
         found, grouping = _of_segments(path, column)
     else:
+        wrong = "is no dataset" if path.exists() else "does not exist"
         raise ConfigurationError(
-            f"{path} is no dataset; give a folder that has a folder of videos for each class, or a file of segments "
+            f"{path} {wrong}; give a folder that has a folder of videos for each class, or a file of segments "
             f"({', '.join(SEGMENT_FILES)}) beside its recordings"
         )
     if pattern:

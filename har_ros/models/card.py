@@ -115,7 +115,8 @@ class ModelCard:
         """What a frame must look like. Raises ConfigurationError for a network that takes skeletons."""
         if isinstance(self.input, SkeletonSpec):
             raise ConfigurationError(
-                f"{self.name} is of kind {self.kind}, which takes people's skeletons; give a network that takes images"
+                f"{self.name} is of kind {self.kind}, which takes people's skeletons; give it as persons_model with "
+                "persons, and model none (--persons --persons-model … --model none), or a network that takes images"
             )
         return self.input
 

@@ -120,7 +120,9 @@ def test_models_continual_shows_every_layer_with_a_state(tmp_path):
 
 
 def test_a_misspelt_subcommand_is_recognised(tmp_path):
-    assert "(or did you mean actionnet evaluate?)" in failure(actionnet("evalute"))
+    for arguments in (("evalute",), ("evalute", "bag", "-o", "results")):
+        said = failure(actionnet(*arguments))
+        assert said == "actionnet: 'evalute' is no command and no file; did you mean actionnet evaluate?"
     assert "did you mean" not in failure(actionnet("compare", "nowhere", "nowhere"))
 
 

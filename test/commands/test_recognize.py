@@ -212,6 +212,14 @@ def test_without_json_a_line_for_each_change(brightness_card, tmp_path):
     assert result.stdout == "frame      3      0.12 s  fourth 0.64\n"  # of logits 1 apart: 1 / (1 + e^-1 + e^-2 + e^-3)
 
 
+def test_that_there_is_no_screen_is_said_after_the_checks_to_who_wants_to_look(brightness_card, video, tmp_path):
+    for more in (["--json"], ["--events", tmp_path / "events.csv"]):
+        result = actionnet(video, "--network", brightness_card, *more)
+        assert (result.returncode, "no screen" in result.stderr) == (0, False)
+    result = actionnet(video, "--network", tmp_path / "missing")
+    assert (result.returncode, "no screen" in result.stderr) == (1, False)
+
+
 def test_skipped_frames(brightness_card, video):
     result = actionnet(video, "--network", brightness_card, "--json", "--skip-frames", 1)
     assert [line["frame"] for line in lines(result)] == [6, 8, 10]

@@ -110,7 +110,9 @@ def refused(call, *parts):
 
 
 def test_what_is_no_dataset_is_refused(tmp_path):
-    refused(lambda: load_dataset(tmp_path / "nowhere"), "nowhere", "no dataset")
+    refused(lambda: load_dataset(tmp_path / "nowhere.csv"), "nowhere.csv does not exist; give")
+    (tmp_path / "notes.txt").touch()
+    refused(lambda: load_dataset(tmp_path / "notes.txt"), "notes.txt is no dataset; give")
     refused(lambda: load_dataset(touch(tmp_path / "a", "walk/1.mp4")), "1 class folder;")
     refused(lambda: load_dataset(touch(tmp_path / "b", "walk/1.mp4", "sit/1.txt")), "sit", "no videos")
     refused(lambda: load_dataset(touch(tmp_path / "c", "Walk/1.mp4", "walk/2.mp4")), "'Walk'", "'walk'", "case")

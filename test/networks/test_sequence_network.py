@@ -91,7 +91,10 @@ def test_a_card_of_skeletons_is_written_as_it_is_read(tmp_path):
 
 def test_where_images_come_a_network_for_skeletons_is_refused(tmp_path):
     card, _ = card_for(tmp_path, {"layout": "NTVC"}, (8, 17, 2), {"frames": 8})
-    with pytest.raises(ConfigurationError, match=r"small is of kind sequence, which takes people's skeletons; give"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"small is of kind sequence, .* give it as persons_model with persons, and model",
+    ):
         Recognizer.open(str(card), F32)
 
 

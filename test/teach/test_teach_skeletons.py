@@ -89,7 +89,9 @@ def test_a_network_learns_how_people_move_and_runs_where_its_base_did(cache, dat
     assert actionnet(["teach", str(dataset), "-o", str(folder), *given]) == 0
     told = capsys.readouterr()
     assert "8 recordings, 0 of which in the cache" in told.err
-    assert f"actionnet.launch.py persons:=true persons_model:={folder}" in " ".join(told.out.split())
+    printed = " ".join(told.out.split())
+    assert f"run: actionnet VIDEO --persons --persons-model {folder} --model none" in printed
+    assert f"actionnet.launch.py persons:=true persons_model:={folder} model:=none image_topics:=" in printed
     measured = read_json(folder / "metrics.json")
     assert measured["figures"]["accuracy"]["value"] == 1  # of each camera by what was learned from the other
     assert measured["settings"]["person"] == "moving"

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from har_ros.commands.shared.options import OPTIONS, add_parameters, between
 from har_ros.commands.shared.program import until_a_signal
-from har_ros.errors import HarError, one_line
+from har_ros.errors import ConfigurationError, HarError, one_line
 from har_ros.files.console import say
 
 OPTIONAL = {**{name: name for name in ("rosbags", "matplotlib", "scipy", "jinja2")}, "sklearn": "scikit-learn"}
@@ -44,17 +44,23 @@ def main(arguments: list[str] | None = None) -> int:
         if given and given[0] in subcommands():
             command = _imported(given[0], f"actionnet {given[0]}")
             return until_a_signal(lambda: command.run(given[1:]))
+        _refuse_misspelt(given)
         options = _parser().parse_intermixed_args(given)
         recognize = _imported("shared.recognize", "actionnet")
         return until_a_signal(lambda: recognize.run(options, messages))
     except HarError as error:
-        known = not given or given[0] in subcommands() or Path(given[0]).exists()
-        similar = [] if known else difflib.get_close_matches(given[0], subcommands(), 1)
-        say(messages, f"actionnet: {error}" + (f" (or did you mean actionnet {similar[0]}?)" if similar else ""))
+        say(messages, f"actionnet: {error}")
         return 1
     except BrokenPipeError:  # the reader of our output has gone; Python must not try to flush it at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _refuse_misspelt(given: list[str]) -> None:
+    """Raise ConfigurationError when the first word is almost a subcommand, whose options the parser does not know."""
+    similar = difflib.get_close_matches(given[0], subcommands(), 1) if given and given[0].isalpha() else []
+    if similar and not Path(given[0]).exists():
+        raise ConfigurationError(f"{given[0]!r} is no command and no file; did you mean actionnet {similar[0]}?")
 
 
 def _imported(name: str, command: str) -> ModuleType:

@@ -41,13 +41,15 @@ def run(options: argparse.Namespace, messages: Console) -> int:
         raise ConfigurationError(f"--give-up is for cameras and streams, and {options.input!r} is none; leave it out")
     values = values_of(options, max_batch=1, max_gap=2.0 if source.live else 0.0)
     check_file(options.events, values, source.live)
-    sink = _file(options.output, source, messages) if options.output else _screen(messages)
+    sink, unseen = (_file(options.output, source, messages), "") if options.output else _screen()
     finished: AbstractContextManager[object] = nullcontext() if sink is None else closing(sink)
     clock, tell = Clock(source.live), not options.json
     with finished, Networks(values) as networks, EventLog(options.events, networks, clock, messages, tell) as events:
         recognition, report = networks.recognition(live=source.live), Report(options.json, clock)
         summary = networks.recognizer.summary(recognition.settings)
         say(messages, summary if recognition.whole else f"whole images are left out; people: {summary}")
+        if unseen and not (options.json or options.events):
+            say(messages, unseen)
         clip, failures = ShortClip(), list[VideoError]()
         try:
             for frame in _shown(source, messages, failures):
@@ -153,12 +155,11 @@ def _file(path: str, source: Source, messages: Console) -> VideoFile:
     return VideoFile(Path(path), source.rate, timed=source.live)
 
 
-def _screen(messages: Console) -> Screen | None:
+def _screen() -> tuple[Screen | None, str]:
+    """Return the screen, or why there is none."""
     if not has_screen():
-        say(messages, "nothing is shown, because there is no screen; give a file such as out.mp4 for annotated frames")
-        return None
+        return None, "nothing is shown, because there is no screen; give a file such as out.mp4 for annotated frames"
     try:
-        return Screen()
+        return Screen(), ""
     except ConfigurationError as error:
-        say(messages, str(error))
-        return None
+        return None, str(error)

@@ -43,8 +43,14 @@ def show(metrics: Mapping[str, Any], folder: Path) -> None:
     if metrics["test"]:
         _show_test(metrics["test"], console)
     say(console, f"report:  {folder / REPORT}")
-    given = "persons:=true persons_model" if "person" in metrics["settings"] else "model"  # of people's skeletons
-    say(console, f"network: {folder}; run: ros2 launch har_ros actionnet.launch.py {given}:={folder}")
+    say(console, f"network: {folder}")
+    if "person" in metrics["settings"]:  # of people's skeletons
+        command = f"--persons --persons-model {folder} --model none"
+        parameters = f"persons:=true persons_model:={folder} model:=none"
+    else:
+        command, parameters = f"--model {folder}", f"model:={folder}"
+    say(console, f"run:     actionnet VIDEO {command}")
+    say(console, f'on a robot: ros2 launch har_ros actionnet.launch.py {parameters} image_topics:="[/cam01/image_raw]"')
 
 
 def _show_test(test: Mapping[str, Any], console: Console) -> None:
