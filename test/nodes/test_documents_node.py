@@ -65,7 +65,8 @@ def test_the_node_for_events_runs_as_printed(ros):
 
 def printed_after(ros, kind, topic, messages):
     """Return the first line of the one printed node that subscribes to this; the first message prints nothing."""
-    [printed] = [block.text for block in blocks("python") if f'{kind.__name__}, "{topic}"' in block.text]
+    subscribes = f'{kind.__name__}, "{topic}"'
+    [printed] = [block.text for block in blocks("python") if subscribes in " ".join(block.text.split())]
     publisher = ros.node.create_publisher(kind, f"/{topic}", 10)
     command = [sys.executable, "-c", printed]
     with subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE, text=True) as process:  # see above

@@ -248,7 +248,7 @@ def test_another_thread_may_remove_a_node_that_is_waited_for(ros, subscribed):
     with spinning(ros.executor):
         for _ in range(20):
             other = ros.add(rclpy.create_node("other"))
-            other.create_subscription(Image, TOPIC, print, 1)
+            other.create_subscription(Image, TOPIC, lambda message: None, 1)
             ros.executor.remove_node(other)
             other.destroy_node()
 
