@@ -212,9 +212,8 @@ def test_a_window_after_a_restart_is_not_bridged():
 
 
 def test_limits_that_contradict_each_other_are_refused():
-    with pytest.raises(
-        ConfigurationError, match=r"^event_end is 0.6, above event_start \(0.5\); set it to that or less$"
-    ):
+    refused = r"^event_end is 0.6, above event_start \(0.5\); set it to that or less$"
+    with pytest.raises(ConfigurationError, match=refused):
         Events(LABELS, settings(0.5, 0.6))
     events = Events(LABELS, settings())
     with pytest.raises(ConfigurationError):
