@@ -26,9 +26,7 @@ from rich.console import Console
 from skeletons import ACTIONS
 
 from har_ros.backends.backend import BackendSettings
-from har_ros.errors import ModelError
 from har_ros.frames.pixels import CameraImage
-from har_ros.frames.sampling import StreamSettings
 from har_ros.frames.window import Frame
 from har_ros.learning.background import WORLD
 from har_ros.learning.dataset import Dataset, load_dataset
@@ -38,7 +36,7 @@ from har_ros.pipeline.events import SECOND
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.source import open_source
 from har_ros.teach.teach import teach
-from videos import people_of
+from videos import answers_to, people_of
 
 POSE_MODEL, MOTION, EVERYDAY, I3D = "movenet-multipose", "joint-motion", "everyday-14", "i3d-kinetics-400"
 APART = SECOND // 25
@@ -78,18 +76,12 @@ def recorded(
     name: str, group: str, recognizer: Recognizer, frames: Iterable[Frame], truth: Sequence[Span]
 ) -> Stream | None:
     """Return what is said of every window that these frames give; None: there is none."""
-    stream = recognizer.stream(StreamSettings())
-    times, rows = [], []
-    for frame in frames:
-        if not stream.push(frame):
-            continue
-        [result] = recognizer.recognize([stream])
-        if isinstance(result, ModelError):
-            raise result
-        if result is not None:
-            times.append((result.start, result.until, result.end, result.restarts))
-            rows.append(result.prediction.evidence.astype(np.float32))
-    return Stream(name, group, recognizer.labels, tuple(truth), np.array(times), np.stack(rows)) if rows else None
+    results = answers_to(recognizer, frames)
+    if not results:
+        return None
+    times = np.array([(result.start, result.until, result.end, result.restarts) for result in results])
+    rows = np.stack([result.prediction.evidence.astype(np.float32) for result in results])
+    return Stream(name, group, recognizer.labels, tuple(truth), times, rows)
 
 
 def chained(clips: Iterable[Part]) -> Iterator[tuple[str, Frame]]:

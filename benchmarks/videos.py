@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
 from har_ros.errors import ModelError
 from har_ros.frames.sampling import StreamSettings
+from har_ros.frames.window import Frame
 from har_ros.learning.people import People, PeopleFinder
 from har_ros.pipeline.recognizer import Recognizer, Result
 
@@ -27,16 +29,18 @@ def answers(people: People, recognizer: Recognizer, skip: int = 0) -> list[Resul
 
 def answers_by_person(people: People, recognizer: Recognizer, skip: int = 0) -> list[list[Result]]:
     """Return what the network says of every window of each person. Arguments as for answers."""
-    found = []
-    for skeletons in people.skeletons().values():
-        stream = recognizer.stream(StreamSettings())
-        found.append(list[Result]())
-        for skeleton in skeletons[:: 1 + skip]:
-            if not stream.push(skeleton):
-                continue
-            [result] = recognizer.recognize([stream])
-            if isinstance(result, ModelError):
-                raise result
-            if result is not None:
-                found[-1].append(result)
+    return [answers_to(recognizer, skeletons[:: 1 + skip]) for skeletons in people.skeletons().values()]
+
+
+def answers_to(recognizer: Recognizer, frames: Iterable[Frame]) -> list[Result]:
+    """Return what a network says of every window that these frames give. Raises ModelError."""
+    stream, found = recognizer.stream(StreamSettings()), list[Result]()
+    for frame in frames:
+        if not stream.push(frame):
+            continue
+        [result] = recognizer.recognize([stream])
+        if isinstance(result, ModelError):
+            raise result
+        if result is not None:
+            found.append(result)
     return found
