@@ -239,7 +239,7 @@ class FrameWindow(FrameRing):
     def commit(self, stamp: int, frame_id: str = "", places: int = 1) -> None:
         """Make what was written into `slot()` the newest frame, with its stamp in nanoseconds."""
         needed = self._needed
-        self.dropped += self.full and self._new >= needed and self._new % needed + places >= needed
+        self.dropped += self.ready and self._new % needed + places >= needed
         self._new += places
         self._add(stamp, frame_id, places)
 

@@ -92,7 +92,7 @@ class Camera:
 
     def draw(self, image: AnyImage, people: Sequence[Person] = ()) -> None:
         """Publish the image with these people and the newest prediction drawn in, if somebody looks at it."""
-        if self.overlay is not None:
+        if self.overlay is not None and self.overlay.watched:
             self.overlay.publish(image, self._said(), people)
 
     def _said(self) -> Prediction | str | None:

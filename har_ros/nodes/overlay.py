@@ -19,7 +19,7 @@ from har_ros.pipeline.scores import Prediction
 
 
 class Overlay:
-    """Publishes annotated images while someone subscribes to them.
+    """Publishes annotated images, which are worth it only while they are `watched`.
 
     topic: as given; the publisher's may be remapped.
     """
@@ -30,10 +30,13 @@ class Overlay:
         self._node = node
         self._publisher: Publisher = topics.publisher(node, Image, topic, QoSProfile(depth=1))
 
+    @property
+    def watched(self) -> bool:
+        """Whether somebody subscribes to them."""
+        return bool(self._publisher.get_subscription_count())
+
     def publish(self, image: AnyImage, said: Prediction | str | None, people: Sequence[Person] = ()) -> None:
         """Draw on the image who is seen, and what is said of all of it, see annotate. Raises ImageError."""
-        if not self._publisher.get_subscription_count():
-            return
         pixels = to_rgb(decode_all(image))
         annotate(pixels, said, people)
         self._publisher.publish(image_message(pixels, "rgb8", header(image.stamp, image.frame_id)))

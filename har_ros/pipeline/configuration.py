@@ -24,8 +24,15 @@ from har_ros.settings import ACTIONNET, NO_MODEL
 WINDOWS_IN_ONE = 8
 """Windows of a file that begin within the length of one, where no stride was given."""
 OF_WHOLE_IMAGES = (
-    *("labels", "input_blob", "output_blob", "frames", "continual"),
-    *("memory", "sample_rate", "skip_frames", "idle"),
+    "labels",
+    "input_blob",
+    "output_blob",
+    "frames",
+    "continual",
+    "memory",
+    "sample_rate",
+    "skip_frames",
+    "idle",
 )
 """Parameters that say nothing of people where these have a network of their own."""
 
