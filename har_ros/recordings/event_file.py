@@ -6,7 +6,6 @@ import csv
 import html
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -35,8 +34,7 @@ def write_events(path: Path, events: Sequence[Event], origin: int = 0) -> None:
     origin: stamp from which subtitles count, in nanoseconds; CSV and JSON have the stamps in seconds.
     """
     check_suffix(path)
-    shown = [replace(event, end=max(event.end, event.start + SHORTEST)) for event in events]
-    ordered = sorted(shown, key=lambda event: (event.start, event.end, event.person, event.id))
+    ordered = sorted(events, key=lambda event: (event.start, event.end, event.person, event.id))
     with atomic(path) as file:
         _WRITERS[path.suffix.lower()](file, ordered, origin)
 
@@ -73,8 +71,12 @@ _WRITERS: dict[str, Callable[[IO[str], Sequence[Event], int], None]] = {
 
 def event_row(event: Event) -> dict[str, float | str]:
     """Return what stands in CSV and JSON of an event; times in seconds."""
-    start, end, said = (round(stamp / SECOND, 3) for stamp in (event.start, event.end, event.said))
+    start, end, said = (round(stamp / SECOND, 3) for stamp in (event.start, _end(event), event.said))
     return dict(zip(COLUMNS, (start, end, event.label, round(event.score, 4), event.person, said), strict=True))
+
+
+def _end(event: Event) -> int:
+    return max(event.end, event.start + SHORTEST)
 
 
 def event_text(event: Event) -> str:
@@ -85,7 +87,7 @@ def event_text(event: Event) -> str:
 
 def _interval(event: Event, origin: int, point: str) -> str:
     """Return when a subtitle is shown: 00:00:12,400 --> 00:00:14,100."""
-    return " --> ".join(_clock(stamp - origin, point) for stamp in (event.start, event.end))
+    return " --> ".join(_clock(stamp - origin, point) for stamp in (event.start, _end(event)))
 
 
 def _clock(nanoseconds: int, point: str) -> str:
