@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from threading import Event
+from threading import Event, Lock
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """Seconds before a source is opened again: each time twice as many, at most the longest."""
 LOG_PERIOD = 60.0
 """Seconds between two messages that a source has gone."""
+_OPENING = Lock()
 
 
 class LiveFrames:
@@ -45,13 +46,15 @@ class LiveFrames:
         Raises VideoError when it is given up.
         """
         has_end = self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0  # a file behind a link
-        frame = self._read()
-        while frame is not None:
-            yield frame
+        try:
             frame = self._read()
-            if frame is None and self._give_up and not has_end:
-                frame = self._again()
-        self._capture.release()
+            while frame is not None:
+                yield frame
+                frame = self._read()
+                if frame is None and self._give_up and not has_end:
+                    frame = self._again()
+        finally:
+            self._capture.release()
 
     def _read(self) -> NDArray[np.uint8] | None:
         frame = self._capture.read()[1]
@@ -86,10 +89,11 @@ class LiveFrames:
 
 
 def _quietly(reopen: Callable[[], cv2.VideoCapture]) -> cv2.VideoCapture:
-    """Open without OpenCV's own messages, which would come each time."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        return reopen()
-    finally:
-        cv2.utils.logging.setLogLevel(level)
+    """Open without OpenCV's own messages, which would come each time; one source at a time: they share their level."""
+    with _OPENING:
+        level = cv2.utils.logging.getLogLevel()
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        try:
+            return reopen()
+        finally:
+            cv2.utils.logging.setLogLevel(level)
