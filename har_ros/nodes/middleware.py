@@ -35,8 +35,9 @@ def profiles(profile: Path) -> dict[str, str]:
     Kilted's reads both, and reports that the transports of the second one are there already.
     """
     folders = [Path(folder) for folder in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if folder]
-    names = [name for name, library in PROFILES.items() if any(list(folder.glob(library)) for folder in folders)]
-    return dict.fromkeys(names or PROFILES, str(profile))
+    found = (name for folder in folders for name, library in PROFILES.items() if list(folder.glob(library)))
+    first = next(found, None)  # as the linker looks for it
+    return dict.fromkeys([first] if first else PROFILES, str(profile))
 
 
 def keep_freed_memory() -> None:

@@ -22,7 +22,7 @@ STAND_IN = REPOSITORY / "test" / "stand_in" / "run_launch.py"
 SHARE = Path(get_package_share_directory("har_ros"))
 ACTIONNET_FILE = SHARE / "launch" / "actionnet.launch.py"
 CONFIG = str(SHARE / "config" / "actionnet.yaml")
-[PROFILE] = profiles(Path("any.xml"))  # its name depends on the distribution
+PROFILE, *_ = profiles(Path("any.xml"))  # its name depends on the distribution
 OURS = (PROFILE, "MALLOC_MMAP_THRESHOLD_")
 
 
