@@ -60,7 +60,9 @@ def test_copy_subtitles_and_terminal_count_from_the_first_image(camera, tmp_path
 
 def test_lines_of_json_are_those_of_windows_only(camera, tmp_path, capsys):
     assert camera("--json", "--events", tmp_path / "events.csv", *EVENTS) == 0
-    assert all(line.startswith('{"frame": ') for line in capsys.readouterr().out.splitlines())
+    said = capsys.readouterr().out.splitlines()
+    assert said
+    assert all(line.startswith('{"frame": ') for line in said)
 
 
 def test_events_of_a_camera_are_not_written_over_earlier_ones(camera, tmp_path, capsys):

@@ -71,10 +71,12 @@ class EventLog:
 
     def _print(self, said: list[Event]) -> None:
         for event in said if self._tell else ():
+            if event.state is EventState.GOING_ON:
+                continue
             start, end = self._clock.text(event.start, 8), self._clock.text(event.end)
             if event.state is EventState.STARTED:
                 print(f"event started {start}  {event_text(event)}", flush=True)
-            elif event.state is EventState.ENDED:
+            else:
                 print(f"event ended   {start} to {end}  {event_text(event)} {event.score:.2f}", flush=True)
 
     def __enter__(self) -> EventLog:
