@@ -147,7 +147,7 @@ class VideoFile:
 
 def has_times(path: Path) -> bool:
     """Return whether each frame of a file with this name can have a time of its own."""
-    return path.suffix.lower() != ".avi"
+    return CONTAINERS.get(path.suffix.lower()) != "avi"
 
 
 def _encoder(path: Path, container: str) -> tuple[str, dict[str, object]]:
