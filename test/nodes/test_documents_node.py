@@ -1,5 +1,6 @@
 """The nodes in the documentation run as printed."""
 
+import select
 import subprocess
 import sys
 
@@ -68,12 +69,20 @@ def printed_after(ros, kind, topic, messages):
     subscribes = f'{kind.__name__}, "{topic}"'
     [printed] = [block.text for block in blocks("python") if subscribes in " ".join(block.text.split())]
     publisher = ros.node.create_publisher(kind, f"/{topic}", 10)
-    command = [sys.executable, "-c", printed]
+    command = [sys.executable, "-u", "-c", printed]  # unbuffered: its output is no terminal
     with subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE, text=True) as process:  # see above
         try:
             ros.until(publisher.get_subscription_count, "the printed node's subscription")
-            for message in messages:
-                publisher.publish(message)
+            ros.until(lambda: _publish(publisher, messages) or _says(process), "a line of the printed node")
             return process.stdout.readline()
         finally:
             process.kill()  # its end is not what is tried
+
+
+def _publish(publisher, messages):
+    for message in messages:  # again and again: the node may not have found the publisher yet
+        publisher.publish(message)
+
+
+def _says(process):
+    return select.select([process.stdout], [], [], 0)[0]
