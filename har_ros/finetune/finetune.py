@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
@@ -212,7 +215,7 @@ def _train(
     head = Head(linear.weight.detach().double().numpy().T, linear.bias.detach().double().numpy())
     backbone = module.network.backbone.to_onnx()
     _compare(module.network, taught_network(backbone, *head.rounded()), task, folder)
-    samples, backend = _embedded(backbone, task, folder, settings)
+    samples, backend = _embedded(backbone, task, folder, settings, training.workers)
     return Trained(backbone, head.widened(len(samples.labels)), module.losses, taught, samples, backend)
 
 
@@ -234,13 +237,25 @@ def _compare(network: TrainableNetwork, exported: bytes, task: Task, folder: Pat
         )
 
 
-def _embedded(backbone: onnx.ModelProto, task: Task, folder: Path, settings: BackendSettings) -> tuple[Samples, str]:
-    """Return the samples with the embeddings that the network makes of their windows, and what computed them."""
+def _embedded(
+    backbone: onnx.ModelProto, task: Task, folder: Path, settings: BackendSettings, readers: int
+) -> tuple[Samples, str]:
+    """Return the samples with the embeddings that the network makes of their windows, and what computed them.
+
+    readers: how many examples are read at a time.
+    """
     path = folder / f"embedding{rank()}.onnx"
     path.write_bytes(backbone.SerializeToString())
-    backend = load_backend(_named(task.lesson.prepared, path), settings)
+    backend, in_use = load_backend(_named(task.lesson.prepared, path), settings), Lock()
+
+    def embed(frames: NDArray[Any]) -> NDArray[np.float32]:
+        with in_use:
+            return np.asarray(backend.infer([frames])[0])
+
     samples = task.lesson.samples
-    rows = [row for number in range(len(samples.examples)) for row in task.embedded(number, backend)]
+    with ThreadPoolExecutor(max(1, readers), "embed") as pool:
+        found = pool.map(lambda number: task.embedded(number, embed), range(len(samples.examples)))
+        rows = [row for rows in found for row in rows]
     backend.close()
     return replace(samples.with_none(), embeddings=np.array(rows, np.float32)[:, None]), backend.name
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -12,9 +11,9 @@ from rich.console import Console
 from torch import Tensor
 from torch.utils.data import Dataset as Drawn
 
-from har_ros.backends.backend import Backend, BackendSettings
+from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError
-from har_ros.finetune.task import Task, first_head
+from har_ros.finetune.task import Embed, Task, first_head
 from har_ros.finetune.torch_graph import OnnxModule
 from har_ros.finetune.training import TrainableNetwork
 from har_ros.finetune.training_clips import ClipSource, FixedClips, RandomClips
@@ -67,14 +66,12 @@ class ImageTask(Task):
         """Return the frames as they are: backends scale them."""
         return inputs
 
-    def embedded(self, example: int, backend: Backend) -> Iterator[NDArray[np.float32]]:
-        """Yield the embedding of each window of a clip, which is read as the robot's cameras are."""
+    def embedded(self, example: int, embed: Embed) -> list[NDArray[np.float32]]:
+        """Return the embedding of each window of a clip, which is read as the robot's cameras are."""
         clip, length = self.lesson.samples.examples[example], self.lesson.prepared.shape[0]
         recording = open_recording(clip.path)
-        _, cameras = windows(
-            recording, self.lesson.base, length, hop_of(length), lambda seen: backend.infer([seen.frames])[0]
-        )
-        yield from (window.seen for window in cameras[clip.camera])
+        _, cameras = windows(recording, self.lesson.base, length, hop_of(length), lambda seen: embed(seen.frames))
+        return [window.seen for window in cameras[clip.camera]]
 
 
 def image_lesson(dataset: Dataset, settings: Settings, backend: BackendSettings, console: Console) -> Lesson:

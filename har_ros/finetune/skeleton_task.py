@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,12 @@ from rich.console import Console
 from torch import Tensor
 from torch.utils.data import Dataset as Drawn
 
-from har_ros.backends.backend import Backend, BackendSettings, State
+from har_ros.backends.backend import BackendSettings, State
 from har_ros.errors import ModelError
 from har_ros.finetune.architecture import INPUT, shape_of
 from har_ros.finetune.architectures import ARCHITECTURES, card_of
 from har_ros.finetune.skeleton_windows import FixedWindows, RandomWindows, WindowSource, laid_out, plain
-from har_ros.finetune.task import Task, first_head
+from har_ros.finetune.task import Embed, Task, first_head
 from har_ros.finetune.torch_graph import OnnxModule
 from har_ros.finetune.training import Backbone, TrainableNetwork
 from har_ros.frames.skeletons import NAMES
@@ -102,10 +102,10 @@ class SkeletonTask(Task):
         """Return a window in the network's layout."""
         return np.ascontiguousarray(laid_out(torch.from_numpy(inputs[None]), self._spec)[0].numpy())
 
-    def embedded(self, example: int, backend: Backend) -> Iterator[NDArray[np.float32]]:
-        """Yield the embedding of each window of an example."""
-        for row in np.flatnonzero(self.lesson.samples.example == example):
-            yield backend.infer([self.as_backends_take(self._views[row, 0].numpy())])[0]
+    def embedded(self, example: int, embed: Embed) -> list[NDArray[np.float32]]:
+        """Return the embedding of each window of an example."""
+        rows = np.flatnonzero(self.lesson.samples.example == example)
+        return [embed(self.as_backends_take(self._views[row, 0].numpy())) for row in rows]
 
 
 class _Copy:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from har_ros.backends.backend import Backend
 from har_ros.finetune.training import TrainableNetwork
 from har_ros.learning import head as heads
 from har_ros.learning.head import Head, Ints
 from har_ros.learning.lesson import Lesson
 from har_ros.learning.samples import Samples
+
+Embed = Callable[[NDArray[Any]], NDArray[np.float32]]
+"""Returns what the trained network makes of one input as backends take it. Several threads may call it."""
 
 
 class Task(ABC):
@@ -50,8 +52,8 @@ class Task(ABC):
         """Return such an input as backends take it."""
 
     @abstractmethod
-    def embedded(self, example: int, backend: Backend) -> Iterator[NDArray[np.float32]]:
-        """Yield the embedding of each window of an example. backend: runs the trained network."""
+    def embedded(self, example: int, embed: Embed) -> list[NDArray[np.float32]]:
+        """Return the embedding of each window of an example. Several threads may call it."""
 
 
 def first_head(samples: Samples, taught: Ints) -> Head:

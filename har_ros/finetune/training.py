@@ -28,7 +28,8 @@ from har_ros.learning.head import Head
 class TrainSettings:
     """frozen: share of the layers, from the input on, that stay as they are. rate: the largest learning rate.
 
-    accumulate: batches whose gradients are added before a step. workers: processes that read videos.
+    accumulate: batches whose gradients are added before a step.
+    workers: processes that read videos, and threads that do so when the trained network looks at all.
     unmirrored: classes in which left and right matter.
     architecture: which of finetune.architectures is trained from the beginning, in place of a network that there is.
     accelerator, strategy, devices, nodes, training_precision: Lightning's.
