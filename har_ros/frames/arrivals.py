@@ -66,6 +66,10 @@ class Arrivals:
             self._number = number
         self._count(now, arrived=1, skipped=skipped)
 
+    def forget(self) -> None:
+        """Count nothing as lost that came between the last image and the next one."""
+        self._number = None
+
     def lose(self, now: float, count: int) -> None:
         """Count images of which the middleware says that they are lost."""
         self._count(now, lost=count)

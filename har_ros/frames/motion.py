@@ -44,23 +44,29 @@ class Motion:
         self._frames = 0  # from which the noise is known
         self._stamp = 0
 
-    def take(self, frame: NDArray[np.uint8], stamp: int) -> bool:
-        """Take the next frame, uint8 H×W×3 RGB, and its stamp in nanoseconds. Returns whether something moves in it."""
+    def take(self, frame: NDArray[np.uint8], stamp: int, only_still: bool = False) -> bool:
+        """Take the next frame, uint8 H×W×3 RGB, and its stamp in nanoseconds. Returns whether something moves in it.
+
+        only_still: leave one out in which something moves.
+        """
         blocks = _blocks(frame)
-        seconds, self._stamp = max(0, stamp - self._stamp) / SECOND, stamp
+        seconds = max(0, stamp - self._stamp) / SECOND
         if self._picture is None or self._picture.shape != blocks.shape:
-            self._picture, self._change, self._frames = blocks, None, 0
+            self._picture, self._change, self._frames, self._stamp = blocks, None, 0, stamp
             return True
         change = _unexplained(self._picture, blocks)
+        noise, frames = self._noise, self._frames
         if self._change is not None:
+            frames += 1
             # of a difference of two normal values: its median is 0.954 standard deviations of one
-            noise = _median(np.abs(change - self._change)) / 0.954
-            self._frames += 1
-            self._noise += (noise - self._noise) * max(1 / self._frames, -math.expm1(-seconds / NOISE_ADAPTED))
-        self._change = change
-        self._picture += (blocks - self._picture) * -math.expm1(-seconds / ADAPTED)
-        limit = SIGMAS * min(max(self._noise, FLOOR), CEILING)
-        return int(np.count_nonzero(np.abs(change) > limit)) >= MOVING_BLOCKS
+            difference = _median(np.abs(change - self._change)) / 0.954
+            noise += (difference - noise) * max(1 / frames, -math.expm1(-seconds / NOISE_ADAPTED))
+        limit = SIGMAS * min(max(noise, FLOOR), CEILING)
+        moves = int(np.count_nonzero(np.abs(change) > limit)) >= MOVING_BLOCKS
+        if not (moves and only_still):
+            self._noise, self._frames, self._change, self._stamp = noise, frames, change, stamp
+            self._picture += (blocks - self._picture) * -math.expm1(-seconds / ADAPTED)
+        return moves
 
 
 def _blocks(frame: NDArray[np.uint8]) -> Blocks:

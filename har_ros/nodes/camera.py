@@ -70,12 +70,38 @@ class Camera:
         self.overlay: Overlay | None = None
         self.subscription = ImageSubscription(node, topic, transport, self.take)
 
-    def take(self, message: bytes) -> None:
-        """Take the topic's next image, serialized. Any error is counted and reported, and the node continues."""
+    def take(self, messages: Sequence[bytes]) -> None:
+        """Take the topic's next images, serialized, the oldest first.
+
+        Those of an idle camera come a few at once: where nothing moves in the newest, the others are left out.
+        Any error is counted and reported, and the node continues.
+        """
         self.last_arrival = time.monotonic()
+        if len(messages) > 1 and self._rests and self._take(messages[-1], only_still=True):
+            self.frames += len(messages) - 1
+        else:
+            for message in messages:
+                self._take(message)
+        if self._rests:
+            self.subscription.rest()
+
+    @property
+    def _rests(self) -> bool:
+        """Whether nobody needs each image: nothing moves, and the images say when they were taken."""
+        drawn = self.overlay is not None and self.overlay.watched
+        return self.stream.idle and self.watch is None and not drawn and not self.frames_unstamped
+
+    def _take(self, message: bytes, only_still: bool = False) -> bool:
+        """Take an image. Returns whether it could be taken.
+
+        only_still: leave it for later where something moves in it, or where it is broken.
+        """
         try:
             image = self._stamped(self.subscription.read(message))
-            if self.whole and self.stream.push(image):
+            offered = self.whole and (self.stream.push_still if only_still else self.stream.push)(image)
+            if offered is None:
+                return False
+            if offered:
                 self._scheduler.offer(self, self.stream.idle)
             if self.watch is not None:
                 self.watch.offer(image)  # drawn when it is known who is in it
@@ -83,12 +109,14 @@ class Camera:
                 self.draw(image)
             self.frames += 1
             self.image_error = ""
+            return True
         except Exception as error:
-            if not self._node.context.ok():
-                return
+            if only_still or not self._node.context.ok():
+                return False
             self.frames_broken += 1
             self.image_error = f"{self.frames_broken} broken images so far, the last: {error_text(error)}"
             self._warn(self.image_error)
+            return False
 
     def draw(self, image: AnyImage, people: Sequence[Person] = ()) -> None:
         """Publish the image with these people and the newest prediction drawn in, if somebody looks at it."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -23,22 +24,35 @@ from rclpy.utilities import timeout_sec_to_nsec
 
 from har_ros.errors import one_line
 
-Take = Callable[[Any, Any], None]
-"""Takes a message and what is known of it."""
+Take = Callable[[list[tuple[Any, Any]]], None]
+"""Takes the messages that wait, the oldest first, each with what is known of it."""
 DIRECT = "taken_directly"
-"""The attribute of a subscription that says who takes its messages, and how many in a turn."""
+"""The attribute of a subscription that has its Direct."""
 LOOK_PERIOD = 50_000_000
 """Nanoseconds between two looks at all that is waited for, while images come."""
 MESSAGES = ("subscription", "guard_condition")
 """Kinds of what is looked at each time."""
 
 
-def take_directly(subscription: Subscription, take: Take, most: int) -> None:
+@dataclass
+class Direct:
+    """Who takes a subscription's messages, how many in a turn at most, and when the next ones.
+
+    rests_until: monotonic nanoseconds; messages wait until then. Only the executor's thread sets it.
+    """
+
+    take: Take
+    most: int
+    rests_until: int = 0
+
+
+def take_directly(subscription: Subscription, take: Take, most: int) -> Direct:
     """Let ImageExecutor give a subscription's messages to `take`, at most so many in a turn.
 
     Other executors call the subscription's own callback.
     """
-    vars(subscription)[DIRECT] = take, most
+    direct = vars(subscription)[DIRECT] = Direct(take, most)
+    return direct
 
 
 class ImageExecutor(SingleThreadedExecutor):
@@ -99,7 +113,7 @@ class ImageExecutor(SingleThreadedExecutor):
         if not self.context.ok():
             raise ExternalShutdownException
         for subscription in images:
-            _take(subscription, *vars(subscription)[DIRECT])
+            _take(subscription, vars(subscription)[DIRECT])
         if woken := self._woken:  # set to False only then: a thread may wake it in between
             self._woken = False
         if (others or woken) and not self._run_others() and others:  # what is ready has to wait for a coroutine
@@ -111,21 +125,26 @@ class ImageExecutor(SingleThreadedExecutor):
 
     def _ready(self, timeout: int) -> tuple[list[Subscription], bool]:
         """Wait. Returns the subscriptions that have images, and whether anything else is ready."""
-        start = time.monotonic_ns()
         with self._in_use:
-            if self._entities is not None and not self._woken and (left := self._next_look - start) > 0:
-                images, others = self._entities.wait_for_messages(min(timeout, left) if timeout >= 0 else left)
+            start = now = time.monotonic_ns()
+            while self._entities is not None and not self._woken and now < self._next_look:
+                left = self._next_look - now
+                images, others = self._entities.wait_for_messages(left if timeout < 0 else min(timeout, left))
                 if images or others:
                     return images, others
-                if timeout >= 0:
-                    timeout = max(0, timeout - (time.monotonic_ns() - start))
+                now = time.monotonic_ns()
+                if 0 <= timeout <= now - start:
+                    break
+            if timeout >= 0:
+                timeout = max(0, timeout - (now - start))
             nodes = self.get_nodes()
             if self._entities is None or not self._entities.are_of(nodes):
                 self._close_entities()
                 self._entities = Entities(nodes, [self._guard, self._sigint_gc], self.context)
             images, others = self._entities.wait(0 if self._woken else timeout)
-            if images:
-                self._next_look = time.monotonic_ns() + LOOK_PERIOD
+            now = time.monotonic_ns()
+            if images or self._entities.resting(now):
+                self._next_look = now + LOOK_PERIOD
             return images, others
 
     def _run_others(self) -> bool:
@@ -181,17 +200,16 @@ class ImageExecutor(SingleThreadedExecutor):
         return ended
 
 
-def _take(subscription: Subscription, take: Take, most: int) -> None:
+def _take(subscription: Subscription, direct: Direct) -> None:
     """Give away the messages that wait."""
-    for _ in range(most):
-        try:
-            with subscription.handle:
-                found = subscription.handle.take_message(subscription.msg_type, subscription.raw)
-        except InvalidHandle:  # a callback has just destroyed it
-            return
-        if found is None:
-            return
-        take(*found)
+    messages: list[tuple[Any, Any]] = []
+    with suppress(InvalidHandle), subscription.handle:  # another one's callback may just have destroyed it
+        while len(messages) < direct.most:
+            if (found := subscription.handle.take_message(subscription.msg_type, subscription.raw)) is None:
+                break
+            messages.append(found)
+    if messages:
+        direct.take(messages)
 
 
 class Entities:
@@ -256,16 +274,25 @@ class Entities:
         return self._sorted(self._wait(self._messages, MESSAGES, [], timeout))
 
     def _wait(self, found: Any, kinds: Iterable[str], waitables: list[Any], timeout: int) -> dict[str, set[int]]:
-        """Return the pointers of what is ready, by its kind."""
+        """Return the pointers of what is ready, by its kind; nothing of subscriptions that rest, whose end ends it."""
+        if resting := self.resting(time.monotonic_ns()):
+            end = min(resting.values())
+            timeout = end if timeout < 0 else min(timeout, end)
         found.clear_entities()  # waiting has taken out what was not ready
         for kind in kinds:
             add = getattr(found, f"add_{kind}")
             for handle in self._handles[kind]:
-                add(handle)
+                if handle not in resting:
+                    add(handle)
         for waitable in waitables:
             waitable.add_to_wait_set(found)
         found.wait(timeout)
         return {kind: set(found.get_ready_entities(kind)) for kind in kinds}
+
+    def resting(self, now: int) -> dict[Any, int]:
+        """Return the handles of subscriptions whose messages wait, and for how many nanoseconds."""
+        directs = ((one.handle, vars(one)[DIRECT]) for one in self._subscriptions if DIRECT in vars(one))
+        return {handle: direct.rests_until - now for handle, direct in directs if direct.rests_until > now}
 
     def _sorted(self, ready: dict[str, set[int]]) -> tuple[list[Subscription], bool]:
         """Return the subscriptions with images, and whether another one or a guard condition is ready."""

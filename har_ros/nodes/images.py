@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,6 +28,8 @@ TRANSPORTS: dict[str, tuple[Any, str, Callable[[bytes], AnyImage]]] = {
 """image_transport → the message's type, the suffix of the topic's name, and what reads the serialized message."""
 QUEUE = 5
 """Images that wait for the node; a newer one replaces the oldest."""
+BATCH, LONGEST_REST = 4, 0.2
+"""Images that are taken at once from a camera that rests, fewer than QUEUE; the longest rest, in seconds."""
 LOG_PERIOD = 5.0
 """Seconds between two warnings about the same camera."""
 LOOK_PERIOD = 1.0
@@ -50,8 +53,10 @@ class ImageSubscription:
     qos_overrides.<topic>.subscription.reliability overrides this.
     """
 
-    def __init__(self, node: Node, topic: str, transport: str, on_image: Callable[[bytes], None]) -> None:
-        """topic: the camera's, which may be remapped. on_image: takes serialized messages, which `read` reads.
+    def __init__(self, node: Node, topic: str, transport: str, on_images: Callable[[list[bytes]], None]) -> None:
+        """topic: the camera's, which may be remapped.
+
+        on_images: takes the serialized messages that have come, the oldest first, which `read` reads.
 
         Raises ConfigurationError when QoS overrides cannot work.
         """
@@ -59,7 +64,10 @@ class ImageSubscription:
         self.type = f"sensor_msgs/msg/{self._message_type.__name__}"
         self.arrivals = Arrivals()
         self._node = node
-        self._on_image = on_image
+        self._on_images = on_images
+        self._last_take = -math.inf
+        self._interval = 0.0  # seconds between two images, of those taken last
+        self._rested = False  # and so may have let some go that nobody missed
         # With a suffix, the name that the camera's topic was remapped to; else rclpy remaps it, which it does once.
         self._topic = node.resolve_topic_name(topic, only_expand=not suffix) + suffix
         self._adapts = topics.reliability_override(node, self._topic) == topics.BEST_AVAILABLE
@@ -104,7 +112,13 @@ class ImageSubscription:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
             # else it and the camera, with its window, hold each other until garbage is collected
-            self._on_image = _ignore
+            self._on_images = _ignore
+
+    def rest(self) -> None:
+        """Let the next images wait until there are BATCH of them, which are then taken at once."""
+        pause = min((BATCH - 1) * self._interval, LONGEST_REST)
+        self._direct.rests_until = time.monotonic_ns() + round(pause * 1e9)
+        self._rested = True
 
     def _subscribe(self) -> Subscription:
         profile = QoSProfile(depth=QUEUE, reliability=self.reliability)
@@ -119,7 +133,7 @@ class ImageSubscription:
             incompatible_qos=self._on_incompatible,
             message_lost=self._on_lost,
         )
-        take_directly(subscription, self._on_message, QUEUE)
+        self._direct = take_directly(subscription, self._on_messages, QUEUE)
         return subscription
 
     def _offered(self) -> QoSReliabilityPolicy:
@@ -138,8 +152,18 @@ class ImageSubscription:
         self._look()
 
     def _on_message(self, message: bytes, info: dict[str, Any]) -> None:
-        self.arrivals.arrive(time.monotonic(), info.get("publication_sequence_number"))
-        self._on_image(message)
+        self._on_messages([(message, info)])
+
+    def _on_messages(self, messages: list[tuple[bytes, dict[str, Any]]]) -> None:
+        now = time.monotonic()
+        if len(messages) < QUEUE:  # else there may have been more
+            self._interval = (now - self._last_take) / len(messages)
+        elif self._rested:
+            self.arrivals.forget()
+        self._last_take, self._rested = now, False
+        for _, info in messages:
+            self.arrivals.arrive(now, info.get("publication_sequence_number"))
+        self._on_images([message for message, _ in messages])
 
     def _on_lost(self, event: Any) -> None:
         self.arrivals.lose(time.monotonic(), event.total_count_change)

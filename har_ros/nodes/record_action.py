@@ -51,8 +51,8 @@ class RecordAction(Program):
         names = _short_names(list(cameras))
         for topic, given in cameras.items():
             self._paces[names[topic]] = Pace()
-            on_image = partial(self._on_image, names[topic])
-            self._images[names[topic]] = ImageSubscription(self, given, values["image_transport"], on_image)
+            on_images = partial(self._on_images, names[topic])
+            self._images[names[topic]] = ImageSubscription(self, given, values["image_transport"], on_images)
         self._silent = set(names.values())
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._next = self._said = self._steady.now()
@@ -67,6 +67,10 @@ class RecordAction(Program):
             self._take.discard()
         if self._nearest is not None:
             self._nearest.close()
+
+    def _on_images(self, camera: str, messages: list[bytes]) -> None:
+        for message in messages:
+            self._on_image(camera, message)
 
     def _on_image(self, camera: str, message: bytes) -> None:
         try:

@@ -66,9 +66,9 @@ class RobotView:
                 self._watched.pop(name).close()
 
     def _subscription(self, camera: Channel[bytes], topic: str) -> ImageSubscription:
-        def show(message: bytes) -> None:
+        def show(messages: list[bytes]) -> None:
             try:
-                camera.put(jpeg(to_rgb(decode_all(subscription.read(message)))))
+                camera.put(jpeg(to_rgb(decode_all(subscription.read(messages[-1])))))
             except Exception as error:  # the next image may be fine
                 text = f"{topic}: {error_text(error)}"
                 self._node.get_logger().warning(text, throttle_duration_sec=LOG_PERIOD)

@@ -32,14 +32,20 @@ class Idleness:
         self._motion, self.since, self._held, self._offered = Motion(), None, None, False
         self._lent = 0  # the clock may have gone back
 
-    def watch(self, frame: NDArray[Any], stamp: int, places: int, length: int) -> None:
-        """Take a frame that enters the window, and how many places of its length it takes."""
-        if self._motion.take(frame, stamp):
+    def watch(self, frame: NDArray[Any], stamp: int, places: int, length: int, only_still: bool = False) -> bool:
+        """Take a frame that enters the window, and how many places of its length it takes.
+
+        Returns whether it was taken: with only_still, none in which something moves is.
+        """
+        if self._motion.take(frame, stamp, only_still):
+            if only_still:
+                return False
             self._moved, self._places = stamp, 0
         else:
             self._places += places
         calm = self._places >= length and stamp - self._moved >= CALM * SECOND
         self.since = self._moved if calm else None
+        return True
 
     def offers(self, end: int) -> bool:
         """Return whether the network should have the window that ends here, else it is left out.

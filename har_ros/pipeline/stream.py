@@ -164,14 +164,32 @@ class Stream:
                 self.memory.window.reset()
                 if self._idleness:
                     self._idleness.reset()
-            self._sampler.take(places)
-            self._last_stamp, self._size = image.stamp, size or self._size  # a damaged image may not say its size
-            if not places:
-                return False
-            if self._idleness:
+            if places and self._idleness:
                 self._idleness.watch(self.memory.window.slot(), image.stamp, places, self.length)
-            self.memory.window.commit(image.stamp, image.frame_id, places)
-            return self.ready and self._offers(image.stamp)
+            return self._enter(image, places, size)
+
+    def push_still(self, image: Frame) -> bool | None:
+        """Take an idle camera's next image if nothing moves in it, see push; None: it is not taken.
+
+        So images that came before it need not be pushed, or it is pushed after them. Raises ImageError.
+        """
+        with self._lock:
+            if self._idleness is None or not self.idle or self._arrival(image.stamp, None) is not Arrival.NEXT:
+                return None
+            slot, places = self.memory.window.slot(), self._sampler.due(image.stamp)
+            image.write(slot, self._resize)
+            if not self._idleness.watch(slot, image.stamp, places, self.length, only_still=True):
+                return None
+            return self._enter(image, places, None)
+
+    def _enter(self, image: Frame, places: int, size: tuple[int, int] | None) -> bool:
+        """Put what is in the slot into the window, if it has places there. Returns what push returns."""
+        self._sampler.take(places)
+        self._last_stamp, self._size = image.stamp, size or self._size  # a damaged image may not say its size
+        if not places:
+            return False
+        self.memory.window.commit(image.stamp, image.frame_id, places)
+        return self.ready and self._offers(image.stamp)
 
     def _offers(self, end: int) -> bool:
         """Return whether the network should have the window that is ready and ends here, else leave it out."""

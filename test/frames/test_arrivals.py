@@ -121,6 +121,17 @@ def test_the_two_rates_differ_in_words(found, text):
     assert str(found) == text
 
 
+def test_what_is_let_go_on_purpose_is_not_lost():
+    arrivals = Arrivals()
+    for i in range(100):
+        arrivals.arrive(i / 5, 3 * i)
+        arrivals.forget()
+    assert arrivals.lost == 0
+    arrivals.arrive(20.0, 300)
+    arrivals.arrive(20.2, 303)
+    assert arrivals.lost == 2
+
+
 def test_memory_is_bounded():
     arrivals = Arrivals()
     for i in range(10_000):

@@ -1,4 +1,5 @@
 import itertools
+import pickle
 
 import cv2
 import numpy as np
@@ -100,6 +101,20 @@ def test_what_came_to_stay_becomes_the_picture():
 def test_a_camera_that_moves_is_never_still():
     moving = watched(seconds(6, lambda t: np.roll(ROOM, round(20 * t), axis=1) + noise(2)))
     assert all(moving[2:])
+
+
+def test_a_frame_in_which_something_moves_can_be_left_out():
+    """Then all is as if it had not come."""
+    motions = Motion(), Motion()
+    moved = np.roll(ROOM, 40, axis=1).astype(np.uint8)
+    for count in range(3 * RATE):
+        frame, stamp = np.clip(ROOM + noise(2), 0, 255).astype(np.uint8), count * SECOND // RATE
+        still = [motion.take(frame, stamp, only_still=count > RATE) for motion in motions]
+        if count > RATE:
+            assert still == [False, False]
+            assert motions[0].take(moved, stamp + 1, only_still=True)
+    assert [motion.take(moved, 3 * SECOND) for motion in motions] == [True, True]
+    assert pickle.dumps(motions[0]) == pickle.dumps(motions[1])
 
 
 def test_small_pictures_and_changes_of_size_are_taken():

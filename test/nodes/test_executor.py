@@ -28,7 +28,7 @@ def subscribed(ros):
     def subscribe(topic=TOPIC, most=5):
         direct, own = [], []
         subscription = ros.node.create_subscription(Image, topic, own.append, QoSProfile(depth=10))
-        take_directly(subscription, lambda message, info: direct.append(message), most)
+        take_directly(subscription, lambda found: direct.extend(message for message, _ in found), most)
         return subscription, direct, own
 
     return subscribe
@@ -84,7 +84,7 @@ def spinning(executor, spin=spin):
 def test_images_come_directly_while_the_executor_spins(ros, subscribed, publisher, spin):
     subscription, _, own = subscribed()
     came = threading.Event()
-    take_directly(subscription, lambda message, info: came.set(), 5)
+    take_directly(subscription, lambda found: came.set(), 5)
     publisher(0)
     with spinning(ros.executor, spin):
         assert came.wait(WAIT)
@@ -140,6 +140,22 @@ def test_while_images_stream_the_rest_is_looked_at_now_and_then(ros, subscribed,
         publisher(number)
         ros.until(lambda number=number: len(direct) > number, "an image")
     assert len(looks) < 9
+
+
+def test_images_of_a_camera_that_rests_wait_and_come_together(ros, publisher):
+    found, ticks = [], []
+    subscription = ros.node.create_subscription(Image, TOPIC, found.append, QoSProfile(depth=10))
+    direct = take_directly(subscription, lambda messages: found.append([one.data[0] for one, _ in messages]), 5)
+    ros.node.create_timer(0.01, lambda: ticks.append(None))
+    direct.rests_until = time.monotonic_ns() + round(WAIT * 1e9)
+    for number in range(3):
+        publisher(number)
+    ros.until(lambda: len(ticks) > 5, "a timer that is served meanwhile")
+    assert not found
+    direct.rests_until = time.monotonic_ns() + 100_000_000
+    ros.until(lambda: found, "the end of the rest")
+    assert time.monotonic_ns() >= direct.rests_until
+    assert found == [[0, 1, 2]]
 
 
 def test_everything_else_is_served_while_images_stream(ros, subscribed, publisher):
@@ -256,8 +272,8 @@ def test_another_thread_may_remove_a_node_that_is_waited_for(ros, subscribed):
 def test_a_subscription_may_be_destroyed_by_its_own_image(ros, publisher):
     subscriptions, direct = [], []
 
-    def take(message, info):
-        direct.append(message.data[0])
+    def take(found):
+        direct.append(found[0][0].data[0])
         ros.node.destroy_subscription(subscriptions.pop())
 
     subscriptions.append(ros.node.create_subscription(Image, TOPIC, direct.append, QoSProfile(depth=10)))

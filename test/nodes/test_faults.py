@@ -66,7 +66,7 @@ def victim(node, request):
         deadline = time.monotonic() + WAIT
         while not watched:
             assert time.monotonic() < deadline
-            camera.take(serialize_message(healthy_image(1000 + camera.frames)))
+            camera.take([serialize_message(healthy_image(1000 + camera.frames))])
             executor.spin_once(timeout_sec=0.1)
         yield camera
         executor.shutdown()
@@ -87,9 +87,9 @@ def test_no_image_gets_an_exception_out_of_the_callback_or_costs_another_camera_
     image.header.stamp = stamp
     before, fill = other.frames, other.stream.fill
     count = victim.frames + victim.frames_broken
-    victim.take(serialize_message(image))
+    victim.take([serialize_message(image)])
     assert victim.frames + victim.frames_broken == count + 1
-    other.take(serialize_message(healthy_image(1000 + before)))
+    other.take([serialize_message(healthy_image(1000 + before))])
     assert (other.frames, other.frames_broken) == (before + 1, 0)
     assert other.stream.fill == min(4, fill + 1)
 
@@ -284,6 +284,6 @@ def test_whatever_an_image_provokes_is_counted(node, monkeypatch):
     camera = node.active.cameras[ONE]
     before = camera.frames_broken
     monkeypatch.setattr(camera.stream, "push", lambda image: 1 / 0)
-    camera.take(serialize_message(Image(height=1, width=1, encoding="mono8", step=1, data=array("B", [0]))))
+    camera.take([serialize_message(Image(height=1, width=1, encoding="mono8", step=1, data=array("B", [0])))])
     assert camera.frames_broken == before + 1
     assert camera.last_error.endswith("the last: ZeroDivisionError: division by zero")

@@ -2,7 +2,12 @@
 
 from array import array
 
+import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import Image
+
+from har_ros.nodes.images import ImageSubscription
 
 STILL = {"data": array("B", [100, 160] * 32)}
 
@@ -34,8 +39,8 @@ def test_an_idle_camera_has_few_windows_until_something_moves(robot):
     (camera,) = robot.cameras
     health = robot.ros.inbox(DiagnosticArray, "/diagnostics")
     assert ends(robot, camera, [STILL] * 10) == {104: False, 106: True, 108: True, 110: True}
-    message = robot.ros.first(health, lambda one: "idle" in one.status[1].message, "an idle camera").status[1].message
-    assert message == "running: idle, nothing has moved for 9 s"
+    said = "running: idle, nothing has moved for 9 s"
+    robot.ros.first(health, lambda one: one.status[1].message == said, "an idle camera")
     assert ends(robot, camera, [moved(i) for i in range(3)]) == {111: False, 112: False, 113: False}
     robot.ros.first(health, lambda one: one.status[1].message == "running", "a camera that is not idle")
     assert ends(robot, camera, [STILL] * 2) == {114: False, 115: False}
@@ -50,3 +55,52 @@ def test_idle_is_switched_on_and_off_while_the_node_runs(robot):
     assert "give one of off, auto" in robot.set(idle="yes")
     assert robot.set(idle=False) == ""  # what YAML makes of off
     assert len(ends(robot, camera, [STILL] * 4)) == 4
+
+
+@pytest.fixture
+def idle(robot, monkeypatch):
+    """An idle camera, the node's side of it, and how often that has let images wait since."""
+    robot = robot(idle="auto", max_gap=60.0)
+    (camera,) = robot.cameras
+    ends(robot, camera, [STILL] * 9)
+    rests, rest = [], ImageSubscription.rest
+    monkeypatch.setattr(ImageSubscription, "rest", lambda subscription: rests.append(None) or rest(subscription))
+    return robot, camera, robot.inner(camera), rests
+
+
+def waiting(camera, *pictures):
+    return [serialize_message(camera.message(0, **picture)) for picture in pictures]
+
+
+def test_of_images_that_wait_for_an_idle_camera_the_newest_is_enough(idle):
+    robot, camera, inner, rests = idle
+    inner.take(waiting(camera, STILL, STILL, STILL))
+    assert (inner.frames, inner.frames_dropped) == (12, 0)
+    window = robot.ros.receive(robot.windows, "a window")
+    assert (window.idle, window.window_start.sec, window.window_end.sec) == (True, 107, 112)
+    assert len(rests) == 1
+
+
+def test_all_images_that_waited_enter_once_something_moves_in_the_newest(idle):
+    robot, camera, inner, rests = idle
+    inner.take(waiting(camera, STILL, STILL, moved(0)))
+    assert (inner.frames, inner.frames_dropped) == (12, 0)
+    window = robot.ros.receive(robot.windows, "a window")
+    assert (window.idle, window.window_start.sec, window.window_end.sec) == (False, 109, 112)
+    assert not rests
+
+
+def test_a_broken_image_hides_none_of_those_before_it(idle):
+    robot, camera, inner, _ = idle
+    inner.take([*waiting(camera, STILL, moved(0)), b"broken"])
+    assert (inner.frames, inner.frames_broken) == (11, 1)
+    assert not robot.ros.receive(robot.windows, "a window").idle
+
+
+def test_an_idle_camera_whose_annotated_images_somebody_watches_does_not_rest(idle):
+    robot, camera, inner, rests = idle
+    watched = robot.ros.inbox(Image, "/cam01/actions_image")
+    robot.ros.until(lambda: inner.overlay.watched, "somebody who watches")
+    inner.take(waiting(camera, STILL, STILL, STILL))
+    assert [robot.ros.receive(watched, "an annotated image").header.stamp.sec for _ in range(3)] == [110, 111, 112]
+    assert not rests

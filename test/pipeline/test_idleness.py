@@ -29,16 +29,20 @@ class Camera:
         self.recognizer = recognizer
         self.count = 0
 
+    def image(self, moves=False):
+        """Return the next image."""
+        self.count += 1
+        pixels = np.full((8, 8, 3), 100, np.uint8)
+        pixels[::2, ::2] = 160
+        if moves:
+            pixels[self.count % 4 : self.count % 4 + 2, 3:5] = 10
+        return CameraImage.of_array(pixels, self.count * SECOND // RATE)
+
     def show(self, seconds, moves=False, lent=True):
         """Return the seconds at which a window was offered; the network takes it at once, unless it is not lent."""
         offered = []
         for _ in range(round(seconds * RATE)):
-            self.count += 1
-            pixels = np.full((8, 8, 3), 100, np.uint8)
-            pixels[::2, ::2] = 160
-            if moves:
-                pixels[self.count % 4 : self.count % 4 + 2, 3:5] = 10
-            if self.stream.push(CameraImage.of_array(pixels, self.count * SECOND // RATE)):
+            if self.stream.push(self.image(moves)):
                 offered.append(self.count / RATE)
                 if lent:
                     [self.result] = self.recognizer.recognize([self.stream])
@@ -111,6 +115,38 @@ def test_an_idle_camera_has_windows_after_its_clock_went_back(recognizer):
     camera.count = 0
     assert len(camera.show(CALM)) == CALM * RATE - 3
     assert len(camera.show(2 * PERIOD)) in (2, 3)
+
+
+def test_of_an_idle_camera_the_newest_image_is_enough_until_something_moves(recognizer):
+    camera = Camera(recognizer)
+    assert camera.stream.push_still(camera.image()) is None  # the first
+    camera.show(CALM - 0.5)
+    assert camera.stream.push_still(camera.image()) is None  # not idle yet
+    camera.show(1)
+    offered = []
+    for _ in range(round(PERIOD * RATE / 4)):
+        skipped = [camera.image() for _ in range(3)]
+        if camera.stream.push_still(camera.image()):
+            offered.append(camera.count)
+            [camera.result] = camera.recognizer.recognize([camera.stream])
+    assert len(offered) == 1
+    assert camera.result.idle
+    before = camera.stream.fill, camera.stream.windows_idle, camera.stream.still
+    waiting = [camera.image() for _ in range(3)] + [camera.image(moves=True)]
+    assert camera.stream.push_still(waiting[-1]) is None
+    assert (camera.stream.fill, camera.stream.windows_idle, camera.stream.still) == before
+    assert [camera.stream.push(image) for image in waiting] == [False, False, False, True]
+    assert not camera.stream.idle
+    assert camera.stream.frames_overtaken == camera.stream.frames_repeated == 0
+    assert camera.stream.push_still(skipped[0]) is None
+
+
+def test_an_image_after_a_gap_is_no_next_one_of_an_idle_camera(recognizer):
+    camera = Camera(recognizer)
+    camera.show(CALM + 2)
+    camera.count += 3 * RATE
+    assert camera.stream.idle
+    assert camera.stream.push_still(camera.image()) is None
 
 
 def test_networks_for_which_no_frame_may_be_missing_are_served_as_always(tmp_path):
