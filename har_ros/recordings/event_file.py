@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import html
+import io
 import json
+import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from har_ros.errors import ConfigurationError
+from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.results_folder import atomic
 from har_ros.pipeline.events import SECOND, Event
 
@@ -24,8 +27,8 @@ With event_min_duration 0 it may begin and end with one window; a segment of tru
 
 def check_suffix(path: Path) -> None:
     """Raise ConfigurationError when a file of events cannot have this name."""
-    if path.suffix.lower() not in _WRITERS:
-        raise ConfigurationError(f"{path} is no file of events; give it a name that ends in {', '.join(_WRITERS)}")
+    if path.suffix.lower() not in _KINDS:
+        raise ConfigurationError(f"{path} is no file of events; give it a name that ends in {', '.join(_KINDS)}")
 
 
 def write_events(path: Path, events: Sequence[Event], origin: int = 0) -> None:
@@ -33,39 +36,101 @@ def write_events(path: Path, events: Sequence[Event], origin: int = 0) -> None:
 
     origin: stamp from which subtitles count, in nanoseconds; CSV and JSON have the stamps in seconds.
     """
-    check_suffix(path)
+    kind = _kind(path)
     ordered = sorted(events, key=lambda event: (event.start, event.end, event.person, event.id))
     with atomic(path) as file:
-        _WRITERS[path.suffix.lower()](file, ordered, origin)
+        file.write(kind.head)
+        file.writelines(kind.item(event, number, origin) for number, event in enumerate(ordered, 1))
+        file.write(kind.tail)
 
 
-def _csv(file: IO[str], events: Sequence[Event], origin: int) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([event_row(event)[name] for name in COLUMNS] for event in events)
+class GrowingEventFile:
+    """A new file that has each event as soon as it ended, and is complete after each: also when the power is lost."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises HarError, also where the file exists."""
+        self._path, self._kind, self._count = path, _kind(path), 0
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise self._failed(error) from None
+        self._end = 0  # of what stays, in bytes: the tail is written over
+        self._add(self._kind.head)
+
+    def append(self, events: Sequence[Event], origin: int = 0) -> None:
+        """Write events that have ended behind the others. origin: see write_events.
+
+        Raises HarError; the file then has those before.
+        """
+        if events:
+            numbered = enumerate(events, self._count + 1)
+            self._add("".join(self._kind.item(event, number, origin) for number, event in numbered))
+            self._count += len(events)
+
+    def close(self) -> None:
+        """Close the file, which is complete."""
+        os.close(self._file)
+
+    def _add(self, text: str) -> None:
+        content, tail = text.encode(), self._kind.tail.encode()
+        try:
+            self._write(content + tail)
+            os.fsync(self._file)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._file, self._end)
+                self._write(tail)
+            raise self._failed(error) from None
+        self._end += len(content)
+
+    def _write(self, content: bytes) -> None:
+        """Write behind what stays. Raises OSError."""
+        done = 0
+        while done < len(content):  # a disk that is nearly full takes a part
+            done += os.pwrite(self._file, content[done:], self._end + done)
+
+    def _failed(self, error: OSError) -> HarError:
+        return HarError(f"cannot write {self._path} ({os.strerror(error.errno or 0)}); check folder and disk")
 
 
-def _json(file: IO[str], events: Sequence[Event], origin: int) -> None:
-    json.dump({"format": FORMAT, "events": [event_row(event) for event in events]}, file, indent=1, ensure_ascii=False)
-    file.write("\n")
+@dataclass(frozen=True)
+class _Kind:
+    """How events become text. item: of an event, its number from 1 on, and the origin; see write_events."""
+
+    head: str
+    item: Callable[[Event, int, int], str]
+    tail: str = ""
 
 
-def _srt(file: IO[str], events: Sequence[Event], origin: int) -> None:
-    for number, event in enumerate(events, 1):
-        file.write(f"{number}\n{_interval(event, origin, ',')}\n{event_text(event)}\n\n")
+def _kind(path: Path) -> _Kind:
+    check_suffix(path)
+    return _KINDS[path.suffix.lower()]
 
 
-def _vtt(file: IO[str], events: Sequence[Event], origin: int) -> None:
-    file.write("WEBVTT\n")
-    for event in events:
-        file.write(f"\n{_interval(event, origin, '.')}\n{html.escape(event_text(event), quote=False)}\n")
+def _csv(event: Event, number: int, origin: int) -> str:
+    line, row = io.StringIO(), event_row(event)
+    csv.writer(line, lineterminator="\n").writerow([row[name] for name in COLUMNS])
+    return line.getvalue()
 
 
-_WRITERS: dict[str, Callable[[IO[str], Sequence[Event], int], None]] = {
-    ".csv": _csv,
-    ".json": _json,
-    ".srt": _srt,
-    ".vtt": _vtt,
+def _json(event: Event, number: int, origin: int) -> str:
+    row = json.dumps(event_row(event), ensure_ascii=False)
+    return f"{',' if number > 1 else ''}\n  {row}"
+
+
+def _srt(event: Event, number: int, origin: int) -> str:
+    return f"{number}\n{_interval(event, origin, ',')}\n{event_text(event)}\n\n"
+
+
+def _vtt(event: Event, number: int, origin: int) -> str:
+    return f"\n{_interval(event, origin, '.')}\n{html.escape(event_text(event), quote=False)}\n"
+
+
+_KINDS = {
+    ".csv": _Kind(",".join(COLUMNS) + "\n", _csv),
+    ".json": _Kind(f'{{\n "format": "{FORMAT}",\n "events": [', _json, "\n ]\n}\n"),
+    ".srt": _Kind("", _srt),
+    ".vtt": _Kind("WEBVTT\n", _vtt),
 }
 
 

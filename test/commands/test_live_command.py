@@ -1,5 +1,7 @@
 """`actionnet STREAM`: a camera that goes, and comes back."""
 
+import csv
+import json
 import signal
 import subprocess
 import time
@@ -55,6 +57,24 @@ def test_a_signal_ends_a_command_that_waits_for_a_stream_at_once(brightness_card
     assert (process.returncode, rest) == (130, "")
     assert took < 10  # of 30 that OpenCV waits for an answer; it is less than 2 on a machine that is not busy
     assert len(events.read_text().splitlines()) > 1
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_events_that_ended_are_in_the_file_whatever_ends_the_machine(brightness_card, tmp_path, suffix):
+    """The camera is away for 3 seconds, which ends its first event."""
+    skip_without_command()
+    events = tmp_path / f"events.{suffix}"
+    options = ["--network", brightness_card, "--backend", "openvino", "--events", events, "--event-start", "0.1"]
+    limits = ["--event-end", "0.1", "--event-min-duration", "0"]
+    with camera(20, 0, 1000) as (port, _):
+        command = [ACTIONNET, f"http://127.0.0.1:{port}/", *options, *limits]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            said = [process.stdout.readline()]
+            while said[-1] and not said[-1].startswith("event ended"):
+                said.append(process.stdout.readline())
+            process.kill()
+    rows = list(csv.DictReader(events.open())) if suffix == "csv" else json.loads(events.read_text())["events"]
+    assert [row["label"] for row in rows] == ["fourth"]
 
 
 def test_a_signal_ends_a_command_that_opens_a_stream_at_once():

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import av
 import pytest
+from full_disk import room_for
 
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.pipeline.events import Event, EventState
-from har_ros.recordings.event_file import write_events
+from har_ros.recordings.event_file import GrowingEventFile, write_events
 from har_ros.truth.segments import load_truth
 
 SECOND = 1_000_000_000
@@ -107,3 +108,38 @@ def test_other_names_and_places_are_refused(tmp_path):
         written(tmp_path / "events.txt")
     with pytest.raises(HarError, match="cannot write"):
         written(tmp_path / "missing" / "events.csv")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "srt", "vtt"])
+def test_a_file_that_grows_is_complete_after_each_event(tmp_path, suffix):
+    grown, whole = tmp_path / f"grown.{suffix}", tmp_path / f"whole.{suffix}"
+    growing = GrowingEventFile(grown)
+    for first in range(3):
+        growing.append(EVENTS[::-1][first : first + 1], 2 * SECOND)
+        write_events(whole, EVENTS[::-1][: first + 1], 2 * SECOND)
+        assert grown.read_bytes() == whole.read_bytes()
+    growing.close()
+
+
+def test_a_file_that_grows_is_never_written_over(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text("those of last night")
+    with pytest.raises(HarError, match=r"cannot write .*events\.csv \(File exists\)"):
+        GrowingEventFile(path)
+    assert path.read_text() == "those of last night"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_on_a_full_disk_a_file_that_grows_keeps_the_events_before(tmp_path, suffix):
+    path = tmp_path / f"events.{suffix}"
+    growing = GrowingEventFile(path)
+    growing.append(EVENTS[1:])
+    before = path.read_bytes()
+    with room_for(len(before) + 20), pytest.raises(HarError, match=r"cannot write .*File too large"):
+        growing.append(EVENTS[:1])
+    assert path.read_bytes() == before
+    growing.append(EVENTS[:1])  # there is room again
+    growing.close()
+    grown = path.read_bytes()
+    write_events(path, EVENTS)
+    assert grown == path.read_bytes()

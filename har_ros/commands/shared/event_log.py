@@ -1,26 +1,21 @@
-"""`--events FILE`: gathers the events of an input, and writes them when it ends."""
+"""`--events FILE`: writes the events of an input."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
-
 from har_ros.commands.shared.clock import Clock
 from har_ros.errors import ConfigurationError
-from har_ros.files.console import say
 from har_ros.pipeline.configuration import event_settings
 from har_ros.pipeline.events import Event, EventState
 from har_ros.pipeline.recognition import ImageResult, Networks
 from har_ros.pipeline.source_events import SourceEvents
-from har_ros.recordings.event_file import check_suffix, event_text, write_events
+from har_ros.recordings.event_file import GrowingEventFile, check_suffix, event_text, write_events
 from har_ros.settings import ACTIONNET
-
-MOST_EVENTS = 100_000
-"""Of a file; a camera may run for weeks."""
 
 
 def check_file(path: str, values: Mapping[str, Any], live: bool) -> None:
@@ -42,23 +37,26 @@ def check_file(path: str, values: Mapping[str, Any], live: bool) -> None:
 
 
 class EventLog:
-    """Gathers the events of one input. Use it with `with`: at its end the file is written, whatever ended the input."""
+    """Writes the events of one input. Use it with `with`: the events go on to its end, whatever ended the input.
 
-    def __init__(self, path: str, networks: Networks, clock: Clock, messages: Console, tell: bool) -> None:
-        """path: empty for no file. clock: with which subtitles count. tell: whether to print when events start and end.
+    Those of a camera or a stream are in the file as soon as they ended; that of a video is written at its end.
+    """
 
-        Raises ConfigurationError.
+    def __init__(self, path: str, networks: Networks, clock: Clock, live: bool, tell: bool) -> None:
+        """path: empty for no file. clock: with which subtitles count. live: see check_file.
+
+        tell: whether to print when events start and end. Raises ConfigurationError.
         """
         self._path = Path(path) if path else None
         self._source = SourceEvents(networks)
         self._clock = clock
-        self._messages = messages
+        self._live = live
         self._tell = tell
-        self._events: list[Event] = []
-        self._count = 0
+        self._growing: GrowingEventFile | None = None
+        self._events: list[Event] = []  # of a video
 
     def take(self, result: ImageResult) -> None:
-        """Take what is known after an image."""
+        """Take what is known after an image. Raises HarError when the file cannot be written."""
         if self._path is not None:
             said = self._source.take(result)
             self._keep(said)
@@ -66,8 +64,10 @@ class EventLog:
 
     def _keep(self, said: list[Event]) -> None:
         ended = [event for event in said if event.state is EventState.ENDED]
-        self._events += ended[: MOST_EVENTS - len(self._events)]
-        self._count += len(ended)
+        if self._growing is None:
+            self._events += ended
+        else:
+            self._growing.append(ended, self._clock.start or 0)
 
     def _print(self, said: list[Event]) -> None:
         for event in said if self._tell else ():
@@ -80,6 +80,8 @@ class EventLog:
                 print(f"event ended   {start} to {end}  {event_text(event)} {event.score:.2f}", flush=True)
 
     def __enter__(self) -> EventLog:
+        if self._path is not None and self._live:
+            self._growing = GrowingEventFile(self._path)
         return self
 
     def __exit__(
@@ -88,8 +90,10 @@ class EventLog:
         if self._path is None:
             return
         said = self._source.finish()
-        self._keep(said)
-        if self._count > MOST_EVENTS:
-            say(self._messages, f"{self._path} has the first {MOST_EVENTS} events of {self._count}")
-        write_events(self._path, self._events, self._clock.start or 0)
+        if self._growing is None:
+            self._keep(said)
+            write_events(self._path, self._events)
+        else:
+            with closing(self._growing):
+                self._keep(said)
         self._print(said)  # whoever reads it may have gone
