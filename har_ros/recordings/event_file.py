@@ -140,6 +140,11 @@ def event_row(event: Event) -> dict[str, float | str]:
     return dict(zip(COLUMNS, (start, end, event.label, round(event.score, 4), event.person, said), strict=True))
 
 
+def event_line(event: Event) -> dict[str, float | str]:
+    """Return what is said of an event as it happens: its id, unique over people, and its state; then as event_row."""
+    return {"id": f"{event.person}_{event.id}", "state": event.state.name.lower(), **event_row(event)}
+
+
 def _end(event: Event) -> int:
     return max(event.end, event.start + SHORTEST)
 

@@ -1,5 +1,6 @@
 """`actionnet CAMERA`: the times in the terminal, the annotated copy and the file of events."""
 
+import json
 import re
 import time
 from types import SimpleNamespace
@@ -58,8 +59,25 @@ def test_copy_subtitles_and_terminal_count_from_the_first_image(camera, tmp_path
     assert f" {start:.2f} s  {clock(start)} to {end:.2f} s  {clock(end)}  fourth 0." in said[4]
 
 
-def test_lines_of_json_are_those_of_windows_only(camera, tmp_path, capsys):
-    assert camera("--json", "--events", tmp_path / "events.csv", *EVENTS) == 0
+def test_json_has_lines_of_windows_and_of_events_as_they_start_and_end(camera, tmp_path, capsys):
+    events = tmp_path / "events.json"
+    assert camera("--json", "--events", events, *EVENTS) == 0
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert "frame" in said[0]
+    assert all(("frame" in line) != ("state" in line) for line in said)
+    told = [line for line in said if "state" in line]
+    assert [(line["id"], line["state"]) for line in told] == [
+        ("_1", "started"),
+        ("_1", "ended"),
+        ("_2", "started"),
+        ("_2", "ended"),
+    ]
+    ended = [{key: value for key, value in line.items() if key not in ("id", "state")} for line in told[1::2]]
+    assert ended == json.loads(events.read_text())["events"]
+
+
+def test_without_a_file_of_events_all_lines_of_json_are_those_of_windows(camera, capsys):
+    assert camera("--json") == 0
     said = capsys.readouterr().out.splitlines()
     assert said
     assert all(line.startswith('{"frame": ') for line in said)

@@ -109,7 +109,11 @@ def _parser() -> argparse.ArgumentParser:
         help="end when a camera or a stream gave no image for so long, and was opened again in vain; 0: with the first "
         "image that cannot be read (never)",
     )
-    parser.add_argument("--json", action="store_true", help="print a line of JSON for each window")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print a line of JSON for each window, and with --events also when an event starts and ends",
+    )
     return parser
 
 

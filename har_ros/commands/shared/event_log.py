@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,7 @@ from har_ros.pipeline.configuration import event_settings
 from har_ros.pipeline.events import Event, EventState
 from har_ros.pipeline.recognition import ImageResult, Networks
 from har_ros.pipeline.source_events import SourceEvents
-from har_ros.recordings.event_file import GrowingEventFile, check_suffix, event_text, write_events
+from har_ros.recordings.event_file import GrowingEventFile, check_suffix, event_line, event_text, write_events
 from har_ros.settings import ACTIONNET
 
 
@@ -42,16 +43,16 @@ class EventLog:
     Those of a camera or a stream are in the file as soon as they ended; that of a video is written at its end.
     """
 
-    def __init__(self, path: str, networks: Networks, clock: Clock, live: bool, tell: bool) -> None:
+    def __init__(self, path: str, networks: Networks, clock: Clock, live: bool, as_json: bool) -> None:
         """path: empty for no file. clock: with which subtitles count. live: see check_file.
 
-        tell: whether to print when events start and end. Raises ConfigurationError.
+        as_json: whether to print lines of JSON when events start and end. Raises ConfigurationError.
         """
         self._path = Path(path) if path else None
         self._source = SourceEvents(networks)
         self._clock = clock
         self._live = live
-        self._tell = tell
+        self._as_json = as_json
         self._growing: GrowingEventFile | None = None
         self._events: list[Event] = []  # of a video
 
@@ -70,8 +71,11 @@ class EventLog:
             self._growing.append(ended, self._clock.start or 0)
 
     def _print(self, said: list[Event]) -> None:
-        for event in said if self._tell else ():
+        for event in said:
             if event.state is EventState.GOING_ON:
+                continue
+            if self._as_json:
+                print(json.dumps(event_line(event)), flush=True)
                 continue
             start, end = self._clock.text(event.start, 8), self._clock.text(event.end)
             if event.state is EventState.STARTED:

@@ -43,9 +43,9 @@ def run(options: argparse.Namespace, messages: Console) -> int:
     check_file(options.events, values, source.live)
     sink, unseen = (_file(options.output, source, messages), "") if options.output else _screen()
     finished: AbstractContextManager[object] = nullcontext() if sink is None else closing(sink)
-    clock, tell, live = Clock(source.live), not options.json, source.live
-    with finished, Networks(values) as networks, EventLog(options.events, networks, clock, live, tell) as events:
-        recognition, report = networks.recognition(live=source.live), Report(options.json, clock)
+    clock, live, as_json = Clock(source.live), source.live, options.json
+    with finished, Networks(values) as networks, EventLog(options.events, networks, clock, live, as_json) as events:
+        recognition, report = networks.recognition(live=live), Report(as_json, clock)
         summary = networks.recognizer.summary(recognition.settings)
         say(messages, summary if recognition.whole else f"whole images are left out; people: {summary}")
         if unseen and not (options.json or options.events):

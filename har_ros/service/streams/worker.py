@@ -28,7 +28,7 @@ from har_ros.pipeline.people import PersonResult
 from har_ros.pipeline.recognition import ImageResult, Networks
 from har_ros.pipeline.scores import Prediction
 from har_ros.pipeline.source_events import SourceEvents
-from har_ros.recordings.event_file import event_row
+from har_ros.recordings.event_file import event_line
 from har_ros.service.process import prepare, take_output, unexpected
 from har_ros.service.streams.message import HEAD
 
@@ -140,10 +140,7 @@ def _answer(result: ImageResult, events: list[Event]) -> dict[str, Any]:
     return {
         "window": window,
         "persons": [_person(person) for person in result.persons],
-        "events": [
-            {"id": f"{event.person}_{event.id}", "state": event.state.name.lower(), **event_row(event)}
-            for event in events
-        ],
+        "events": [event_line(event) for event in events],
     }
 
 
