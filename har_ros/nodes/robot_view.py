@@ -100,6 +100,7 @@ class RobotView:
                 "start": nanoseconds(event.start) / SECOND,
                 "end": nanoseconds(event.end) / SECOND,
                 "score": round(event.score, 4),
+                "said": nanoseconds(event.said) / SECOND,
             },
         )
 

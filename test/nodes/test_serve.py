@@ -134,10 +134,10 @@ def test_the_events_of_people_are_heard_with_their_camera_and_track(ros, view, c
         assert ros.receive(said)["running"] is False
         ros.until(publisher.get_subscription_count, "the subscription")
         event = ActionEvent(id="e1", image_topic=TOPIC, track_id="p_7", class_id="waving", state=ActionEvent.ENDED)
-        event.start.sec, event.end.sec, event.score = 5, 7, 0.9
+        event.start.sec, event.said.sec, event.end.sec, event.score = 5, 6, 7, 0.9
         publisher.publish(event)
         who = {"kind": "event", "camera": "robot/cam01", "id": "e1", "person": "p_7"}
-        what = {"label": "waving", "state": "ended", "start": 5.0, "end": 7.0, "score": 0.9}
+        what = {"label": "waving", "state": "ended", "start": 5.0, "end": 7.0, "score": 0.9, "said": 6.0}
         assert ros.receive(said) == {**who, **what}
 
 
