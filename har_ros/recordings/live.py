@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from har_ros.errors import VideoError
 from har_ros.recordings.decoding import Frames
+from har_ros.recordings.link import missing
 
 logger = logging.getLogger(__name__)
 
@@ -38,27 +39,41 @@ class LiveFrames:
         self._reopen = reopen
         self._give_up = give_up
         self._losses = 0
+        self._count, self._at = 0, 0.0  # frames, and the time of the last one in a film, milliseconds
         self._next_message = 0.0
 
     def frames(self) -> Frames:
-        """Yield the frames. One that gives none at all, and a stream with an end, is not opened again.
+        """Yield the frames. One that gives none at all, and a film, which has an end, is not opened again.
 
-        Raises VideoError when it is given up.
+        Raises VideoError when it is given up, and when a film breaks off.
         """
-        has_end = self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0  # a file behind a link
+        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))  # of a film behind a link
         try:
             frame = self._read()
             while frame is not None:
                 yield frame
                 frame = self._read()
-                if frame is None and self._give_up and not has_end:
+                if frame is None and self._give_up and count <= 0:
                     frame = self._again()
+            if self._count and count > 0:
+                self._check_end(count)
         finally:
             self._capture.release()
 
+    def _check_end(self, count: int) -> None:
+        """Raise VideoError when a film of so many frames broke off."""
+        if missing(self._name, count, self._capture.get(cv2.CAP_PROP_FPS), self._count, self._at):
+            raise VideoError(
+                f"{self._name} broke off after frame {self._count} of {count}, at {self._at / 1000:.1f} s; the results "
+                "up to there are valid; try it again, or fetch the file first"
+            )
+
     def _read(self) -> NDArray[np.uint8] | None:
         frame = self._capture.read()[1]
-        return None if frame is None else np.asarray(frame, np.uint8)
+        if frame is None:
+            return None
+        self._count, self._at = self._count + 1, self._capture.get(cv2.CAP_PROP_POS_MSEC)
+        return np.asarray(frame, np.uint8)
 
     def _again(self) -> NDArray[np.uint8] | None:
         """Return the first frame after the source has gone, None when it is stopped. Raises VideoError."""

@@ -63,7 +63,7 @@ def play_again(
     failure: why not all of it could be read, which is what is wrong where it is too short.
     """
     if source.live:
-        raise VideoError(
+        raise failure or VideoError(
             f"{source.name} ended before its first window, which spans {recognition.stream.extent}; set --frames, "
             "--sample-rate or --skip-frames"
         )

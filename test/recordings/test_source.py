@@ -1,9 +1,9 @@
 import threading
 
-import av
 import cv2
 import numpy as np
 import pytest
+from damaged_videos import write_cut
 from pictures import picture, write_pictures, write_video
 from waiting import WAIT
 
@@ -126,14 +126,7 @@ def test_a_file_that_ends_early_gives_its_good_frames_and_the_reason(tmp_path):
 def test_a_file_that_was_cut_without_encoding_it_again_is_complete(tmp_path):
     """Its edit list hides what the decoder needs before the cut, as of videos that a phone has trimmed."""
     write_video(tmp_path / "all.mp4", 60, codec="mp4v")
-    with av.open(str(tmp_path / "all.mp4")) as given, av.open(str(tmp_path / "cut.mp4"), "w") as written:
-        stream = written.add_stream_from_template(given.streams.video[0])
-        packets = [packet for packet in given.demux(video=0) if packet.size]
-        for packet in packets:
-            packet.pts, packet.dts = (at - packets[10].pts for at in (packet.pts, packet.dts))
-            packet.stream = stream
-            written.mux(packet)
-    source = open_source(str(tmp_path / "cut.mp4"))
+    source = open_source(str(write_cut(tmp_path / "cut.mp4", tmp_path / "all.mp4", 10)))
     assert source.count == 60
     assert good_frames(source) == (50, "")
 
