@@ -1,20 +1,27 @@
 """Checks and trainings over HTTP, and the networks that come of them."""
 
 import argparse
+import html
 import io
 import json
 import os
+import re
+import shlex
 import zipfile
 from contextlib import aclosing, closing
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
+import httpx
 from served import run
 from waiting import wait_until
 
 from har_ros.models.locate import find_model
 from har_ros.service.following import Following
+from har_ros.service.guard import Guard
+from har_ros.service.pages.render import page
 from har_ros.service.teaching.lessons import Lesson
 from har_ros.service.teaching.routes import follow_lesson
 from har_ros.service.teaching.teacher import Reports, work
@@ -80,6 +87,43 @@ def test_a_network_is_taught_followed_named_and_downloaded(client, tmp_path):
     assert "with 9 clips of colours" in client.get("/teach").text
     assert client.delete("/v1/models/my colours").status_code == 204
     assert "my colours" not in {model["name"] for model in client.get("/v1/models").json()}
+
+
+@pytest.mark.parametrize(
+    ("persons", "robot", "file"),
+    [
+        (False, ("model:=NEW",), ("--model", "NEW")),
+        (
+            True,
+            ("persons:=true", "model:=none", "persons_model:=NEW"),
+            ("--persons", "--model", "none", "--persons-model", "NEW"),
+        ),
+    ],
+)
+def test_the_page_says_how_a_network_is_run(persons, robot, file):
+    """One of skeletons runs alone: that for whole images would take most of the time, and may not be there."""
+    figure = {"value": 0.9, "low": 0.8, "high": 1.0}
+    result = {
+        "clips": 9,
+        "groups": 3,
+        "accuracy": figure,
+        "validation": "",
+        "doubt": "",
+        "advice": [],
+        "persons": persons,
+    }
+    result["classes"] = [{"label": "red", "clips": 9, "groups": 3, "f1": figure}]
+    lesson = Lesson("mine", "training", {}, "NEW", state="done", result=result)
+    request = SimpleNamespace(
+        app=SimpleNamespace(state=SimpleNamespace(guard=Guard("127.0.0.1", ""))), url=httpx.URL("/")
+    )
+    shown = page(request, "lessons.html", check=None, training=lesson, there=True, earlier=[]).body.decode()
+    commands = [
+        shlex.split(html.unescape(text).replace("$PWD/", "")) for text in re.findall('class="command">(.*)<', shown)
+    ]
+    launch, actionnet = commands
+    assert launch == ["ros2", "launch", "har_ros", "actionnet.launch.py", *robot, "image_topics:=[/cam01/image_raw]"]
+    assert actionnet == ["actionnet", "input.mp4", "output.mp4", *file]
 
 
 def test_who_follows_the_next_training_hears_nothing_of_the_one_before():
