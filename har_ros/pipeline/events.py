@@ -58,13 +58,14 @@ class Event:
 class _Running:
     """An event that has not ended; stamps in nanoseconds.
 
-    since: the middle of its first window. start: as it is estimated so far. end: where its evidence fell below the
-    limit, None while it is above. announced: the middle of the window with which it STARTED. said: see Event.
-    floor: the end of the event before it.
+    since, until: the middle and the end of its first window. start: as it is estimated so far. end: where its evidence
+    fell below the limit, None while it is above. announced: the middle of the window with which it STARTED. said: see
+    Event. floor: the end of the event before it.
     """
 
     index: int  # of its class
     since: int
+    until: int
     start: int
     settled: bool = False  # whether the start is final
     end: int | None = None
@@ -202,7 +203,8 @@ class Events:
         """Let events begin, or go on after a gap."""
         for index in rising:
             if index not in self._running:
-                self._running[index] = _Running(index, self._history[-1].middle, self._history[-1].middle)
+                newest = self._history[-1]
+                self._running[index] = _Running(index, newest.middle, newest.until, newest.middle)
             elif self._running[index].end is not None:
                 self._running[index].end = None
                 if not self._overlap:  # what began in the gap
@@ -223,11 +225,11 @@ class Events:
         return said
 
     def _estimate(self, one: _Running) -> None:
-        """Estimate the start of an event, until its evidence has reached its level."""
+        """Estimate the start of an event, until its evidence has reached its level; its first window shows it."""
         if one.settled:
             return
         newest = self._history[-1]
-        one.start = max(rise(self._history, one.index, one.since), one.floor)
+        one.start = max(min(rise(self._history, one.index, one.since), one.until), one.floor)
         one.settled = newest.middle - one.since > newest.until - newest.start
 
     def _announce(self, one: _Running) -> list[Event]:

@@ -204,6 +204,15 @@ def test_an_event_has_the_time_at_which_it_is_said():
     assert {e.said for e in events.finish()} == {stamp(29.5)}
 
 
+def test_an_event_that_becomes_surer_does_not_begin_after_it_was_said():
+    """Its first window shows it, though less than half as surely as a later one behind a dip."""
+    evidence = [0, 0, 0.55, 0.55, 0.55, 0.32, 1, 1, 1, 0, 0]
+    windows = [([value], 10 + at / 2, 12.5 + at / 2) for at, value in enumerate(evidence)]
+    [started, *_, ended] = happened(Events(LABELS[:1], settings()), windows)
+    assert started.said == stamp(13.5)
+    assert (ended.state, ended.start, ended.said) == (ENDED, stamp(13.5), stamp(13.5))
+
+
 def test_a_window_after_a_restart_is_not_bridged():
     events = Events(LABELS, settings())
     said = events.take(np.array([1.0, 0.0, 0.0]), stamp(8), stamp(10))
@@ -274,6 +283,7 @@ def test_whatever_comes_events_are_in_order(windows, chosen, smoothing, usual):
                 running[event.id] = event.label
             assert running[event.id] == event.label
             assert event.state is not STARTED or event.said == end
+            assert event.start <= event.said or end < last
             if event.state is ENDED:
                 del running[event.id]
                 assert event.end - event.start >= shortest
