@@ -6,8 +6,8 @@ import signal
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command. Returns the exit status: 0, 1 when something failed, 2 when the command line is wrong, 130 or
-    143 when SIGINT or SIGTERM ended it, which is a clean end (0) for a server.
+    """Run the command. Returns the exit status: 0, 1 when something failed, 2 when the command line is wrong, 130, 143
+    or 129 when SIGINT, SIGTERM or SIGHUP ended it, which is a clean end (0) for a server.
     """
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, while a command works and before it does."""
+"""SIGINT, SIGTERM and SIGHUP, while a command works and before it does."""
 
 import signal
 import subprocess
@@ -13,7 +13,7 @@ from waiting import WAIT
 from har_ros.commands.shared.program import until_a_signal
 from har_ros.errors import HarError
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -65,9 +65,10 @@ def run():
         signal.raise_signal(int(sys.argv[1]))
     except KeyboardInterrupt:
         raise HarError("OpenVINO cannot be imported") from None
-before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+before = [signal.getsignal(one) for one in SIGNALS]
 status = until_a_signal(run)
-assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
+assert [signal.getsignal(one) for one in SIGNALS] == before
 sys.exit(status)
 """
 

@@ -12,6 +12,8 @@ from rich.console import Console
 from har_ros.errors import HarError
 from har_ros.files.console import say
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The last one comes when the terminal is closed, or the connection to it is lost."""
 SOON = 0.05
 """Seconds after which an interrupt comes again that was ignored."""
 
@@ -26,7 +28,7 @@ def as_program(name: str, run: Callable[[list[str]], int]) -> int:
 
 
 def until_a_signal(run: Callable[[], int]) -> int:
-    """Run what SIGINT and SIGTERM interrupt with KeyboardInterrupt. Returns its exit status, or 128 + the signal.
+    """Run what SIGNALS interrupt with KeyboardInterrupt. Returns its exit status, or 128 + the signal.
 
     A library may turn the interrupt into an error of its own: what comes after a signal is not reported. Where Python
     has to ignore it, as in what frees an object, it comes again.
@@ -46,7 +48,7 @@ def until_a_signal(run: Callable[[], int]) -> int:
         again[:] = [Timer(SOON, signal.pthread_kill, (main, came[-1]))]
         again[0].start()
 
-    heeded = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+    heeded = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
     before = {number: signal.signal(number, interrupt) for number in heeded}
     sys.unraisablehook = ignored
     try:
