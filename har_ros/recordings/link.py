@@ -1,7 +1,8 @@
-"""Whether a film behind a link broke off before its end, which OpenCV does not tell from the end."""
+"""Links to cameras, streams and films: what is shown of one, and whether a film broke off before its end."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 FEW = 50
@@ -12,8 +13,16 @@ PATIENCE = 10.0
 """Seconds that are waited for the header of a film that may have broken off."""
 
 
+def shown(link: str) -> str:
+    """Return a link as messages and logs may have it: without user and password, which may be in what it asks, too."""
+    place, asks, _ = re.sub(r"(?<=://)[^/?#]*@", "", link, count=1).partition("?")
+    return f"{place}?…" if asks else place
+
+
 def missing(link: str, count: int, rate: float, read: int, last: float) -> int:
     """Return how many frames are behind the last one; 0 where they are few, or where that cannot be known.
+
+    OpenCV does not tell the end of a film from that of the connection.
 
     count, rate: frames and frames per second, as the header has them. read: frames that came. last: time of the last
     one, milliseconds. Only a film that seems to have too few of them is asked for its length, with another request.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from har_ros.errors import VideoError
 from har_ros.recordings.decoding import Frames
-from har_ros.recordings.link import missing
+from har_ros.recordings.link import missing, shown
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class LiveFrames:
     ) -> None:
         """capture: which is open. give_up: seconds without a frame after which they end; 0: with the first one."""
         self.stopped = Event()
-        self._name = name
+        self._link, self._name = name, shown(name)
         self._capture = capture
         self._reopen = reopen
         self._give_up = give_up
@@ -62,7 +62,7 @@ class LiveFrames:
 
     def _check_end(self, count: int) -> None:
         """Raise VideoError when a film of so many frames broke off."""
-        if missing(self._name, count, self._capture.get(cv2.CAP_PROP_FPS), self._count, self._at):
+        if missing(self._link, count, self._capture.get(cv2.CAP_PROP_FPS), self._count, self._at):
             raise VideoError(
                 f"{self._name} broke off after frame {self._count} of {count}, at {self._at / 1000:.1f} s; the results "
                 "up to there are valid; try it again, or fetch the file first"

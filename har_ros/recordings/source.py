@@ -22,6 +22,7 @@ from har_ros.errors import HarError, VideoError, one_line
 from har_ros.files.text import CONTROL_CHARACTER, natural
 from har_ros.frames.pixels import CameraImage
 from har_ros.recordings.decoding import Frames, decoded
+from har_ros.recordings.link import shown
 from har_ros.recordings.live import NEVER, LiveFrames
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what FFmpeg prints about a file, VideoError says
@@ -205,10 +206,10 @@ def check_name(name: str) -> None:
 def _of_live(name: str, opened: Callable[[], cv2.VideoCapture], give_up: float) -> Source:
     capture = _interruptible(opened)
     if not capture.isOpened():
-        raise VideoError(f"{name} cannot be opened as a video; check that it is there and free")
+        raise VideoError(f"{shown(name)} cannot be opened as a video; check that it is there and free")
     live = LiveFrames(name, capture, opened, give_up)
     rate = sensible_rate(capture.get(cv2.CAP_PROP_FPS))
-    return Source(name, live.frames(), rate, 0, live=True, stopped=live.stopped)
+    return Source(shown(name), live.frames(), rate, 0, live=True, stopped=live.stopped)
 
 
 def _interruptible(opened: Callable[[], cv2.VideoCapture]) -> cv2.VideoCapture:

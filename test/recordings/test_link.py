@@ -97,6 +97,19 @@ def test_a_film_that_was_cut_without_encoding_it_again_is_whole(tmp_path):
     assert (len(frames), said) == (50, "")
 
 
+@pytest.mark.parametrize("who", ["admin:secret@", "admin:an@secret@"])
+def test_a_password_is_said_nowhere(tmp_path, who):
+    """Most cameras have one, and logs are kept."""
+    asked = f"http://{who}127.0.0.1:9/live?token=secret"
+    with pytest.raises(VideoError, match=r"^http://127\.0\.0\.1:9/live\?… cannot be opened as a video; check"):
+        open_source(asked)
+    with link(film(tmp_path / "a.mp4"), 0.6) as address:
+        with_password = address.replace("http://", f"http://{who}")
+        assert open_source(with_password).name == address
+        frames, said = looked(with_password)
+    assert said.startswith(f"{address} broke off after frame {len(frames)} of {COUNT}")
+
+
 def test_the_command_keeps_what_came_and_fails(brightness_card, tmp_path, capsys):
     with link(film(tmp_path / "a.mp4"), 0.6) as address:
         assert main([address, "--model", str(brightness_card), "--json"]) == 1
