@@ -96,11 +96,9 @@ class EventSpans:
         self._events = events
         self._class_of = class_of
         self._ended: list[SaidSpan] = []
-        self._said = 0
 
     def take(self, moment: Moment, evidence: NDArray[Any]) -> None:
         """Take the next window. evidence: of each label of the events."""
-        self._said = moment.said
         self._note(self._events.take(evidence, moment.start, moment.until, moment.restarts, now=moment.said))
 
     def finish(self) -> tuple[SaidSpan, ...]:
@@ -112,7 +110,7 @@ class EventSpans:
         for event in said:
             if event.state is EventState.ENDED:
                 label = self._class_of.get(event.label, OTHER)
-                self._ended.append(SaidSpan(event.label, label, event.start, event.end, event.said, self._said))
+                self._ended.append(SaidSpan(event.label, label, event.start, event.end, event.said, self._events.now))
 
 
 class Track:

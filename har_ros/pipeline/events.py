@@ -101,7 +101,7 @@ class Events:
         self._ends: dict[int, int] = {}  # of each class's last event
         self._restarts = 0
         self._count = 0
-        self._now = 0  # see take
+        self.now = 0  # when the last was said, see take
         self._settings: EventSettings | None = None
         self.configure(settings, smoothing)
 
@@ -137,7 +137,7 @@ class Events:
         held: end of windows that were left out before this one, because nothing moved: the last answer held until then.
         now: when what happened is said, see Event; None: at `until`.
         """
-        start, self._now = min(start, until), until if now is None else now
+        start, self.now = min(start, until), until if now is None else now
         last = self._history[-1] if self._history else None
         said: list[Event] = []
         if last and held is not None and restarts == self._restarts and last.until < held <= until:
@@ -165,7 +165,7 @@ class Events:
         Call it when the stream ends or pauses, and when the person is gone. Another stream may begin after it.
         now: see take; None: with the newest window.
         """
-        self._now = self._now if now is None else now
+        self.now = self.now if now is None else now
         for one in self._running.values():
             if one.end is None:
                 one.end = self._history[-1].until
@@ -240,7 +240,7 @@ class Events:
         one.floor = self._floor(one)
         one.start = max(one.start, one.floor)
         if newest - one.start >= self._min_duration[one.index]:
-            one.announced, one.id, one.said = newest, self._next_id(), self._now
+            one.announced, one.id, one.said = newest, self._next_id(), self.now
             said.append(self._event(one, newest, EventState.STARTED))
         return said
 
@@ -253,7 +253,7 @@ class Events:
                 one.start = max(one.start, self._floor(one))
                 if end - one.start < self._min_duration[one.index]:
                     continue
-                one.id, one.said = self._next_id(), self._now
+                one.id, one.said = self._next_id(), self.now
                 said.append(self._event(one, end, EventState.STARTED))
             else:
                 end = max(end, one.announced)
