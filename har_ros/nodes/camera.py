@@ -29,7 +29,7 @@ from har_ros.pipeline.stream import Stream
 class Camera:
     """Subscribes to `topic`, fills `stream`, and offers itself to the scheduler whenever a new window is ready.
 
-    whole: whether it does so, or whole images are left out. overlay: where its annotated images go, see `draw_on`.
+    overlay: where its annotated images go, see `draw_on`.
     """
 
     def __init__(
@@ -37,19 +37,17 @@ class Camera:
         node: Node,
         topic: str,
         transport: str,
-        stream: Stream,
+        stream: Stream | None,
         scheduler: Scheduler[Subject],
         output: Output,
         labels: tuple[str, ...],
         follower: Follower | None,
-        whole: bool = True,
     ) -> None:
-        """labels: of the network. follower: who looks for people in its images.
+        """stream: None: whole images are left out. labels: of the network. follower: looks for people in its images.
 
         Raises ConfigurationError when QoS overrides cannot work.
         """
-        self.stream = stream
-        self.whole = whole
+        self._stream = stream
         self.prediction: Prediction | None = None
         self.frames = 0
         self.frames_broken = 0
@@ -70,6 +68,17 @@ class Camera:
         self.overlay: Overlay | None = None
         self.subscription = ImageSubscription(node, topic, transport, self.take)
 
+    @property
+    def whole(self) -> bool:
+        """Whether whole images are recognised."""
+        return self._stream is not None
+
+    @property
+    def stream(self) -> Stream:
+        """Their window; ask `whole` first."""
+        assert self._stream is not None
+        return self._stream
+
     def take(self, messages: Sequence[bytes]) -> None:
         """Take the topic's next images, serialized, the oldest first.
 
@@ -89,7 +98,7 @@ class Camera:
     def _rests(self) -> bool:
         """Whether nobody needs each image: nothing moves, and the images say when they were taken."""
         drawn = self.overlay is not None and self.overlay.watched
-        return self.stream.idle and self.watch is None and not drawn and not self.frames_unstamped
+        return self.whole and self.stream.idle and self.watch is None and not drawn and not self.frames_unstamped
 
     def _take(self, message: bytes, only_still: bool = False) -> bool:
         """Take an image. Returns whether it could be taken.
@@ -140,7 +149,8 @@ class Camera:
     @property
     def frames_dropped(self) -> int:
         """Images that did not enter the window: broken, overtaken by a newer one, or sent twice."""
-        return self.frames_broken + self.stream.frames_overtaken + self.stream.frames_repeated
+        left_out = self.stream.frames_overtaken + self.stream.frames_repeated if self.whole else 0
+        return self.frames_broken + left_out
 
     def draw_on(self, overlay: Overlay | None) -> None:
         """Publish annotated images there from now on, or nowhere."""

@@ -67,14 +67,21 @@ class Cameras:
             self._scheduler.remove(self._cameras[topic])
         self._cameras = cameras
         for topic, camera in cameras.items():
-            camera.stream.configure(settings)
+            if camera.whole:
+                camera.stream.configure(settings)
             camera.draw_on(overlays[topic])
 
     def _new(self, topic: str, settings: StreamSettings, undo: ExitStack) -> Camera:
-        stream = self._recognizer.stream(settings)
-        labels = self._recognizer.labels
-        offers = (self._transport, stream, self._scheduler, self._output, labels, self._follower, self._whole)
-        camera = Camera(self._node, topic, *offers)
+        camera = Camera(
+            self._node,
+            topic,
+            self._transport,
+            stream=self._recognizer.stream(settings) if self._whole else None,
+            scheduler=self._scheduler,
+            output=self._output,
+            labels=self._recognizer.labels,
+            follower=self._follower,
+        )
         undo.callback(camera.close)
         return camera
 

@@ -139,7 +139,7 @@ class Diagnostics:
             return WARN, "losing images", losses
         if camera.whole and camera.stream.fill < camera.stream.length:
             return OK, "warming up", f"{camera.stream.fill}/{camera.stream.length}"
-        if still := camera.stream.still:
+        if camera.whole and (still := camera.stream.still):
             return OK, "running", f"idle, nothing has moved for {still:.0f} s"
         return OK, "running", ""
 

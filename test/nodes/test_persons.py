@@ -161,7 +161,7 @@ def test_people_alone_are_recognised_where_whole_images_are_left_out(watcher, cl
     assert [one.class_name for one in robot.ros.receive(labels).class_map] == ["first", "second", "third", "fourth"]
     assert robot.actions.empty()
     assert robot.windows.empty()
-    assert robot.inner(camera).stream.fill == 0
+    assert not robot.inner(camera).whole
     running = robot.ros.first(health, lambda message: message.status[1].message == "running", "the diagnostics")
     network, seen = running.status
     assert network.hardware_id == str(brightness_card)
