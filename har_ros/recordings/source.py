@@ -222,8 +222,18 @@ def _interruptible(opened: Callable[[], cv2.VideoCapture]) -> cv2.VideoCapture:
         except Exception as error:
             capture.set_exception(error)
 
-    Thread(target=fill, name="opening", daemon=True).start()
-    return capture.result()
+    try:
+        Thread(target=fill, name="opening", daemon=True).start()
+        return capture.result()
+    except BaseException:  # a signal, say
+        capture.add_done_callback(_release)
+        raise
+
+
+def _release(late: Future[cv2.VideoCapture]) -> None:
+    """Close what was opened when nobody waited for it any more."""
+    if late.exception() is None:
+        late.result().release()
 
 
 def _of_file(name: str, capture: cv2.VideoCapture, first: int = 0, times: NDArray[np.float64] | None = None) -> Source:

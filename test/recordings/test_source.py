@@ -1,4 +1,6 @@
+import signal
 import threading
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -157,6 +159,21 @@ def test_an_interrupt_while_a_source_is_left_does_not_leave_its_thread_behind():
     with pytest.raises(KeyboardInterrupt):
         looked.close()
     assert finished.is_set()
+
+
+def test_what_a_silent_server_gives_after_an_interrupt_is_released(monkeypatch):
+    interrupted, released = threading.Event(), threading.Event()
+
+    def opened(uri):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        interrupted.wait(WAIT)
+        return SimpleNamespace(release=released.set)
+
+    monkeypatch.setattr(cv2, "VideoCapture", opened)
+    with pytest.raises(KeyboardInterrupt):
+        open_source("rtsp://camera/")
+    interrupted.set()
+    assert released.wait(WAIT)
 
 
 @pytest.mark.parametrize("number", ["20261127120000", "99999999999999999999"])
