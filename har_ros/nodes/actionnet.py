@@ -29,6 +29,7 @@ from har_ros.nodes.wait_goal import Watched
 from har_ros.nodes.worker import Subject, Worker
 from har_ros.parameter import changed
 from har_ros.pipeline.configuration import (
+    check_whole_images,
     event_settings,
     person_stream_settings,
     score_settings,
@@ -196,7 +197,7 @@ class ActionNet(ManagedProgram):
     def _check(self, values: dict[str, Any], recognizer: Recognizer | None, persons: Persons | None) -> NodeSettings:
         """Return the checked settings. Raises ConfigurationError when the values cannot work with the networks."""
         humans.check(values)
-        whole_images(values)
+        check_whole_images(values)
         topics = resolved_topics(self, values["image_topics"])
         stream, person_stream = stream_settings(values), person_stream_settings(values)
         labels = recognizer.labels if recognizer else tuple(values["allowed_labels"])  # the network's may be any

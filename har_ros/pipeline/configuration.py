@@ -129,9 +129,14 @@ def _of(dataclass: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def whole_images(values: Mapping[str, Any]) -> bool:
-    """Return whether whole images are recognised, or only people. Raises ConfigurationError when these are not, too."""
-    if values["model"] != NO_MODEL:
-        return True
+    """Return whether whole images are recognised, or only people."""
+    return bool(values["model"] != NO_MODEL)
+
+
+def check_whole_images(values: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError where whole images are left out, and people as well, or something is said of them."""
+    if whole_images(values):
+        return
     if not values["persons"]:
         raise ConfigurationError("model is none, which leaves only people; set persons, or name a model")
     if not values["persons_model"]:
@@ -141,12 +146,11 @@ def whole_images(values: Mapping[str, Any]) -> bool:
             raise ConfigurationError(
                 f"{row.name} is of the network for whole images, and model is none; leave it out, or name a model"
             )
-    return False
 
 
 def model_name(values: Mapping[str, Any]) -> str:
     """Return what names the network for whole images. Raises ConfigurationError where these are left out."""
-    if values["model"] == NO_MODEL:
+    if not whole_images(values):
         raise ConfigurationError("model is none, and whole images are looked at here, too; name a model")
     return str(values["model"])
 

@@ -8,6 +8,7 @@ from har_ros.persons.estimator import PoseEstimator
 from har_ros.pipeline.configuration import (
     about_parameter,
     backend_settings,
+    check_whole_images,
     model_name,
     person_networks,
     whole_images,
@@ -17,6 +18,7 @@ from har_ros.pipeline.recognizer import Recognizer
 
 def open_first_recognizer(values: dict[str, Any]) -> Recognizer:
     """Load the network for whole images; where these are left out, that for people. Raises HarError."""
+    check_whole_images(values)
     if whole_images(values):
         return open_recognizer(values)
     person_networks(values)
