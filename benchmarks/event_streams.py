@@ -27,12 +27,12 @@ from skeletons import ACTIONS
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.frames.pixels import CameraImage
+from har_ros.frames.sampling import SECOND
 from har_ros.frames.window import Frame
 from har_ros.learning.background import WORLD
 from har_ros.learning.dataset import Dataset, load_dataset
 from har_ros.learning.embedders import Settings
 from har_ros.learning.people import PeopleFinder
-from har_ros.pipeline.events import SECOND
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.recordings.source import open_source
 from har_ros.teach.teach import teach

@@ -13,9 +13,10 @@ from har_ros.evaluate.event_figures import OVERLAPS, event_figures, events_of, w
 from har_ros.evaluate.judge import Judged, judge
 from har_ros.evaluate.results import PredictedWindow
 from har_ros.evaluate.track import EventSpans, Moment, SaidSpan, Track
+from har_ros.frames.sampling import SECOND
 from har_ros.frames.window import Clip
 from har_ros.pipeline.event_settings import EventSettings
-from har_ros.pipeline.events import SECOND, Events
+from har_ros.pipeline.events import Events
 from har_ros.pipeline.scores import Prediction, Scores, ScoreSettings
 from har_ros.stats.intervals import Bootstrap
 from har_ros.stats.metrics import Floats

@@ -9,8 +9,9 @@ import numpy as np
 from rich.table import Table
 from scipy.stats import chi2
 
+from har_ros.frames.sampling import SECOND
 from har_ros.pipeline.event_settings import ClassLimits, EventSettings
-from har_ros.pipeline.events import SECOND, Event, Events, EventState
+from har_ros.pipeline.events import Event, Events, EventState
 from har_ros.pipeline.recognizer import Result
 
 FALLING = "falling"

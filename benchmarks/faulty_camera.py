@@ -11,7 +11,8 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
-from har_ros.nodes.conversions import SECOND, header, image_message
+from har_ros.frames.sampling import SECOND
+from har_ros.nodes.conversions import header, image_message
 from inputs import RATE, frames_of
 
 

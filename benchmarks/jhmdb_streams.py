@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.backends.load import load_backend
-from har_ros.frames.sampling import StreamSettings
+from har_ros.frames.sampling import SECOND, StreamSettings
 from har_ros.frames.skeletons import NAMES, SkeletonFrame
 from har_ros.frames.window import Frame
 from har_ros.graphs.cut import LOGITS, taught_network
@@ -24,7 +24,6 @@ from har_ros.learning.samples import Example, Samples
 from har_ros.models.card import NetworkFile
 from har_ros.models.locate import find_model
 from har_ros.networks.sequence import SequenceNetwork
-from har_ros.pipeline.events import SECOND
 from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.stream import Stream as Window
 from har_ros.teach.teach import fitted

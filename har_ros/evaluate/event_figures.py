@@ -13,7 +13,7 @@ import numpy as np
 
 from har_ros.evaluate.judge import Judged
 from har_ros.evaluate.track import SaidSpan, predicted
-from har_ros.recordings.recording import SECOND
+from har_ros.frames.sampling import SECOND
 from har_ros.stats.intervals import Figure, rate
 from har_ros.stats.segmental import Span, edit_score, f1, matches, shared_part
 from har_ros.truth.segments import Classes

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from har_ros.evaluate.track import SaidSpan, Table, Track, predicted
-from har_ros.recordings.recording import SECOND
+from har_ros.frames.sampling import SECOND
 from har_ros.stats.metrics import NOTHING, Bools, Floats, Ints
 from har_ros.truth.labelling import overlap
 from har_ros.truth.segments import Classes, Segment

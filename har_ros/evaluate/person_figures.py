@@ -13,8 +13,9 @@ from har_ros.evaluate.event_figures import HOUR, OVERLAPS, Spread, false_alarms,
 from har_ros.evaluate.judge import Judged
 from har_ros.evaluate.persons import Camera, PersonWindow
 from har_ros.evaluate.track import EventSpans, Moment, SaidSpan
+from har_ros.frames.sampling import SECOND
 from har_ros.pipeline.event_settings import EventSettings
-from har_ros.pipeline.events import SECOND, Events
+from har_ros.pipeline.events import Events
 from har_ros.stats.intervals import Figure, proportion, rate
 from har_ros.stats.segmental import Span, shared_part
 from har_ros.truth.segments import Classes

@@ -15,8 +15,9 @@ from har_ros.evaluate.event_figures import HOUR, OVERLAPS, false_alarms, joined,
 from har_ros.evaluate.judge import Judged
 from har_ros.evaluate.person_figures import delays_of_people
 from har_ros.evaluate.track import EventSpans, Moment, SaidSpan
+from har_ros.frames.sampling import SECOND
 from har_ros.frames.window import Clip
-from har_ros.pipeline.events import SECOND, Events
+from har_ros.pipeline.events import Events
 from har_ros.pipeline.scores import Scores, ScoreSettings
 from har_ros.stats.segmental import matches
 from har_ros.truth.segments import Classes

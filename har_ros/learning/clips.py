@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from har_ros.errors import ConfigurationError, counted
+from har_ros.frames.sampling import SECOND
 from har_ros.pipeline.repeat import SHORTEST
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.clip_file import ClipFile
 from har_ros.recordings.glance import Glance, borders
-from har_ros.recordings.recording import SECOND, Recording, images
+from har_ros.recordings.recording import Recording, images
 from har_ros.recordings.source import DEFAULT_RATE, sensible_rate
 from har_ros.truth.segments import NONE, Segment
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.errors import ConfigurationError
+from har_ros.frames.sampling import SECOND
 from har_ros.learning.dataset import Material, labels_of
 from har_ros.learning.embed import Windows
-from har_ros.recordings.recording import SECOND
 from har_ros.truth.labelling import overlap
 from har_ros.truth.segments import NONE, Segment
 

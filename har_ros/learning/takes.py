@@ -8,10 +8,10 @@ from pathlib import Path
 
 from har_ros.errors import ConfigurationError, counted
 from har_ros.frames.compressed import AnyImage
+from har_ros.frames.sampling import SECOND
 from har_ros.learning.class_folders import ENOUGH, class_folders, videos_in
 from har_ros.learning.nearest import NearestPerson
 from har_ros.recordings.clip_file import ClipFile
-from har_ros.recordings.recording import SECOND
 from har_ros.recordings.source import DEFAULT_RATE, sensible_rate
 from har_ros.truth.segments import NONE
 

@@ -10,6 +10,7 @@ from rclpy.node import Node
 
 from har_ros.errors import error_text
 from har_ros.frames.compressed import AnyImage
+from har_ros.frames.sampling import SECOND
 from har_ros.msg import ActionWindow
 from har_ros.nodes import conversions
 from har_ros.nodes.events import StreamEvents
@@ -185,7 +186,7 @@ class Camera:
             **conversions.evidence(header, result, age),
         )
         self._output.windows.publish(evidence)
-        self.prediction, self.age, self.window_error = result.prediction, age / conversions.SECOND, ""
+        self.prediction, self.age, self.window_error = result.prediction, age / SECOND, ""
         self.windows += 1
         self._events.take(result)
 

@@ -17,11 +17,10 @@ from vision_msgs.msg import Classification, Detection2D, ObjectHypothesis, Objec
 from har_ros.errors import ImageError, one_line
 from har_ros.frames.cdr import read_image
 from har_ros.frames.pixels import ENCODINGS, CameraImage
+from har_ros.frames.sampling import SECOND
 from har_ros.persons.tracks import Track
 from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.scores import Hypothesis
-
-SECOND = 1_000_000_000
 
 
 def camera_image(data: bytes) -> CameraImage:

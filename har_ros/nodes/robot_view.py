@@ -11,8 +11,9 @@ from rclpy.qos import QoSProfile
 from har_ros.errors import error_text
 from har_ros.frames.compressed import decode_all
 from har_ros.frames.pixels import Pixels, to_rgb
+from har_ros.frames.sampling import SECOND
 from har_ros.msg import ActionEvent, ActionWindow, PersonWindow
-from har_ros.nodes.conversions import SECOND, nanoseconds
+from har_ros.nodes.conversions import nanoseconds
 from har_ros.nodes.images import LOG_PERIOD, ImageSubscription
 from har_ros.service.channel import Channel
 from har_ros.service.live.robot import Live

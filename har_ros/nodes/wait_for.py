@@ -14,6 +14,7 @@ from rclpy.qos import QoSProfile
 
 from har_ros.action import WaitForAction
 from har_ros.errors import ConfigurationError
+from har_ros.frames.sampling import SECOND
 from har_ros.nodes import conversions
 from har_ros.nodes.events import EventsOutput
 from har_ros.nodes.images import LOG_PERIOD
@@ -73,7 +74,7 @@ class WaitFor:
 
     def _accept(self, _: WaitForAction.Goal) -> GoalResponse:
         now = self._now()
-        while self._ended and now - self._ended[0] > RESULT_TIMEOUT * conversions.SECOND:
+        while self._ended and now - self._ended[0] > RESULT_TIMEOUT * SECOND:
             self._ended.popleft()
         if len(self._ended) < MOST_RESULTS:
             return GoalResponse.ACCEPT
@@ -147,7 +148,7 @@ class WaitFor:
         """Say how each goal stands, and end those that no longer wait."""
         watched, now = self._watched(), monotonic()
         for goal, client in list(self._waiting.items()):
-            left = client.since + goal.wanted.timeout / conversions.SECOND - now
+            left = client.since + goal.wanted.timeout / SECOND - now
             if client.handle.is_cancel_requested:
                 goal.finish(WaitForAction.Result())
             elif watched is None:
@@ -173,7 +174,7 @@ class _Client:
 
 def _feedback(goal: WaitGoal, left: float) -> WaitForAction.Feedback:
     """Say what is seen. left: seconds."""
-    feedback = WaitForAction.Feedback(time_left=conversions.duration_message(round(left * conversions.SECOND)))
+    feedback = WaitForAction.Feedback(time_left=conversions.duration_message(round(left * SECOND)))
     if (found := goal.likeliest()) is not None:
         feedback.class_id, feedback.score = found.label, found.score
         feedback.image_topic, feedback.track_id = found.camera, found.person
@@ -182,7 +183,7 @@ def _feedback(goal: WaitGoal, left: float) -> WaitForAction.Feedback:
 
 def _time_out(goal: WaitGoal, watched: Watched) -> None:
     """End a goal whose time is over."""
-    text = f"no such event within {goal.wanted.timeout / conversions.SECOND:g} s"
+    text = f"no such event within {goal.wanted.timeout / SECOND:g} s"
     cameras = [one for one in watched.cameras if goal.wanted.of_camera(one)]
     silent = [one for one in cameras if one not in goal.cameras]
     if silent:

@@ -18,6 +18,7 @@ from rclpy.task import Future
 from har_ros.action import WaitForAction
 from har_ros.errors import ConfigurationError
 from har_ros.files.schema import shown
+from har_ros.frames.sampling import SECOND
 from har_ros.msg import ActionEvent
 from har_ros.nodes import conversions
 from har_ros.pipeline.events import IDLE
@@ -70,7 +71,7 @@ class Wanted:
     def check(self, watched: Watched) -> None:
         """Raise ConfigurationError when no event can match."""
         if self.timeout <= 0:
-            raise ConfigurationError(f"timeout is {self.timeout / conversions.SECOND:g} s; give more than 0")
+            raise ConfigurationError(f"timeout is {self.timeout / SECOND:g} s; give more than 0")
         if not 0 <= self.min_score <= 1:
             raise ConfigurationError(f"min_score is {self.min_score:g}; give a number from 0 to 1")
         if self.source not in (ANY, WHOLE_IMAGE, PERSON):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from har_ros.frames.sampling import SECOND
 from har_ros.pipeline.configuration import event_settings
-from har_ros.pipeline.events import SECOND, UNSEEN, Event, Events
+from har_ros.pipeline.events import UNSEEN, Event, Events
 from har_ros.pipeline.recognition import ImageResult, Networks
 from har_ros.pipeline.recognizer import Result
 

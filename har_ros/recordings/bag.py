@@ -18,8 +18,9 @@ from har_ros.files.text import CONTROL_CHARACTER, read_text
 from har_ros.frames.cdr import read_encoded_image, read_image
 from har_ros.frames.compressed import AnyImage, EncodedImage
 from har_ros.frames.pixels import CameraImage
+from har_ros.frames.sampling import SECOND
 from har_ros.recordings.messages import ROS1, ROS2
-from har_ros.recordings.recording import SECOND, STORAGE, Announced, BagError, Recorded, VideoRecording, content
+from har_ros.recordings.recording import STORAGE, Announced, BagError, Recorded, VideoRecording, content
 from har_ros.recordings.source import PICTURES, check_name
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"

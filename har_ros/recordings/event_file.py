@@ -14,7 +14,8 @@ from pathlib import Path
 
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.results_folder import atomic
-from har_ros.pipeline.events import SECOND, Event
+from har_ros.frames.sampling import SECOND
+from har_ros.pipeline.events import Event
 
 COLUMNS = ("start", "end", "label", "score", "person", "said")
 FORMAT = "har_ros events 1"

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from har_ros.frames.sampling import SECOND
 from har_ros.pipeline.events import Event, EventState
 from har_ros.pipeline.scores import Hypothesis
-from har_ros.recordings.recording import SECOND
 
 EVENT_DEFINITION = """\
 uint8 STARTED=0

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from har_ros.errors import ConfigurationError, VideoError, counted
+from har_ros.frames.sampling import SECOND
 from har_ros.recordings.bag_writer import BagWriter
-from har_ros.recordings.recording import SECOND
 from har_ros.recordings.source import open_source
 from har_ros.recordings.video import default_topics
 from har_ros.recordings.watching import readable

@@ -16,7 +16,6 @@ from har_ros.frames.compressed import AnyImage
 from har_ros.frames.pixels import CameraImage
 from har_ros.recordings.source import PICTURES, Source, open_part, open_source
 
-SECOND = 1_000_000_000
 STORAGE = (".mcap", ".db3")
 """Suffixes of rosbag2's files."""
 

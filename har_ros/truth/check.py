@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from har_ros.errors import ConfigurationError
-from har_ros.recordings.recording import SECOND, Recording
+from har_ros.frames.sampling import SECOND
+from har_ros.recordings.recording import Recording
 from har_ros.truth.segments import ANY, NONE, Segment, join, meant
 
 TOLERANCE = 0.1

@@ -15,7 +15,8 @@ from typing import Any
 from har_ros.errors import ConfigurationError, one_line
 from har_ros.files.schema import build, load_yaml, shown
 from har_ros.files.text import CONTROL_CHARACTER, read_text
-from har_ros.recordings.recording import SECOND, Announced
+from har_ros.frames.sampling import SECOND
+from har_ros.recordings.recording import Announced
 from har_ros.truth import via
 
 ABSOLUTE = 1e8

@@ -9,7 +9,7 @@ from clips import write_dataset
 from damaged_videos import COUNT, RATE, damage, write_numbered
 
 from har_ros.commands.main import main
-from har_ros.recordings.recording import SECOND
+from har_ros.frames.sampling import SECOND
 
 PLACE = "1 place of {} could not be decoded, the first at 1.68 s; the results of the rest are valid"
 

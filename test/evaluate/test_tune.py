@@ -12,8 +12,9 @@ from har_ros.evaluate.recorded_evidence import RecordedEvidence
 from har_ros.evaluate.results import read
 from har_ros.evaluate.track import Moment
 from har_ros.evaluate.tune import Tuning, Wish
+from har_ros.frames.sampling import SECOND
 from har_ros.pipeline.event_settings import EventSettings
-from har_ros.pipeline.events import SECOND, Events
+from har_ros.pipeline.events import Events
 from har_ros.truth.segments import Segment
 
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from har_ros.commands.main import main
 from har_ros.errors import VideoError
+from har_ros.frames.sampling import SECOND
 from har_ros.recordings import losses
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.glance import Excerpt, glance
 from har_ros.recordings.losses import LEAST_FAILURES, MOST_FAILURES, Losses
-from har_ros.recordings.recording import SECOND, BagError
+from har_ros.recordings.recording import BagError
 from har_ros.recordings.source import open_source
 from har_ros.recordings.video import Video
 

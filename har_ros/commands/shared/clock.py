@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from har_ros.pipeline.events import SECOND
+from har_ros.frames.sampling import SECOND
 
 
 class Clock:

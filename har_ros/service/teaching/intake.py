@@ -16,11 +16,12 @@ import cv2
 from har_ros.errors import HarError, VideoError, error_text
 from har_ros.files.atomic import replacing
 from har_ros.frames.pixels import CameraImage
+from har_ros.frames.sampling import SECOND
 from har_ros.recordings.bag import open_recording
 from har_ros.recordings.clip_file import ClipFile
 from har_ros.recordings.decoding import timed
 from har_ros.recordings.pictures import Place, pictures
-from har_ros.recordings.recording import SECOND, VIDEO
+from har_ros.recordings.recording import VIDEO
 from har_ros.recordings.source import sensible_rate
 from har_ros.service.limits import check_video, limit_formats
 from har_ros.service.process import end_with_the_server, prepare
