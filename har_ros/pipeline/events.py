@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from har_ros.frames.sampling import SECOND
 from har_ros.pipeline.crossings import EvidenceWindow, fall, rise
 from har_ros.pipeline.event_settings import EventSettings
 
-SECOND = 1_000_000_000
 HISTORY = 128
 """Windows in which starts and ends are looked for."""
 IDLE = ("none", "nothing")

@@ -9,10 +9,10 @@ from fastapi import Depends, Header, HTTPException, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
+from har_ros.frames.sampling import SECOND
 from har_ros.service.routing import Routes
 from har_ros.service.streams.streams import Stream, Streams
 
-SECOND = 1_000_000_000
 JPEG = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
 
 

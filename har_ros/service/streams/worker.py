@@ -20,7 +20,7 @@ import numpy as np
 
 from har_ros.errors import HarError, ImageError, ModelError, without_paths
 from har_ros.frames.compressed import EncodedImage
-from har_ros.frames.sampling import rate_of
+from har_ros.frames.sampling import SECOND, rate_of
 from har_ros.persons.skeleton import LIMBS
 from har_ros.pipeline.configuration import person_stream_settings, stream_settings
 from har_ros.pipeline.events import Event
@@ -41,7 +41,6 @@ SLOWEST = 30.0
 """Seconds that no window shows after which events end: a network on a busy processor may take longer than a window is.
 A visitor's images may not be missing for so long: then the window begins again.
 """
-SECOND = 1_000_000_000
 COUNTED_RATE = 10.0
 """Images a second that are asked for where a network counts them and has no rate."""
 LEAST_SIDE, MOST_SIDE = 240, 720
