@@ -11,8 +11,9 @@ from scipy.stats import chi2
 
 from har_ros.frames.sampling import SECOND
 from har_ros.pipeline.event_settings import ClassLimits, EventSettings
-from har_ros.pipeline.events import Event, Events, EventState
+from har_ros.pipeline.events import Events, EventState
 from har_ros.pipeline.recognizer import Result
+from har_ros.pipeline.source_events import take_result
 
 FALLING = "falling"
 STARTS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -49,17 +50,11 @@ class Watched:
         found = []
         for results in self.people:
             events = Events(self.labels, settings)
-            said = [(event, one.end) for one in results for event in _taken(events, one)]
-            said += [(event, results[-1].end) for event in events.finish() if results]
-            ended = {event.id: event.start for event, _ in said if event.state is EventState.ENDED}
-            for event, when in said:
-                if event.label == FALLING and event.state is EventState.STARTED:
-                    found.append(Alarm(*((stamp - self.first) / SECOND for stamp in (when, ended[event.id]))))
+            said = [event for one in results for event in take_result(events, one, one.end)] + events.finish()
+            for event in said:
+                if event.label == FALLING and event.state is EventState.ENDED:
+                    found.append(Alarm(*((stamp - self.first) / SECOND for stamp in (event.said, event.start))))
         return sorted(found, key=lambda alarm: alarm.said)
-
-
-def _taken(events: Events, one: Result) -> list[Event]:
-    return events.take(one.prediction.evidence, one.start, one.until, one.restarts, one.held)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from har_ros.nodes import conversions, topics
 from har_ros.pipeline.event_settings import EventSettings
 from har_ros.pipeline.events import Event, Events, EventState
 from har_ros.pipeline.recognizer import Result
+from har_ros.pipeline.source_events import take_result
 
 QUEUE = 100
 """Events of many cameras may end at once."""
@@ -83,11 +84,9 @@ class StreamEvents:
                 return
             self._frame_id = result.frame_id
             self._events.configure(self._output.settings, self._output.smoothing)
-            evidence = result.prediction.evidence
             for listener in self._output.listeners:
-                listener.window(self._topic, self._person, self._labels, evidence)
-            times = (result.start, result.until, result.restarts, result.held, result.end)
-            self._publish(self._events.take(evidence, *times))
+                listener.window(self._topic, self._person, self._labels, result.prediction.evidence)
+            self._publish(take_result(self._events, result, result.end))
 
     def pause(self) -> None:
         """End all events: no windows come at present."""

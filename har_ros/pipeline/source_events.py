@@ -35,14 +35,14 @@ class SourceEvents:
 
     def take(self, result: ImageResult) -> list[Event]:
         """Take the next image's result. Returns what happened; what somebody did ends when they are forgotten."""
-        said = _taken(self._whole, result.whole, result.stamp)
+        said = take_result(self._whole, result.whole, result.stamp)
         for person in result.persons:
             if person.id not in self._persons:
                 events = Events(self._labels, self._settings, self._smoothing, person.id, self._unseen)
                 self._persons[person.id] = _Person(events, result.stamp)
             known = self._persons[person.id]
             known.seen = result.stamp
-            said += _taken(known.events, person.result, result.stamp)
+            said += take_result(known.events, person.result, result.stamp)
         gone = [name for name, known in self._persons.items() if abs(result.stamp - known.seen) > self._timeout]
         for name in gone:
             said += self._persons.pop(name).events.finish(result.stamp)
@@ -57,8 +57,11 @@ class SourceEvents:
         return said
 
 
-def _taken(events: Events, result: Result | None, now: int) -> list[Event]:
-    """Let events take an answer, if there is one. now: stamp of the image with which it comes, nanoseconds."""
+def take_result(events: Events, result: Result | None, now: int) -> list[Event]:
+    """Let events take an answer, if there is one. now: stamp of the image with which it comes, nanoseconds.
+
+    Returns what happened.
+    """
     if result is None:
         return []
     return events.take(result.prediction.evidence, result.start, result.until, result.restarts, result.held, now)
