@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from domains import keep_domain
 from har_ros.errors import HarError
 from har_ros.msg import ActionWindow, PersonWindow
 from har_ros.nodes.conversions import nanoseconds
@@ -47,7 +48,7 @@ SETTLED, IDLE_AFTER = 3.0, 10.0
 def keep_to_this_machine() -> None:
     """Let what starts after this use shared memory, and be heard on this machine only, in a domain of its own."""
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    keep_domain()
     os.environ.update(shared_memory(PROFILE))
 
 

@@ -1,15 +1,12 @@
 """The real rclpy over real DDS; every test in a ROS domain of its own, on this machine only."""
 
-import fcntl
-import itertools
 import os
 import queue
-import random
-import tempfile
+import sys
 import threading
 import time
 from array import array
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -28,26 +25,11 @@ from har_ros.nodes import diagnostics
 from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.executor import ImageExecutor
 
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))  # last: it has a module named coverage
+
+from domains import reserved_domain
+
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-DOMAINS = range(1, 102)  # above them, ports meet those that Linux gives to clients
-NEXT_DOMAIN = itertools.cycle(random.Random().sample(DOMAINS, len(DOMAINS)))
-"""The one that was used longest ago: a node may stay there until Python collects it."""
-LOCKS = Path(tempfile.gettempdir(), f"har_ros-domains-{os.getuid()}")
-
-
-@contextmanager
-def reserved_domain():
-    """A ROS domain that no other test on this machine has, also not that of another test command."""
-    LOCKS.mkdir(exist_ok=True)
-    for number in itertools.islice(NEXT_DOMAIN, len(DOMAINS)):
-        with (LOCKS / str(number)).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield number
-            return
-    pytest.fail(f"all ROS domains are taken; see who holds the files in {LOCKS}")
 
 
 @pytest.fixture

@@ -6,14 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from run import main
+
+from bench_run import Run
+from figures import Figure
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.append(str(BENCHMARKS))  # last: it has a module named coverage
-
-from run import main  # noqa: E402
-
-from bench_run import Run  # noqa: E402
-from figures import Figure  # noqa: E402
 
 
 @pytest.fixture
