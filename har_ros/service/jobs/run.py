@@ -16,7 +16,7 @@ from har_ros.recordings.event_file import write_events
 from har_ros.recordings.join import join
 from har_ros.recordings.source import Source, SourceFrame
 from har_ros.recordings.video_file import VideoFile
-from har_ros.recordings.watching import annotated, draw_all, play_again, show
+from har_ros.recordings.watching import annotated, draw_all, play_again, readable, show
 from har_ros.service.folder import CHECKPOINT, EVENTS, PART, RESULT, SUMMARY, VIDEO, WINDOWS
 from har_ros.service.jobs import checkpoint
 from har_ros.service.jobs.found import Found
@@ -62,31 +62,27 @@ class VideoRun:
 
         It yields whether another run may go on from here. longest: seconds, at most. Raises HarError, OSError.
         """
-        found = self._found
+        found, failures = self._found, list[VideoError]()
         windows = self._place / WINDOWS
         windows.touch()
         os.truncate(windows, found.size)
         with windows.open("a", encoding="utf-8") as lines:
             yield False
             noted, shown = time.monotonic(), found.windows
-            try:
-                for frame in self._source:
-                    new = frame.index >= found.count
-                    if new:
-                        _check(frame, longest)
-                        self._look(lines, frame)
-                    first = found.windows and not shown  # somebody waits for it
-                    if first or time.monotonic() - noted > NOTE:
-                        noted, shown = time.monotonic(), found.windows
-                        self._show(lines)
-                        yield False
-                    if new and time.monotonic() > self._due:
-                        yield self._save(lines)
-            except VideoError as error:
-                if not found.count:
-                    raise
-                self.note = str(error)
-            self._end(lines, frame)
+            for frame in readable(self._source, failures):
+                new = frame.index >= found.count
+                if new:
+                    _check(frame, longest)
+                    self._look(lines, frame)
+                first = found.windows and not shown  # somebody waits for it
+                if first or time.monotonic() - noted > NOTE:
+                    noted, shown = time.monotonic(), found.windows
+                    self._show(lines)
+                    yield False
+                if new and time.monotonic() > self._due:
+                    yield self._save(lines)
+            self.note = "; ".join(map(str, failures))
+            self._end(lines, frame, next(iter(failures), None))
 
     def write(self) -> None:
         """Write what was found, the result last. Raises HarError, OSError."""
@@ -159,15 +155,17 @@ class VideoRun:
             os.fsync(file.fileno())
         self._parts.append(self._sink.path)
 
-    def _end(self, lines: IO[str], frame: SourceFrame) -> None:
-        """Make the annotated video of its parts; of a clip that is shorter than a window, all at once."""
+    def _end(self, lines: IO[str], frame: SourceFrame, failure: VideoError | None) -> None:
+        """Make the annotated video of its parts; of a clip that is shorter than a window, all at once.
+
+        failure: see play_again.
+        """
         found = self._found
         if found.said is not None:
             self._sink.close()
             self._parts += filter(Path.exists, [self._sink.path])  # there may have been no frame after the last one
             join(self._parts, self._place / VIDEO)
             return
-        failure = VideoError(self.note) if self.note else None
         again = play_again(self._uri, self._source, found.clip, found.recognition, failure)
         self._take(lines, frame, ImageResult(frame.stamp, again, ()))
         draw_all(self._uri, VideoFile(self._place / VIDEO, self._source.rate), again.prediction if again else None)

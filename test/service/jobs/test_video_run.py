@@ -4,10 +4,13 @@ import json
 from types import SimpleNamespace
 
 import av
+import pytest
 from damaged_videos import COUNT, RATE, damage, write_numbered
 
+from har_ros.errors import VideoError
 from har_ros.pipeline.recognition import Networks
 from har_ros.recordings.source import open_source
+from har_ros.recordings.video_file import VideoFile
 from har_ros.service.folder import RESULT, VIDEO, WINDOWS
 from har_ros.service.jobs import run as module
 from har_ros.service.jobs.run import SHARE, VideoRun
@@ -71,3 +74,23 @@ def test_of_a_damaged_video_the_rest_is_there_with_a_note(tmp_path, models):
     assert result["windows"][-1]["end"] > (COUNT - 5) / RATE
     with av.open(str(tmp_path / VIDEO)) as container:
         assert container.streams.video[0].frames == COUNT
+
+
+def test_a_part_that_cannot_be_written_is_no_damage_of_the_video(tmp_path, models, video, monkeypatch):
+    """The annotated video would lack it."""
+    errors = [VideoError("cannot write (no space); check folder and disk")]
+
+    class Full(VideoFile):
+        def close(self):
+            if run.windows and errors:
+                self.discard()
+                raise errors.pop()
+            super().close()
+
+    monkeypatch.setattr(module, "PERIOD", 0.0)
+    monkeypatch.setattr(module, "SHARE", 1e9)
+    monkeypatch.setattr(module, "VideoFile", Full)
+    with Networks.open(str(models / "tiny")) as networks:
+        run = VideoRun(networks, open_source(str(video)), str(video), tmp_path, video.name)
+        with pytest.raises(VideoError, match="cannot write"):
+            list(run.frames(3600))
