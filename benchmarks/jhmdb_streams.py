@@ -118,7 +118,7 @@ def _taught(runs: Sequence[Clips], place: Path) -> Path:
     ).with_none()
     head, _ = fitted(samples)
     file = NetworkFile(NETWORK, prepared.input_blob, LOGITS)
-    card = taught_card(model.card, "jhmdb", samples.labels, network.length, file, "taught with JHMDB")
+    card = taught_card(model.card, "jhmdb", network.length, file, "taught with JHMDB")
     content = taught_network(load_onnx(prepared.path), *head.rounded(), head.rejection)
     (place / "jhmdb").mkdir()
     write_network(place / "jhmdb", card, content, samples.labels)

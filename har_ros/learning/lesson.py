@@ -119,7 +119,7 @@ def write(
     description = f"{', '.join(samples.labels)}: taught on top of {base.name} with {len(samples.examples)} clips"
     embedding = base.network.embedding if base.network else None
     file = NetworkFile(NETWORK, prepared.input_blob, LOGITS, embedding=embedding)
-    card = taught_card(base, folder.name, samples.labels, lesson.frames, file, description)
+    card = taught_card(base, folder.name, lesson.frames, file, description)
     _, shown, probabilities = tested[0]
     metrics = _metrics(card.name, lesson, measured, shown)
 

@@ -85,9 +85,7 @@ def _clear(place: Path, folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def taught_card(
-    base: ModelCard, name: str, labels: Sequence[str], frames: int, network: NetworkFile, description: str
-) -> ModelCard:
+def taught_card(base: ModelCard, name: str, frames: int, network: NetworkFile, description: str) -> ModelCard:
     """Return the card of a network that was made of the base's."""
     safe = "".join(letter if letter.isalnum() or letter in "_.-" else "_" for letter in name).strip(".") or "taught"
     return replace(

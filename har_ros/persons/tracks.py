@@ -106,7 +106,7 @@ class Tracker:
         self._predict(stamp)
         poses = _without_duplicates(poses)
         relative = _relative(poses)
-        pairs = self._assign(stamp, poses)
+        pairs = self._assign(poses)
         for place, pose in pairs.items():
             self._find(place, stamp, relative[pose])
         self._motion.correct(np.array([*pairs], np.int64), poses.boxes[[*pairs.values()]])
@@ -145,7 +145,7 @@ class Tracker:
         self._persons = [person for person, kept in zip(self._persons, chosen, strict=True) if kept]
         self._motion.keep(chosen)
 
-    def _assign(self, stamp: int, poses: Poses) -> dict[int, int]:
+    def _assign(self, poses: Poses) -> dict[int, int]:
         """Return who is which pose: by what is alike first, strong poses before weak ones, then who was lost."""
         if not self._persons or not len(poses):
             return {}

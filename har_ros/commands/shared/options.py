@@ -15,7 +15,6 @@ NETWORK = ("labels", "input_blob", "output_blob")
 """What can replace a card's fields."""
 BACKEND = ("backend", "precision", "device")
 """What runs the network."""
-MODEL = ("model", "frames", "continual")
 OPTIONS = tuple(row.name for row in ACTIONNET if row.option)
 """The node's parameters that are options of the command."""
 

@@ -50,8 +50,6 @@ ENVIRONMENT = {
 }
 """What Ray takes from the environment, unless its user has set it."""
 
-logger = logging.getLogger(__name__)
-
 
 class Cluster:
     """The workers of a Ray cluster; each has one processor."""
