@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from har_ros.graphs.checkpoint import read_checkpoint
+from har_ros.graphs.onnx_file import converted
 
 VERSION = 3  # of the conversion; part of the cached file's name
 SIZE = 224
@@ -133,10 +134,7 @@ class _Graph:
             [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", CLASSES])],
             self._constants,
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], producer_name="har_ros")
-        model.ir_version = 8  # of ONNX 1.10 to 1.12: what older runtimes still read
-        onnx.checker.check_model(model, full_check=True)
-        return bytes(model.SerializeToString())
+        return converted(graph)
 
 
 def _at(tree: dict[str, Any], path: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from har_ros.errors import ModelError, one_line
+from har_ros.graphs.onnx_file import converted
 
 VERSION = 1  # of the conversion; part of the cached file's name
 STRIDE = 4
@@ -93,10 +94,7 @@ class _Graph:
         images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 3, "height", "width"])
         given = helper.make_tensor_value_info("heads", TensorProto.FLOAT, ["batch", sum(HEADS.values()), None, None])
         graph = helper.make_graph(self._nodes, "movenet", [images], [given], list(self._initializers.values()))
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], producer_name="har_ros")
-        model.ir_version = 8  # of ONNX 1.10 to 1.12: what older runtimes still read
-        onnx.checker.check_model(model, full_check=True)
-        return bytes(model.SerializeToString())
+        return converted(graph)
 
     def _head(self, name: str) -> str:
         last = [source for source in self._sources if f"/{name}/conv2d" in source and source.endswith("/BiasAdd")]

@@ -1,4 +1,4 @@
-"""ONNX files, read; and which files a network is in."""
+"""ONNX files: read, written, and which files a network is in."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ def load_onnx(path: Path, weights: bool = True) -> onnx.ModelProto:
     if not model.graph.node or not model.graph.output:
         raise ModelError(f"{path} is not an ONNX file (it holds no network); export it again")
     return model
+
+
+def converted(graph: onnx.GraphProto) -> bytes:
+    """Return the content of the file of a network that was converted to this graph, once it is checked."""
+    opset = onnx.helper.make_opsetid("", 18)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], producer_name="har_ros")
+    model.ir_version = 8  # of ONNX 1.10 to 1.12: what older runtimes still read
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
 
 
 def network_files(path: Path) -> list[Path]:
