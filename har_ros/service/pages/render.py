@@ -9,9 +9,9 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from har_ros.files.versions import version_of
+from har_ros.reports.page import environment
 from har_ros.service.options import ALLOWED
 
 HERE = Path(__file__).parent
@@ -46,13 +46,7 @@ def who(person: str) -> str:
     return f"person {person.rpartition('_')[2]}" if person else ""
 
 
-_templates = Environment(
-    loader=FileSystemLoader(HERE / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_templates = environment(HERE / "templates")
 _templates.globals["version"] = version_of("har_ros") or ""
 _templates.globals["default_model"] = next(row.default for row in ALLOWED if row.name == "model")
 _templates.filters.update({"clock": clock, "utc": utc, "who": who})
