@@ -5,6 +5,8 @@ import numpy as np
 import onnx
 from small_networks import convolutional_network, write_card
 
+from har_ros.frames.pixels import CameraImage
+
 RATE = 8.0
 LONG = 12000
 """Frames of a video that takes a while."""
@@ -61,3 +63,19 @@ def teachable(folder, frames=8, size=16):
     spec = {"layout": "NCTHW", "height": size, "width": size, "range": [0, 1]}
     network = {"file": "small.onnx", "embedding": "c"}
     return write_card(folder, "small", network=network, input=spec, window={"frames": frames, "sample_rate": RATE})
+
+
+def tiny_in(models):
+    """Write a network that can be taught into a folder of networks, as tiny. Returns that folder."""
+    (models / "tiny").mkdir(parents=True)
+    teachable(models / "tiny").rename(models / "tiny" / "card.yaml")
+    return models
+
+
+def first_answer(recognizer, colour, seed=99):
+    """Return what is said first of a clip of this colour."""
+    stream = recognizer.stream()
+    for number, pixels in enumerate(moving(colour, frames=8, seed=seed)):
+        stream.push(CameraImage.of_array(pixels, 1 + round(number * 1e9 / RATE)))
+    [result] = recognizer.recognize([stream])
+    return result.prediction.hypotheses[0].label

@@ -10,12 +10,11 @@ import sys
 import numpy as np
 import onnx
 import pytest
-from clips import COLOURS, moving, write_dataset, write_video
+from clips import COLOURS, first_answer, moving, write_dataset, write_video
 from sklearn.utils.class_weight import compute_class_weight
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.commands.main import main as actionnet
-from har_ros.frames.pixels import CameraImage
 from har_ros.pipeline.recognizer import Recognizer
 
 pytestmark = pytest.mark.finetune
@@ -50,14 +49,6 @@ def run(teachable_card, dataset, tmp_path, module_cache):
         return tmp_path / output
 
     return run
-
-
-def first_answer(recognizer, colour):
-    stream = recognizer.stream()
-    for number, pixels in enumerate(moving(colour, frames=8, seed=99)):
-        stream.push(CameraImage.of_array(pixels, 1 + number * 125_000_000))
-    [result] = recognizer.recognize([stream])
-    return result.prediction.hypotheses[0].label
 
 
 def test_frozen_layers_stay_and_the_others_learn(teachable_card):

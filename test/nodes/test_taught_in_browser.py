@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import pytest
 from chromium import launching, serving, visitor
-from clips import RATE, teachable
+from clips import RATE, tiny_in
 from std_msgs.msg import Header
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
@@ -21,10 +21,8 @@ from har_ros.service.settings import ServiceSettings
 @pytest.fixture
 def address(tmp_path, own_cache):
     """The service, which can teach a small network, tiny."""
-    folder = tmp_path / "networks" / "tiny"
-    folder.mkdir(parents=True)
-    teachable(folder).rename(folder / "card.yaml")
-    app = application(tmp_path / "service", ServiceSettings(folder.parent, workers=0), Guard("127.0.0.1", ""))
+    models = tiny_in(tmp_path / "networks")
+    app = application(tmp_path / "service", ServiceSettings(models, workers=0), Guard("127.0.0.1", ""))
     with serving(app) as address:
         yield address
 

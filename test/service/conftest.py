@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 from chromium import launching, visitor
-from clips import LONG, moving, teachable, write_video
+from clips import LONG, moving, tiny_in, write_video
 
 from har_ros.recordings.join import join
 
@@ -12,10 +12,7 @@ from har_ros.recordings.join import join
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """A folder with a small network, tiny."""
-    folder = tmp_path_factory.mktemp("models")
-    (folder / "tiny").mkdir()
-    teachable(folder / "tiny").rename(folder / "tiny" / "card.yaml")
-    return folder
+    return tiny_in(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="session")

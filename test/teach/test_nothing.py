@@ -5,12 +5,11 @@ import re
 
 import numpy as np
 import pytest
-from clips import COLOURS, moving, write_video
+from clips import COLOURS, first_answer, moving, write_video
 from onnx import numpy_helper
 
 from har_ros.backends.backend import BackendSettings
 from har_ros.errors import HarError
-from har_ros.frames.pixels import CameraImage
 from har_ros.graphs.onnx_file import load_onnx
 from har_ros.learning.background import read_background
 from har_ros.models.locate import find_model
@@ -33,11 +32,7 @@ def two_classes(dataset, tmp_path):
 
 def said(folder, colour, seed=99):
     with Recognizer.open(str(folder), CPU) as recognizer:
-        stream = recognizer.stream()
-        for number, pixels in enumerate(moving(colour, frames=8, seed=seed)):
-            stream.push(CameraImage.of_array(pixels, 1 + number * 125_000_000))
-        [result] = recognizer.recognize([stream])
-        return result.prediction.hypotheses[0].label
+        return first_answer(recognizer, colour, seed=seed)
 
 
 def test_a_network_without_clips_of_none_says_none_of_what_it_does_not_know(teach, two_classes, capsys):

@@ -4,7 +4,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
-from clips import moving, teachable, write_video
+from clips import moving, tiny_in, write_video
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from fastapi.testclient import TestClient
@@ -57,10 +57,8 @@ def store(folder):
 @pytest.fixture
 def worker(folder, tmp_path):
     """A worker to which video.test is on the internet."""
-    (tmp_path / "models" / "tiny").mkdir(parents=True)
-    teachable(tmp_path / "models" / "tiny").rename(tmp_path / "models" / "tiny" / "card.yaml")
     links = Links(10_000_000, resolve=lambda *_: ["127.0.0.1"], check=lambda *_: None)
-    worker = Worker(folder, Models(tmp_path / "models"), 600.0, links)
+    worker = Worker(folder, Models(tiny_in(tmp_path / "models")), 600.0, links)
     yield worker
     worker.close()
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from chromium import serving
-from clips import moving, teachable, write_video
+from clips import moving, tiny_in, write_video
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 import httpx
@@ -36,9 +36,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def app(folder, tmp_path_factory):
-    models = tmp_path_factory.mktemp("models")
-    (models / "tiny").mkdir()
-    teachable(models / "tiny").rename(models / "tiny" / "card.yaml")
+    models = tiny_in(tmp_path_factory.mktemp("models"))
     return application(folder.path, ServiceSettings(models, most_bytes=MOST_BYTES), Guard("127.0.0.1", ""))
 
 
