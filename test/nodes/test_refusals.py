@@ -1,6 +1,7 @@
 """What the programs refuse at start."""
 
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 import rclpy
@@ -13,6 +14,20 @@ from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.video_source import VideoSource
 
 SMALL = ("-p", "model:={small}")  # a network that loads fast
+
+
+@contextmanager
+def made(program, arguments):
+    """Lend a node that has not started, in a context of its own."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = program(cli_args=["--ros-args", *arguments], context=context)
+    try:
+        yield node
+    finally:
+        node.stop()
+        node.destroy_node()
+        context.try_shutdown()
 
 
 @pytest.mark.parametrize(
@@ -57,17 +72,9 @@ SMALL = ("-p", "model:={small}")  # a network that loads fast
 )
 def test_wrong_configurations_are_refused_at_start(domain, brightness_card, program, arguments, reason):
     """As on the command line, but in this process."""
-    context = rclpy.Context()
-    rclpy.init(context=context)
     given = [argument.format(small=brightness_card) for argument in arguments]
-    node = program(cli_args=["--ros-args", *given], context=context)
-    try:
-        with pytest.raises(HarError) as refusal:
-            node.start()
-    finally:
-        node.stop()
-        node.destroy_node()
-        context.try_shutdown()
+    with made(program, given) as node, pytest.raises(HarError) as refusal:
+        node.start()
     assert reason in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
@@ -92,13 +99,6 @@ def test_a_refusal_is_the_programs_end_without_a_traceback(domain, tmp_path, exe
 def test_a_video_source_says_at_which_rate_it_plays(domain, tmp_path, capfd, rate, said):
     """A video has no more images than its file, whatever the parameter says."""
     path = write_video(tmp_path / "video.avi", moving(), rate=8.0)
-    context = rclpy.Context()
-    rclpy.init(context=context)
-    node = VideoSource(cli_args=["--ros-args", "-p", f"videos:=[{path}]", "-p", f"rate:={rate}"], context=context)
-    try:
+    with made(VideoSource, ["-p", f"videos:=[{path}]", "-p", f"rate:={rate}"]) as node:
         node.start()
-    finally:
-        node.stop()
-        node.destroy_node()
-        context.try_shutdown()
     assert said in capfd.readouterr().err

@@ -4,7 +4,7 @@ import os
 import signal
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -60,12 +60,19 @@ def sleeper(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "END", 0.0)
 
 
-def test_a_worker_that_hangs_is_replaced_and_its_job_waits_again(folder, store, sleeper, monkeypatch):
-    with closing(Workers(folder, ServiceSettings(workers=1), store, lambda: None)) as running:
+@contextmanager
+def at_work(folder, store, **settings):
+    """Lend workers, the one that they have, and the job that it has."""
+    with closing(Workers(folder, ServiceSettings(workers=1, **settings), store, lambda: None)) as running:
         wait_until(lambda: running.processes)
         [process] = running.processes
         number = queued(store)
         store.claim(process)
+        yield running, process, number
+
+
+def test_a_worker_that_hangs_is_replaced_and_its_job_waits_again(folder, store, sleeper, monkeypatch):
+    with at_work(folder, store) as (running, process, number):
         monkeypatch.setattr(workers, "HANGS", -1.0)
         wait_until(lambda: store.get(number).state == "queued")
         wait_until(lambda: running.processes not in ([], [process]))
@@ -81,11 +88,7 @@ def test_the_job_of_a_worker_that_ended_waits_again_though_the_disk_was_full(fol
         lost(self, worker)
 
     monkeypatch.setattr(JobStore, "lost", lost_later)
-    with closing(Workers(folder, ServiceSettings(workers=1), store, lambda: None)) as running:
-        wait_until(lambda: running.processes)
-        [process] = running.processes
-        number = queued(store)
-        store.claim(process)
+    with at_work(folder, store) as (_, process, number):
         os.kill(process, signal.SIGKILL)
         wait_until(lambda: store.get(number).state == "queued")
         assert refused == [process, process]
@@ -98,11 +101,7 @@ def test_a_worker_that_ends_with_its_cluster_costs_its_job_no_attempt(
     monkeypatch.chdir(tmp_path)
     ending = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(1))\n"
     (tmp_path / "sleeper").write_text(f"#!{sys.executable}\n{ending}open('ready', 'w').close()\nsignal.pause()\n")
-    with closing(Workers(folder, ServiceSettings(workers=1, ray=ray), store, lambda: None)) as running:
-        wait_until(lambda: running.processes)
-        [process] = running.processes
-        number = queued(store)
-        store.claim(process)
+    with at_work(folder, store, ray=ray) as (_, process, number):
         wait_until(Path("ready").exists)
         os.kill(process, signal.SIGTERM)
         wait_until(lambda: store.get(number).state == "queued")
