@@ -28,12 +28,13 @@ from scipy.stats import binomtest
 from har_ros.frames.window import Clip
 from har_ros.learning import duplicates
 from har_ros.learning.class_folders import videos_in
-from har_ros.learning.duplicates import Ints, Pair, joined, near_duplicates
+from har_ros.learning.duplicates import Pair, joined, near_duplicates
 from har_ros.learning.embed import hop_of, looks
 from har_ros.learning.samples import Example, Samples
 from har_ros.learning.windows import windows
 from har_ros.models.locate import find_model
 from har_ros.recordings.bag import open_recording
+from har_ros.stats.metrics import Ints
 
 MODEL = "i3d-kinetics-400"
 

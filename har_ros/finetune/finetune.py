@@ -33,12 +33,13 @@ from har_ros.learning import head as heads
 from har_ros.learning import validate as validation
 from har_ros.learning.dataset import Dataset, labels_of
 from har_ros.learning.embedders import Settings
-from har_ros.learning.head import Floats, Fold, Head, Ints
+from har_ros.learning.head import Fold, Head
 from har_ros.learning.lesson import Lesson, write
 from har_ros.learning.likeness import limit_of, limits_by_others, rejection_of
 from har_ros.learning.model import CLIPS, check_output
 from har_ros.learning.samples import Samples, only
 from har_ros.models.locate import find_model
+from har_ros.stats.metrics import Floats, Ints
 
 AGREEMENT = 1e-3
 """By which probabilities of the exported network and of PyTorch's may differ."""

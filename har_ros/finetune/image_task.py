@@ -22,10 +22,10 @@ from har_ros.graphs.onnx_file import load_onnx
 from har_ros.learning.dataset import Dataset
 from har_ros.learning.embed import hop_of
 from har_ros.learning.embedders import Settings, open_embedder
-from har_ros.learning.head import Ints
 from har_ros.learning.lesson import Lesson, learn_from
 from har_ros.learning.windows import windows
 from har_ros.recordings.bag import open_recording
+from har_ros.stats.metrics import Ints
 
 
 class ImageTask(Task):

@@ -32,10 +32,11 @@ from har_ros.learning.dataset import Dataset
 from har_ros.learning.embed import embedding_network
 from har_ros.learning.embed_people import PeopleEmbedder
 from har_ros.learning.embedders import Settings
-from har_ros.learning.head import Head, Ints
+from har_ros.learning.head import Head
 from har_ros.learning.lesson import Lesson, learn_from
 from har_ros.models.card import ModelCard
 from har_ros.models.locate import Model, find_model
+from har_ros.stats.metrics import Ints
 
 TOGETHER = 256
 """Windows whose embeddings are computed at a time."""

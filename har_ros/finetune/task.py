@@ -12,9 +12,10 @@ from torch.utils.data import Dataset
 
 from har_ros.finetune.training import TrainableNetwork
 from har_ros.learning import head as heads
-from har_ros.learning.head import Head, Ints
+from har_ros.learning.head import Head
 from har_ros.learning.lesson import Lesson
 from har_ros.learning.samples import Samples
+from har_ros.stats.metrics import Ints
 
 Embed = Callable[[NDArray[Any]], NDArray[np.float32]]
 """Returns what the trained network makes of one input as backends take it. Several threads may call it."""

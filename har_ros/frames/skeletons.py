@@ -15,7 +15,7 @@ from har_ros.frames.sampling import SECOND
 from har_ros.frames.spec import Resize, SkeletonSpec
 from har_ros.frames.window import Clip
 
-Floats = NDArray[np.float32]
+Singles = NDArray[np.float32]
 
 NAMES = (
     *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
@@ -42,19 +42,19 @@ class SkeletonFrame:
     nanoseconds.
     """
 
-    keypoints: Floats
+    keypoints: Singles
     size: tuple[int, int]
     stamp: int
     frame_id: str = ""
 
-    def write(self, slot: Floats, resize: Resize) -> None:
+    def write(self, slot: Singles, resize: Resize) -> None:
         """Write it into a window's slot (float32, of the shape SLOT). A joint that is not finite is missing."""
         finite = np.isfinite(self.keypoints).all(axis=1, keepdims=True)
         slot[:-1] = np.where(finite, self.keypoints, 0)
         slot[-1] = self.size[1], self.size[0], 0
 
 
-def mirrored(skeletons: Floats) -> Floats:
+def mirrored(skeletons: Singles) -> Singles:
     """Return skeletons (…×18×3, as in a window) as in the mirror images, where left and right are exchanged."""
     swapped = [NAMES.index(other_side(name)) for name in NAMES]
     result = skeletons[..., [*swapped, -1], :]
@@ -68,7 +68,7 @@ def other_side(name: str) -> str:
     return {"left": f"right_{joint}", "right": f"left_{joint}"}.get(side, name)
 
 
-def arranged(clip: Clip, spec: SkeletonSpec, rate: float | None) -> Floats:
+def arranged(clip: Clip, spec: SkeletonSpec, rate: float | None) -> Singles:
     """Return the network's input for a clip of skeletons (T×18×3), float32 in the spec's layout with N = 1.
 
     rate: skeletons per second; they are interpolated between the images' stamps, back from the newest. None: as they
@@ -100,7 +100,7 @@ def parts_of(name: str) -> list[int]:
     return [NAMES.index(part) for part in MIDDLES.get(name, (name,))]
 
 
-def _timeline(clip: Clip, rate: float | None) -> tuple[Floats, NDArray[np.float64], NDArray[np.float64]]:
+def _timeline(clip: Clip, rate: float | None) -> tuple[Singles, NDArray[np.float64], NDArray[np.float64]]:
     """Return the skeletons, when they were, and when those of the input are to be.
 
     With a rate in seconds before the newest, each skeleton once, however many places it takes; else counted.
@@ -116,8 +116,8 @@ def _timeline(clip: Clip, rate: float | None) -> tuple[Floats, NDArray[np.float6
 
 
 def _interpolated(
-    keypoints: Floats, times: NDArray[np.float64], places: NDArray[np.float64], least: float
-) -> tuple[Floats, NDArray[np.bool_]]:
+    keypoints: Singles, times: NDArray[np.float64], places: NDArray[np.float64], least: float
+) -> tuple[Singles, NDArray[np.bool_]]:
     """Return the joints at `places` (T×17×3), and whether their confidence is enough (T×17).
 
     Positions come from the skeletons in which the joint's confidence is enough, or are zero where it never is.
@@ -133,7 +133,7 @@ def _interpolated(
 
 
 def _reference(
-    position: Floats, seen: NDArray[np.bool_], size: Floats, spec: SkeletonSpec
+    position: Singles, seen: NDArray[np.bool_], size: Singles, spec: SkeletonSpec
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return origin and unit in pixels, to be broadcast to T×V×2. size: the images' width and height, T×2."""
     if spec.normalisation == "pixels":
@@ -143,7 +143,7 @@ def _reference(
     return _box(position, seen, spec.moving) if spec.normalisation == "box" else _trunk(position, seen, spec.moving)
 
 
-def _box(position: Floats, seen: NDArray[np.bool_], moving: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+def _box(position: Singles, seen: NDArray[np.bool_], moving: bool) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the middle of the bounding box of what is seen, and its longer side; NaN where that is nothing."""
     axes = 1 if moving else (0, 1)
     mask = np.broadcast_to(seen[:, :, None], position.shape)
@@ -153,7 +153,7 @@ def _box(position: Floats, seen: NDArray[np.bool_], moving: bool) -> tuple[NDArr
         return (least + most) / 2, (most - least).max(axis=2, keepdims=True)
 
 
-def _trunk(position: Floats, seen: NDArray[np.bool_], moving: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+def _trunk(position: Singles, seen: NDArray[np.bool_], moving: bool) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the hips' middle and the distance to the shoulders' middle; NaN where one of the four is not seen."""
     shoulders, hips = parts_of("neck"), parts_of("pelvis")
     known = seen[:, [*shoulders, *hips]].all(axis=1)
@@ -166,7 +166,7 @@ def _trunk(position: Floats, seen: NDArray[np.bool_], moving: bool) -> tuple[NDA
     return origin[known].mean(axis=0), np.median(unit[known])[None]
 
 
-def _laid_out(points: NDArray[Any], spec: SkeletonSpec) -> Floats:
+def _laid_out(points: NDArray[Any], spec: SkeletonSpec) -> Singles:
     """Return T×V×C in the spec's layout, with N = 1."""
     time, joints, coordinates = points.shape
     if spec.layout == "NTD":

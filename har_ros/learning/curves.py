@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from har_ros.learning import validate as validation
-from har_ros.learning.head import Ints
 from har_ros.learning.samples import Samples
 from har_ros.learning.validate import REPEATS, Notify, Validation
+from har_ros.stats.metrics import Ints
 
 SIZES = (5, 10, 20, 50, 100, 200, 500)
 """Clips per class of the learning curve."""

@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from har_ros.learning.embed import LOOK
 from har_ros.learning.samples import Samples
+from har_ros.stats.metrics import Ints
 
 RUN = 16
 """Looks in a row that are compared: two thirds of a second with I3D's 25 Hz. Half of the window, where it is short."""
@@ -48,8 +49,7 @@ TOGETHER = 64
 """Runs that are looked up, and pairs of windows that are compared, at a time."""
 DESCRIBED = 1 << 14
 """Runs whose descriptions are made short at a time."""
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
+Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,8 @@ class _Seen:
 
     looks: NDArray[np.uint8]
     length: int
-    spread: Floats
-    contrast: Floats
+    spread: Singles
+    contrast: Singles
     summed: NDArray[np.float64]
 
     @cached_property
@@ -140,7 +140,7 @@ class _Seen:
         """Return what is seen of the mirror images."""
         return replace(self, looks=self.looks[..., ::-1], summed=self.summed[..., ::-1])
 
-    def means(self, window: Ints) -> Floats:
+    def means(self, window: Ints) -> Singles:
         """Return the mean parts of all runs of windows, w×S×PARTS²."""
         summed = self.summed[window].reshape(len(window), self.summed.shape[1], PARTS**2)
         return ((summed[:, self.length :] - summed[:, : -self.length]) / self.length).astype(np.float32)
@@ -160,7 +160,7 @@ class _Seen:
         _, first = np.unique(window * self.looks.shape[1] + start // self.length, return_index=True)
         return window[first], start[first]
 
-    def described(self, window: Ints, start: Ints) -> tuple[Floats, Floats]:
+    def described(self, window: Ints, start: Ints) -> tuple[Singles, Singles]:
         """Return short descriptions of runs: how they change, and what they look like; r×numbers each.
 
         Averages are nearer to each other than what they are averages of, so runs that are alike are near each other.
@@ -214,7 +214,7 @@ def _without_borders(looks: NDArray[np.uint8], lost: float) -> NDArray[np.uint8]
     return inner
 
 
-def _units(looks: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+def _units(looks: NDArray[np.uint8]) -> tuple[Singles, Singles]:
     """Return windows' looks, each less its mean and of unit length, n×T×LOOK², and their lengths, n×T×1."""
     flat = looks.reshape(*looks.shape[:2], LOOK * LOOK).astype(np.float32)
     flat -= flat.mean(axis=2, keepdims=True)
@@ -223,7 +223,7 @@ def _units(looks: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     return flat, size
 
 
-def _compressed(seen: _Seen, window: Ints, start: Ints, bases: Sequence[PCA]) -> Floats:
+def _compressed(seen: _Seen, window: Ints, start: Ints, bases: Sequence[PCA]) -> Singles:
     found = []
     for begin in range(0, max(1, len(window)), DESCRIBED):
         parts = seen.described(window[begin : begin + DESCRIBED], start[begin : begin + DESCRIBED])
@@ -231,7 +231,7 @@ def _compressed(seen: _Seen, window: Ints, start: Ints, bases: Sequence[PCA]) ->
     return np.concatenate(found)
 
 
-def _candidates(tree: cKDTree, described: Floats, window: Ints, owner: Ints, sides: Ints) -> tuple[Ints, Ints]:
+def _candidates(tree: cKDTree, described: Singles, window: Ints, owner: Ints, sides: Ints) -> tuple[Ints, Ints]:
     """Return pairs of windows of two sides that have runs which are described alike: of these, and of the tree's.
 
     window, owner: of the runs that are described, and of the tree's. sides: of each window. The pairs are in order.
@@ -246,7 +246,7 @@ def _candidates(tree: cKDTree, described: Floats, window: Ints, owner: Ints, sid
     return np.divmod(np.unique(np.concatenate(found)), count)
 
 
-def _limits(one: _Seen, first: Ints, other: _Seen, second: Ints) -> tuple[NDArray[np.bool_], Floats, Floats]:
+def _limits(one: _Seen, first: Ints, other: _Seen, second: Ints) -> tuple[NDArray[np.bool_], Singles, Singles]:
     """Return of all pairs of runs of pairs of windows whether both move, their spread, and how much they may differ."""
     spread, contrast = (
         np.sqrt(a[first][:, :, None] * b[second][:, None])

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from har_ros.graphs.rejection import Rejection
 from har_ros.learning.samples import Samples
+from har_ros.stats.metrics import Floats, Ints
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """scikit-learn's C, from which cross-validation chooses: the inverse of the regularisation's strength."""
@@ -28,8 +29,6 @@ FOLDS, INNER_FOLDS = 10, 5
 ITERATIONS = 1000
 ABSENT = -100.0
 """The logit of a class that nothing was taught of."""
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Fold = tuple[Ints, Ints]
 """Numbers of the examples to teach with, and to test with."""
 

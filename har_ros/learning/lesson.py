@@ -24,12 +24,12 @@ from har_ros.learning.dataset import Dataset
 from har_ros.learning.duplicates import joined, near_duplicates
 from har_ros.learning.embed import Embedder, Windows, embed
 from har_ros.learning.embedders import Settings, look_elsewhere
-from har_ros.learning.head import Floats
 from har_ros.learning.model import BACKGROUND, METRICS, NETWORK, REPORT, taught_card, write_model, write_network
 from har_ros.learning.report import write_report
 from har_ros.learning.samples import Samples, gather
 from har_ros.learning.table import write_clips
 from har_ros.models.card import ModelCard, NetworkFile
+from har_ros.stats.metrics import Floats
 from har_ros.workers.workers import HERE, Workers
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ import numpy as np
 
 from har_ros.graphs.rejection import LOSS, NEVER, Rejection
 from har_ros.learning import head as heads
-from har_ros.learning.head import Floats, Ints
 from har_ros.learning.samples import Samples
+from har_ros.stats.metrics import Floats, Ints
 from har_ros.truth.segments import NONE
 
 USUAL = 0.05

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from har_ros.files.results_folder import atomic, finite
-from har_ros.learning.head import Floats
 from har_ros.learning.people import read_people
 from har_ros.learning.samples import Samples
 from har_ros.pipeline.annotate import COLOURS, draw_skeleton
@@ -17,6 +16,7 @@ from har_ros.recordings.pictures import Picture, Place, pictures
 from har_ros.reports.drawing import PALETTE, as_svg, new_axes, reliability_of
 from har_ros.reports.page import drawing, environment
 from har_ros.reports.picture import data_url
+from har_ros.stats.metrics import Floats
 
 MOST = 12
 """Mistakes that are shown."""

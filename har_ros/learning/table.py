@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from har_ros.learning.head import Floats
 from har_ros.learning.samples import Samples
+from har_ros.stats.metrics import Floats
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """With what a spreadsheet takes a text to be a formula (OWASP, CSV Injection)."""

@@ -15,8 +15,9 @@ from har_ros.learning import validate as validation
 from har_ros.learning.dataset import Dataset
 from har_ros.learning.duplicates import near_duplicates
 from har_ros.learning.embed import Windows
-from har_ros.learning.head import Floats, Head
+from har_ros.learning.head import Head
 from har_ros.learning.samples import Samples, gather_tests
+from har_ros.stats.metrics import Floats
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from threadpoolctl import threadpool_limits
 
 from har_ros.frames.sampling import SECOND
 from har_ros.learning import head as heads
-from har_ros.learning.head import Choice, Floats, Fold, Ints
+from har_ros.learning.head import Choice, Fold
 from har_ros.learning.likeness import fit_rejection
 from har_ros.learning.samples import Samples
 from har_ros.stats import metrics
 from har_ros.stats.intervals import Bootstrap, interval, rate
+from har_ros.stats.metrics import Floats, Ints
 from har_ros.truth.segments import NONE
 from har_ros.workers.workers import HERE, Do, Work, Workers
 

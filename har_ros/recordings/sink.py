@@ -6,12 +6,9 @@ import os
 from typing import Protocol
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from har_ros.errors import ConfigurationError
-
-Pixels = NDArray[np.uint8]
+from har_ros.frames.pixels import Pixels
 
 
 class Sink(Protocol):

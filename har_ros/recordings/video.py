@@ -5,15 +5,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from har_ros.errors import VideoError
+from har_ros.frames.pixels import Pixels
 from har_ros.recordings.losses import LEAST_FAILURES
 from har_ros.recordings.source import check_name, sensible_rate
 
 logger = logging.getLogger(__name__)
 
-Pixels = NDArray[np.uint8]
 
 MEMORY_LIMIT = 256 << 20
 """Bytes of frames that one video may keep in memory, so that a short loop is decoded once."""

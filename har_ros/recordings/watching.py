@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from har_ros.errors import ConfigurationError, VideoError
+from har_ros.frames.pixels import Pixels
 from har_ros.frames.sampling import SECOND
 from har_ros.pipeline.annotate import annotate
 from har_ros.pipeline.people import PersonResult
@@ -14,7 +15,7 @@ from har_ros.pipeline.recognition import ImageResult, Recognition
 from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.repeat import ShortClip
 from har_ros.pipeline.scores import Prediction
-from har_ros.recordings.sink import Pixels, Sink
+from har_ros.recordings.sink import Sink
 from har_ros.recordings.source import Source, SourceFrame, open_source
 from har_ros.recordings.video_file import VideoFile
 

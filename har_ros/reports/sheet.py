@@ -10,10 +10,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from har_ros.errors import HarError
 from har_ros.files.atomic import replacing
+from har_ros.frames.pixels import Pixels
 
 WIDTH, HEIGHT = 192, 144
 """Pixels of a cell; pictures keep their proportions."""
@@ -22,7 +22,6 @@ TITLE = 30
 LONGEST = 20_000
 """Pixels of a sheet's height, at most."""
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
