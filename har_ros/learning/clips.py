@@ -28,8 +28,8 @@ JUMPS = 2
 
 
 @dataclass(frozen=True)
-class Piece:
-    """What becomes a clip. start, end: nanoseconds from the recording's first image."""
+class Stretch:
+    """What a camera saw for a while: a segment, or what becomes a clip. start, end: ns from the first image of all."""
 
     label: str
     camera: str
@@ -41,25 +41,25 @@ class Piece:
 class Cuts:
     """The clips of a recording. first: stamp of its first image. rate: of the clips, frames per second.
 
-    places: where in the dataset each piece goes. to_end: whether all images are read, which shows how many there are.
+    places: where in the dataset each stretch goes. to_end: whether all images are read, which shows how many there are.
     """
 
     first: int
     rate: float
-    places: Mapping[Piece, Path]
+    places: Mapping[Stretch, Path]
     to_end: bool = True
 
     def parts(self, seen: Glance) -> Iterator[tuple[int, Cuts]]:
         """Yield what can be cut apart, and of each the number of the first image that it needs. seen: the recording."""
         starts = [0, *borders(seen.count, len(seen.cameras))[1:-1]]
-        parts: dict[int, dict[Piece, Path]] = {}
+        parts: dict[int, dict[Stretch, Path]] = {}
         firsts: dict[int, int] = {}
         moments = seen.stamps() - self.first
-        for piece, place in self.places.items():
-            shown = (seen.camera == seen.cameras.index(piece.camera)) & (moments >= piece.start)
+        for stretch, place in self.places.items():
+            shown = (seen.camera == seen.cameras.index(stretch.camera)) & (moments >= stretch.start)
             first = int(shown.argmax())
             part = bisect_right(starts, first)
-            parts.setdefault(part, {})[piece] = place
+            parts.setdefault(part, {})[stretch] = place
             firsts[part] = min(first, firsts.get(part, first))
         if sum(len(set(own.values())) for own in parts.values()) > len(set(self.places.values())):
             parts, firsts = {0: dict(self.places)}, {0: 0}  # two would write the same file
@@ -100,18 +100,18 @@ def cuts(
     found = []
     for camera, (start, end) in spans.items():
         own = [
-            Piece(segment.label, camera, *(stamp - first for stamp in segment.stamps(first)))
+            Stretch(segment.label, camera, *(stamp - first for stamp in segment.stamps(first)))
             for segment in segments
             if segment.concerns(path.name, camera)
         ]
-        seen = Piece(NONE, camera, start - first, end - first)
+        seen = Stretch(NONE, camera, start - first, end - first)
         cut_out = list(actions(own, seen, round(least * SECOND)))
         _warn(f"{called} ({camera})" if len(spans) > 1 else called, own, cut_out, least)
         found += [*cut_out, *(backgrounds(own, seen, round(least * SECOND)) if background else ())]
-    return Cuts(first, rate, {piece: _place(path, piece, len(spans) > 1) for piece in found})
+    return Cuts(first, rate, {stretch: _place(path, stretch, len(spans) > 1) for stretch in found})
 
 
-def _warn(name: str, own: Sequence[Piece], cut_out: Sequence[Piece], least: float) -> None:
+def _warn(name: str, own: Sequence[Stretch], cut_out: Sequence[Stretch], least: float) -> None:
     """Say which segments have no clip, and how many clips are shorter than `least` seconds."""
     lost = [
         segment
@@ -126,41 +126,41 @@ def _warn(name: str, own: Sequence[Piece], cut_out: Sequence[Piece], least: floa
             lost[0].label,
             lost[0].start / SECOND,
         )
-    if short := sum(piece.end - piece.start < round(least * SECOND) for piece in cut_out):
+    if short := sum(stretch.end - stretch.start < round(least * SECOND) for stretch in cut_out):
         clips = counted(short, "clip")
         logger.warning("%s: %s shorter than %g s, which teaching plays again to fill a window", name, clips, least)
 
 
 def write(recording: Recording, cuts: Cuts, dataset: Path) -> list[Path]:
-    """Write all pieces in one go through the recording. Returns the files. Raises HarError."""
+    """Write all stretches in one go through the recording. Returns the files. Raises HarError."""
     places, first = cuts.places, cuts.first
-    waiting: dict[str, list[Piece]] = {camera: [] for camera in recording.cameras}
-    for piece in sorted(places, key=lambda piece: piece.start, reverse=True):
-        waiting[piece.camera].append(piece)
-    open_clips: dict[Piece, ClipFile] = {}
+    waiting: dict[str, list[Stretch]] = {camera: [] for camera in recording.cameras}
+    for stretch in sorted(places, key=lambda stretch: stretch.start, reverse=True):
+        waiting[stretch.camera].append(stretch)
+    open_clips: dict[Stretch, ClipFile] = {}
     written: list[Path] = []
     try:
         for camera, image in images(recording):
             now = image.stamp - first
             while waiting[camera] and waiting[camera][-1].start <= now:
-                piece = waiting[camera].pop()
-                open_clips[piece] = ClipFile(dataset / places[piece], cuts.rate)
-            for piece in [piece for piece in open_clips if piece.camera == camera and piece.end < now]:
-                written += _closed(open_clips.pop(piece))
-            for piece, clip in open_clips.items():
-                if piece.camera == camera:
+                stretch = waiting[camera].pop()
+                open_clips[stretch] = ClipFile(dataset / places[stretch], cuts.rate)
+            for stretch in [stretch for stretch in open_clips if stretch.camera == camera and stretch.end < now]:
+                written += _closed(open_clips.pop(stretch))
+            for stretch, clip in open_clips.items():
+                if stretch.camera == camera:
                     clip.take(image)
             if not (cuts.to_end or open_clips or any(waiting.values())):
                 break
-        for piece in list(open_clips):
-            written += _closed(open_clips.pop(piece))
+        for stretch in list(open_clips):
+            written += _closed(open_clips.pop(stretch))
     finally:
         for clip in open_clips.values():
             clip.discard()
     return written
 
 
-def actions(own: Sequence[Piece], seen: Piece, wanted: int) -> Iterator[Piece]:
+def actions(own: Sequence[Stretch], seen: Stretch, wanted: int) -> Iterator[Stretch]:
     """Yield what becomes clips of a camera's segments: the parts that show no other action, as teaching asks for.
 
     own: the segments. seen: from the camera's first image to its last. wanted: nanoseconds that a clip should have; it
@@ -176,7 +176,7 @@ def actions(own: Sequence[Piece], seen: Piece, wanted: int) -> Iterator[Piece]:
                 yield widened
 
 
-def backgrounds(own: Sequence[Piece], seen: Piece, wanted: int) -> Iterator[Piece]:
+def backgrounds(own: Sequence[Stretch], seen: Stretch, wanted: int) -> Iterator[Stretch]:
     """Yield what becomes clips of nothing: what lies between a camera's segments. Arguments as for `actions`."""
     for at, end in _gaps(seen.start, seen.end, own):
         while end - at >= max(1, wanted):
@@ -185,22 +185,22 @@ def backgrounds(own: Sequence[Piece], seen: Piece, wanted: int) -> Iterator[Piec
             at = until
 
 
-def _gaps(start: int, end: int, taken: Iterable[Piece]) -> Iterator[tuple[int, int]]:
-    """Yield the intervals from start to end in which none of the pieces lies."""
-    for piece in sorted(taken, key=lambda piece: piece.start):
-        if start < min(piece.start, end):
-            yield start, min(piece.start, end)
-        start = max(start, piece.end)
+def _gaps(start: int, end: int, taken: Iterable[Stretch]) -> Iterator[tuple[int, int]]:
+    """Yield the intervals from start to end in which none of the stretches lies."""
+    for stretch in sorted(taken, key=lambda stretch: stretch.start):
+        if start < min(stretch.start, end):
+            yield start, min(stretch.start, end)
+        start = max(start, stretch.end)
     if start < end:
         yield start, end
 
 
-def _widened(piece: Piece, wanted: int, low: int, high: int) -> Piece:
-    """Return the piece with as much on both sides as makes it `wanted` long, between low and high."""
-    missing = max(0, wanted - (piece.end - piece.start))
-    start = max(low, min(piece.start - missing // 2, high - wanted)) if missing else max(low, piece.start)
-    end = min(high, max(piece.end, start + wanted))
-    return replace(piece, start=start, end=end)
+def _widened(stretch: Stretch, wanted: int, low: int, high: int) -> Stretch:
+    """Return the stretch with as much on both sides as makes it `wanted` long, between low and high."""
+    missing = max(0, wanted - (stretch.end - stretch.start))
+    start = max(low, min(stretch.start - missing // 2, high - wanted)) if missing else max(low, stretch.start)
+    end = min(high, max(stretch.end, start + wanted))
+    return replace(stretch, start=start, end=end)
 
 
 def _spans(recording: Recording) -> tuple[dict[str, tuple[int, int]], float]:
@@ -223,10 +223,10 @@ def _spans(recording: Recording) -> tuple[dict[str, tuple[int, int]], float]:
     return spans, round(sensible_rate(max(rates, default=DEFAULT_RATE)), 3)
 
 
-def _place(path: Path, piece: Piece, several: bool) -> Path:
-    camera = _safe(piece.camera.strip("/")) + "_" if several else ""
-    name = f"{camera}{piece.start / SECOND:.2f}-{piece.end / SECOND:.2f}s.mp4"
-    return Path(_safe(piece.label)) / _safe(path.stem) / name
+def _place(path: Path, stretch: Stretch, several: bool) -> Path:
+    camera = _safe(stretch.camera.strip("/")) + "_" if several else ""
+    name = f"{camera}{stretch.start / SECOND:.2f}-{stretch.end / SECOND:.2f}s.mp4"
+    return Path(_safe(stretch.label)) / _safe(path.stem) / name
 
 
 def _safe(name: str) -> str:

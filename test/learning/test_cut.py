@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from har_ros.commands.main import main as actionnet
 from har_ros.frames.pixels import CameraImage
-from har_ros.learning.clips import Piece, actions, backgrounds, cut
+from har_ros.learning.clips import Stretch, actions, backgrounds, cut
 from har_ros.learning.dataset import load_dataset
 from har_ros.recordings.clip_file import ClipFile
 from har_ros.recordings.pictures import Place, pictures
@@ -25,8 +25,8 @@ SEGMENTS = st.lists(
 
 
 def cut_up(segments, least, background=True, end=20):
-    own = [Piece(label, "/video", round(s * SECOND), round((s + n) * SECOND)) for s, n, label in segments]
-    seen, wanted = Piece("none", "/video", 0, end * SECOND), round(least * SECOND)
+    own = [Stretch(label, "/video", round(s * SECOND), round((s + n) * SECOND)) for s, n, label in segments]
+    seen, wanted = Stretch("none", "/video", 0, end * SECOND), round(least * SECOND)
     found = [*actions(own, seen, wanted), *(backgrounds(own, seen, wanted) if background else [])]
     return [(p.label, p.start / SECOND, p.end / SECOND) for p in found]
 
