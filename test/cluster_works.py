@@ -12,7 +12,7 @@ from waiting import wait_until
 
 from har_ros.errors import ConfigurationError
 from har_ros.evaluate.evaluation import Evaluation
-from har_ros.service.jobs.recognition import News, Recognition
+from har_ros.service.jobs.recognition import News, VideoRecognition
 from har_ros.workers.workers import Work
 
 
@@ -119,7 +119,7 @@ class Dying(Evaluation):
             yield dying
 
 
-class DyingRecognition(Recognition):
+class DyingRecognition(VideoRecognition):
     """The first job kills its worker half-way."""
 
     @contextmanager
@@ -137,7 +137,7 @@ class DyingRecognition(Recognition):
             yield dying
 
 
-class BlindRecognition(Recognition):
+class BlindRecognition(VideoRecognition):
     """Jobs on a machine that does not see the service's folder."""
 
     @contextmanager
@@ -151,7 +151,7 @@ class BlindRecognition(Recognition):
             yield look
 
 
-class EndlessRecognition(Recognition):
+class EndlessRecognition(VideoRecognition):
     """Jobs that go on until they are interrupted, with something in their folders that is removed then."""
 
     @contextmanager

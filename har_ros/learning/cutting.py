@@ -45,8 +45,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Divided:
-    """What becomes of a long recording."""
+class InParts:
+    """A long recording, whose parts are to be cut."""
 
     parts: tuple[Part, ...]
 
@@ -59,7 +59,7 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Cutting(Work[Piece | Part | Whole, Clips | Divided | None]):
+class Cutting(Work[Piece | Part | Whole, Clips | InParts | None]):
     """Cuts recordings into clips; the fields are the arguments of `cut`.
 
     Elsewhere, of a long recording it first says what its parts are. None comes of a part where the recording is another
@@ -75,7 +75,7 @@ class Cutting(Work[Piece | Part | Whole, Clips | Divided | None]):
         return str(_where(piece))
 
     @contextmanager
-    def opened(self, folder: Path | None) -> Iterator[Do[Piece | Part | Whole, Clips | Divided | None]]:
+    def opened(self, folder: Path | None) -> Iterator[Do[Piece | Part | Whole, Clips | InParts | None]]:
         """Lend what cuts a recording. Raises HarError."""
         yield self._here if folder is None else self._elsewhere
 
@@ -83,12 +83,12 @@ class Cutting(Work[Piece | Part | Whole, Clips | Divided | None]):
         assert isinstance(piece, tuple)
         return Clips(self._cut(piece, self.dataset))
 
-    def _elsewhere(self, piece: Piece | Part | Whole, report: Report, stopped: Stopped) -> Clips | Divided | None:
+    def _elsewhere(self, piece: Piece | Part | Whole, report: Report, stopped: Stopped) -> Clips | InParts | None:
         where = _where(piece)
         if isinstance(where, Path):
             check_seen(where)
             if isinstance(piece, tuple) and (parts := self._parts(where, piece[1])):
-                return Divided(parts)
+                return InParts(parts)
         with TemporaryDirectory(prefix="har_ros-") as place:
             if isinstance(piece, Part):
                 try:
@@ -127,7 +127,7 @@ def cut_all(work: Cutting, pieces: Sequence[Piece], workers: Workers, show: Call
     left: Counter[int] = Counter()
     others: set[int] = set()
 
-    def keep(number: int, clips: Clips | Divided | None) -> None:
+    def keep(number: int, clips: Clips | InParts | None) -> None:
         if isinstance(clips, Clips):
             clips.write(work.dataset)
             found[number] += clips.paths

@@ -70,8 +70,8 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Divided:
-    """What becomes of a long recording."""
+class InRanges:
+    """A long recording, whose ranges are to be looked at."""
 
     ranges: tuple[Range, ...]
 
@@ -89,7 +89,7 @@ class Embedder(ABC):
     card: ModelCard
     prepared: PreparedNetwork
     network: Network[Any]
-    elsewhere: Work[Piece | Range, Kept | Divided | bytes | None] | None = None
+    elsewhere: Work[Piece | Range, Kept | InRanges | bytes | None] | None = None
 
     @property
     @abstractmethod

@@ -11,7 +11,7 @@ from har_ros.backends.backend import BackendSettings
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.cache import cache_folder, cached, discard
 from har_ros.learning.background import OFF
-from har_ros.learning.embed import KEPT, Divided, Embedder, ImageEmbedder, Kept, Piece
+from har_ros.learning.embed import KEPT, Embedder, ImageEmbedder, InRanges, Kept, Piece
 from har_ros.learning.embed_people import PeopleEmbedder, PeopleSettings
 from har_ros.learning.embed_ranges import Range, joined
 from har_ros.models.locate import find_model, find_pose_model
@@ -63,7 +63,7 @@ def _opened(settings: Settings, backend: BackendSettings) -> Embedder:
 
 
 @dataclass(frozen=True)
-class Looking(Work[Piece | Range, Kept | Divided | bytes | None]):
+class Looking(Work[Piece | Range, Kept | InRanges | bytes | None]):
     """Looks at recordings, where they are not in the cache. computed_by: Embedder.backend on the machine that asks.
 
     Of a long recording it first says what its ranges are. None comes of a range where the recording is to be looked at
@@ -87,7 +87,7 @@ class Looking(Work[Piece | Range, Kept | Divided | bytes | None]):
         return {f"{name}/{file}": content for name, files in sent.items() for file, content in files.items()}
 
     @contextmanager
-    def opened(self, folder: Path | None) -> Iterator[Do[Piece | Range, Kept | Divided | bytes | None]]:
+    def opened(self, folder: Path | None) -> Iterator[Do[Piece | Range, Kept | InRanges | bytes | None]]:
         """Lend what looks at a recording. Raises HarError."""
         settings, backend = self.settings, self.backend
         if folder is not None:
@@ -98,7 +98,7 @@ class Looking(Work[Piece | Range, Kept | Divided | bytes | None]):
         with _opened(settings, backend) as embedder:
             check_backend(embedder.backend, self.computed_by)
 
-            def look(piece: Piece | Range, report: Report, stopped: Stopped) -> Kept | Divided | bytes | None:
+            def look(piece: Piece | Range, report: Report, stopped: Stopped) -> Kept | InRanges | bytes | None:
                 path = piece.path if isinstance(piece, Range) else piece[0]
                 check_seen(path)
                 if isinstance(piece, Range):
@@ -108,7 +108,7 @@ class Looking(Work[Piece | Range, Kept | Divided | bytes | None]):
                 check_same(path, Path(embedder.name_of(path)).name, Path(name).name)
                 try:
                     if not whole and isinstance(embedder, ImageEmbedder) and (ranges := embedder.ranges(path)):
-                        return Divided(ranges)
+                        return InRanges(ranges)
                     return Kept(embedder.keep(path).read_bytes())
                 except HarError as error:
                     return Kept(error=error)
@@ -140,7 +140,7 @@ class _Run:
     """seen: recordings that were looked at. next: pieces, each of the recording with this path."""
 
     def __init__(
-        self, work: Work[Piece | Range, Kept | Divided | bytes | None], workers: Workers, show: Callable[[int], None]
+        self, work: Work[Piece | Range, Kept | InRanges | bytes | None], workers: Workers, show: Callable[[int], None]
     ) -> None:
         self.seen: dict[Path, HarError | None] = {}
         self.next: list[tuple[Path, Piece | Range]] = []
@@ -153,14 +153,14 @@ class _Run:
         """Do the pieces, and note what is to be done next."""
         pieces, self.next = self.next, []
 
-        def take(number: int, result: Kept | Divided | bytes | None) -> None:
+        def take(number: int, result: Kept | InRanges | bytes | None) -> None:
             path, piece = pieces[number]
             if isinstance(piece, Range):
                 assert result is None or isinstance(result, bytes)
                 self._take_range(path, piece, result)
                 return
             self._names[path] = piece[1]
-            if isinstance(result, Divided):
+            if isinstance(result, InRanges):
                 self._divide(path, result.ranges)
             elif isinstance(result, Kept):
                 self._keep(path, result)

@@ -71,7 +71,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Recognition(Work[Video, News]):
+class VideoRecognition(Work[Video, News]):
     """Looks at a video, and writes what is found into its job's folder, which all machines have to see.
 
     values: the node's parameters. written: when their networks were, see Models. longest: seconds of a video. memory:

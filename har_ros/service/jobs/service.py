@@ -20,7 +20,7 @@ from har_ros.service.incoming.upload import promised
 from har_ros.service.incoming.uploads import Uploads
 from har_ros.service.jobs.job import Job
 from har_ros.service.jobs.store import JobStore
-from har_ros.service.jobs.workers import Workers
+from har_ros.service.jobs.workers import WorkerProcesses
 from har_ros.service.options import Models
 from har_ros.service.room import Room
 from har_ros.service.settings import ServiceSettings
@@ -46,7 +46,7 @@ class Service:
             self.erase(number)
         self._take_received()
         self._days, self._longest, self._decoding = settings.days, settings.seconds, decoding
-        self.workers = Workers(folder, settings, self.store, self._tidy)
+        self.workers = WorkerProcesses(folder, settings, self.store, self._tidy)
 
     def close(self) -> None:
         """End the workers."""

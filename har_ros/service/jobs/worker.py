@@ -18,7 +18,7 @@ from har_ros.service.folder import ServiceFolder, alone
 from har_ros.service.incoming.links import Links, suffix_of
 from har_ros.service.incoming.upload import promised
 from har_ros.service.jobs.job import Job
-from har_ros.service.jobs.recognition import Loaded, News, Recognition, Video
+from har_ros.service.jobs.recognition import Loaded, News, Video, VideoRecognition
 from har_ros.service.jobs.run import tidy
 from har_ros.service.jobs.store import JobStore
 from har_ros.service.limits import limit_formats
@@ -121,7 +121,7 @@ class Worker:
         video = Video(self._folder, job.id, job.name, self._folder.input(job.id) or self._fetched(job))
         values, written = self._named(job.options)
         loaded = self._loaded if self._workers.in_this_process else None
-        work = Recognition(values, written, self._longest, self._memory, loaded)
+        work = VideoRecognition(values, written, self._longest, self._memory, loaded)
         follower = _Follower(self._store, job, self._number)
         try:
             done: list[News] = []

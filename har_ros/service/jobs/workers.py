@@ -28,7 +28,7 @@ TIDY = 600.0
 """Seconds between two calls of `tidy`."""
 
 
-class Workers:
+class WorkerProcesses:
     """Close it: the workers end, and their jobs wait for the next start."""
 
     def __init__(

@@ -79,7 +79,7 @@ def test_a_job_finds_the_same_as_on_one_machine(tmp_path, models, video, cluster
 
 
 def test_a_job_whose_worker_dies_finds_the_same(tmp_path, models, video, cluster, here, monkeypatch):
-    monkeypatch.setattr(module, "Recognition", DyingRecognition)
+    monkeypatch.setattr(module, "VideoRecognition", DyingRecognition)
     assert found(ServiceFolder(tmp_path / "service"), models, video, cluster, dies=True) == here
     assert (tmp_path / "service" / "died").exists()
 
@@ -87,7 +87,7 @@ def test_a_job_whose_worker_dies_finds_the_same(tmp_path, models, video, cluster
 def test_what_a_machine_lacks_is_logged_and_clients_hear_nothing_of_it(
     tmp_path, models, video, cluster, monkeypatch, caplog
 ):
-    monkeypatch.setattr(module, "Recognition", BlindRecognition)
+    monkeypatch.setattr(module, "VideoRecognition", BlindRecognition)
     folder = ServiceFolder(tmp_path / "service")
     number = queued(folder, video)
     with closing(Worker(folder, Models(models), 60, workers=cluster)) as worker:
@@ -110,7 +110,7 @@ def test_an_erased_job_ends_and_the_next_one_begins(tmp_path, models, video, clu
             self.remove(job)
         return progress(self, job, *how)
 
-    monkeypatch.setattr(module, "Recognition", EndlessRecognition)
+    monkeypatch.setattr(module, "VideoRecognition", EndlessRecognition)
     with closing(Worker(folder, Models(models), 60, workers=cluster)) as worker, monkeypatch.context() as patch:
         patch.setattr(JobStore, "progress", erased)
         assert worker.run_one()

@@ -15,7 +15,7 @@ from waiting import wait_until
 from har_ros.service.folder import ServiceFolder
 from har_ros.service.jobs import workers
 from har_ros.service.jobs.store import JobStore
-from har_ros.service.jobs.workers import Workers
+from har_ros.service.jobs.workers import WorkerProcesses
 from har_ros.service.settings import ServiceSettings
 
 
@@ -42,7 +42,7 @@ def test_a_process_that_has_the_number_of_a_dead_servers_worker_is_left_alone(fo
     monkeypatch.setattr(workers, "HANGS", -1.0)
     with (
         running(["sleep", "600"], folder.path) as other,
-        closing(Workers(folder, ServiceSettings(workers=0), store, lambda: None)),
+        closing(WorkerProcesses(folder, ServiceSettings(workers=0), store, lambda: None)),
     ):
         number = queued(store)
         store.claim(other.pid)
@@ -63,7 +63,7 @@ def sleeper(tmp_path, monkeypatch):
 @contextmanager
 def at_work(folder, store, **settings):
     """Lend workers, the one that they have, and the job that it has."""
-    with closing(Workers(folder, ServiceSettings(workers=1, **settings), store, lambda: None)) as running:
+    with closing(WorkerProcesses(folder, ServiceSettings(workers=1, **settings), store, lambda: None)) as running:
         wait_until(lambda: running.processes)
         [process] = running.processes
         number = queued(store)
