@@ -40,7 +40,7 @@ from har_ros.nodes.middleware import shared_memory
 from har_ros.recordings.video import default_topics
 from har_ros.recordings.video_file import VideoFile
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))  # last: it has a module named coverage
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 from domains import keep_domain
 

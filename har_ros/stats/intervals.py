@@ -4,7 +4,7 @@ What belongs to one group (a segment's windows, a person's clips) is not indepen
 bootstrap (Field and Welsh, JRSS B 69, 2007). Its percentiles are too narrow for few groups, so it gives the standard
 error only. The limits are those of Student's t with a degree of freedom less than there are groups; for a share,
 Wilson's (JASA 22, 1927) of as many independent cases as have this standard error (Korn and Graubard, Survey Methodology
-24, 1998). benchmarks/coverage.py measures how often they hold the truth.
+24, 1998). benchmarks/interval_coverage.py measures how often they hold the truth.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from har_ros.nodes import diagnostics
 from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.executor import ImageExecutor
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))  # last: it has a module named coverage
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from domains import reserved_domain
 

@@ -1,6 +1,6 @@
 """How often intervals over groups hold the truth: simulated, beside the bootstrap's percentiles.
 
-python benchmarks/coverage.py
+python benchmarks/interval_coverage.py
 """
 
 from __future__ import annotations
