@@ -24,13 +24,13 @@ from har_ros.pipeline.scores import Prediction
 
 
 class PersonNetworks:
-    """The networks for people: one that finds them, one that says what they do. Close them with `with`."""
+    """The networks for people: one that finds them, one that says what they do. Close them with `with`.
+
+    shared: whether the latter is also that for whole images: persons_model is empty, or these are left out.
+    """
 
     def __init__(self, values: dict[str, Any], recognizer: Recognizer) -> None:
-        """values: of the node's parameters. recognizer: see open_first_recognizer. Raises HarError.
-
-        shared: whether the recognizer is also that of people: persons_model is empty, or whole images are left out.
-        """
+        """values: of the node's parameters. recognizer: see open_first_recognizer. Raises HarError."""
         with ExitStack() as opened:
             self.estimator = opened.enter_context(open_estimator(values))
             self.shared = not (values["persons_model"] and whole_images(values))
