@@ -101,6 +101,9 @@ def test_people_have_events_with_the_same_ids_each_time(index, brightness_card, 
     alone = {**persons, "persons_model": str(brightness_card), "model": "none"}
     assert index(bag, "-o", tmp_path / "alone", **alone)[0] == 0
     assert {message.track_id for _, message in said(tmp_path / "alone")} == {"p1_1"}
+    bag = write_bag(tmp_path / "nobody", series([0] * 20, size=64))
+    status, _, error = index(bag, "-o", tmp_path / "none", **alone)
+    assert (status, error.endswith("shows nobody for long enough to fill a window; see pose_size\n")) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -133,10 +133,12 @@ class EventIndex:
     def finish(self, name: str) -> None:
         """End all events. name: of the bag. Raises HarError when there was no window, or events cannot be written."""
         if not self._windows:
-            extent = next(iter(self._cameras.values())).recognition.stream.extent
-            reason = f" ({self.error})" if self.error else ""
+            recognition, reason = next(iter(self._cameras.values())).recognition, self.error and f" ({self.error})"
+            if not recognition.whole:
+                raise HarError(f"{name} shows nobody for long enough to fill a window{reason}; see pose_size")
             raise HarError(
-                f"{name} fills no window, which spans {extent}{reason}; set frames, sample_rate or skip_frames"
+                f"{name} fills no window, which spans {recognition.stream.extent}{reason}; "
+                "set frames, sample_rate or skip_frames"
             )
         for camera in self._cameras.values():
             self._write(camera, camera.events.finish())
