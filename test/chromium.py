@@ -94,3 +94,13 @@ def barriers(tab):
     found = Axe().run(tab).response["violations"]
     tab.wrong[:] = wrong  # without the policy's complaints about axe-core itself
     return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found if one["impact"] in SERIOUS]
+
+
+def add_class(tab, name, clips=()):
+    """Make a class of the dataset that a page shows, and add clips, files of which the first is called NAME1.mp4."""
+    tab.get_by_label("New class").fill(name)
+    tab.keyboard.press("Enter")
+    tab.get_by_role("heading", name=name, exact=True).wait_for()
+    if clips:
+        tab.get_by_label(f"Drop clips of {name} here").set_input_files(clips)
+        tab.get_by_role("link", name=f"{name}1.mp4").wait_for()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import pytest
-from chromium import launching, serving, visitor
+from chromium import add_class, launching, serving, visitor
 from clips import RATE, tiny_in
 from std_msgs.msg import Header
 
@@ -34,10 +34,7 @@ def taught(address, clips, place):
         tab.get_by_label("New dataset").fill("my colours")
         tab.keyboard.press("Enter")
         for label, files in clips.items():
-            tab.get_by_label("New class").fill(label)
-            tab.keyboard.press("Enter")
-            tab.get_by_label(f"Drop clips of {label} here").set_input_files(files)
-            tab.get_by_role("link", name=f"{label}1.mp4").wait_for()
+            add_class(tab, label, files)
         tab.get_by_label("Looks at").select_option("tiny")
         tab.get_by_role("button", name="Teach", exact=True).click()
         with tab.expect_download() as download:

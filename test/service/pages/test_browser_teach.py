@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Event
 
 import pytest
-from chromium import barriers, serving, until
+from chromium import add_class, barriers, serving, until
 from waiting import WAIT
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
@@ -42,10 +42,7 @@ def test_classes_are_made_filled_checked_taught_and_recognised(tab, address, cli
     tab.keyboard.press("Enter")
     tab.get_by_role("heading", name="my colours").wait_for()
     for label, files in clips.items():
-        tab.get_by_label("New class").fill(label)
-        tab.keyboard.press("Enter")
-        tab.get_by_label(f"Drop clips of {label} here").set_input_files(files)
-        tab.get_by_role("link", name=f"{label}1.mp4").wait_for()
+        add_class(tab, label, files)
     tab.get_by_text("2 clips of 2 people or sources; add 3 or more").first.wait_for()
     assert barriers(tab) == []
 
@@ -122,12 +119,6 @@ def dataset(tab, address):
     tab.keyboard.press("Enter")
     tab.get_by_role("heading", name="greetings").wait_for()
     return tab
-
-
-def add_class(tab, name):
-    tab.get_by_label("New class").fill(name)
-    tab.keyboard.press("Enter")
-    tab.get_by_role("heading", name=name, exact=True).wait_for()
 
 
 def test_teach_can_be_pressed_once_each_class_has_clips(dataset, clips):
@@ -229,9 +220,7 @@ def go_on(dataset, monkeypatch):
 
 
 def test_nothing_can_be_pressed_until_its_script_is_there(dataset, clips, go_on):
-    add_class(dataset, "red")
-    dataset.get_by_label("Drop clips of red here").set_input_files(clips["red"])
-    dataset.get_by_role("link", name="red1.mp4").wait_for()
+    add_class(dataset, "red", clips["red"])
     held = []
     dataset.route("**/page.js", lambda route: held.append(route))  # which all others import
     with dataset.expect_request("**/page.js"):
@@ -258,9 +247,7 @@ def test_nothing_can_be_pressed_until_its_script_is_there(dataset, clips, go_on)
 
 def test_what_runs_of_another_dataset_is_shown_until_it_ends(dataset, address, clips, go_on):
     for label in clips:
-        add_class(dataset, label)
-        dataset.get_by_label(f"Drop clips of {label} here").set_input_files(clips[label])
-        dataset.get_by_role("link", name=f"{label}1.mp4").wait_for()
+        add_class(dataset, label, clips[label])
     assert dataset.request.post(f"{address}/v1/datasets", data={"name": "other"}).ok
     started = dataset.request.post(f"{address}/v1/datasets/greetings/check", data={"model": "tiny"})
     assert started.ok
