@@ -67,6 +67,7 @@ class Camera:
         self._next_warning = 0.0
         self.watch = None if follower is None else Watch(node, self.topic, follower, self.draw)
         self.overlay: Overlay | None = None
+        self._drawn = False  # the last image was, since somebody looks at them
         self.subscription = ImageSubscription(node, topic, transport, self.take)
 
     @property
@@ -97,9 +98,8 @@ class Camera:
 
     @property
     def _rests(self) -> bool:
-        """Whether nobody needs each image: nothing moves, and the images say when they were taken."""
-        drawn = self.overlay is not None and self.overlay.watched
-        return self.whole and self.stream.idle and self.watch is None and not drawn and not self.frames_unstamped
+        """Whether nobody needs each image: nothing moves, nobody looks, and the images say when they were taken."""
+        return self.whole and self.stream.idle and not (self._drawn or self.watch or self.frames_unstamped)
 
     def _take(self, message: bytes, only_still: bool = False) -> bool:
         """Take an image. Returns whether it could be taken.
@@ -130,7 +130,8 @@ class Camera:
 
     def draw(self, image: AnyImage, people: Sequence[Person] = ()) -> None:
         """Publish the image with these people and the newest prediction drawn in, if somebody looks at it."""
-        if self.overlay is not None and self.overlay.watched:
+        self._drawn = self.overlay is not None and self.overlay.watched
+        if self.overlay is not None and self._drawn:
             self.overlay.publish(image, self._said(), people)
 
     def _said(self) -> Prediction | str | None:
