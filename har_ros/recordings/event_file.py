@@ -56,7 +56,12 @@ class GrowingEventFile:
         except OSError as error:
             raise self._failed(error) from None
         self._end = 0  # of what stays, in bytes: the tail is written over
-        self._add(self._kind.head)
+        try:
+            self._add(self._kind.head)
+        except HarError:  # what is left of it would be in the way of the next start
+            os.close(self._file)
+            path.unlink(missing_ok=True)
+            raise
 
     def append(self, events: Sequence[Event], origin: int = 0) -> None:
         """Write events that have ended behind the others. origin: see write_events.

@@ -129,6 +129,14 @@ def test_a_file_that_grows_is_never_written_over(tmp_path):
     assert path.read_text() == "those of last night"
 
 
+def test_where_a_file_that_grows_cannot_begin_none_is_left(tmp_path):
+    path = tmp_path / "events.csv"
+    with room_for(10), pytest.raises(HarError, match=r"cannot write .*File too large"):
+        GrowingEventFile(path)
+    assert not path.exists()
+    GrowingEventFile(path).close()
+
+
 @pytest.mark.parametrize("suffix", ["csv", "json"])
 def test_on_a_full_disk_a_file_that_grows_keeps_the_events_before(tmp_path, suffix):
     path = tmp_path / f"events.{suffix}"
