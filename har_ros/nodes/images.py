@@ -29,7 +29,7 @@ TRANSPORTS: dict[str, tuple[Any, str, Callable[[bytes], AnyImage]]] = {
 QUEUE = 5
 """Images that wait for the node; a newer one replaces the oldest."""
 BATCH, LONGEST_REST = 4, 0.2
-"""Images that are taken at once from a camera that rests, fewer than QUEUE; the longest rest, in seconds."""
+"""About how many images are taken at once from a camera that rests: fewer than QUEUE; the longest rest, in seconds."""
 LOG_PERIOD = 5.0
 """Seconds between two warnings about the same camera."""
 LOOK_PERIOD = 1.0
@@ -115,7 +115,7 @@ class ImageSubscription:
             self._on_images = _ignore
 
     def rest(self) -> None:
-        """Let the next images wait until there are BATCH of them, which are then taken at once."""
+        """Let the next images wait for BATCH - 1 of their intervals, after which three or four are taken at once."""
         pause = min((BATCH - 1) * self._interval, LONGEST_REST)
         self._direct.rests_until = time.monotonic_ns() + round(pause * 1e9)
         self._rested = True
