@@ -120,7 +120,7 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         default=usual.label_smoothing,
         help="smoothing of the labels in the loss (0.1)",
     )
-    parser.add_argument("--workers", type=at_least(0), help=f"processes that read clips ({each('workers')})")
+    parser.add_argument("--workers", type=at_least(0), help=f"processes or threads that read clips ({each('workers')})")
     parser.add_argument(
         "--unmirrored", action="append", default=[], metavar="CLASS", help="a class in which left and right matter"
     )

@@ -114,10 +114,14 @@ class ImageSubscription:
             # else it and the camera, with its window, hold each other until garbage is collected
             self._on_images = _ignore
 
+    @property
+    def pause(self) -> float:
+        """Seconds that a rest takes: BATCH - 1 intervals between two images."""
+        return min((BATCH - 1) * self._interval, LONGEST_REST)
+
     def rest(self) -> None:
-        """Let the next images wait for BATCH - 1 of their intervals, after which three or four are taken at once."""
-        pause = min((BATCH - 1) * self._interval, LONGEST_REST)
-        self._direct.rests_until = time.monotonic_ns() + round(pause * 1e9)
+        """Let the next images wait for a pause, after which three or four are taken at once."""
+        self._direct.rests_until = time.monotonic_ns() + round(self.pause * 1e9)
         self._rested = True
 
     def _subscribe(self) -> Subscription:
@@ -133,7 +137,7 @@ class ImageSubscription:
             incompatible_qos=self._on_incompatible,
             message_lost=self._on_lost,
         )
-        self._direct = take_directly(subscription, self._on_messages, QUEUE)
+        self._direct = take_directly(subscription, self.take, QUEUE)
         return subscription
 
     def _offered(self) -> QoSReliabilityPolicy:
@@ -152,14 +156,18 @@ class ImageSubscription:
         self._look()
 
     def _on_message(self, message: bytes, info: dict[str, Any]) -> None:
-        self._on_messages([(message, info)])
+        self.take([(message, info)])
 
-    def _on_messages(self, messages: list[tuple[bytes, dict[str, Any]]]) -> None:
+    def take(self, messages: list[tuple[bytes, dict[str, Any]]]) -> None:
+        """Take messages that have come, the oldest first, each with what the middleware knows of it."""
         now = time.monotonic()
-        if len(messages) < QUEUE:  # else there may have been more
-            self._interval = (now - self._last_take) / len(messages)
-        elif self._rested:
-            self.arrivals.forget()
+        interval = (now - self._last_take) / len(messages)
+        if len(messages) < QUEUE:
+            self._interval = interval
+        else:  # there may have been more
+            self._interval = min(self._interval, interval)
+            if self._rested:
+                self.arrivals.forget()
         self._last_take, self._rested = now, False
         for _, info in messages:
             self.arrivals.arrive(now, info.get("publication_sequence_number"))

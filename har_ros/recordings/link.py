@@ -14,7 +14,7 @@ PATIENCE = 10.0
 
 
 def shown(link: str) -> str:
-    """Return a link as messages and logs may have it: without user and password, which may be in what it asks, too."""
+    """Return a link for messages and logs: without user and password in front of the host, and without its query."""
     place, asks, _ = re.sub(r"(?<=://)[^/?#]*@", "", link, count=1).partition("?")
     return f"{place}?…" if asks else place
 
