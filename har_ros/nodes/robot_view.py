@@ -68,11 +68,12 @@ class RobotView:
 
     def _subscription(self, camera: Channel[bytes], topic: str) -> ImageSubscription:
         def show(messages: list[bytes]) -> None:
-            try:
-                camera.put(jpeg(to_rgb(decode_all(subscription.read(messages[-1])))))
-            except Exception as error:  # the next image may be fine
-                text = f"{topic}: {error_text(error)}"
-                self._node.get_logger().warning(text, throttle_duration_sec=LOG_PERIOD)
+            for message in messages:
+                try:
+                    camera.put(jpeg(to_rgb(decode_all(subscription.read(message)))))
+                except Exception as error:  # the next image may be fine
+                    text = f"{topic}: {error_text(error)}"
+                    self._node.get_logger().warning(text, throttle_duration_sec=LOG_PERIOD)
 
         subscription = ImageSubscription(self._node, topic, "raw", show)
         return subscription

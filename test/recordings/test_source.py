@@ -161,6 +161,15 @@ def test_an_interrupt_while_a_source_is_left_does_not_leave_its_thread_behind():
     assert finished.is_set()
 
 
+@pytest.fixture
+def heeded():
+    """SIGINT is an interrupt, whatever tests before have left."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before or signal.default_int_handler)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_what_a_silent_server_gives_after_an_interrupt_is_released(monkeypatch):
     interrupted, released = threading.Event(), threading.Event()
 
