@@ -49,11 +49,14 @@ class Sampler(Protocol):
     def start(self, stamp: int) -> None:
         """Begin again with the frame of this stamp, in nanoseconds, which is due."""
 
-    def due(self, stamp: int) -> int:
-        """Return how many places of the window the next frame takes; 0: it is left out."""
+    def due(self, stamp: int, images: int = 1) -> int:
+        """Return how many places of the window the next frame takes; 0: it is left out.
 
-    def take(self, places: int) -> None:
-        """Move on after a frame that took this many places."""
+        images: for how many of the camera's it stands.
+        """
+
+    def take(self, places: int, images: int = 1) -> None:
+        """Move on after a frame that took this many places. images: see `due`."""
 
     def extent(self, length: int) -> str:
         """Return the span of a window of this many frames, in words."""
@@ -70,13 +73,13 @@ class FrameCount:
         """Begin again with the frame of this stamp, in nanoseconds, which is due."""
         self._seen = 0
 
-    def due(self, stamp: int) -> int:
-        """Return how many places of the window the next frame takes; 0: it is left out."""
-        return int(self._seen % self._stride == 0)
+    def due(self, stamp: int, images: int = 1) -> int:
+        """Return how many of the next images enter, whose places this frame takes; 0: it is left out."""
+        return sum(number % self._stride == 0 for number in range(self._seen, self._seen + images))
 
-    def take(self, places: int) -> None:
-        """Move on after a frame that took this many places."""
-        self._seen += 1
+    def take(self, places: int, images: int = 1) -> None:
+        """Move on after a frame that stood for so many images."""
+        self._seen += images
 
     def extent(self, length: int) -> str:
         """Return the span of a window of this many frames, in words."""
@@ -102,12 +105,12 @@ class TimeGrid:
         """Begin again with the frame of this stamp, in nanoseconds, which is due."""
         self._origin, self._taken = stamp, -1
 
-    def due(self, stamp: int) -> int:
+    def due(self, stamp: int, images: int = 1) -> int:
         """Return how many places of the window the next frame takes; 0: it is left out."""
         ahead = (stamp - self._origin) * self._rate / SECOND - self._taken
         return 1 if 0.25 <= ahead < 1.75 else max(0, round(ahead))
 
-    def take(self, places: int) -> None:
+    def take(self, places: int, images: int = 1) -> None:
         """Move on after a frame that took this many places."""
         self._taken += places
 

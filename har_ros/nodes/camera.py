@@ -88,7 +88,7 @@ class Camera:
         Any error is counted and reported, and the node continues.
         """
         self.last_arrival = time.monotonic()
-        if len(messages) > 1 and self._rests and self._take(messages[-1], only_still=True):
+        if len(messages) > 1 and self._rests and self._take(messages[-1], still=len(messages)):
             self.frames += len(messages) - 1
         else:
             for message in messages:
@@ -101,14 +101,15 @@ class Camera:
         """Whether nobody needs each image: nothing moves, nobody looks, and the images say when they were taken."""
         return self.whole and self.stream.idle and not (self._drawn or self.watch or self.frames_unstamped)
 
-    def _take(self, message: bytes, only_still: bool = False) -> bool:
+    def _take(self, message: bytes, still: int = 0) -> bool:
         """Take an image. Returns whether it could be taken.
 
-        only_still: leave it for later where something moves in it, or where it is broken.
+        still: take it in place of so many, of which it is the newest; leave it for later where something moves in it,
+        or where it is broken.
         """
         try:
             image = self._stamped(self.subscription.read(message))
-            offered = self.whole and (self.stream.push_still if only_still else self.stream.push)(image)
+            offered = self.whole and (self.stream.push_still(image, still) if still else self.stream.push(image))
             if offered is None:
                 return False
             if offered:
@@ -121,7 +122,7 @@ class Camera:
             self.image_error = ""
             return True
         except Exception as error:
-            if only_still or not self._node.context.ok():
+            if still or not self._node.context.ok():
                 return False
             self.frames_broken += 1
             self.image_error = f"{self.frames_broken} broken images so far, the last: {error_text(error)}"

@@ -168,23 +168,23 @@ class Stream:
                 self._idleness.watch(self.memory.window.slot(), image.stamp, places, self.length)
             return self._enter(image, places, size)
 
-    def push_still(self, image: Frame) -> bool | None:
-        """Take an idle camera's next image if nothing moves in it, see push; None: it is not taken.
+    def push_still(self, image: Frame, images: int) -> bool | None:
+        """Take the newest of an idle camera's next images if nothing moves in it, see push; None: it is not taken.
 
-        So images that came before it need not be pushed, or it is pushed after them. Raises ImageError.
+        It stands for all of them, which need not be pushed; else it is pushed after the others. Raises ImageError.
         """
         with self._lock:
             if self._idleness is None or not self.idle or self._arrival(image.stamp, None) is not Arrival.NEXT:
                 return None
-            slot, places = self.memory.window.slot(), self._sampler.due(image.stamp)
+            slot, places = self.memory.window.slot(), self._sampler.due(image.stamp, images)
             image.write(slot, self._resize)
             if not self._idleness.watch(slot, image.stamp, places, self.length, only_still=True):
                 return None
-            return self._enter(image, places, None)
+            return self._enter(image, places, None, images)
 
-    def _enter(self, image: Frame, places: int, size: tuple[int, int] | None) -> bool:
+    def _enter(self, image: Frame, places: int, size: tuple[int, int] | None, images: int = 1) -> bool:
         """Put what is in the slot into the window, if it has places there. Returns what push returns."""
-        self._sampler.take(places)
+        self._sampler.take(places, images)
         self._last_stamp, self._size = image.stamp, size or self._size  # a damaged image may not say its size
         if not places:
             return False

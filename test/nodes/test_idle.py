@@ -78,7 +78,7 @@ def test_of_images_that_wait_for_an_idle_camera_the_newest_is_enough(idle):
     inner.take(waiting(camera, STILL, STILL, STILL))
     assert (inner.frames, inner.frames_dropped) == (12, 0)
     window = robot.ros.receive(robot.windows, "a window")
-    assert (window.idle, window.window_start.sec, window.window_end.sec) == (True, 107, 112)
+    assert (window.idle, window.window_start.sec, window.window_end.sec) == (True, 109, 112)
     assert len(rests) == 1
 
 

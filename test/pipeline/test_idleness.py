@@ -119,26 +119,41 @@ def test_an_idle_camera_has_windows_after_its_clock_went_back(recognizer):
 
 def test_of_an_idle_camera_the_newest_image_is_enough_until_something_moves(recognizer):
     camera = Camera(recognizer)
-    assert camera.stream.push_still(camera.image()) is None  # the first
+    assert camera.stream.push_still(camera.image(), 4) is None  # the first
     camera.show(CALM - 0.5)
-    assert camera.stream.push_still(camera.image()) is None  # not idle yet
+    assert camera.stream.push_still(camera.image(), 4) is None  # not idle yet
     camera.show(1)
     offered = []
     for _ in range(round(PERIOD * RATE / 4)):
         skipped = [camera.image() for _ in range(3)]
-        if camera.stream.push_still(camera.image()):
+        if camera.stream.push_still(camera.image(), 4):
             offered.append(camera.count)
             [camera.result] = camera.recognizer.recognize([camera.stream])
     assert len(offered) == 1
     assert camera.result.idle
     before = camera.stream.fill, camera.stream.windows_idle, camera.stream.still
     waiting = [camera.image() for _ in range(3)] + [camera.image(moves=True)]
-    assert camera.stream.push_still(waiting[-1]) is None
+    assert camera.stream.push_still(waiting[-1], 4) is None
     assert (camera.stream.fill, camera.stream.windows_idle, camera.stream.still) == before
     assert [camera.stream.push(image) for image in waiting] == [False, False, False, True]
     assert not camera.stream.idle
     assert camera.stream.frames_overtaken == camera.stream.frames_repeated == 0
-    assert camera.stream.push_still(skipped[0]) is None
+    assert camera.stream.push_still(skipped[0], 1) is None
+
+
+@pytest.mark.parametrize("skip_frames", [0, 1])
+def test_images_that_are_left_out_keep_their_places_in_a_window_that_counts_them(recognizer, skip_frames):
+    """Else the first windows in which something moves would span longer than others, and events start too early."""
+    camera = Camera(recognizer, replace(AUTO, skip_frames=skip_frames))
+    camera.show(CALM + 2)
+    assert camera.stream.idle
+    for _ in range(4):
+        camera.count += 3
+        assert camera.stream.push_still(camera.image(), 4) is not None
+    camera.show(0.1 * (1 + skip_frames), moves=True)
+    assert not camera.stream.idle
+    span = (camera.stream.length - 1) * (1 + skip_frames) * SECOND // RATE
+    assert camera.result.end - camera.result.start <= span
 
 
 def test_an_image_after_a_gap_is_no_next_one_of_an_idle_camera(recognizer):
@@ -146,7 +161,7 @@ def test_an_image_after_a_gap_is_no_next_one_of_an_idle_camera(recognizer):
     camera.show(CALM + 2)
     camera.count += 3 * RATE
     assert camera.stream.idle
-    assert camera.stream.push_still(camera.image()) is None
+    assert camera.stream.push_still(camera.image(), 4) is None
 
 
 def test_networks_for_which_no_frame_may_be_missing_are_served_as_always(tmp_path):
