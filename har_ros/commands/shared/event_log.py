@@ -60,8 +60,10 @@ class EventLog:
         """Take what is known after an image. Raises HarError when the file cannot be written."""
         if self._path is not None:
             said = self._source.take(result)
-            self._keep(said)
-            self._print(said)
+            try:
+                self._keep(said)
+            finally:  # also where the disk is full
+                self._print(said)
 
     def _keep(self, said: list[Event]) -> None:
         ended = [event for event in said if event.state is EventState.ENDED]
@@ -94,10 +96,12 @@ class EventLog:
         if self._path is None:
             return
         said = self._source.finish()
-        if self._growing is None:
-            self._keep(said)
-            write_events(self._path, self._events)
-        else:
-            with closing(self._growing):
+        try:
+            if self._growing is None:
                 self._keep(said)
-        self._print(said)  # whoever reads it may have gone
+                write_events(self._path, self._events)
+            else:
+                with closing(self._growing):
+                    self._keep(said)
+        finally:
+            self._print(said)  # whoever reads it may have gone
