@@ -19,7 +19,7 @@ from har_ros.frames.cdr import read_encoded_image
 from har_ros.frames.compressed import AnyImage
 from har_ros.nodes import topics
 from har_ros.nodes.conversions import camera_image
-from har_ros.nodes.executor import take_directly
+from har_ros.nodes.wait_sets import take_directly
 
 TRANSPORTS: dict[str, tuple[Any, str, Callable[[bytes], AnyImage]]] = {
     "raw": (Image, "", camera_image),

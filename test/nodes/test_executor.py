@@ -16,7 +16,7 @@ from sensor_msgs.msg import Image
 from waiting import WAIT
 
 from har_ros.nodes import executor
-from har_ros.nodes.executor import Entities, take_directly
+from har_ros.nodes.wait_sets import Entities, take_directly
 
 TOPIC = "/cam01/image_raw"
 
@@ -183,60 +183,6 @@ def test_a_timer_that_was_cancelled_is_silent_until_it_is_reset(ros, subscribed,
     assert not ticks
     timer.reset()
     ros.until(lambda: ticks, "the timer")
-
-
-def test_a_coroutine_hears_at_once_of_what_another_thread_did(ros):
-    """A wake-up that is lost, once in two hundred, would leave the executor waiting for ever."""
-    heard, deadline = [], time.monotonic() + WAIT
-
-    async def listen(future):
-        heard.append(await future)
-
-    with ThreadPoolExecutor(1) as pool:
-        for number in range(200):
-            future = Future(executor=ros.executor)
-            ros.executor.create_task(listen, future)
-
-            def finish(future=future, number=number):
-                future.set_result(number)
-                ros.executor.wake()
-
-            pool.submit(finish)
-            while len(heard) <= number:
-                assert time.monotonic() < deadline
-                ros.executor.spin_once(timeout_sec=WAIT)
-    assert heard == list(range(200))
-
-
-def test_a_coroutine_hears_at_once_of_what_a_callback_did(ros):
-    """Not with whatever comes next, which may be never."""
-    future, heard = Future(executor=ros.executor), []
-
-    async def listen():
-        heard.append(await future)
-
-    def tick():
-        timer.cancel()
-        future.set_result(1)
-
-    ros.executor.create_task(listen)
-    timer = ros.node.create_timer(0.05, tick)
-    start = time.monotonic()
-    while not heard and time.monotonic() < start + WAIT:
-        ros.executor.spin_once(timeout_sec=WAIT)
-    assert heard
-    assert time.monotonic() < start + WAIT / 2
-
-
-def test_a_function_of_another_thread_runs(ros):
-    deadline = time.monotonic() + WAIT
-    with ThreadPoolExecutor(1) as pool:
-        for _ in range(100):
-            ran = threading.Event()
-            pool.submit(ros.executor.create_task, ran.set)
-            while not ran.is_set():
-                assert time.monotonic() < deadline
-                ros.executor.spin_once(timeout_sec=WAIT)
 
 
 def test_a_guard_condition_wakes_from_any_thread(ros, subscribed):
