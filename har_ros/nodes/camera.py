@@ -84,8 +84,8 @@ class Camera:
     def take(self, messages: Sequence[bytes]) -> None:
         """Take the topic's next images, serialized, the oldest first.
 
-        Those of an idle camera come a few at once: where nothing moves in the newest, the others are left out.
-        Any error is counted and reported, and the node continues.
+        Those of an idle camera come a few at once: where nothing moves in the newest, the others are left out unread.
+        Any error in the rest is counted and reported, and the node continues.
         """
         self.last_arrival = time.monotonic()
         if len(messages) > 1 and self._rests and self._take(messages[-1], still=len(messages)):
