@@ -35,6 +35,12 @@ class NewestFrames:
         self.window.stride = settings.stride
 
 
+def memory_of(network: PreparedNetwork) -> NewestFrames:
+    """Return a camera's empty memory, which a ClipNetwork of this network can use as its own."""
+    length, *frame = network.shape
+    return NewestFrames(length, frame)
+
+
 class ClipNetwork:
     """Runs windows as they are."""
 
@@ -42,13 +48,13 @@ class ClipNetwork:
     stateless = True
 
     def __init__(self, networks: tuple[PreparedNetwork, ...], load: Load) -> None:
-        (network,) = networks
-        self.length, *self._frame = network.shape
-        self.backend = load(network)
+        (self._network,) = networks
+        self.length = self._network.shape[0]
+        self.backend = load(self._network)
 
     def new_memory(self) -> NewestFrames:
         """Return a camera's empty memory."""
-        return NewestFrames(self.length, self._frame)
+        return memory_of(self._network)
 
     def run(self, clips: Sequence[Clip], memories: Sequence[NewestFrames]) -> list[Answer | None]:
         """Return an answer for each clip, None while its memory is still filling. Raises ModelError."""

@@ -15,7 +15,8 @@ from rclpy.publisher import Publisher
 from har_ros.errors import ConfigurationError, ModelError, error_text
 from har_ros.nodes import diagnostics, humans
 from har_ros.nodes.active import Active, NodeSettings
-from har_ros.nodes.cameras import Cameras
+from har_ros.nodes.cameras import Cameras, NewStream
+from har_ros.nodes.early import filling
 from har_ros.nodes.follower import Follower
 from har_ros.nodes.managed import ManagedProgram
 from har_ros.nodes.output import Output
@@ -37,8 +38,8 @@ from har_ros.pipeline.configuration import (
     track_settings,
     whole_images,
 )
-from har_ros.pipeline.opening import open_first_recognizer
-from har_ros.pipeline.recognizer import Recognizer
+from har_ros.pipeline.opening import find_network, open_first_recognizer
+from har_ros.pipeline.recognizer import FoundNetwork, Recognizer
 from har_ros.pipeline.scheduler import Scheduler
 from har_ros.settings import ACTIONNET
 
@@ -61,6 +62,7 @@ class ActionNet(ManagedProgram):
         self.recognizer: Recognizer | None = None  # that of people where whole images are left out
         self.persons: Persons | None = None
         self.active: Active | None = None
+        self._early: Cameras | None = None  # that are subscribed before the node is active
         self._wait_for: WaitFor | None = None
 
     def start(self) -> None:
@@ -86,21 +88,26 @@ class ActionNet(ManagedProgram):
         if self._wait_for is not None:
             self._wait_for.close()
 
-    def configure(self) -> None:
-        """Load the network."""
+    def configure(self, activates: bool = False) -> None:
+        """Load the network. activates: `activate` follows at once, so that windows may fill meanwhile."""
         if self.recognizer is not None:
             return
         self.get_logger().info(f"loading {self._model}")
-        with interruptible(), ExitStack() as undo:
-            recognizer = undo.enter_context(open_first_recognizer(self._values))
+        with interruptible(), ExitStack() as undo, ExitStack() as loading:
+            whole = whole_images(self._values)
+            found = find_network(self._values) if whole else None
+            early = self._early_cameras(found) if activates and found is not None and found.fills_early else None
+            if early is not None:
+                undo.callback(early.close)
+                loading.enter_context(filling(early))
+            recognizer = undo.enter_context(found.load() if found is not None else open_first_recognizer(self._values))
             persons = Persons(self, self._values, recognizer) if self._values["persons"] else None
             if persons is not None:
                 undo.callback(persons.close)
             settings = self._check(self._values, recognizer, persons)
             undo.pop_all()
-        self.recognizer, self.persons = recognizer, persons
+        self.recognizer, self.persons, self._early = recognizer, persons, early
         self._output.describe(recognizer.card.name, recognizer.labels, settings.scores.threshold)
-        whole = whole_images(self._values)
         self.get_logger().info(recognizer.summary(settings.stream) if whole else "whole images are left out")
         if persons is not None:
             networks, (height, width, _) = persons.networks, persons.networks.estimator.shape
@@ -115,17 +122,29 @@ class ActionNet(ManagedProgram):
         assert self.recognizer is not None  # the lifecycle's order
         settings = self._check(self._values, self.recognizer, self.persons)
         self._output.events.use(settings.events, settings.scores.smoothing)
-        scheduler: Scheduler[Subject] = Scheduler()
-        worker = Worker(self.recognizer, self._network_lock, settings.scores, scheduler)
-        follower, person_worker = self._follow(settings, scheduler)
-        transport = self._values["image_transport"]
-        whole = whole_images(self._values)
-        cameras = Cameras(self, transport, self.recognizer, scheduler, self._output, follower, whole)
+        cameras, self._early = self._early, None
+        if cameras is None:
+            new_stream = self.recognizer.stream if whole_images(self._values) else None
+            cameras = self._cameras(new_stream, self.recognizer.labels)
+        worker = Worker(self.recognizer, self._network_lock, settings.scores, cameras.scheduler)
+        follower, person_worker = self._follow(settings, cameras.scheduler)
+        if follower is not None:
+            cameras.follow(follower)
         cameras.set(settings.topics, settings.stream, settings.overlay)
         for part in (worker, follower, person_worker):
             if part is not None:
                 part.start()
         self.active = Active(cameras, worker, follower, person_worker)
+
+    def _early_cameras(self, found: FoundNetwork) -> Cameras:
+        """Subscribe to the cameras before their network is loaded. Raises ConfigurationError."""
+        settings = self._check(self._values, None, None)
+        cameras = self._cameras(found.stream, found.labels)
+        cameras.set(settings.topics, settings.stream, settings.overlay)
+        return cameras
+
+    def _cameras(self, new_stream: NewStream | None, labels: tuple[str, ...]) -> Cameras:
+        return Cameras(self, self._values["image_transport"], new_stream, labels, self._output)
 
     def _follow(self, settings: NodeSettings, scheduler: Scheduler[Subject]) -> tuple[Follower | None, Worker | None]:
         """Return what follows people, and the worker of their network where it is not the cameras' (`scheduler`)."""

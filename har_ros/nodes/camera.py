@@ -42,9 +42,8 @@ class Camera:
         scheduler: Scheduler[Subject],
         output: Output,
         labels: tuple[str, ...],
-        follower: Follower | None,
     ) -> None:
-        """stream: None: whole images are left out. labels: of the network. follower: looks for people in its images.
+        """stream: None: whole images are left out. labels: of the network.
 
         Raises ConfigurationError when QoS overrides cannot work.
         """
@@ -65,7 +64,7 @@ class Camera:
         self._output = output
         self._events = StreamEvents(output.events, self.topic, labels)
         self._next_warning = 0.0
-        self.watch = None if follower is None else Watch(node, self.topic, follower, self.draw)
+        self.watch: Watch | None = None  # for people in its images
         self.overlay: Overlay | None = None
         self._drawn = False  # the last image was, since somebody looks at them
         self.subscription = ImageSubscription(node, topic, transport, self.take)
@@ -160,6 +159,10 @@ class Camera:
         if self.overlay is not None and self.overlay is not overlay:
             self.overlay.close()
         self.overlay = overlay
+
+    def follow(self, follower: Follower) -> None:
+        """Let it look for people in the images from now on."""
+        self.watch = Watch(self._node, self.topic, follower, self.draw)
 
     def close(self) -> None:
         """Unsubscribe."""

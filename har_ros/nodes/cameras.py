@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from rclpy.node import Node
@@ -14,8 +14,10 @@ from har_ros.nodes.output import Output
 from har_ros.nodes.overlay import Overlay
 from har_ros.nodes.worker import Subject
 from har_ros.pipeline.annotate import overlay_topics
-from har_ros.pipeline.recognizer import Recognizer
 from har_ros.pipeline.scheduler import Scheduler
+from har_ros.pipeline.stream import Stream
+
+NewStream = Callable[[StreamSettings], Stream]
 
 
 class Cameras:
@@ -25,20 +27,18 @@ class Cameras:
         self,
         node: Node,
         transport: str,
-        recognizer: Recognizer,
-        scheduler: Scheduler[Subject],
+        new_stream: NewStream | None,
+        labels: tuple[str, ...],
         output: Output,
-        follower: Follower | None = None,
-        whole: bool = True,
     ) -> None:
-        """follower: who looks for people in the images. whole: whether whole images are recognised."""
+        """new_stream: gives a camera's window; None: whole images are left out. labels: of the network."""
+        self.scheduler: Scheduler[Subject] = Scheduler()
         self._node = node
         self._transport = transport
-        self._recognizer = recognizer
-        self._scheduler = scheduler
+        self._new_stream = new_stream
+        self._labels = labels
         self._output = output
-        self._follower = follower
-        self._whole = whole
+        self._follower: Follower | None = None
         self._cameras: dict[str, Camera] = {}
 
     def __iter__(self) -> Iterator[Camera]:
@@ -64,25 +64,32 @@ class Cameras:
             undo.pop_all()  # nothing below can be refused
         for topic in self._cameras.keys() - topics.keys():
             self._cameras[topic].close()
-            self._scheduler.remove(self._cameras[topic])
+            self.scheduler.remove(self._cameras[topic])
         self._cameras = cameras
         for topic, camera in cameras.items():
             if camera.whole:
                 camera.stream.configure(settings)
             camera.draw_on(overlays[topic])
 
+    def follow(self, follower: Follower) -> None:
+        """Let it look for people in their images."""
+        self._follower = follower
+        for camera in self:
+            camera.follow(follower)
+
     def _new(self, topic: str, settings: StreamSettings, undo: ExitStack) -> Camera:
         camera = Camera(
             self._node,
             topic,
             self._transport,
-            stream=self._recognizer.stream(settings) if self._whole else None,
-            scheduler=self._scheduler,
+            stream=self._new_stream(settings) if self._new_stream else None,
+            scheduler=self.scheduler,
             output=self._output,
-            labels=self._recognizer.labels,
-            follower=self._follower,
+            labels=self._labels,
         )
         undo.callback(camera.close)
+        if self._follower is not None:
+            camera.follow(self._follower)
         return camera
 
     def _overlay(self, camera: Camera, topic: str | None, undo: ExitStack) -> Overlay | None:

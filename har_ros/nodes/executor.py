@@ -8,7 +8,6 @@ images come one after another it is looked at 20 times a second.
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from threading import Lock
 from typing import Any
 
@@ -21,7 +20,7 @@ from rclpy.subscription import Subscription
 from rclpy.utilities import timeout_sec_to_nsec
 
 from har_ros.errors import one_line
-from har_ros.nodes.wait_sets import DIRECT, Direct, Entities
+from har_ros.nodes.wait_sets import DIRECT, Entities, take_waiting
 
 LOOK_PERIOD = 50_000_000
 """Nanoseconds between two looks at all that is waited for, while images come."""
@@ -85,7 +84,7 @@ class ImageExecutor(SingleThreadedExecutor):
         if not self.context.ok():
             raise ExternalShutdownException
         for subscription in images:
-            _take(subscription, vars(subscription)[DIRECT])
+            take_waiting(subscription)
         if woken := self._woken:  # set to False only then: a thread may wake it in between
             self._woken = False
         if (others or woken) and not self._run_others() and others:  # what is ready has to wait for a coroutine
@@ -170,15 +169,3 @@ class ImageExecutor(SingleThreadedExecutor):
         ended = bool(super().shutdown(timeout_sec))
         self._release()
         return ended
-
-
-def _take(subscription: Subscription, direct: Direct) -> None:
-    """Give away the messages that wait."""
-    messages: list[tuple[Any, Any]] = []
-    with suppress(InvalidHandle), subscription.handle:  # another one's callback may just have destroyed it
-        while len(messages) < direct.most:
-            if (found := subscription.handle.take_message(subscription.msg_type, subscription.raw)) is None:
-                break
-            messages.append(found)
-    if messages:
-        direct.take(messages)

@@ -19,7 +19,7 @@ from har_ros.frames.cdr import read_encoded_image
 from har_ros.frames.compressed import AnyImage
 from har_ros.nodes import topics
 from har_ros.nodes.conversions import camera_image
-from har_ros.nodes.wait_sets import take_directly
+from har_ros.nodes.wait_sets import take_directly, take_waiting
 
 TRANSPORTS: dict[str, tuple[Any, str, Callable[[bytes], AnyImage]]] = {
     "raw": (Image, "", camera_image),
@@ -157,6 +157,13 @@ class ImageSubscription:
 
     def _on_message(self, message: bytes, info: dict[str, Any]) -> None:
         self.take([(message, info)])
+
+    def take_waiting(self) -> None:
+        """Take what has come, for as long as no executor does."""
+        if self._last_take == -math.inf:  # are the publishers, which may not have been known, reliable?
+            self._look()
+        if self._subscription is not None:
+            take_waiting(self._subscription)
 
     def take(self, messages: list[tuple[bytes, dict[str, Any]]]) -> None:
         """Take messages that have come, the oldest first, each with what the middleware knows of it."""

@@ -21,8 +21,8 @@ class ManagedProgram(Program, LifecycleNode):
         LifecycleNode.__init__(self, name, **options)
 
     @abstractmethod
-    def configure(self) -> None:
-        """Get what the work needs, unless it is there. Raises HarError."""
+    def configure(self, activates: bool = False) -> None:
+        """Get what the work needs, unless it is there. activates: `activate` follows at once. Raises HarError."""
 
     @abstractmethod
     def activate(self) -> None:
@@ -46,7 +46,7 @@ class ManagedProgram(Program, LifecycleNode):
         A transition of rclpy does not tell why it failed, so the work is done first, and the transitions find it done.
         """
         with _as_har_error():
-            self.configure()
+            self.configure(activates=True)
             self.activate()
         self.trigger_configure()
         self.trigger_activate()

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from rclpy.exceptions import InvalidHandle
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.subscription import Subscription
@@ -42,6 +43,19 @@ def take_directly(subscription: Subscription, take: Take, most: int) -> Direct:
     """
     direct = vars(subscription)[DIRECT] = Direct(take, most)
     return direct
+
+
+def take_waiting(subscription: Subscription) -> None:
+    """Give the messages that wait to who takes them directly."""
+    direct: Direct = vars(subscription)[DIRECT]
+    messages: list[tuple[Any, Any]] = []
+    with suppress(InvalidHandle), subscription.handle:  # another one's callback may just have destroyed it
+        while len(messages) < direct.most:
+            if (found := subscription.handle.take_message(subscription.msg_type, subscription.raw)) is None:
+                break
+            messages.append(found)
+    if messages:
+        direct.take(messages)
 
 
 class Entities:

@@ -13,7 +13,7 @@ from har_ros.pipeline.configuration import (
     person_networks,
     whole_images,
 )
-from har_ros.pipeline.recognizer import Recognizer
+from har_ros.pipeline.recognizer import FoundNetwork, Recognizer
 
 
 def open_first_recognizer(values: dict[str, Any]) -> Recognizer:
@@ -26,15 +26,20 @@ def open_first_recognizer(values: dict[str, Any]) -> Recognizer:
 
 
 def open_recognizer(values: dict[str, Any], skeletons: bool = False) -> Recognizer:
-    """Load the network that the parameters name. skeletons: also one that takes them. Raises HarError.
+    """Load the network that the parameters name. skeletons: also one that takes them. Raises HarError."""
+    return find_network(values, skeletons).load()
 
-    What is wrong with the names, cards and files of people's networks is found before, since loading takes seconds.
+
+def find_network(values: dict[str, Any], skeletons: bool = False) -> FoundNetwork:
+    """Find what `open_recognizer` loads. Raises HarError.
+
+    What is wrong with the names, cards and files of people's networks is found, too, since loading takes seconds.
     """
     if values["persons"]:
         person_networks(values)
     continual = {"true": True, "false": False}.get(values["continual"])
     overrides = {name: values[name] for name in ("frames", "labels", "input_blob", "output_blob")}
-    return Recognizer.open(
+    return Recognizer.find(
         model_name(values), backend_settings(values), continual=continual, skeletons=skeletons, **overrides
     )
 

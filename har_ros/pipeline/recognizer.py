@@ -13,9 +13,11 @@ from har_ros.backends.load import load_backend
 from har_ros.errors import ModelError
 from har_ros.frames.sampling import StreamSettings, sampler
 from har_ros.frames.window import Clip
+from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.models.card import ModelCard
 from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
+from har_ros.networks.clip import memory_of
 from har_ros.networks.kind import Answer, Network
 from har_ros.networks.kinds import KINDS
 from har_ros.pipeline.scores import Prediction, Scores, ScoreSettings
@@ -50,6 +52,37 @@ Measure = Callable[[Clip, Any], float | None]
 """Takes a window and its stream's memory; returns its distance from what the network was taught, or None."""
 
 
+@dataclass(frozen=True)
+class FoundNetwork:
+    """A network that fits its card, not loaded yet. kind: one of KINDS. settings: what is to run it."""
+
+    card: ModelCard
+    labels: tuple[str, ...]
+    kind: str
+    networks: tuple[PreparedNetwork, ...]
+    settings: BackendSettings
+
+    @property
+    def fills_early(self) -> bool:
+        """Whether windows can fill before it is loaded: it takes frames when they are full, and none before."""
+        return self.kind == "clip"
+
+    def stream(self, settings: StreamSettings) -> Stream:
+        """Return a camera's window for the recognizer that `load` gives; ask `fills_early` first."""
+        return Stream(memory_of(*self.networks), self.card, settings, self.labels, stateless=True)
+
+    def load(self) -> Recognizer:
+        """Load it, and run it once. Raises HarError."""
+        network = KINDS[self.kind](self.networks, lambda one: load_backend(one, self.settings))
+        recognizer = Recognizer(self.card, self.labels, network)
+        try:
+            recognizer.try_once()
+        except BaseException:  # Ctrl-C, too: a backend may have threads, which go on
+            recognizer.close()
+            raise
+        return recognizer
+
+
 class Recognizer:
     """A network ready to run. Use it from one thread at a time; close it with `with`."""
 
@@ -63,8 +96,12 @@ class Recognizer:
         self._measure = measure
 
     @classmethod
-    def open(
-        cls,
+    def open(cls, model: str, settings: BackendSettings = BackendSettings(), **options: Any) -> Recognizer:
+        """Find the model, load it, and run it once; the options are those of `find`. Raises HarError."""
+        return cls.find(model, settings, **options).load()
+
+    @staticmethod
+    def find(
         model: str,
         settings: BackendSettings = BackendSettings(),
         *,
@@ -74,8 +111,8 @@ class Recognizer:
         output_blob: str = "",
         continual: bool | None = None,
         skeletons: bool = False,
-    ) -> Recognizer:
-        """Find the model, load it, and run it once. Raises HarError.
+    ) -> FoundNetwork:
+        """Find the model, and compare its card with its files. Raises HarError.
 
         model: a card's name, or the path of a card, of its folder, or of a network file. frames: the window's length,
         0 as the card says. labels, input_blob, output_blob: a label file and tensor names instead of the card's.
@@ -86,18 +123,10 @@ class Recognizer:
         if not skeletons:
             _ = found.card.images  # raises where there are none
         continual = found.card.continual if continual is None else continual
-        prepared = prepared_networks(found, frames, continual)
         kind = "continual" if continual else found.card.kind
-        network = KINDS[kind](prepared, lambda one: load_backend(one, settings))
-        recognizer = cls(found.card, found.labels(), network)
-        try:
-            recognizer._try()
-        except BaseException:  # Ctrl-C, too: a backend may have threads, which go on
-            recognizer.close()
-            raise
-        return recognizer
+        return FoundNetwork(found.card, found.labels(), kind, prepared_networks(found, frames, continual), settings)
 
-    def _try(self) -> None:
+    def try_once(self) -> None:
         """Run the network on black frames until it answers, and compare the answer with the card."""
         memory = self.network.new_memory()
         window, answer = memory.window, None

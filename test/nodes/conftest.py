@@ -7,6 +7,7 @@ import threading
 import time
 from array import array
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ import rclpy
 from goals import Client
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParametersAtomically
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Classification
 from waiting import WAIT
@@ -102,12 +102,12 @@ def ros(domain):
 class Camera:
     """A camera driver of the test's own: grey 8×8 images, their brightness given, one second apart."""
 
-    def __init__(self, ros, topic):
+    def __init__(self, ros, topic, qos=10):
         self.ros = ros
         self.topic = topic
         self.frame_id = topic.strip("/").replace("/", "_")
         self.seconds = 100
-        self.publisher = ros.node.create_publisher(Image, topic, QoSProfile(depth=10))
+        self.publisher = ros.node.create_publisher(Image, topic, qos)
 
     def connected(self):
         self.ros.until(self.publisher.get_subscription_count, f"a subscription to {self.topic}")
@@ -237,6 +237,12 @@ def robot(ros, brightness_card, monkeypatch):
     for robot in robots:
         robot.node.stop()
         robot.node.destroy_node()
+
+
+@pytest.fixture
+def driver(ros):
+    """A camera driver beside those of the robot."""
+    return partial(Camera, ros)
 
 
 @pytest.fixture

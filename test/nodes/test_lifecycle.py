@@ -59,7 +59,7 @@ def test_what_configures_may_fail_in_any_way(robot, monkeypatch):
 
     robot = robot(autostart=False)
     with monkeypatch.context() as patch:
-        patch.setattr(actionnet, "open_first_recognizer", lambda values: 1 / 0)
+        patch.setattr(actionnet, "find_network", lambda values: 1 / 0)
         assert robot.change("configure") == (False, "unconfigured")
     assert robot.change("configure") == (True, "inactive")
 

@@ -113,7 +113,7 @@ def load(values):
     print("loading", flush=True)
     while not threading.Event().wait(0.1):
         pass
-actionnet.open_first_recognizer = load
+actionnet.find_network = load
 raise SystemExit(actionnet.main())
 """
 

@@ -1,0 +1,110 @@
+"""Windows that fill while the network is being loaded."""
+
+import signal
+import sys
+
+import pytest
+from programs import line, running
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from sensor_msgs.msg import Image
+from streamable_networks import continual_card
+from waiting import WAIT, wait_until
+
+from har_ros.errors import ModelError
+from har_ros.nodes import actionnet
+from har_ros.nodes.images import QUEUE
+from har_ros.pipeline.recognizer import FoundNetwork
+
+TOPIC = "/cam01/image_raw"
+BRIGHTNESSES = [200, 90, 80, 70, 10, 10, 40, 20]
+"""More than wait for the node; of the newest four, the third is the brightest."""
+
+
+@pytest.fixture
+def early(monkeypatch):
+    """The cameras whose windows fill before the network is loaded; none before the node starts."""
+    found, filling = [], actionnet.filling
+
+    def spied(cameras):
+        found.extend(cameras)
+        return filling(cameras)
+
+    monkeypatch.setattr(actionnet, "filling", spied)
+    return found
+
+
+def while_loading(monkeypatch, do):
+    load = FoundNetwork.load
+
+    def slow(found):
+        do()
+        return load(found)
+
+    monkeypatch.setattr(FoundNetwork, "load", slow)
+
+
+@pytest.mark.parametrize("reliability", [QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT])
+def test_the_first_window_is_full_when_the_network_is_loaded(robot, driver, early, monkeypatch, reliability):
+    assert len(BRIGHTNESSES) > QUEUE
+    cameras = []
+
+    def show():
+        (inner,) = early
+        cameras.append(camera := driver(TOPIC, QoSProfile(depth=10, reliability=reliability)))
+        wait_until(camera.publisher.get_subscription_count)
+        for number, brightness in enumerate(BRIGHTNESSES, 1):
+            camera.show(brightness)
+            wait_until(lambda: inner.frames, number)
+
+    while_loading(monkeypatch, show)
+    robot = robot()
+    (camera,) = cameras
+    inner = robot.inner(camera)
+    assert [inner] == early
+    robot.ros.until(lambda: inner.windows, "the first window")
+    assert (inner.prediction.accepted[0].label, inner.frames, inner.windows) == ("third", len(BRIGHTNESSES), 1)
+    camera.seconds += 1
+    camera.show(250)  # the node's executor takes what comes from now on
+    robot.ros.until(lambda: inner.windows == 2, "the next window")
+    assert inner.prediction.accepted[0].label == "fourth"
+
+
+def test_a_network_that_cannot_be_loaded_leaves_no_subscription(robot, early, monkeypatch):
+    def fail():
+        assert len(early) == 1
+        raise ModelError("it is not what its card says")
+
+    while_loading(monkeypatch, fail)
+    with pytest.raises(ModelError, match="it is not what its card says"):
+        robot()
+    assert early[0].subscription._subscription is None
+
+
+def test_where_frames_are_taken_one_by_one_none_come_before_the_network(robot, early, tmp_path):
+    robot(model=str(continual_card(tmp_path)), continual=True)
+    assert early == []
+
+
+HANGING = """
+import threading
+from har_ros.nodes.actionnet import main
+from har_ros.pipeline.recognizer import FoundNetwork
+def hang(self):
+    print("loading", flush=True)
+    while not threading.Event().wait(0.1):
+        pass
+FoundNetwork.load = hang
+raise SystemExit(main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_the_node_while_windows_fill(ros, tmp_path, brightness_card, number):
+    camera = ros.node.create_publisher(Image, "/image_raw", 10)
+    command = [sys.executable, "-c", HANGING, "--ros-args", "-p", f"model:={brightness_card}"]
+    with running(command, tmp_path) as process:
+        assert line(process) == "loading\n"
+        wait_until(camera.get_subscription_count)
+        process.send_signal(number)
+        log = process.communicate(timeout=WAIT)[1]
+    assert (process.returncode, [line for line in log.splitlines() if "[INFO]" not in line]) == (0, [])
