@@ -64,6 +64,26 @@ def test_the_node_for_events_runs_as_printed(ros):
     assert printed_after(ros, ActionEvent, "actions/events", [going_on, started]) == "p_1 waving\n"
 
 
+def test_the_client_for_parameters_and_diagnostics_runs_as_printed(ros, robot):
+    robot = robot()
+    [printed] = [block.text for block in blocks("python") if "AsyncParameterClient(" in block.text]
+    lines = []
+    with subprocess.Popen([sys.executable, "-u", "-c", printed], cwd="/", stdout=subprocess.PIPE, text=True) as process:
+
+        def says():
+            if _says(process):
+                lines.append(process.stdout.readline())
+            return len(lines) == 2
+
+        try:
+            ros.until(says, "two lines of the printed client")
+        finally:
+            process.kill()
+    assert lines[0] == "threshold is 0.3\n"
+    assert lines[1].startswith("/actionnet: network ")
+    assert robot.node.active.worker.score_settings.threshold == 0.3
+
+
 def printed_after(ros, kind, topic, messages):
     """Return the first line of the one printed node that subscribes to this; the first message prints nothing."""
     subscribes = f'{kind.__name__}, "{topic}"'
