@@ -16,7 +16,7 @@ PERIOD = 0.02
 
 @contextmanager
 def filling(cameras: Cameras) -> Iterator[None]:
-    """Let their images be taken in the block, in which no executor may run the node.
+    """Let their images be taken in the block, in which no executor may run the node. All of them have windows.
 
     An rclpy that is not as it was has them taken later, by its executor.
     """
@@ -37,3 +37,5 @@ def filling(cameras: Cameras) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+        for camera in cameras:
+            camera.stream.forget_dropped()

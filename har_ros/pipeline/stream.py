@@ -82,6 +82,10 @@ class Stream:
         """Number of ready windows, or steps, that newer frames replaced or a restart lost before they were lent."""
         return self.memory.window.dropped
 
+    def forget_dropped(self) -> None:
+        """Count dropped windows from now on: until now there was no network to take them."""
+        self.memory.window.dropped = 0
+
     @property
     def frames_overtaken(self) -> int:
         """Number of images that came after a newer one and were left out."""

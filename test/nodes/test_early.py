@@ -63,6 +63,7 @@ def test_the_first_window_is_full_when_the_network_is_loaded(robot, driver, earl
     assert [inner] == early
     robot.ros.until(lambda: inner.windows, "the first window")
     assert (inner.prediction.accepted[0].label, inner.frames, inner.windows) == ("third", len(BRIGHTNESSES), 1)
+    assert inner.stream.windows_dropped == 0  # though some were replaced
     camera.seconds += 1
     camera.show(250)  # the node's executor takes what comes from now on
     robot.ros.until(lambda: inner.windows == 2, "the next window")
