@@ -127,7 +127,7 @@ class Recognizer:
         return FoundNetwork(found.card, found.labels(), kind, prepared_networks(found, frames, continual), settings)
 
     def try_once(self) -> None:
-        """Run the network on black frames until it answers, and compare the answer with the card."""
+        """Run the network on black frames until it answers, and compare the answer with the card. Raises ModelError."""
         memory = self.network.new_memory()
         window, answer = memory.window, None
         while answer is None:
