@@ -96,8 +96,7 @@ class Models:
         for name, found in known.items():
             if name in given:
                 if not isinstance(given[name], str) or given[name] not in found:
-                    names = ", ".join(filter(None, found))
-                    raise ConfigurationError(f"there is no {name} {shown(given[name])} here; there are {names}")
+                    raise ConfigurationError(f"there is no {name} {shown(given[name])} here; {self._others(name)}")
                 given[name] = found[given[name]]
         for row in ALLOWED:  # JSON's 1 is a number like 1.0
             value = given.get(row.name)
@@ -114,6 +113,17 @@ class Models:
         event_settings(values, labels)
         score_settings(values, labels)
         return values
+
+    def _others(self, parameter: str) -> str:
+        """Return what may be named instead of a network that is not known, and how to have more."""
+        if parameter == "pose_model":
+            return f"this server knows {', '.join(card_names(POSE_CARDS))}"
+        kinds = {name: network.card.kind for name, network in self.usable().items()}
+        names = [name for name, kind in kinds.items() if parameter != "model" or kind != "sequence"]
+        return (
+            f"this server offers {', '.join(names) or 'none'}; its page /models says how to fetch others, and "
+            "actionnet serve --models FOLDER adds your own"
+        )
 
 
 def networks_in(folder: Path) -> dict[str, Path]:

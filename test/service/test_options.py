@@ -1,5 +1,6 @@
 """The networks that clients may name."""
 
+import re
 import shutil
 
 import pytest
@@ -42,8 +43,21 @@ def test_clients_give_no_text_of_their_own_but_names_of_networks():
 
 
 def test_clients_cannot_leave_whole_images_out(models):
-    with pytest.raises(ConfigurationError, match=r"^there is no model 'none' here; there are "):
+    with pytest.raises(ConfigurationError, match=r"^there is no model 'none' here; "):
         Models(models).check({"model": "none", "persons": True})
+
+
+def test_instead_of_an_unknown_network_those_that_can_be_used_are_named(models, own_cache):
+    known = Models(models)
+    for name, others in (("model", "tiny"), ("persons_model", "everyday-14, .*, tiny")):
+        with pytest.raises(ConfigurationError) as refused:
+            known.check({name: "kinetics"})
+        said = str(refused.value)
+        start = rf"there is no {name} 'kinetics' here; this server offers (.*, )?{others}; its page /models says how"
+        assert re.match(start, said)
+        assert said.endswith("serve --models FOLDER adds your own")
+        assert "resnet-18" not in said
+        assert ("everyday-14" in said) == (name == "persons_model")
 
 
 def test_options_that_would_fill_lists_of_jobs_are_refused(models):
