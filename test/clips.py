@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import onnx
+import yaml
 from small_networks import convolutional_network, write_card
 
 from har_ros.frames.pixels import CameraImage
@@ -70,6 +71,14 @@ def tiny_in(models):
     (models / "tiny").mkdir(parents=True)
     teachable(models / "tiny").rename(models / "tiny" / "card.yaml")
     return models
+
+
+def write_lacking(folder, path):
+    """Write a card like that of `path` into a folder, of whose name it is, and whose network is yet to be fetched."""
+    card = yaml.safe_load(path.read_text())
+    files = [{"name": card["network"]["file"], "url": "https://example.org/network.onnx"}]
+    folder.mkdir(parents=True)
+    (folder / "card.yaml").write_text(yaml.safe_dump({**card, "name": folder.name, "files": files}))
 
 
 def first_answer(recognizer, colour, seed=99):

@@ -8,12 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from har_ros.errors import ConfigurationError, HarError
+from har_ros.errors import ConfigurationError, HarError, ModelError
 from har_ros.files.schema import shown
-from har_ros.models.card import ModelCard
-from har_ros.models.locate import CARD, find_model
+from har_ros.models.card import Card, ModelCard
+from har_ros.models.locate import CARD, Model, find_model, find_pose_model
 from har_ros.parameter import Parameter, unknown_names
-from har_ros.pipeline.configuration import all_labels, event_settings, parameter_values, score_settings
+from har_ros.pipeline.configuration import all_labels, event_settings, named_model, parameter_values, score_settings
 from har_ros.settings import ACTIONNET, POSE_CARDS, card_names
 
 SERVERS = ("labels", "event_limits", "input_blob", "output_blob")
@@ -112,6 +112,7 @@ class Models:
         labels = all_labels(values)
         event_settings(values, labels)
         score_settings(values, labels)
+        _check_networks(values)
         return values
 
     def _others(self, parameter: str) -> str:
@@ -124,6 +125,26 @@ class Models:
             f"this server offers {', '.join(names) or 'none'}; its page /models says how to fetch others, and "
             "actionnet serve --models FOLDER adds your own"
         )
+
+
+def _check_networks(values: dict[str, Any]) -> None:
+    """Raise ConfigurationError where files of a network are missing, or that for whole images takes skeletons."""
+    whole = named_model(values)
+    if whole.card.kind == "sequence":
+        raise ConfigurationError(
+            f"{whole.card.name} takes people's skeletons; give it as persons_model with persons, and another as model"
+        )
+    needed: list[Model[Card]] = [whole]
+    if values["persons"]:
+        needed.append(find_pose_model(values["pose_model"]))
+        if values["persons_model"]:
+            needed.append(find_model(values["persons_model"]))
+    try:
+        for model in needed:
+            for file in model.missing():
+                model.path(file.name)
+    except ModelError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def networks_in(folder: Path) -> dict[str, Path]:

@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+from clips import write_lacking
 
 from har_ros.errors import ConfigurationError
 from har_ros.models import card_file
@@ -58,6 +59,26 @@ def test_instead_of_an_unknown_network_those_that_can_be_used_are_named(models, 
         assert said.endswith("serve --models FOLDER adds your own")
         assert "resnet-18" not in said
         assert ("everyday-14" in said) == (name == "persons_model")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"persons": True},
+            r"movenet-multipose\.json of movenet-multipose is not there; run: actionnet models fetch movenet-multipose",
+        ),
+        ({"model": "elsewhere"}, r"small\.onnx of elsewhere is not there; run: actionnet models fetch elsewhere"),
+        ({"model": "everyday-14"}, r"everyday-14 takes people's skeletons; give it as persons_model with persons"),
+    ],
+)
+def test_options_are_refused_for_which_a_network_is_missing(models, tmp_path, own_cache, options, said):
+    given = tmp_path / "models"
+    shutil.copytree(models / "tiny", given / "tiny")
+    write_lacking(given / "elsewhere", models / "tiny" / "card.yaml")
+    with pytest.raises(ConfigurationError, match=f"^{said}"):
+        Models(given).check({"model": "tiny", **options})
+    assert Models(given).check({"model": "tiny", "pose_model": "movenet-multipose"})
 
 
 def test_options_that_would_fill_lists_of_jobs_are_refused(models):

@@ -2,6 +2,7 @@
 
 import base64
 import errno
+import json
 import sqlite3
 
 import pytest
@@ -154,3 +155,13 @@ def test_a_repeated_key_gets_its_job_also_when_nothing_more_may_wait(client, vid
     assert send("twice").status_code == 503
     again = send("once")
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/classify", "/v1/streams"])
+def test_who_asks_for_people_is_told_at_once_that_no_network_finds_them(client, video, own_cache, path):
+    options, before = {"persons": True, "threshold": 0.3}, client.get("/v1/jobs").json()
+    form = {"files": {"video": ("a.mp4", video.read_bytes())}, "data": {"options": json.dumps(options)}}
+    answer = client.post(path, **({"json": {"options": options}} if path == "/v1/streams" else form))
+    said = "movenet-multipose.json of movenet-multipose is not there; run: actionnet models fetch movenet-multipose"
+    assert (answer.status_code, answer.json()["detail"]) == (422, said)
+    assert client.get("/v1/jobs").json() == before

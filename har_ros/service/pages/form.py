@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from har_ros.models.locate import find_pose_model
 from har_ros.parameter import Parameter
 from har_ros.service.options import ALLOWED, Models
-from har_ros.settings import POSE_CARDS, card_names
+from har_ros.settings import POSE_CARDS, POSE_MODEL, card_names
 
 FEW = ("model", "persons", "threshold")
 """Options that are shown at once; the rest can be unfolded."""
@@ -29,6 +29,7 @@ class Field:
     """An option in a form. value: as it stands now. default: where it is not given. choices: of a choice.
 
     classes: of each network that can be chosen, what it can say.
+    needs: a network that is not there, without which it cannot be set.
     """
 
     row: Parameter
@@ -36,6 +37,7 @@ class Field:
     default: Any
     choices: tuple[str, ...]
     classes: Mapping[str, tuple[str, ...]]
+    needs: str = ""
 
     @property
     def name(self) -> str:
@@ -79,10 +81,14 @@ def fields_of(models: Models, given: Mapping[str, Any]) -> Fields:
     networks, missing = models.known()
     every = {name: network.labels for name, network in networks.items()}
     images = {name: labels for name, labels in every.items() if networks[name].card.kind != "sequence"}
-    choices = {"model": tuple(images), "persons_model": ("", *every), "pose_model": _pose_networks()}
+    pose = _pose_networks()
+    choices = {"model": tuple(images), "persons_model": ("", *every), "pose_model": pose}
     classes = {"model": images, "persons_model": every}
     rows = [row for row in ALLOWED if choices.get(row.name) != ()]
     fields = [_field(row, given, choices.get(row.name, row.choices), classes.get(row.name, {})) for row in rows]
+    if not pose:
+        needed = str(POSE_MODEL.default)
+        fields = [replace(one, value=False, needs=needed) if one.name == "persons" else one for one in fields]
     few = tuple(sorted((one for one in fields if one.name in FEW), key=lambda one: FEW.index(one.name)))
     more: dict[str, tuple[Field, ...]] = {}
     for one in fields:

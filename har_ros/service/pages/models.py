@@ -9,18 +9,20 @@ from fastapi import Request, Response
 from har_ros.errors import HarError
 from har_ros.frames.skeletons import NAMES
 from har_ros.frames.spec import SkeletonSpec
-from har_ros.models.card import ModelCard
-from har_ros.models.locate import find_model
+from har_ros.models.card import ModelCard, PoseCard
+from har_ros.models.locate import find_model, find_pose_model
 from har_ros.service.jobs.service import Running
 from har_ros.service.pages.render import page
 from har_ros.service.routing import Routes
 from har_ros.service.teaching.networks import TaughtNetwork
 from har_ros.service.teaching.routes import Taught
+from har_ros.settings import POSE_CARDS, card_names
 
 KINDS = {
     "clip": "looks at windows of images",
     "encoder-decoder": "looks at each image, and at windows of what it saw in them",
     "sequence": "looks at the skeletons of people",
+    "pose": "looks at each image",
 }
 routes = Routes()
 
@@ -33,7 +35,7 @@ class NetworkView:
     """
 
     name: str
-    card: ModelCard | None = None
+    card: ModelCard | PoseCard | None = None
     labels: tuple[str, ...] = ()
     missing: bool = False
     wrong: str = ""
@@ -45,20 +47,27 @@ class NetworkView:
         return KINDS[self.card.kind] if self.card else ""
 
     @property
-    def people_only(self) -> bool:
-        """Whether it says nothing of a whole image."""
-        return self.card is not None and isinstance(self.card.input, SkeletonSpec)
+    def recognises(self) -> str:
+        """What it says something of, and which option names it."""
+        if isinstance(self.card, PoseCard):
+            return "people and their joints (pose model)"
+        if self.card and isinstance(self.card.input, SkeletonSpec):
+            return "what people do (persons model)"
+        return "what the whole image shows (model), or what people do (persons model)"
 
     @property
     def input(self) -> str:
         """What it is given."""
         if self.card is None:
             return ""
-        window, given = self.card.window, self.card.input
+        given = self.card.input
         if isinstance(given, SkeletonSpec):
             what = f"{len(given.joints or NAMES)} joints"
         else:
             what = f"{given.width}×{given.height} pixels"
+        if isinstance(self.card, PoseCard):
+            return what
+        window = self.card.window
         rate = f" at {window.sample_rate:g} a second" if window.sample_rate else ""
         return f"{window.frames} frames of {what}{rate}"
 
@@ -68,6 +77,7 @@ def models(request: Request, service: Running, teaching: Taught) -> Response:
     """Show the networks, at first those that can be used."""
     own = {name: TaughtNetwork.of(folder) for name, folder in teaching.networks().items()}
     found = [replace(_view(name, place), taught=own.get(name)) for name, place in service.models.places.items()]
+    found += [_pose_view(name) for name in card_names(POSE_CARDS)]
     return page(request, "models.html", models=sorted(found, key=lambda one: (one.missing, bool(one.wrong))))
 
 
@@ -80,3 +90,9 @@ def _view(name: str, place: str) -> NetworkView:
         return NetworkView(name, model.card, labels, bool(missing))
     except HarError as error:
         return NetworkView(name, wrong=str(error).replace(f"{place}/", ""))
+
+
+def _pose_view(name: str) -> NetworkView:
+    """Return what is shown of a network that finds people."""
+    model = find_pose_model(name)
+    return NetworkView(name, model.card, missing=bool(model.missing()))

@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-import yaml
+from clips import write_lacking
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install -r requirements-serve.txt")
 from fastapi.testclient import TestClient
@@ -108,21 +108,21 @@ def test_a_network_that_is_damaged_is_named_and_disturbs_no_other(tmp_path):
         assert str(tmp_path) not in text
 
 
-def test_a_network_whose_files_are_missing_is_shown_with_what_to_do_and_not_offered(tmp_path, models):
+def test_a_network_whose_files_are_missing_is_shown_with_what_to_do_and_not_offered(tmp_path, models, own_cache):
     for name, path in (("elsewhere", models / "tiny" / "card.yaml"), ("skeletons", CARDS / "everyday-14.yaml")):
-        card = yaml.safe_load(path.read_text())
-        files = [{"name": card["network"]["file"], "url": "https://example.org/network.onnx"}]
-        (tmp_path / "models" / name).mkdir(parents=True)
-        (tmp_path / "models" / name / "card.yaml").write_text(yaml.safe_dump({**card, "name": name, "files": files}))
+        write_lacking(tmp_path / "models" / name, path)
     app = application(tmp_path / "service", ServiceSettings(tmp_path / "models", workers=0), Guard("127.0.0.1", ""))
     with TestClient(app, base_url=HERE) as client:
         assert "elsewhere" not in [model["name"] for model in client.get("/v1/models").json()]
         form = client.get("/").text
         assert '<option value="elsewhere"' not in form
         text = client.get("/models").text
-        others = text.count("Its files are not on the server") - 1  # skeletons is not for whole images
+        others = (
+            text.count("Its files are not on the server") - 2
+        )  # skeletons and movenet-multipose are not for whole images
         assert re.search(rf'\b{others} others? (is|are) not on the server yet; <a href="/models">', form)
-        assert "run there: <code>actionnet models fetch elsewhere</code>" in text
+        for name in ("elsewhere", "movenet-multipose"):
+            assert f"run there: <code>actionnet models fetch {name}</code>" in text
         assert "<code>.venv/bin/actionnet</code>" in text
 
 
@@ -171,9 +171,13 @@ def test_while_a_job_runs_it_is_said_that_nothing_is_a_class(tmp_path):
             assert ("are classes" in text) == (label == "nothing")
 
 
-def test_where_no_network_finds_people_none_is_asked_for(tmp_path, own_cache):
+def test_where_no_network_finds_people_it_is_said_how_to_fetch_one(tmp_path, own_cache):
     app = application(tmp_path / "service", ServiceSettings(workers=0), Guard("127.0.0.1", ""))
     with TestClient(app, base_url=HERE) as client:
-        text = client.get("/").text
-    assert 'name="persons"' in text
-    assert 'name="pose_model"' not in text
+        texts = [client.get(path).text for path in ("/", "/webcam?model=everyday-14")]
+    for text in texts:
+        [persons] = re.findall(r'<input [^>]*name="persons"[^>]*>', text)
+        assert persons.endswith(" disabled>")
+        assert " checked" not in persons
+        assert "run there: <code>actionnet models fetch movenet-multipose</code>" in text
+        assert 'name="pose_model"' not in text
