@@ -36,6 +36,14 @@ def error_text(error: Exception) -> str:
     return str(error) if isinstance(error, HarError) else f"{type(error).__name__}: {one_line(error)}"
 
 
+def no_video(name: object) -> str:
+    """Return what is said of a file that cannot be opened as a video."""
+    return (
+        f"{name} cannot be opened as a video: it is none, is broken or incomplete, or of a rare format; play it to "
+        "see which, and give a whole MP4"
+    )
+
+
 def one_line(error: object) -> str:
     """Return what another library says of its error as a part of one of our sentences."""
     return " ".join(str(error).split())

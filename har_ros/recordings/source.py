@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from har_ros.errors import HarError, VideoError, one_line
+from har_ros.errors import HarError, VideoError, no_video, one_line
 from har_ros.files.text import CONTROL_CHARACTER, natural
 from har_ros.frames.pixels import CameraImage
 from har_ros.recordings.decoding import Frames, decoded
@@ -238,7 +238,7 @@ def _release(late: Future[cv2.VideoCapture]) -> None:
 
 def _of_file(name: str, capture: cv2.VideoCapture, first: int = 0, times: NDArray[np.float64] | None = None) -> Source:
     if not capture.isOpened():
-        raise VideoError(f"{name} cannot be opened as a video; try: ffmpeg -i VIDEO -c:v libx264 copy.mp4")
+        raise VideoError(no_video(name))
     count, rate = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))), sensible_rate(capture.get(cv2.CAP_PROP_FPS))
     return Source(name, decoded(name, capture, rate, first, times), rate, count, live=False, first=first)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from har_ros.errors import VideoError
+from har_ros.errors import VideoError, no_video
 from har_ros.frames.pixels import Pixels
 from har_ros.recordings.losses import LEAST_FAILURES
 from har_ros.recordings.source import check_name, sensible_rate
@@ -35,7 +35,7 @@ class Video:
         self._damaged = False
         first = self._decode()
         if first is None:
-            raise VideoError(f"video {path!r} cannot be read; try: ffmpeg -i VIDEO -c:v libx264 copy.mp4")
+            raise VideoError(no_video(path))
         self.fps = sensible_rate(self._capture.get(cv2.CAP_PROP_FPS))
         self._frame = first
         self._index = 0

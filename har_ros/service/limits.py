@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 from av.error import FFmpegError
 
-from har_ros.errors import HarError
+from har_ros.errors import HarError, no_video
 
 MOST_PIXELS = 8192 * 4320
 """Of an image: 8K."""
@@ -53,10 +53,7 @@ def check_video(path: Path, longest: float) -> None:
             width, height = (context.width, context.height) if context else (0, 0)
             seconds = (container.duration or 0) / 1e6
     except (FFmpegError, ValueError, OSError):
-        raise HarError(
-            f"{path} cannot be opened as a video: it is none, is broken or incomplete, or of a rare format; play it to "
-            "see which, and send a whole MP4"
-        ) from None
+        raise HarError(no_video(path)) from None
     if codec not in CODECS:
         raise HarError(f"the video's codec is {codec}; convert it: ffmpeg -i VIDEO -c:v libx264 copy.mp4")
     if width * height > MOST_PIXELS:

@@ -80,8 +80,8 @@ def test_a_source_that_is_left_has_stopped_decoding():
     ("name", "content", "reason"),
     [
         ("absent.mp4", None, "does not exist; give a video file, a folder of pictures, /dev/video0 or rtsp"),
-        ("empty.mp4", b"", "cannot be opened as a video; try: ffmpeg"),
-        ("text.mp4", b"no video" * 100, "cannot be opened as a video; try: ffmpeg"),
+        ("empty.mp4", b"", "cannot be opened as a video: it is none"),
+        ("text.mp4", b"no video" * 100, "text.mp4 cannot be opened as a video: it is none"),
     ],
 )
 def test_what_is_no_video_is_refused(tmp_path, name, content, reason):
