@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from har_ros.commands.shared.options import between
+from har_ros.commands.shared.parser import Parser
 from har_ros.commands.shared.workers import add_ray, workers_of
 from har_ros.errors import HarError, counted
 from har_ros.files.console import say
@@ -21,7 +21,7 @@ from har_ros.truth.segments import load_label_map, load_truth
 
 def run(arguments: list[str]) -> int:
     """`actionnet clips`. Returns the exit status. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet clips", description="Cut videos and bags into a dataset of clips.")
+    parser = Parser(prog="actionnet clips", description="Cut videos and bags into a dataset of clips.")
     parser.add_argument(
         "recordings",
         nargs="+",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from har_ros.commands.shared.parser import Parser
 from har_ros.evaluate.compare import Change, compare, load_metrics
 from har_ros.evaluate.window_figures import FIGURES
 from har_ros.files.console import cell
@@ -16,7 +16,7 @@ from har_ros.files.console import cell
 
 def run(arguments: list[str]) -> int:
     """`actionnet compare`. Returns the exit status. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet compare", description="Show what changed between two evaluations.")
+    parser = Parser(prog="actionnet compare", description="Show what changed between two evaluations.")
     parser.add_argument("before", type=Path, help="a folder of results, or its metrics.json")
     parser.add_argument("after", type=Path, help="another one, of the same recordings and truth")
     options = parser.parse_args(arguments)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from har_ros.commands.shared.options import BACKEND, add_parameters, at_least, values_of
+from har_ros.commands.shared.parser import Parser
 from har_ros.commands.shared.teaching_options import (
     add_dataset_options,
     add_people_options,
@@ -42,7 +43,7 @@ SHOWN_FRAMES = 8
 
 def run(arguments: list[str]) -> int:
     """`actionnet dataset`. Returns the exit status: 1 when something does not fit. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet dataset", description="Look at what a network is taught with.")
+    parser = Parser(prog="actionnet dataset", description="Look at what a network is taught with.")
     commands = parser.add_subparsers(dest="command", required=True)
     checking = commands.add_parser("check", help="report what does not fit, and draw a contact sheet")
     add_dataset_options(checking)

@@ -16,6 +16,7 @@ from har_ros.commands.compare import changes_table
 from har_ros.commands.shared.jobs import add_recordings, jobs_of
 from har_ros.commands.shared.options import between
 from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
+from har_ros.commands.shared.parser import Parser
 from har_ros.commands.shared.program import as_program
 from har_ros.commands.shared.workers import add_workers, workers_of
 from har_ros.errors import ConfigurationError, HarError, counted
@@ -102,7 +103,7 @@ def _window_period(values: dict[str, Any]) -> float:
 
 
 def _evaluate_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="actionnet evaluate", description=__doc__)
+    parser = Parser(prog="actionnet evaluate", description=__doc__)
     add_recordings(parser)
     parser.add_argument("-o", "--output", type=Path, default=Path("evaluation"), help="folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace what another evaluation left in it")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
-
 from har_ros.commands.shared import events_index, events_tune
+from har_ros.commands.shared.parser import Parser
 
 COMMANDS = {
     "index": (events_index, "write a bag of the events in another, which plays beside it"),
@@ -14,7 +13,7 @@ COMMANDS = {
 
 def run(arguments: list[str]) -> int:
     """`actionnet events`. Returns the exit status. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet events", description=__doc__)
+    parser = Parser(prog="actionnet events", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (module, text) in COMMANDS.items():
         module.add_options(commands.add_parser(name, help=text))

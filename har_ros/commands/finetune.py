@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from rich.console import Console
 
 from har_ros.commands.shared.options import BACKEND, add_parameters, at_least, between, values_of
+from har_ros.commands.shared.parser import Parser
 from har_ros.commands.shared.summary import show
 from har_ros.commands.shared.teaching_options import (
     add_dataset_options,
@@ -28,7 +29,7 @@ from har_ros.pipeline.configuration import backend_settings
 
 def run(arguments: list[str]) -> int:
     """`actionnet finetune`. Returns the exit status. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet finetune", description=__doc__)
+    parser = Parser(prog="actionnet finetune", description=__doc__)
     add_dataset_options(parser)
     add_people_options(parser)
     add_teaching_options(parser)

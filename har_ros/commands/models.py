@@ -9,6 +9,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Column, Table
 
 from har_ros.commands.shared.options import BACKEND, NETWORK, add_parameters, at_least, values_of
+from har_ros.commands.shared.parser import Parser
 from har_ros.errors import HarError
 from har_ros.files.console import cell, say
 from har_ros.frames.spec import SkeletonSpec
@@ -26,7 +27,7 @@ MODEL = "a card's name, or the path of a card, of its folder, or of a network fi
 
 def run(arguments: list[str]) -> int:
     """Run the command. Returns the exit status. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet models", description=__doc__)
+    parser = Parser(prog="actionnet models", description=__doc__)
     commands = parser.add_subparsers(dest="command", title="commands", metavar="{list,fetch,check,continual}")
     commands.add_parser("list", help="list the networks that come with har_ros (also without a command)")
     fetching = commands.add_parser("fetch", help="download a network")

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from rich.console import Console
 
 from har_ros.commands.shared.options import at_least, between
+from har_ros.commands.shared.parser import Parser
 from har_ros.files.console import say
 from har_ros.recordings.record import record
 
 
 def run(arguments: list[str]) -> int:
     """`actionnet record`. Returns the exit status. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet record", description="Make a rosbag2 bag (mcap) of videos.")
+    parser = Parser(prog="actionnet record", description="Make a rosbag2 bag (mcap) of videos.")
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="a video file; each becomes a camera")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="BAG", help="the bag's folder, or a file (.mcap)"

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from rich.console import Console
 
 from har_ros.commands.shared.options import at_least, between, whole_number
+from har_ros.commands.shared.parser import Parser
 from har_ros.commands.shared.workers import CLUSTER, cluster_address
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.console import say
@@ -134,7 +135,7 @@ def _listening(host: str, port: int) -> socket.socket:
 def parser(program: str) -> argparse.ArgumentParser:
     """Return what reads the options of a program that serves."""
     usual = ServiceSettings()
-    parser = argparse.ArgumentParser(prog=program, description=__doc__)
+    parser = Parser(prog=program, description=__doc__)
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="the address to listen to (127.0.0.1: this machine only)")
     add("--port", type=whole_number(0, 65535), default=8765, help="the port; 0: any that is free (%(default)s)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from har_ros.commands.shared.jobs import add_recordings, jobs_of
 from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
+from har_ros.commands.shared.parser import Parser
 from har_ros.errors import HarError, counted
 from har_ros.evaluate.plan import Job
 from har_ros.evaluate.stability import WAYS, Stability, Stable
@@ -39,7 +39,7 @@ MOST_PAIRS = 20
 
 def run(arguments: list[str]) -> int:
     """`actionnet stability`. Returns the exit status. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet stability", description=__doc__)
+    parser = Parser(prog="actionnet stability", description=__doc__)
     add_recordings(parser)
     parser.add_argument("-o", "--output", type=Path, default=Path("stability.json"), help="file for the figures")
     add_parameter_file(parser)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from rich.console import Console
 
 from har_ros.commands.shared.options import BACKEND, add_parameters, values_of
+from har_ros.commands.shared.parser import Parser
 from har_ros.commands.shared.program import as_program
 from har_ros.commands.shared.summary import show
 from har_ros.commands.shared.teaching_options import (
@@ -26,7 +26,7 @@ from har_ros.teach.teach import teach
 
 def run(arguments: list[str]) -> int:
     """`actionnet teach`. Returns the exit status. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet teach", description=__doc__)
+    parser = Parser(prog="actionnet teach", description=__doc__)
     add_dataset_options(parser)
     add_people_options(parser)
     add_teaching_options(parser)

@@ -12,6 +12,7 @@ from rich.console import Console
 from har_ros.backends.triton.repository import ExportSettings, Runner, export
 from har_ros.backends.triton.wheel import running
 from har_ros.commands.shared.options import add_parameters, at_least, whole_number
+from har_ros.commands.shared.parser import Parser
 from har_ros.errors import ConfigurationError, HarError
 from har_ros.files.console import say
 from har_ros.graphs.prepare import PreparedNetwork
@@ -25,7 +26,7 @@ MODEL = "a card's name, or the path of a card, of its folder, or of a network fi
 
 def run(arguments: list[str]) -> int:
     """Run the command. Returns the exit status. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet triton", description=__doc__)
+    parser = Parser(prog="actionnet triton", description=__doc__)
     commands = parser.add_subparsers(dest="command", title="commands", metavar="{export,up}", required=True)
     exporting = commands.add_parser("export", help="write networks into a model repository for a server")
     exporting.add_argument("models", nargs="+", metavar="MODEL", help=MODEL)

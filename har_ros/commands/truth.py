@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rich.console import Console
 
 from har_ros.commands.shared.jobs import add_recordings, jobs_of
 from har_ros.commands.shared.parameter_file import add_parameter_file, node_parameters
+from har_ros.commands.shared.parser import Parser
 from har_ros.errors import counted
 from har_ros.files.console import say
 from har_ros.pipeline.configuration import all_labels
@@ -22,7 +22,7 @@ MOST_PROBLEMS = 100
 
 def run(arguments: list[str]) -> int:
     """`actionnet truth check`. Returns the exit status: 1 when something does not fit. Raises HarError."""
-    parser = argparse.ArgumentParser(prog="actionnet truth", description="Check the ground truth of recordings.")
+    parser = Parser(prog="actionnet truth", description="Check the ground truth of recordings.")
     commands = parser.add_subparsers(dest="command", required=True)
     checking = commands.add_parser("check", help="report what does not match the recordings and the network")
     checking.add_argument("truth", type=Path, help="segments with labels: CSV, YAML, VIA's CSV or JSON")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import re
 from functools import partial
@@ -15,6 +14,7 @@ from rclpy.time import Time
 from rclpy.utilities import try_shutdown
 
 from har_ros.backends.backend import BackendSettings
+from har_ros.commands.shared.parser import Parser
 from har_ros.errors import error_text
 from har_ros.learning.nearest import NearestPerson
 from har_ros.learning.takes import Pace, Take, check_names, verdict
@@ -144,7 +144,7 @@ def _short_names(cameras: list[str]) -> dict[str, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the node; returns the exit status. Its parameters are also options: --label waving."""
-    parser = argparse.ArgumentParser(prog="record_action", description=__doc__)
+    parser = Parser(prog="record_action", description=__doc__)
     for row in RECORD_ACTION:
         kinds: dict[type, dict[str, Any]] = {list: {"nargs": "+"}, bool: {"action": "store_true"}}
         kind = kinds.get(type(row.default), {"type": type(row.default)})

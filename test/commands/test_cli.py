@@ -38,6 +38,11 @@ def test_help_names_every_command():
         ([], 2, "the following arguments are required: input"),
         (["VIDEO", "--network", "nothing"], 1, "model 'nothing' is unknown; use one of action-recognition-0001"),
         (["VIDEO", "--network", "resnet-18"], 1, "resnet-18 are not there; run: actionnet models fetch resnet-18"),
+        (["VIDEO", "--treshold", "0.3"], 2, "actionnet: --treshold is unknown; did you mean --threshold?"),
+        (["VIDEO", "--treshold=0.3"], 2, "actionnet: --treshold is unknown; did you mean --threshold?"),
+        (["dataset", "check", "d", "--shet", "x"], 2, "actionnet dataset: --shet is unknown; did you mean --sheet?"),
+        (["compare", "a", "b", "--helm"], 2, "unrecognized arguments: --helm; see actionnet compare --help"),
+        (["VIDEO", "--colour"], 2, "actionnet: unrecognized arguments: --colour; see actionnet --help"),
         (["VIDEO", "--threshold", "2"], 2, "argument --threshold: 2 is not from 0 to 1"),
         (["VIDEO", "--threshold", "x"], 2, "argument --threshold: 'x' is no number"),
         (["VIDEO", "--skip-frames", "x"], 2, "argument --skip-frames: 'x' is no whole number"),
@@ -62,6 +67,7 @@ def test_wrong_commands_are_answered_with_a_sentence(video, own_cache, arguments
     assert result.returncode == status
     assert reason in result.stderr
     assert "Traceback" not in result.stderr
+    assert "usage:" not in result.stderr
 
 
 def test_output_that_nobody_reads_any_more_is_no_error(brightness_card, video):

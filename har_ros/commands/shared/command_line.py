@@ -17,6 +17,7 @@ from types import ModuleType
 from rich.console import Console
 
 from har_ros.commands.shared.options import OPTIONS, add_parameters, between
+from har_ros.commands.shared.parser import Parser
 from har_ros.commands.shared.program import until_a_signal
 from har_ros.errors import ConfigurationError, HarError, one_line
 from har_ros.files.console import say
@@ -90,7 +91,7 @@ def _summary(path: Path) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="actionnet",
         description=__doc__,
         epilog="\n".join(["subcommands (actionnet NAME --help):", *map(_summary, subcommands().values())]),
