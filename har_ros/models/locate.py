@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib
 import importlib.util
@@ -135,10 +136,8 @@ def find_pose_model(model: str) -> Model[PoseCard]:
     """Find a pose network's card by its name, its path or its folder. Raises HarError."""
     path = POSE_CARDS / f"{model}.yaml" if model in card_names(POSE_CARDS) else _given_path(model)
     if not _is_card(path):
-        raise ConfigurationError(
-            f"pose_model {model!r} is unknown; use one of {', '.join(card_names(POSE_CARDS))}, or the path of a pose "
-            "network's card (.yaml) or of its folder"
-        )
+        what = "a pose network's card (.yaml) or of its folder"
+        raise _unknown("pose_model", model, card_names(POSE_CARDS), what)
     return Model(load_pose_card(path), path.parent)
 
 
@@ -163,11 +162,20 @@ def find_model(
         found = Model(card_of_a_file(path, input_blob), path.parent)
         logger.warning("%s has no card, so its frames are prepared as jetson-inference's actionNet does it", path.name)
     else:
-        raise ConfigurationError(
-            f"model {model!r} is unknown; use one of {', '.join([*card_names(), *also])}, or the path of a model card "
-            f"(.yaml), of a folder with a {CARD}, or of a network ({', '.join(SUFFIXES)})"
-        )
+        what = f"a model card (.yaml), of a folder with a {CARD}, or of a network ({', '.join(SUFFIXES)})"
+        raise _unknown("model", model, [*card_names(), *also], what)
     return replace(found, card=_overridden(found.card, labels, input_blob, output_blob))
+
+
+def _unknown(parameter: str, model: str, names: Sequence[str], what: str) -> ConfigurationError:
+    """Return what to say of a model that is neither one of these names nor the path of what it may be."""
+    path = Path(model).expanduser()
+    if model and path.is_dir():
+        return ConfigurationError(f"{parameter} {model!r} is a folder without a {CARD}; give one that holds it")
+    beside = [str(card.parent) for card in path.parent.glob(f"*/{CARD}")]
+    if similar := difflib.get_close_matches(model, [*names, *beside], 1):
+        return ConfigurationError(f"{parameter} {model!r} is unknown; did you mean {similar[0]}?")
+    return ConfigurationError(f"{parameter} {model!r} is unknown; use one of {', '.join(names)}, or the path of {what}")
 
 
 def _overridden(card: ModelCard, labels: str, input_blob: str, output_blob: str) -> ModelCard:

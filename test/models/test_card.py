@@ -14,7 +14,7 @@ from har_ros.frames.spec import WindowSpec
 from har_ros.models import card_file
 from har_ros.models.card_file import card_text, load_card
 from har_ros.models.labels import read_labels
-from har_ros.models.locate import find_model
+from har_ros.models.locate import find_model, find_pose_model
 from har_ros.settings import CARDS, card_names
 
 
@@ -213,7 +213,26 @@ def test_window_lengths_that_the_network_cannot_take_are_refused(frames):
         find_model("i3d-kinetics-400").card.window_frames(frames)
 
 
-@pytest.mark.parametrize("model", ["resnet", "", str(CARDS)])
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("i3d-kinetic-400", r"is unknown; did you mean i3d-kinetics-400\?"),
+        ("my-action", r"is unknown; did you mean my-actions\?"),
+        ("notes", r"is a folder without a card\.yaml; give one that holds it"),
+    ],
+)
+def test_what_was_meant_by_an_unknown_model(model, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("my-actions", "notes"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "my-actions" / "card.yaml").touch()
+    with pytest.raises(ConfigurationError, match=f"^model '{model}' {said}$"):
+        find_model(model)
+    with pytest.raises(ConfigurationError, match="pose_model 'movenet-multipos' is unknown; did you mean movenet"):
+        find_pose_model("movenet-multipos")
+
+
+@pytest.mark.parametrize("model", ["nothing", ""])
 def test_unknown_models_are_refused_with_what_there_is(model):
     with pytest.raises(
         ConfigurationError, match=r"is unknown; use one of action-recognition-0001, .*, or the path of a model card"
