@@ -21,8 +21,8 @@ class Parameter:
     step: a whole number is a multiple of it. needs: the parameter without which it has no effect. at_run_time: it
     can change while the node is configured. fills: the dataclass that has a field of this name: BackendSettings,
     StreamSettings, ScoreSettings, EventSettings or TrackSettings. option: `actionnet INPUT` has it as an option.
-    example: a list, for messages. Where "true" and "false" are choices, the booleans stand for them; false stands for
-    "off", which YAML reads so.
+    example: a list, for messages. Where "true" and "false" are choices, the booleans stand for them; where "off" is,
+    they stand for "off" and "on", which YAML reads so.
     """
 
     name: str
@@ -72,7 +72,8 @@ class Parameter:
         if isinstance(self.default, list):
             return self._read_list([] if value is None else value)  # None: an empty list, as rcl passes it
         if self.any_type and isinstance(value, bool):
-            value = "off" if "off" in self.choices and not value else str(value).lower()
+            spelt = ("off", "on") if "off" in self.choices else ("false", "true")
+            value = spelt[value]
         if self.choices and value not in self.choices:
             raise ConfigurationError(f"parameter {self.name} is {value!r}; give {self.expected}")
         return value
@@ -91,8 +92,8 @@ def unknown_names(given: Iterable[str], table: tuple[Parameter, ...]) -> list[st
     known = [row.name for row in table]
     unknown = [name for name in given if name not in known and not name.startswith(ROS_OWN)]
     for name in unknown:
-        if similar := difflib.get_close_matches(name, known):
-            raise ConfigurationError(f"parameter {name!r} is unknown; did you mean {' or '.join(similar)}?")
+        if similar := difflib.get_close_matches(name, known, 1):
+            raise ConfigurationError(f"parameter {name!r} is unknown; did you mean {similar[0]}?")
     return unknown
 
 

@@ -97,13 +97,15 @@ def test_a_misspelt_name_in_a_file_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("threshold", "write it as threshold:=0.3"),
-        ("treshold:=0.3", "parameter 'treshold' is unknown; some are threshold"),
+        ("threshold", "write it as threshold:=VALUE"),
+        ("model=my-actions", "'model=my-actions' is not understood; write it as model:=my-actions"),
+        ("modle:=x", r"parameter 'modle' is unknown; did you mean model\?"),
+        ("use_sim_time:=true", "parameter 'use_sim_time' is unknown; use one of image_topics"),
         ("threshold:=1.5", "parameter threshold is 1.5; give a number with a decimal point from 0.0 to 1.0"),
         ("threshold:=1", "parameter threshold is 1;"),
         ("top_k:=2.5", "parameter top_k is 2.5; give a whole number"),
         ("top_k:=true", "parameter top_k is True"),
-        ("idle:=on", "parameter idle is 'true'; give one of off, auto"),
+        ("idle:=on", "parameter idle is 'on'; give one of off, auto"),
         ("pose_size:=300", "parameter pose_size is 300; give a multiple of 32 from 0 to 640"),
         ("backend:=magic", "parameter backend is 'magic'; give one of auto"),
         ("image_topics:=/a", "give a list of strings"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +14,7 @@ from har_ros.files.schema import shown
 from har_ros.frames.sampling import StreamSettings
 from har_ros.models.card import Card, ModelCard
 from har_ros.models.locate import Model, find_model, find_pose_model
-from har_ros.parameter import Parameter
+from har_ros.parameter import Parameter, unknown_names
 from har_ros.persons.tracks import TrackSettings
 from har_ros.pipeline.event_settings import EventSettings, load_limits
 from har_ros.pipeline.scores import ScoreSettings, check_allowed
@@ -43,10 +42,10 @@ def parameter_values(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises ConfigurationError for what the node would refuse.
     """
     rows = {row.name: row for row in ACTIONNET}
+    unknown_names(given, ACTIONNET)
     for name in given:
         if name not in rows:
-            similar = ", ".join(difflib.get_close_matches(name, rows, 3) or list(rows))
-            raise ConfigurationError(f"parameter {name!r} is unknown; some are {similar}")
+            raise ConfigurationError(f"parameter {name!r} is unknown; use one of {', '.join(rows)}")
     return {name: checked(row, given.get(name, row.default)) for name, row in rows.items()}
 
 

@@ -164,7 +164,7 @@ def test_an_image_whose_people_are_not_finite_is_an_error_and_the_next_is_fine(b
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
-        ({"thresold": 0.3}, "parameter 'thresold' is unknown; some are threshold"),
+        ({"thresold": 0.3}, "parameter 'thresold' is unknown; did you mean threshold"),
         ({"threshold": 3}, "parameter threshold is 3.0; give a number with a decimal point from 0.0 to 1.0"),
         ({"persons": 1}, "parameter persons is 1; give true or false"),
     ],

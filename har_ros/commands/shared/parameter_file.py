@@ -35,7 +35,8 @@ def node_parameters(params_file: str = "", given: Sequence[str] = ()) -> dict[st
     for text in given:
         name, separator, value = text.partition(":=")
         if not separator:
-            raise ConfigurationError(f"parameter {text!r} is not understood; write it as threshold:=0.3")
+            name, _, value = text.partition("=")
+            raise ConfigurationError(f"parameter {text!r} is not understood; write it as {name}:={value or 'VALUE'}")
         values[name] = load_yaml(value, f"parameter {text!r}")
     return parameter_values(values)
 
