@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import time
 from collections.abc import Callable
@@ -94,7 +95,7 @@ class ImageSubscription:
         publishers = self._node.get_publishers_info_by_topic(self._topic)
         types = {info.topic_type for info in publishers}
         if not types:
-            return f"nobody publishes {self.topic}"
+            return f"nobody publishes {self.topic}{self._meant()}"
         if self.type not in types:
             return f"{self.topic} is {', '.join(sorted(types))}, not {self.type}; check image_transport"
         own = self._subscription.qos_profile if self._subscription else QoSProfile(depth=QUEUE)
@@ -104,6 +105,18 @@ class ImageSubscription:
                 what = reason.removeprefix("ERROR: ").rstrip("; ")
                 return f"{self.topic} has a publisher whose QoS does not fit ({what}); check qos_overrides"
         return f"{self.topic} has a publisher, but no image has come"
+
+    def _meant(self) -> str:
+        """Return a question for a similar topic of images that others publish and this node does not use."""
+        node = self._node
+        names = [name for name, types in node.get_topic_names_and_types() if self.type in types]
+        for name in difflib.get_close_matches(self.topic, names, 5):
+            publishers = node.get_publishers_info_by_topic(name)
+            users = [*publishers, *node.get_subscriptions_info_by_topic(name)]
+            own = (node.get_name(), node.get_namespace())
+            if publishers and own not in [(info.node_name, info.node_namespace) for info in users]:
+                return f"; did you mean {name}?"
+        return ""
 
     def close(self) -> None:
         """Unsubscribe."""

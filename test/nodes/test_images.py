@@ -7,7 +7,7 @@ import sys
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from waiting import WAIT
 
 from har_ros.nodes import images
@@ -114,6 +114,24 @@ def test_a_publisher_that_an_override_shuts_out_is_named(camera):
         f"{TOPIC} has a publisher whose QoS does not fit (Best effort publisher and reliable subscription); "
         "check qos_overrides"
     )
+
+
+def test_a_similar_topic_that_others_publish_and_the_node_does_not_use_is_named(camera):
+    camera = camera()
+    ros, node, hindrance = camera.ros, camera.robot.node, camera.inner.subscription.hindrance
+
+    def publish(topic, publisher=ros.node, message_type=Image):
+        publisher.create_publisher(message_type, topic, 1)
+        ros.until(lambda: node.count_publishers(topic), "the discovery of the publisher")
+
+    publish("/cam02/image_raw", message_type=CompressedImage)
+    publish("/cam03/image_raw", node)
+    assert hindrance() == f"nobody publishes {TOPIC}"
+    publish("/cam1/image_raw")
+    assert hindrance() == f"nobody publishes {TOPIC}; did you mean /cam1/image_raw?"
+    node.create_subscription(Image, "/cam1/image_raw", print, 1)
+    ros.until(lambda: node.count_subscribers("/cam1/image_raw"), "the discovery of the subscription")
+    assert hindrance() == f"nobody publishes {TOPIC}"
 
 
 @pytest.mark.parametrize(
