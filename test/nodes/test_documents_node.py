@@ -1,6 +1,7 @@
 """The nodes in the documentation run as printed."""
 
 import select
+import signal
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from vision_msgs.msg import (
     ObjectHypothesis,
     ObjectHypothesisWithPose,
 )
+from waiting import WAIT
 
 from har_ros.action import WaitForAction
 from har_ros.msg import ActionEvent
@@ -85,18 +87,25 @@ def test_the_client_for_parameters_and_diagnostics_runs_as_printed(ros, robot):
 
 
 def printed_after(ros, kind, topic, messages):
-    """Return the first line of the one printed node that subscribes to this; the first message prints nothing."""
+    """Return the first line of the one printed node that subscribes to this; the first message prints nothing.
+
+    Ctrl-C ends it without a traceback.
+    """
     subscribes = f'{kind.__name__}, "{topic}"'
     [printed] = [block.text for block in blocks("python") if subscribes in " ".join(block.text.split())]
     publisher = ros.node.create_publisher(kind, f"/{topic}", 10)
     command = [sys.executable, "-u", "-c", printed]  # unbuffered: its output is no terminal
-    with subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE, text=True) as process:  # see above
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd="/", stdout=pipe, stderr=pipe, text=True) as process:  # see above
         try:
             ros.until(publisher.get_subscription_count, "the printed node's subscription")
             ros.until(lambda: _publish(publisher, messages) or _says(process), "a line of the printed node")
-            return process.stdout.readline()
+            line = process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert "KeyboardInterrupt" not in process.communicate(timeout=WAIT)[1]
+            return line
         finally:
-            process.kill()  # its end is not what is tried
+            process.kill()
 
 
 def _publish(publisher, messages):
