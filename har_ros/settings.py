@@ -203,8 +203,8 @@ ACTIONNET = (
         "stride",
         0,
         "Frames between the ends of two windows, at least, and at most as many as a window has; 0: of files an eighth "
-        "of it (of people's skeletons one), of cameras one, as the newest window counts. Networks that take each frame "
-        "once have it in their steps.",
+        "of it (of people's skeletons one), of cameras one, as the newest window counts, and one of the bags and "
+        "videos of evaluate. Networks that take each frame once have it in their steps.",
         0,
         1024,
         at_run_time=True,
