@@ -30,7 +30,7 @@ from har_ros.evaluate.report import write_report
 from har_ros.evaluate.window_figures import FIGURES, HOUR
 from har_ros.files.console import say
 from har_ros.files.results_folder import METRICS, finite, read_json, reserved, write_json
-from har_ros.pipeline.configuration import all_labels, event_settings, named_model
+from har_ros.pipeline.configuration import all_labels, event_settings, named_model, network_names
 from har_ros.truth.labelling import COVERAGE
 from har_ros.truth.segments import load_label_map, load_truth
 
@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> int:
     label_map = load_label_map(options.label_map)
     segments = load_truth(options.truth) if options.truth else ()
     truth = Truth(segments, label_map, options.truth_topic, options.coverage)
-    truth.check(jobs, labels)
+    truth.check(jobs, labels, network_names(values))
     earlier = load_metrics(options.against) if options.against else None
     inference_time = options.inference_time
     if options.realtime_factor and not inference_time:

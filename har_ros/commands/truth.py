@@ -12,7 +12,7 @@ from har_ros.commands.shared.parameter_file import add_parameter_file, node_para
 from har_ros.commands.shared.parser import Parser
 from har_ros.errors import counted
 from har_ros.files.console import say
-from har_ros.pipeline.configuration import all_labels
+from har_ros.pipeline.configuration import all_labels, network_names
 from har_ros.truth.check import problems, span_of
 from har_ros.truth.segments import load_label_map, load_truth
 
@@ -38,7 +38,8 @@ def run(arguments: list[str]) -> int:
     for job in jobs:
         with job.opened() as recording:
             spans.append(span_of(job.name, recording))
-    found = list(islice(problems(segments, spans, all_labels(values), label_map), MOST_PROBLEMS + 1))
+    every = problems(segments, spans, all_labels(values), label_map, network_names(values))
+    found = list(islice(every, MOST_PROBLEMS + 1))
     console = Console()
     for text in found[:MOST_PROBLEMS]:
         say(console, text)

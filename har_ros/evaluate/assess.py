@@ -52,10 +52,10 @@ class Truth:
     topic: str = ""
     coverage: float = COVERAGE
 
-    def check(self, jobs: Sequence[Job], labels: Sequence[str]) -> None:
+    def check(self, jobs: Sequence[Job], labels: Sequence[str], network: str) -> None:
         """Raise HarError when a name is no class, or nothing is said of the recordings, before the work begins.
 
-        labels: of all networks.
+        labels, network: of all networks, and what they are called.
         """
         names = [segment.label for segment in self._concerning(jobs)]
         known = {segment.bag for segment in self._concerning(jobs)}
@@ -68,7 +68,7 @@ class Truth:
             logger.warning("the truth also names %s that you did not give, such as %s", many, others[0])
         for bag in self._bags(jobs):
             names += [label for message in bag.classifications(self.topic) for label in message.labels]
-        join(names, labels, self.label_map)
+        join(names, labels, self.label_map, network=network)
 
     def of(self, jobs: Sequence[Job], header: Mapping[str, Any]) -> list[Segment]:
         """Return the segments that concern these recordings, with those of the bags' topics. Raises HarError."""

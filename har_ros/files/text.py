@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from har_ros.errors import ConfigurationError
@@ -32,3 +34,10 @@ def read_text(path: Path) -> str:
 def natural(name: str) -> list[tuple[int, str]]:
     """Return what sorts frame2 before frame10."""
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
+def similar(name: str, names: Iterable[str]) -> str:
+    """Return up to three names that are much like this one, as the end of a sentence; "" without any."""
+    known = {one.casefold(): one for one in names}
+    close = [repr(known[one]) for one in difflib.get_close_matches(name.casefold(), known)]
+    return f" (similar: {', '.join(close)})" if close else ""

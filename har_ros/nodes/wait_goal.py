@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from rclpy.task import Future
 from har_ros.action import WaitForAction
 from har_ros.errors import ConfigurationError
 from har_ros.files.schema import shown
+from har_ros.files.text import similar
 from har_ros.frames.sampling import SECOND
 from har_ros.msg import ActionEvent
 from har_ros.nodes import conversions
@@ -87,8 +87,8 @@ class Wanted:
         for label in sorted(self.labels & set(IDLE)):
             raise ConfigurationError(f"no event has the class {label!r}, which says that no action is going on")
         for label in sorted(self.labels - set(labels)):
-            similar = ", ".join(map(repr, difflib.get_close_matches(label, labels, 3) or labels[:3]))
-            raise ConfigurationError(f"no event can have the class {shown(label)}; some are {similar}")
+            alike = similar(label, labels)
+            raise ConfigurationError(f"no event can have the class {shown(label)}; give one of the network's{alike}")
 
     def of_camera(self, topic: str) -> bool:
         """Whether events of this camera are wanted."""

@@ -164,6 +164,12 @@ def all_labels(values: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*named_model(values).labels(), *person_labels(values))))
 
 
+def network_names(values: Mapping[str, Any]) -> str:
+    """Return what the networks of all_labels are called, for messages. Raises ConfigurationError."""
+    people = str(values["persons_model"]) if values["persons"] else ""
+    return " and ".join(filter(None, (model_name(values), people)))
+
+
 def person_labels(values: dict[str, Any]) -> tuple[str, ...]:
     """Return the labels of the network for people, none where nobody is followed. Raises HarError."""
     if not values["persons"]:

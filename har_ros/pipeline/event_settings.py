@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 from har_ros.errors import ConfigurationError
 from har_ros.files.schema import Check, Checks, build, load_yaml, rule, shown
-from har_ros.files.text import read_text
+from har_ros.files.text import read_text, similar
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,10 @@ class EventSettings:
 
     def check_labels(self, labels: Collection[str]) -> None:
         """Raise ConfigurationError when limits are given for what is none of the networks' labels."""
-        known = list(dict.fromkeys(labels))
         for label in self.classes:
-            if label not in known:
-                close = difflib.get_close_matches(label, known, 3, cutoff=0.5) or known[:3]
-                similar = ", ".join(map(repr, close))
-                raise ConfigurationError(f"event_limits: {label!r} is no class of the network; some are {similar}")
+            if label not in labels:
+                alike = similar(label, labels)
+                raise ConfigurationError(f"event_limits: {label!r} is no class of the network; name one that is{alike}")
 
 
 def load_limits(path: Path) -> dict[str, ClassLimits]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from har_ros.errors import ConfigurationError, ModelError
+from har_ros.files.text import similar
 from har_ros.frames.window import Clip
 
 NOT_FINITE = "the network's output is not finite (NaN or infinity); try another precision or model file"
@@ -125,8 +125,8 @@ def check_allowed(allowed: Sequence[str], labels: Sequence[str]) -> None:
     """Raise ConfigurationError when a label is not one of the network's."""
     for label in allowed:
         if label not in labels:
-            similar = ", ".join(map(repr, difflib.get_close_matches(label, labels, 3) or labels[:3]))
-            raise ConfigurationError(f"allowed label {label!r} is no class of this network; some are {similar}")
+            alike = similar(label, labels)
+            raise ConfigurationError(f"allowed label {label!r} is no class of this network; give one that is{alike}")
 
 
 @lru_cache(maxsize=8)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from har_ros.errors import ConfigurationError
 from har_ros.frames.sampling import SECOND
 from har_ros.recordings.recording import Recording
-from har_ros.truth.segments import ANY, NONE, Segment, join, meant
+from har_ros.truth.segments import ANY, NONE, THE_NETWORK, Segment, join, meant
 
 TOLERANCE = 0.1
 """Seconds by which a segment may reach beyond its recording."""
@@ -37,13 +37,14 @@ def problems(
     spans: Sequence[Span],
     labels: Sequence[str],
     label_map: Mapping[str, object] | None = None,
+    network: str = THE_NETWORK,
 ) -> Iterator[str]:
-    """Yield a sentence for each thing that does not fit."""
+    """Yield a sentence for each thing that does not fit. labels: of the network of this name."""
     label_map, fits = label_map or {}, True
     names = dict.fromkeys(segment.label for segment in segments)
     for name in dict.fromkeys([*names, *label_map]):
         try:
-            meant(name, labels, label_map)
+            meant(name, labels, label_map, network)
         except ConfigurationError as error:
             fits = False
             yield str(error)
@@ -66,17 +67,23 @@ def described(segment: Segment) -> str:
 def _misplaced(segment: Segment, spans: Sequence[Span]) -> list[str]:
     bags = [span for span in spans if segment.speaks_of(span.name)]
     if not bags:
-        return [f"{described(segment)}: there is no such recording; there are {', '.join(span.name for span in spans)}"]
+        names = ", ".join(map(_named, spans))
+        return [f"{described(segment)}: there is no such recording, only {names}; name it so, or write {ANY}"]
     places = [span for span in bags if segment.camera in (ANY, *span.cameras)]
     if not places:
         there = sorted({camera for span in bags for camera in span.cameras})
-        return [f"{described(segment)}: there is no such camera; there are {', '.join(there)}"]
+        return [f"{described(segment)}: there is no such camera, only {', '.join(there)}; name it so, or write {ANY}"]
     found = []
     for span in places:
         start, end = ((stamp - span.first) / SECOND for stamp in segment.stamps(span.first))
         if start < -TOLERANCE or end > span.duration + TOLERANCE > TOLERANCE:
             found.append(f"{described(segment)} is outside {span.name}, which lasts {span.duration:.2f} s")
     return found
+
+
+def _named(span: Span) -> str:
+    """Name a recording, with its cameras where there are several: a bag made of videos has one for each."""
+    return span.name + (f" (cameras {', '.join(span.cameras)})" if len(span.cameras) > 1 else "")
 
 
 def _contradictions(segments: Sequence[Segment], spans: Sequence[Span]) -> Iterator[str]:

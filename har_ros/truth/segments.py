@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 
 from har_ros.errors import ConfigurationError, one_line
 from har_ros.files.schema import build, load_yaml, shown
-from har_ros.files.text import CONTROL_CHARACTER, read_text
+from har_ros.files.text import CONTROL_CHARACTER, read_text, similar
 from har_ros.frames.sampling import SECOND
 from har_ros.recordings.recording import Announced
 from har_ros.truth import via
@@ -26,6 +25,8 @@ MOST_SEGMENTS = 100_000
 """Of a file of truth."""
 NONE = "none"
 """What a truth name is mapped to when it is no class of the network: nothing that counts happens."""
+THE_NETWORK = "the network"
+"""What messages call a network whose name is not known."""
 
 
 @dataclass(frozen=True)
@@ -194,17 +195,20 @@ def join(
     labels: Sequence[str],
     label_map: Mapping[str, object] | None = None,
     others: Sequence[str] = (),
+    network: str = THE_NETWORK,
 ) -> Classes:
     """Join the truth's names with the network's classes.
 
     others: classes of another network, which the names may mean, too; for this one they are none.
+
+    network: its name, for messages.
 
     label_map: truth name → a class of the network, a list of these, or "none"; a name that it lacks is a class itself.
     Names that are mapped to the same classes are one. Raises ConfigurationError for unknown and contradicting ones.
     """
     outputs_of: dict[str, tuple[str, ...]] = {}
     for name in dict.fromkeys([*truth, *(label_map or {})]):
-        known = meant(name, (*labels, *others), label_map or {})
+        known = meant(name, (*labels, *others), label_map or {}, network)
         outputs_of[name] = tuple(output for output in known if output in labels)
     groups: dict[tuple[str, ...], list[str]] = {}
     for name in dict.fromkeys(truth):
@@ -228,20 +232,23 @@ def join(
     return Classes(tuple(names), of_label, of_output)
 
 
-def meant(name: str, labels: Sequence[str], label_map: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the network's classes that a truth name stands for, none for "none". Raises ConfigurationError."""
+def meant(
+    name: str, labels: Sequence[str], label_map: Mapping[str, object], network: str = THE_NETWORK
+) -> tuple[str, ...]:
+    """Return the network's classes that a truth name stands for, none for "none". Raises ConfigurationError.
+
+    network: its name, for messages.
+    """
     value = label_map.get(name, NONE if name == NONE else name)
     if value is None or value == NONE:
         return ()
     outputs = value if isinstance(value, list) else [value]
     for output in outputs:
         if output not in labels:
-            known = {label.casefold(): label for label in labels}
-            close = [known[one] for one in difflib.get_close_matches(str(output).casefold(), known, 3)]
-            similar = ", ".join(map(repr, close or labels[:3]))
             remedy = "map it to a class, or to none" if name not in label_map else "fix the label map"
             raise ConfigurationError(
-                f"truth name {name!r}: {shown(output)} is no class of the network; {remedy} (similar: {similar})"
+                f"truth name {name!r}: {shown(output)} is no class of {network}; {remedy}, or name the network that "
+                f"has it (-p model:=NAME){similar(str(output), labels)}"
             )
     if not outputs:
         raise ConfigurationError(f"the label map gives no class to {name!r}; give one, or none")

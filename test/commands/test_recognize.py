@@ -120,7 +120,7 @@ def test_events_of_what_was_read_are_written_and_wrong_options_are_refused(brigh
     assert actionnet(video, *model, *high).returncode == 0
     assert "third" not in (tmp_path / "e.csv").read_text()
     own.write_text("last: {start: 1.0}\n")
-    assert "event_limits: 'last' is no class of the network; some are" in failure(actionnet(video, *model, *high))
+    assert "event_limits: 'last' is no class of the network; name one" in failure(actionnet(video, *model, *high))
     assert "--event-limits needs --events; add it" in failure(actionnet(video, *model, "--event-limits", own))
     assert "e.txt is no file of events" in failure(actionnet(video, *model, "--events", tmp_path / "e.txt"))
     nowhere = tmp_path / "none" / "e.csv"

@@ -173,7 +173,8 @@ def test_truth_check(bags, brightness_card, tmp_path, truth, capsys):
     assert main([*command, "--label-map", truth[3]]) == 0
     assert "no problem found: 4 segments with 4 labels, 3 recordings" in capsys.readouterr().out
     assert main(command) == 1
-    assert "truth name 'second one'" in capsys.readouterr().out.replace("\n", " ")
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert f"truth name 'second one': 'second one' is no class of {brightness_card}; map it" in said
 
 
 def test_a_video_shorter_than_a_window_is_judged_as_teaching_pads_it(evaluate, tmp_path, truth, capsys):

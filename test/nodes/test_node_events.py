@@ -110,7 +110,7 @@ def test_a_class_has_the_limits_of_a_file(listener, tmp_path):
     robot.show(camera, *RISING, *FALLING)
     assert "fourth" not in {one.class_id for one in heard(robot.ros, events, STARTED, "first")}
     limits.write_text("fith: {start: 0.9}\n")
-    refusal = "event_limits: 'fith' is no class of the network; some are 'first', 'fourth'"
+    refusal = "event_limits: 'fith' is no class of the network; name one that is"
     assert refusal in robot.set(event_limits=str(limits))
     with pytest.raises(Exception, match=refusal):
         listener(event_limits=str(limits))

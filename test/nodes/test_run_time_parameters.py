@@ -106,7 +106,10 @@ def test_the_overlay_can_be_turned_off(robot):
         ({"top_k": 0}, "top_k"),
         ({"smoothing": -1.0}, "smoothing"),
         ({"skip_frames": 0, "sample_rate": 25.0}, "skip_frames is 0 and sample_rate 25, but frames are sampled"),
-        ({"allowed_labels": ["fift"]}, "allowed label 'fift' is no class of this network; some are 'first'"),
+        (
+            {"allowed_labels": ["fift"]},
+            "allowed label 'fift' is no class of this network; give one that is",
+        ),
         ({"image_topics": [""]}, "parameter image_topics is empty; name one camera topic"),
         ({"allowed_labels": "first"}, "parameter allowed_labels is 'first'; give a list of strings, such as [waving,"),
         ({"image_topics": [ONE, ONE]}, "names /cam01/image_raw more than once"),

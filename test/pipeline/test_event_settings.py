@@ -33,7 +33,7 @@ def test_what_a_file_leaves_out_is_as_for_all_classes(tmp_path):
         ("falling: {begin: 0.3}", "field 'begin' is unknown; use start, end, min_duration, max_gap"),
         ("falling: {end: 0.6}", "event_limits: the end of 'falling' is 0.6, above its start (0.5); give it an end"),
         ("falling: {start: 0.2}", "the end of 'falling' is 0.3, that of event_end, above its start (0.2)"),
-        ("faling: {}", "event_limits: 'faling' is no class of the network; some are 'falling'"),
+        ("faling: {}", "event_limits: 'faling' is no class of the network; name one that is (similar: 'falling'"),
         ("{", "is not YAML"),
     ],
 )

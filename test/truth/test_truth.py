@@ -114,16 +114,21 @@ def test_truth_names_are_classes_or_mapped_to_them():
 @pytest.mark.parametrize(
     ("truth", "label_map", "said"),
     [
-        (["running"], {}, r"truth name 'running': 'running' is no class of the network; map it .*\(similar: 'run'"),
-        (["RUNNING"], {}, r"'RUNNING' is no class of the network; map it .*\(similar: 'run'\)"),
-        (["a"], {"a": "fly"}, "'fly' is no class of the network; fix the label map"),
+        (
+            ["running"],
+            {},
+            r"'running' is no class of net; map it .*name the network .*\(similar: 'run'",
+        ),
+        (["RUNNING"], {}, r"'RUNNING' is no class of net; map it .*\(similar: 'run'\)$"),
+        (["helped"], {}, r"'helped' is no class of net; .*\(-p model:=NAME\)$"),
+        (["a"], {"a": "fly"}, "'fly' is no class of net; fix the label map"),
         (["a"], {"a": []}, "gives no class to 'a'"),
         (["a", "b"], {"a": ["run", "walk"], "b": ["walk"]}, "gives 'walk' to 'a' and, with others, to 'b'"),
     ],
 )
 def test_names_that_cannot_be_joined_are_refused(truth, label_map, said):
     with pytest.raises(ConfigurationError, match=said):
-        join(truth, LABELS, label_map)
+        join(truth, LABELS, label_map, network="net")
 
 
 @pytest.mark.parametrize("text", ["- a", "a: {b: c}", "a: 7", "a: [none, 7]", "1: run", "a: [null, run]", "{"])
@@ -156,8 +161,8 @@ def test_what_does_not_fit_is_reported():
     expected = [
         "truth name 'flying'",
         "'walk' from 0 to 12 s of one /b is outside one, which lasts 10.00 s",
-        "'fall' from 0 to 1 s of one /c: there is no such camera; there are /a, /b",
-        "'fall' from 0 to 1 s of three: there is no such recording; there are one, two.mp4",
+        "'fall' from 0 to 1 s of one /c: there is no such camera, only /a, /b; name it so, or write *",
+        "'fall' from 0 to 1 s of three: there is no such recording, only one (cameras /a, /b), two.mp4; name it so, or write *",
         "'fall' from 1.7e+09 to 1.7e+09 s of /a is outside one",
         "'run' from 0 to 2 s overlaps 'run' from 1 to 3 s of one /a: the same label twice",
         "'run' from 0 to 2 s overlaps 'none' from 1.5 to 2 s of /video, but one says that nothing happens",

@@ -27,7 +27,7 @@ from har_ros.evaluate.tune import Cost, Tuned, Tuning, Wish
 from har_ros.files.console import cell, say
 from har_ros.files.results_folder import atomic, reserved
 from har_ros.learning.dataset import group_of
-from har_ros.pipeline.configuration import all_labels, event_settings
+from har_ros.pipeline.configuration import all_labels, event_settings, network_names
 from har_ros.pipeline.event_settings import ClassLimits
 from har_ros.stats.intervals import Figure
 from har_ros.truth.segments import load_label_map, load_truth
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     }
     segments = load_truth(options.truth) if options.truth else ()
     truth = Truth(segments, load_label_map(options.label_map), options.truth_topic)
-    truth.check(jobs, all_labels(values))
+    truth.check(jobs, all_labels(values), network_names(values))
     recall = RECALL if options.recall is None and options.false_alarms is None else options.recall
     plan = Plan(values, options.output)
     with reserved(plan.folder):
