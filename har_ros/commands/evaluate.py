@@ -35,6 +35,7 @@ from har_ros.truth.labelling import COVERAGE
 from har_ros.truth.segments import load_label_map, load_truth
 
 NAMES = [name for name, _ in FIGURES]
+OF_LIKENESS = "; of what is unlike, over cameras (one or two: over windows)"
 
 
 def run(arguments: list[str]) -> int:
@@ -188,6 +189,7 @@ def _summary(assessment: Assessment, timing: Mapping[str, Any]) -> Table:
     figures, counts = assessment.metrics.overall.figures, assessment.metrics.overall.counts
     windows = figures.windows
     table = Table("figure", "value", "95 % interval", box=None)
+    table.caption = "intervals: over segments; of false alarms, exact"
     for name, what in FIGURES:
         figure = getattr(figures, name)
         if math.isfinite(figure.value):
@@ -209,6 +211,8 @@ def _summary(assessment: Assessment, timing: Mapping[str, Any]) -> Table:
                 table.add_row(*row)
     if times := [took["median"] for took in timing.values() if took["median"] is not None]:
         table.add_row("inference time here, median (s)", f"{statistics.median(times):.3f}", "")
+    if assessment.metrics.likeness is not None:
+        table.caption += OF_LIKENESS
     return table
 
 

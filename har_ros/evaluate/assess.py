@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from har_ros.errors import ConfigurationError, counted
 from har_ros.evaluate import persons, results
 from har_ros.evaluate.event_figures import event_figures, events_of, windows_of
@@ -31,11 +33,12 @@ from har_ros.evaluate.replay import Counts
 from har_ros.evaluate.track import Track
 from har_ros.evaluate.window_figures import Figures, figures, per_class, sweep
 from har_ros.pipeline.configuration import event_settings, parameter_values
+from har_ros.pipeline.events import IDLE
 from har_ros.recordings.bag import Bag
 from har_ros.recordings.remote import Address
 from har_ros.stats import metrics
 from har_ros.truth.labelling import COVERAGE
-from har_ros.truth.segments import Classes, Segment, join, segments_of_topic
+from har_ros.truth.segments import NONE, Classes, Segment, join, segments_of_topic
 
 logger = logging.getLogger(__name__)
 
@@ -209,8 +212,10 @@ def _summary(
 
 def _confusion(pool: Pool, classes: Classes) -> Confusion:
     judged = pool.labelled | pool.background
-    windows = metrics.confusion(pool.windows["truth"][judged], pool.predicted[judged]).tolist()
-    return Confusion([*classes.names, "none"], [*classes.names, "another class", "nothing"], windows)
+    idle = np.isin(pool.windows["label"], IDLE) & (pool.predicted == metrics.OTHER)
+    said = np.where(idle, metrics.NOTHING, pool.predicted)
+    windows = metrics.confusion(pool.windows["truth"][judged], said[judged]).tolist()
+    return Confusion([*classes.names, NONE], [*classes.names, "another class", NONE], windows)
 
 
 def _calibration(pool: Pool) -> list[CalibrationBin]:

@@ -77,7 +77,8 @@ def ribbon(track: Judged, classes: Classes, colours: Sequence[str], seconds: flo
         return {"x": round(left, 3), "width": round(max(right - left, 0.05), 3)}
 
     windows = track.windows
-    begin = [(stamp - track.first) / 1e9 for stamp in windows["end"].tolist()]
+    shown_from = windows["end" if len(windows) > 1 else "start"]  # an only window may end with the recording
+    begin = [(stamp - track.first) / 1e9 for stamp in shown_from.tolist()]
     stop = (np.array(begin) + windows["duration"]).tolist()
     said = predicted(windows)
     texts = np.where(windows["accepted"], windows["label"], "").tolist()

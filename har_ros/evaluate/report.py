@@ -84,7 +84,7 @@ def _confused(confusion: Confusion) -> list[dict[str, Any]]:
         {"true": true, "said": said, "windows": windows}
         for true, row in zip(confusion.rows, confusion.windows, strict=True)
         for said, windows in zip(confusion.columns, row, strict=True)
-        if windows and true != said and (true, said) != ("none", "nothing")
+        if windows and true != said
     ]
     return sorted(pairs, key=lambda pair: -pair["windows"])[:MOST_CLASSES]
 

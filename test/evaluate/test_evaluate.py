@@ -187,7 +187,9 @@ def test_a_video_shorter_than_a_window_is_judged_as_teaching_pads_it(evaluate, t
     measured = json.loads((folder / METRICS).read_text())
     assert measured["overall"]["windows"]["padded"] == measured["overall"]["windows"]["labelled"] == 2
     assert measured["overall"]["top1"]["value"] == measured["overall"]["segment_accuracy"]["value"] == 1
-    assert re.search("clips shorter than a window, played again +2", capsys.readouterr().out)
+    said = capsys.readouterr().out
+    assert re.search("clips shorter than a window, played again +2", said)
+    assert "intervals: over segments; of false alarms, exact" in said
     assert "2 windows of clips that are shorter" in (folder / results.REPORT).read_text()
     assert contents(evaluate(recordings=clips, output="again")) == contents(folder)
 

@@ -16,13 +16,13 @@ from mcap_ros2.reader import read_ros2_messages
 from pages import HOSTILE, check_page
 from predictions import predictions
 
-from har_ros.evaluate import report, results
+from har_ros.evaluate import charts, report, results
 from har_ros.evaluate.assess import Truth, assess
 from har_ros.evaluate.mistakes import worst
 from har_ros.evaluate.plan import Job
 from har_ros.files.results_folder import METRICS
 from har_ros.reports.drawing import PALETTE
-from har_ros.truth.segments import Segment
+from har_ros.truth.segments import Segment, join
 
 
 def test_annotated_bags(evaluate, bags):
@@ -148,6 +148,26 @@ def test_of_many_classes_the_most_frequent_have_colours_of_their_own(tmp_path):
     assert "4 more classes" in legend
     curves = text.partition("<h2>Curves</h2>")[2].partition("<figcaption>")[0]
     assert [label for label in labels if f">{label}</text>" in curves] == labels[4:]
+
+
+def test_answers_of_none_are_those_of_nothing(tmp_path):
+    """Also what stays below the threshold; and of what the truth does not have, another class."""
+    labels = ["run", "fly", "none"]
+    answers = [[0.9, 0, 0.1], [0, 0, 1], [0, 1, 0], [0.25, 0.25, 0.2], [0, 0, 1]]
+    windows = [("/a", end, scores) for end, scores in zip((1, 2, 3, 4, 8), answers, strict=True)]
+    segments = [Segment(0, 5, "run")]
+    path, header = predictions(tmp_path, windows, labels=labels)
+    confusion = assess(path, header, segments, Truth(tuple(segments))).metrics.confusion
+    assert (confusion.rows, confusion.columns) == (["run", "none"], ["run", "another class", "none"])
+    assert confusion.windows == [[1, 1, 2], [0, 0, 1]]
+
+
+def test_the_only_window_of_a_recording_is_seen_in_its_timeline(tmp_path):
+    segments = [Segment(0, 1, "run")]
+    path, header = predictions(tmp_path, [("/a", 1, (1, 0, 0, 0))])
+    (track,) = assess(path, header, segments, Truth(tuple(segments))).judged
+    shown = charts.ribbon(track, join(["run"], ["run"]), ["red"], 1.0)
+    assert [(one["x"], one["width"]) for one in (*shown["said"], *shown["marks"])] == [(0, 100)] * 2
 
 
 @pytest.mark.parametrize("named", ["evaluate.report.charts.reliability", "reports.page.Environment.get_template"])

@@ -162,7 +162,7 @@ def test_what_does_not_fit_is_reported():
         "truth name 'flying'",
         "'walk' from 0 to 12 s of one /b is outside one, which lasts 10.00 s",
         "'fall' from 0 to 1 s of one /c: there is no such camera, only /a, /b; name it so, or write *",
-        "'fall' from 0 to 1 s of three: there is no such recording, only one (cameras /a, /b), two.mp4; name it so, or write *",
+        "'fall' from 0 to 1 s of three: there is no such recording, only one (cameras /a, /b), two.mp4; name it so, or",
         "'fall' from 1.7e+09 to 1.7e+09 s of /a is outside one",
         "'run' from 0 to 2 s overlaps 'run' from 1 to 3 s of one /a: the same label twice",
         "'run' from 0 to 2 s overlaps 'none' from 1.5 to 2 s of /video, but one says that nothing happens",
