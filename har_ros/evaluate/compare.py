@@ -19,6 +19,8 @@ from har_ros.stats.comparison import holm, mean_interval, sign_flip_p
 from har_ros.stats.intervals import Figure
 
 SIGNIFICANT = 0.05
+DIGITS = 3
+"""To which figures are shown: what differs beyond them is the same."""
 
 
 def load_metrics(path: Path) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def load_metrics(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class FigureChange:
-    """A figure of both evaluations, NaN where it has none. better: None where it is the same or unknown."""
+    """A figure of both evaluations, NaN where it has none. better: None where it is the same as shown, or unknown."""
 
     name: str
     before: Figure
@@ -112,7 +114,7 @@ def _figure(row: Mapping[str, Any]) -> Figure:
 
 
 def _better(name: str, before: float | None, after: float | None) -> bool | None:
-    if before is None or after is None or before == after:
+    if before is None or after is None or round(before, DIGITS) == round(after, DIGITS):
         return None
     return (after < before) == (name in LESS_IS_BETTER)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import textwrap
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,9 +68,24 @@ def _text(text: str, width: int, height: int, scale: float) -> Pixels:
     """Return black text on white, in up to two lines; OpenCV's font has ASCII only."""
     field = np.full((height, width, 3), 255, np.uint8)
     ascii_only = text.replace("–", "-").encode("ascii", "replace").decode()
-    letter = cv2.getTextSize("m", _FONT, scale, 1)[0][0]
-    lines = textwrap.wrap(ascii_only, max(4, width // letter)) or [""]
     step = 14 if scale < 0.5 else 22
-    for number, line in enumerate(lines[: max(1, height // step)]):
+    for number, line in enumerate(wrapped(ascii_only, width - 6, scale)[: max(1, height // step)]):
         cv2.putText(field, line, (3, step * (number + 1) - 3), _FONT, scale, (0, 0, 0), 1, cv2.LINE_AA)
     return field
+
+
+def wrapped(text: str, width: int, scale: float) -> list[str]:
+    """Return a text's lines, at most so many pixels wide, broken at blanks and slashes where that is possible."""
+
+    def pixels(line: str) -> int:
+        return int(cv2.getTextSize(line, _FONT, scale, 1)[0][0])
+
+    lines = [""]
+    for part in re.findall(r"[^ /]*/|[^ /]+ *", text):
+        if lines[-1] and pixels(lines[-1] + part.rstrip()) > width:
+            lines.append("")
+        for letter in part:
+            if pixels(lines[-1] + letter) > width and letter != " ":
+                lines.append("")
+            lines[-1] += letter
+    return lines

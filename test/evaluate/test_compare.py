@@ -31,6 +31,11 @@ def test_what_got_better_and_what_worse():
     assert change.overall.segments == 16
 
 
+def test_figures_that_are_shown_as_equal_are_neither_better_nor_worse():
+    change = compare(measured([1.0], calibration_error=0.00341), measured([1.0], calibration_error=0.00338))
+    assert [row.better for row in change.figures if row.name == "calibration_error"] == [None]
+
+
 def test_a_label_that_looks_like_markup_is_shown_as_it_is():
     change = compare(measured([1.0], "[/b] [red]"), measured([0.5], "[/b] [red]"))
     console = Console(record=True, width=200)

@@ -13,6 +13,7 @@ from har_ros.learning.dataset import load_dataset
 from har_ros.recordings.clip_file import ClipFile
 from har_ros.recordings.pictures import Place, pictures
 from har_ros.recordings.recording import VideoRecording
+from har_ros.reports.sheet import wrapped
 from har_ros.truth.segments import Segment
 
 SECOND = 1_000_000_000
@@ -237,6 +238,19 @@ def test_a_dataset_without_faults_passes(tmp_path, small, capsys):
     for number, label in enumerate(("blue", "red", "none")):  # each class's pictures in its own colour
         picture = sheet[number * row + 30 + 72, 20:170].reshape(-1, 3).mean(axis=0)
         assert abs(picture - COLOURS[label]).max() < 60, label
+
+
+@pytest.mark.parametrize(
+    ("caption", "lines"),
+    [
+        ("alone/cam01/1.mp4 [cam01]", ["alone/cam01/1.mp4 ", "[cam01]"]),
+        ("helped up/camera_of_the_hall/1.mp4 [b]", ["helped up/", "camera_of_the_hall/", "1.mp4 [b]"]),
+        ("W" * 30, ["W" * 17, "W" * 13]),
+        ("", [""]),
+    ],
+)
+def test_captions_break_at_blanks_and_slashes(caption, lines):
+    assert wrapped(caption, 150, 0.36) == lines
 
 
 def test_all_faults_are_found(tmp_path, small, capsys):
