@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +14,11 @@ from pathlib import Path
 from har_ros.errors import ConfigurationError, counted
 from har_ros.files.cache import digest
 from har_ros.files.text import natural, read_text
-from har_ros.learning.class_folders import VIDEOS, class_folders, videos_in
+from har_ros.learning.class_folders import VIDEOS, class_folders, of_one_class, videos_in, without_number
 from har_ros.models.labels import wrong_labels
 from har_ros.truth.segments import ANY, NONE, Segment, load_truth
+
+logger = logging.getLogger(__name__)
 
 SOURCES = "sources.csv"
 """In a folder of class folders: columns clip (its path there) and source, which is its group."""
@@ -106,6 +109,8 @@ def _of_folder(folder: Path, with_empty: bool) -> tuple[list[Material], list[str
             f"{folder} has {counted(len(places), 'class folder')}; give at least two, such as waving and {NONE} "
             "(everything else)"
         )
+    if doubt := of_one_class(folder):
+        logger.warning("%s", doubt)
     return found, empty
 
 
@@ -121,7 +126,7 @@ def _grouped(folder: Path, found: list[Material]) -> tuple[list[Material], str]:
         raise ConfigurationError(
             f"some clips lie in a folder of their group, but {flat} does not; move it to one, or use --group-pattern"
         )
-    stems = {m.name: _without_number(Path(m.name).stem) for m in found}
+    stems = {m.name: without_number(Path(m.name).stem) for m in found}
     if all(len({stems[m.name] for m in of_class}) > 1 and all(stems.values()) for of_class in by_class(found)):
         return [replace(m, group=stems[m.name]) for m in found], "the files' names without their last number"
     grouped = [material for of_class in by_class(found) for material in neighbours(of_class)]
@@ -141,10 +146,6 @@ def neighbours(materials: Sequence[Material]) -> list[Material]:
     """Give neighbours the same group: blocks of the same number of all classes belong together."""
     size = max(1, min(LARGEST_BLOCK, len(materials) // FEWEST_GROUPS))
     return [replace(material, group=f"block {number // size + 1}") for number, material in enumerate(materials)]
-
-
-def _without_number(stem: str) -> str:
-    return re.sub(r"[\s._-]*\d+[\s._-]*$", "", stem)
 
 
 def _of_segments(path: Path, column: str) -> tuple[list[Material], str]:

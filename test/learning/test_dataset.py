@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import pytest
@@ -122,6 +123,19 @@ def test_what_is_no_dataset_is_refused(tmp_path):
     refused(lambda: load_dataset(folder, "z"), "a/1.mp4", "does not match")
     refused(lambda: load_dataset(folder, column="person"), "no column 'person'")
     refused(lambda: load_dataset(folder, label_map={"a": ["x", "y"]}), "'a'", "several classes")
+
+
+def test_a_folder_that_looks_like_a_class_is_doubted(tmp_path, caplog):
+    clips = ["cam01/1.mp4", "cam02/1.mp4"]
+    actions = touch(tmp_path / "actions", *(f"{label}/{clip}" for label in ("alone", "helped") for clip in clips))
+    load_dataset(actions)
+    split = touch(tmp_path / "split", *(f"{part}/{label}/1.mp4" for part in ("train", "test") for label in "ab"))
+    load_dataset(split / "train")
+    load_dataset(touch(tmp_path / "steps", "step1/1.mp4", "step2/1.mp4"))
+    assert not caplog.messages
+    load_dataset(actions / "alone")
+    expected = f"the classes are cam01, cam02, and helped beside alone has them, too; if alone is one of .* {actions}$"
+    assert re.match(expected, *caplog.messages)
 
 
 def test_classes_without_videos_are_named_where_others_have_some(tmp_path):
