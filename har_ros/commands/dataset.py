@@ -42,7 +42,7 @@ SHOWN_FRAMES = 8
 
 
 def run(arguments: list[str]) -> int:
-    """`actionnet dataset`. Returns the exit status: 1 when something does not fit. Raises HarError."""
+    """`actionnet dataset`. Returns the exit status: 1 when something cannot be taught. Raises HarError."""
     parser = Parser(prog="actionnet dataset", description="Look at what a network is taught with.")
     commands = parser.add_subparsers(dest="command", required=True)
     checking = commands.add_parser("check", help="report what does not fit, and draw a contact sheet")
@@ -78,9 +78,10 @@ def _check(dataset: Dataset, options: argparse.Namespace) -> int:
         say(console, text)
     if samples:
         say(console, f"contact sheet: {options.sheet}")
-    if not checked.found and not checked.left_out:
-        say(console, "nothing stands in the way of teaching")
-    return 1 if checked.found or checked.left_out else 0
+    if dataset.empty or checked.left_out or not samples:
+        return 1
+    say(console, "nothing stands in the way of teaching" + ("; it would gain by the above" if checked.found else ""))
+    return 0
 
 
 def _sheet(samples: Samples) -> list[Row]:

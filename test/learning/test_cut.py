@@ -253,6 +253,14 @@ def test_captions_break_at_blanks_and_slashes(caption, lines):
     assert wrapped(caption, 150, 0.36) == lines
 
 
+def test_what_can_be_taught_passes_with_remarks(tmp_path, small, capsys):
+    folder = write_dataset(tmp_path / "set", groups=4, each=2)
+    status, said = check(folder, small, tmp_path, capsys)
+    assert "red has 4 groups; add sources" in said
+    assert "nothing stands in the way of teaching; it would gain by the above" in said
+    assert status == 0
+
+
 def test_all_faults_are_found(tmp_path, small, capsys):
     folder = write_dataset(tmp_path / "set", groups=5, each=2)
     (folder / "nobody yet").mkdir()
