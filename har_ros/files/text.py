@@ -37,7 +37,7 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 
 def similar(name: str, names: Iterable[str]) -> str:
-    """Return up to three names that are much like this one, as the end of a sentence; "" without any."""
-    known = {one.casefold(): one for one in names}
-    close = [repr(known[one]) for one in difflib.get_close_matches(name.casefold(), known)]
-    return f" (similar: {', '.join(close)})" if close else ""
+    """Return up to three names like this one, or a part of it, as the end of a sentence; "" without any."""
+    name, known = name.casefold(), {one.casefold(): one for one in names}
+    close = difflib.get_close_matches(name, known, cutoff=0.7) or [one for one in known if one in name or name in one]
+    return f" (similar: {', '.join(repr(known[one]) for one in close[:3])})" if close else ""
