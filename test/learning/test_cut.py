@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 from bags import TOPIC, series, values_of, write_bag
-from clips import COLOURS, moving, teachable, write_dataset, write_video
+from clips import moving, write_video
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +13,6 @@ from har_ros.learning.dataset import load_dataset
 from har_ros.recordings.clip_file import ClipFile
 from har_ros.recordings.pictures import Place, pictures
 from har_ros.recordings.recording import VideoRecording
-from har_ros.reports.sheet import wrapped
 from har_ros.truth.segments import Segment
 
 SECOND = 1_000_000_000
@@ -210,98 +209,6 @@ def test_pictures_of_a_recording_are_read_in_one_go_and_no_further_than_needed(t
     assert [round(picture.mean() / 8) for [picture] in found] == [0, 8, 15, 4]
     assert [picture.shape for [picture] in found] == [(96, 192, 3)] * 4
     assert len(read) == 17
-
-
-# --- dataset check and show ---
-
-
-@pytest.fixture
-def small(tmp_path, own_cache):
-    return str(teachable(tmp_path))
-
-
-def check(dataset, small, tmp_path, capsys, *options):
-    given = ["--model", small, "--backend", "openvino", "--sheet", str(tmp_path / "sheet.png"), *options]
-    status = actionnet(["dataset", "check", str(dataset), *given])
-    said = capsys.readouterr()
-    return status, said.out + said.err
-
-
-def test_a_dataset_without_faults_passes(tmp_path, small, capsys):
-    folder = write_dataset(tmp_path / "set", groups=5, each=1)
-    status, said = check(folder, small, tmp_path, capsys)
-    assert status == 0, said
-    assert "red: 5 clips in 5 groups" in said
-    sheet = cv2.imread(str(tmp_path / "sheet.png"))
-    assert sheet.shape[1] == 6 * 192
-    row = sheet.shape[0] // 3
-    for number, label in enumerate(("blue", "red", "none")):  # each class's pictures in its own colour
-        picture = sheet[number * row + 30 + 72, 20:170].reshape(-1, 3).mean(axis=0)
-        assert abs(picture - COLOURS[label]).max() < 60, label
-
-
-@pytest.mark.parametrize(
-    ("caption", "lines"),
-    [
-        ("alone/cam01/1.mp4 [cam01]", ["alone/cam01/1.mp4 ", "[cam01]"]),
-        ("helped up/camera_of_the_hall/1.mp4 [b]", ["helped up/", "camera_of_the_hall/", "1.mp4 [b]"]),
-        ("W" * 30, ["W" * 17, "W" * 13]),
-        ("", [""]),
-    ],
-)
-def test_captions_break_at_blanks_and_slashes(caption, lines):
-    assert wrapped(caption, 150, 0.36) == lines
-
-
-def test_what_can_be_taught_passes_with_remarks(tmp_path, small, capsys):
-    folder = write_dataset(tmp_path / "set", groups=4, each=2)
-    status, said = check(folder, small, tmp_path, capsys)
-    assert "red has 4 groups; add sources" in said
-    assert "nothing stands in the way of teaching; it would gain by the above" in said
-    assert status == 0
-
-
-def test_all_faults_are_found(tmp_path, small, capsys):
-    folder = write_dataset(tmp_path / "set", groups=5, each=2)
-    (folder / "nobody yet").mkdir()
-    (folder / "red/notes\x1b[31m.txt").write_text("x")
-    (folder / "red/g0/broken.avi").write_bytes(b"RIFF" + bytes(100))
-    write_video(folder / "few/a/1.avi", moving(seed=77))
-    write_video(folder / "few/b/1.avi", moving(seed=78), rate=2.0)
-    copied = [picture[:, ::-1] for picture in moving(COLOURS["red"], seed=10)]
-    write_video(folder / "blue/g0/copy.avi", copied)
-    write_video(folder / "red/g1/night.avi", [np.full((48, 48, 3), 6, np.uint8)] * 12)
-    status, said = check(folder, small, tmp_path, capsys)
-    assert status == 1
-    for part in (
-        "nobody yet has no videos",
-        "notes\ufffd[31m.txt is no video",
-        "broken.avi",
-        "few has 2 clips",
-        "few has 2 groups",
-        "1 recording with less than half",
-        "few/b/1.avi",
-        "in two classes",
-        "1 clip dark, down to a mean of",
-        "of 255 in red/g1/night.avi",
-    ):
-        assert part in said, part
-    assert "\x1b" not in said
-
-
-def test_what_the_network_sees_is_drawn(tmp_path, small, capsys):
-    folder = write_dataset(tmp_path / "set")
-    picture = tmp_path / "seen.png"
-    given = ["dataset", "show", str(folder), "--model", small, "-o", str(picture), "--clips", "1", "--augmented", "1"]
-    assert actionnet(given) == 0
-    sheet = cv2.imread(str(picture))
-    rows = 3 * 3  # classes × as it is, mirrored, augmented
-    height = 30 + 144 + 34
-    assert sheet.shape == (rows * height, 8 * 192, 3)
-    plain, mirrored = (sheet[start + 30 : start + 174, :192] for start in (0, height))
-    assert abs(plain[:, ::-1].astype(int) - mirrored.astype(int)).mean() < 1
-    assert abs(plain.astype(int) - mirrored.astype(int)).mean() > 1
-    assert str(picture) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("stamps", [range(40), (0, 1, 2, 30, 31)])
