@@ -139,8 +139,13 @@ def _check_networks(values: dict[str, Any]) -> None:
         needed.append(find_pose_model(values["pose_model"]))
         if values["persons_model"]:
             needed.append(find_model(values["persons_model"]))
+    check_files(*needed)
+
+
+def check_files(*models: Model[Card]) -> None:
+    """Raise ConfigurationError where a network's file is not on the server; it says how to fetch it."""
     try:
-        for model in needed:
+        for model in models:
             for file in model.missing():
                 model.path(file.name)
     except ModelError as error:

@@ -14,12 +14,14 @@ from har_ros.errors import without_paths
 from har_ros.files.schema import shown
 from har_ros.learning.class_folders import VIDEOS
 from har_ros.models.card import ModelCard
+from har_ros.models.locate import find_pose_model
 from har_ros.service.decoding import Decoding, UnansweredError
 from har_ros.service.folder import ServiceFolder
-from har_ros.service.options import Models, networks_in
+from har_ros.service.options import Models, check_files, networks_in
 from har_ros.service.settings import ServiceSettings
 from har_ros.service.teaching.datasets import Clip, Datasets, Stored, checked_name, erase_folder
 from har_ros.service.teaching.lessons import Lessons
+from har_ros.settings import POSE_MODEL
 
 BLOCK = 1 << 20
 LONGEST = 120.0
@@ -92,6 +94,8 @@ class Teaching:
             raise HTTPException(422, f"there is no network {shown(model)} to build on; there are {', '.join(cards)}")
         if person is not None and cards[model].kind != "sequence":
             raise HTTPException(422, f"{model} takes whole images, in which nobody is looked for; leave out person")
+        if cards[model].kind == "sequence":
+            check_files(find_pose_model(str(POSE_MODEL.default)))
         given = ["--model", self.models.places[model], "--background", background, "--person", person or ""]
         return given if mirror else [*given, "--no-mirror"]
 

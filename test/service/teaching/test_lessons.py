@@ -157,6 +157,7 @@ def test_a_training_that_is_cancelled_leaves_no_network(client, folder):
         ({"model": "tiny", "name": "../x"}, "cannot be called"),
         ({"model": "tiny", "name": "everyday-14"}, "already"),
         ({"model": "/etc/passwd"}, "to build on"),
+        ({"model": "everyday-14"}, "is not there; run: actionnet models fetch movenet-multipose"),
         ({"speed": 3}, "speed"),
     ],
 )
