@@ -55,7 +55,7 @@ def made(program, arguments):
         (
             ActionNet,
             ["-p", "allowed_labels:=[dancing]", *SMALL],
-            "allowed label 'dancing' is no class of this network; some",
+            "allowed label 'dancing' is no class of this network; give one",
         ),
         (
             ActionNet,
