@@ -40,7 +40,16 @@ def test_help_names_every_command():
         (["VIDEO", "--network", "resnet-18"], 1, "resnet-18 are not there; run: actionnet models fetch resnet-18"),
         (["VIDEO", "--treshold", "0.3"], 2, "actionnet: --treshold is unknown; did you mean --threshold?"),
         (["VIDEO", "--treshold=0.3"], 2, "actionnet: --treshold is unknown; did you mean --threshold?"),
-        (["dataset", "check", "d", "--shet", "x"], 2, "actionnet dataset: --shet is unknown; did you mean --sheet?"),
+        (
+            ["dataset", "check", "d", "--shet", "x"],
+            2,
+            "actionnet dataset check: --shet is unknown; did you mean --sheet?",
+        ),
+        (
+            ["dataset", "check", "d", "--clips", "3"],
+            2,
+            "unrecognized arguments: --clips 3; see actionnet dataset check --help",
+        ),
         (["compare", "a", "b", "--helm"], 2, "unrecognized arguments: --helm; see actionnet compare --help"),
         (["VIDEO", "--colour"], 2, "actionnet: unrecognized arguments: --colour; see actionnet --help"),
         (["VIDEO", "--threshold", "2"], 2, "argument --threshold: 2 is not from 0 to 1"),
