@@ -78,7 +78,7 @@ def _check(dataset: Dataset, options: argparse.Namespace) -> int:
         say(console, text)
     if samples:
         say(console, f"contact sheet: {options.sheet}")
-    if dataset.empty or checked.left_out or not samples:
+    if dataset.empty or checked.left_out or not (samples and checked.teachable):
         return 1
     say(console, "nothing stands in the way of teaching" + ("; it would gain by the above" if checked.found else ""))
     return 0

@@ -15,7 +15,7 @@ from har_ros.learning.class_folders import ENOUGH, VIDEOS
 from har_ros.learning.dataset import Dataset
 from har_ros.learning.duplicates import near_duplicates
 from har_ros.learning.embedders import Settings, open_embedder
-from har_ros.learning.lesson import Watch, nobody, read
+from har_ros.learning.lesson import Watch, divisible, nobody, read
 from har_ros.learning.samples import Samples, gather
 from har_ros.recordings.bag import open_recording
 from har_ros.workers.workers import HERE, Workers
@@ -30,12 +30,13 @@ DARK = 25.0
 class Checked:
     """found: a sentence for each fault. left_out: one for each recording that cannot be used.
 
-    samples: what there is to teach with, None where nothing can be.
+    samples: what there is to teach with, None where nothing can be. teachable: whether they can be taught.
     """
 
     found: list[str]
     left_out: list[str]
     samples: Samples | None
+    teachable: bool = True
 
 
 def check(
@@ -59,7 +60,12 @@ def check(
         return Checked([*found, str(error)], left_out, None)
     found += _unbalanced(samples)
     found += _dark(samples)
-    found += [pair_in_words(samples, pair) for pair in near_duplicates(samples)]
+    pairs = near_duplicates(samples)
+    found += [pair_in_words(samples, pair) for pair in pairs]
+    try:
+        divisible(samples, pairs, dataset.path)
+    except HarError as error:
+        return Checked([*found, str(error)], left_out, samples, teachable=False)
     return Checked(found, left_out, samples)
 
 

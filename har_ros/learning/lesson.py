@@ -21,7 +21,7 @@ from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.learning import head as heads
 from har_ros.learning.advice import doubt, pair_in_words, pair_to_dict
 from har_ros.learning.dataset import Dataset
-from har_ros.learning.duplicates import joined, near_duplicates
+from har_ros.learning.duplicates import Pair, joined, near_duplicates
 from har_ros.learning.embed import Embedder, Windows, embed
 from har_ros.learning.embedders import Settings, look_elsewhere
 from har_ros.learning.model import BACKGROUND, METRICS, NETWORK, REPORT, taught_card, write_model, write_network
@@ -65,6 +65,21 @@ class Lesson:
     people: Mapping[Path, Path]
 
 
+def divisible(given: Samples, pairs: Sequence[Pair], path: Path) -> Samples:
+    """Return the samples with near-duplicates in one group each. path: the dataset's.
+
+    Raises ConfigurationError where they cannot be divided into those to teach and those to test with.
+    """
+    samples = joined(given, pairs)
+    if not heads.folds(samples.classes, samples.groups):
+        why = f"; {pair_in_words(given, pairs[0])}" if pairs else ""
+        raise ConfigurationError(
+            f"the groups of {path} cannot be divided so that every class is on both sides; add clips of other "
+            f"sources or people{why}"
+        )
+    return samples
+
+
 def learn_from(
     embedder: Embedder,
     dataset: Dataset,
@@ -77,13 +92,7 @@ def learn_from(
     windows, left_out = read(embedder, dataset, console, watch, workers)
     given = gather(dataset.materials, windows, settings.between)
     pairs = near_duplicates(given)
-    samples = joined(given, pairs)
-    if not heads.folds(samples.classes, samples.groups):
-        why = f"; {pair_in_words(given, pairs[0])}" if pairs else ""
-        raise ConfigurationError(
-            f"the groups of {dataset.path} cannot be divided so that every class is on both sides; add clips of other "
-            f"sources or people{why}"
-        )
+    samples = divisible(given, pairs, dataset.path)
     duplicates = [pair_to_dict(given, pair) for pair in pairs]
     network = embedder.network
     return Lesson(

@@ -1,5 +1,7 @@
 """`actionnet dataset check` and `dataset show`."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -39,6 +41,17 @@ def test_what_can_be_taught_passes_with_remarks(tmp_path, small, capsys):
     assert "red has 4 groups; add sources" in said
     assert "nothing stands in the way of teaching; it would gain by the above" in said
     assert status == 0
+
+
+def test_what_teaching_cannot_divide_does_not_pass(tmp_path, small, capsys):
+    folder = write_dataset(tmp_path / "set", groups=2, each=1)
+    for file in (folder / "blue/g1").iterdir():
+        file.unlink()
+    for file in (folder / "blue/g0").iterdir():
+        shutil.copy(file, folder / "blue/g1")
+    status, said = check(folder, small, tmp_path, capsys)
+    assert "cannot be divided so that every class is on both sides" in said
+    assert (status, "nothing stands in the way" in said) == (1, False)
 
 
 def test_all_faults_are_found(tmp_path, small, capsys):
