@@ -51,7 +51,8 @@ STILL_RUNS = "the network is still running; try again when it has finished"
 class ActionNet(ManagedProgram):
     """A managed node: configured it has a network, active it has cameras and a worker.
 
-    Images arrive on the executor's thread, the network runs on the worker's; the scheduler stands between them.
+    Where it starts by itself, it has cameras while the network is loaded. Images arrive on the executor's thread, the
+    network runs on the worker's; the scheduler stands between them.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -105,6 +106,7 @@ class ActionNet(ManagedProgram):
             if persons is not None:
                 undo.callback(persons.close)
             settings = self._check(self._values, recognizer, persons)
+            loading.close()  # which a signal may interrupt
             undo.pop_all()
         self.recognizer, self.persons, self._early = recognizer, persons, early
         self._output.describe(recognizer.card.name, recognizer.labels, settings.scores.threshold)
@@ -122,7 +124,7 @@ class ActionNet(ManagedProgram):
         assert self.recognizer is not None  # the lifecycle's order
         settings = self._check(self._values, self.recognizer, self.persons)
         self._output.events.use(settings.events, settings.scores.smoothing)
-        cameras, self._early = self._early, None
+        cameras = self._early
         if cameras is None:
             new_stream = self.recognizer.stream if whole_images(self._values) else None
             cameras = self._cameras(new_stream, self.recognizer.labels)
@@ -134,7 +136,7 @@ class ActionNet(ManagedProgram):
         for part in (worker, follower, person_worker):
             if part is not None:
                 part.start()
-        self.active = Active(cameras, worker, follower, person_worker)
+        self.active, self._early = Active(cameras, worker, follower, person_worker), None
 
     def _early_cameras(self, found: FoundNetwork) -> Cameras:
         """Subscribe to the cameras before their network is loaded. Raises ConfigurationError."""
@@ -195,6 +197,9 @@ class ActionNet(ManagedProgram):
     def _stop_work(self) -> bool:
         """Return False when the network still runs."""
         active, self.active = self.active, None
+        if self._early is not None:
+            self._early.close()
+            self._early = None
         if active is None:
             return True
         return active.stop(PATIENCE)

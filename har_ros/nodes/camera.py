@@ -195,9 +195,18 @@ class Camera:
         self.windows += 1
         self._events.take(result)
 
+    @property
+    def _silent(self) -> bool:
+        """Whether there were images, and for a while there has been none."""
+        return self.last_arrival is not None and time.monotonic() - self.last_arrival > UNSEEN
+
+    def begin(self) -> None:
+        """Begin to count windows; its network is loaded now."""
+        self.stream.begin(self._silent)
+
     def end_events(self) -> None:
         """End the events of a camera that has been silent for a while, and those of its people."""
-        if self.last_arrival is not None and time.monotonic() - self.last_arrival > UNSEEN:
+        if self._silent:
             self._events.pause()
             if self.watch is not None:
                 self.watch.end_events()

@@ -8,6 +8,7 @@ from threading import Event, Thread
 
 from rclpy.impl.implementation_singleton import rclpy_implementation
 
+from har_ros.errors import HarError
 from har_ros.nodes.cameras import Cameras
 
 PERIOD = 0.02
@@ -18,6 +19,8 @@ PERIOD = 0.02
 def filling(cameras: Cameras) -> Iterator[None]:
     """Let their images be taken in the block, in which no executor may run the node. All of them have windows.
 
+    What they count begins at its end: until then there is no network.
+
     An rclpy that is not as it was has them taken later, by its executor.
     """
     ended = Event()
@@ -27,8 +30,8 @@ def filling(cameras: Cameras) -> Iterator[None]:
             for camera in cameras:
                 try:
                     camera.subscription.take_waiting()
-                except (AttributeError, TypeError, rclpy_implementation.RCLError):  # the last one: at the context's end
-                    return
+                except (AttributeError, TypeError, HarError, rclpy_implementation.RCLError):
+                    return  # the last two: at the context's end
 
     thread = Thread(target=fill, name="early images", daemon=True)
     thread.start()
@@ -38,4 +41,4 @@ def filling(cameras: Cameras) -> Iterator[None]:
         ended.set()
         thread.join()
         for camera in cameras:
-            camera.stream.forget_dropped()
+            camera.begin()

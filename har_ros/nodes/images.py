@@ -33,8 +33,8 @@ BATCH, LONGEST_REST = 4, 0.2
 """About how many images are taken at once from a camera that rests: fewer than QUEUE; the longest rest, in seconds."""
 LOG_PERIOD = 5.0
 """Seconds between two warnings about the same camera."""
-LOOK_PERIOD = 1.0
-"""Seconds between two looks at what the publishers offer."""
+LOOK_PERIOD, EARLY_PERIOD = 1.0, 0.1
+"""Seconds between two looks at what the publishers offer, and where no image has come yet."""
 
 RELIABLE, BEST_EFFORT = QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT
 PAGE = "docs/how-to/images-at-full-rate.md"
@@ -61,16 +61,17 @@ class ImageSubscription:
 
         Raises ConfigurationError when QoS overrides cannot work.
         """
-        self._message_type, suffix, self.read = TRANSPORTS[transport]
+        self._message_type, self._suffix, self.read = TRANSPORTS[transport]
         self.type = f"sensor_msgs/msg/{self._message_type.__name__}"
         self.arrivals = Arrivals()
         self._node = node
         self._on_images = on_images
         self._last_take = -math.inf
         self._interval = 0.0  # seconds between two images, of those taken last
+        self._next_look = 0.0  # at the publishers, where no executor does; monotonic seconds
         self._rested = False  # and so may have let some go that nobody missed
         # With a suffix, the name that the camera's topic was remapped to; else rclpy remaps it, which it does once.
-        self._topic = node.resolve_topic_name(topic, only_expand=not suffix) + suffix
+        self._topic = node.resolve_topic_name(topic, only_expand=not self._suffix) + self._suffix
         self._adapts = topics.reliability_override(node, self._topic) == topics.BEST_AVAILABLE
         self.reliability = self._offered()
         self._subscription: Subscription | None = self._subscribe()
@@ -110,12 +111,12 @@ class ImageSubscription:
         """Return a question for a similar topic of images that others publish and this node does not use."""
         node = self._node
         names = [name for name, types in node.get_topic_names_and_types() if self.type in types]
-        for name in difflib.get_close_matches(self.topic, names, 5):
+        for name in difflib.get_close_matches(self.topic, names, 5, cutoff=0.85):  # many end with /image_raw
             publishers = node.get_publishers_info_by_topic(name)
             users = [*publishers, *node.get_subscriptions_info_by_topic(name)]
             own = (node.get_name(), node.get_namespace())
             if publishers and own not in [(info.node_name, info.node_namespace) for info in users]:
-                return f"; did you mean {name}?"
+                return f"; did you mean {name.removesuffix(self._suffix)}?"
         return ""
 
     def close(self) -> None:
@@ -173,7 +174,9 @@ class ImageSubscription:
 
     def take_waiting(self) -> None:
         """Take what has come, for as long as no executor does."""
-        if self._last_take == -math.inf:  # are the publishers, which may not have been known, reliable?
+        now = time.monotonic()
+        if self._last_take == -math.inf and now >= self._next_look:  # publishers that were not known yet
+            self._next_look = now + EARLY_PERIOD
             self._look()
         if self._subscription is not None:
             take_waiting(self._subscription)

@@ -28,7 +28,7 @@ MESSAGES = ("subscription", "guard_condition")
 class Direct:
     """Who takes a subscription's messages, how many in a turn at most, and when the next ones.
 
-    rests_until: monotonic nanoseconds; messages wait until then. Only the executor's thread sets it.
+    rests_until: monotonic nanoseconds; messages wait until then. Only the thread that takes them sets it.
     """
 
     take: Take

@@ -17,7 +17,7 @@ from har_ros.graphs.prepare import PreparedNetwork
 from har_ros.models.card import ModelCard
 from har_ros.models.check import prepared_networks
 from har_ros.models.locate import find_model
-from har_ros.networks.clip import memory_of
+from har_ros.networks.clip import ClipNetwork, memory_of
 from har_ros.networks.kind import Answer, Network
 from har_ros.networks.kinds import KINDS
 from har_ros.pipeline.scores import Prediction, Scores, ScoreSettings
@@ -65,11 +65,11 @@ class FoundNetwork:
     @property
     def fills_early(self) -> bool:
         """Whether windows can fill before it is loaded: it takes frames when they are full, and none before."""
-        return self.kind == "clip"
+        return KINDS[self.kind] is ClipNetwork
 
     def stream(self, settings: StreamSettings) -> Stream:
         """Return a camera's window for the recognizer that `load` gives; ask `fills_early` first."""
-        return Stream(memory_of(*self.networks), self.card, settings, self.labels, stateless=True)
+        return Stream(memory_of(*self.networks), self.card, settings, self.labels, ClipNetwork.stateless)
 
     def load(self) -> Recognizer:
         """Load it, and run it once. Raises HarError."""

@@ -82,9 +82,12 @@ class Stream:
         """Number of ready windows, or steps, that newer frames replaced or a restart lost before they were lent."""
         return self.memory.window.dropped
 
-    def forget_dropped(self) -> None:
-        """Count dropped windows from now on: until now there was no network to take them."""
-        self.memory.window.dropped = 0
+    def begin(self, silent: bool) -> None:
+        """Count windows from now on: until now there was no network. silent: none that is ready is of now."""
+        with self._lock:
+            if silent and self.ready:
+                self._leave_out()
+            self.memory.window.dropped = self.windows_idle = 0
 
     @property
     def frames_overtaken(self) -> int:
@@ -199,10 +202,14 @@ class Stream:
         """Return whether the network should have the window that is ready and ends here, else leave it out."""
         if self._idleness is None or self._idleness.offers(end):
             return True
-        assert isinstance(self.memory.window, FrameWindow)  # of all networks that are stateless
-        self.memory.window.skip()
+        self._leave_out()
         self.windows_idle += 1
         return False
+
+    def _leave_out(self) -> None:
+        """Leave the window out that is ready."""
+        assert isinstance(self.memory.window, FrameWindow)  # of all networks that are stateless
+        self.memory.window.skip()
 
     def _arrival(self, stamp: int, size: tuple[int, int] | None) -> Arrival:
         if self._last_stamp is None:

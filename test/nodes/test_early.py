@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from functools import partial
 
 import pytest
 from programs import line, running
@@ -12,6 +13,7 @@ from waiting import WAIT, wait_until
 
 from har_ros.errors import ModelError
 from har_ros.nodes import actionnet
+from har_ros.nodes import camera as camera_module
 from har_ros.nodes.images import QUEUE
 from har_ros.pipeline.recognizer import FoundNetwork
 
@@ -43,20 +45,28 @@ def while_loading(monkeypatch, do):
     monkeypatch.setattr(FoundNetwork, "load", slow)
 
 
-@pytest.mark.parametrize("reliability", [QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT])
-def test_the_first_window_is_full_when_the_network_is_loaded(robot, driver, early, monkeypatch, reliability):
-    assert len(BRIGHTNESSES) > QUEUE
-    cameras = []
+def shown_while_loading(monkeypatch, early, start):
+    """Let a camera driver start while the network is loaded, and show BRIGHTNESSES; returns where it will be."""
+    started = []
 
     def show():
         (inner,) = early
-        cameras.append(camera := driver(TOPIC, QoSProfile(depth=10, reliability=reliability)))
+        started.append(camera := start())
         wait_until(camera.publisher.get_subscription_count)
         for number, brightness in enumerate(BRIGHTNESSES, 1):
             camera.show(brightness)
             wait_until(lambda: inner.frames, number)
 
     while_loading(monkeypatch, show)
+    return started
+
+
+@pytest.mark.parametrize("reliability", [QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT])
+def test_the_first_window_is_full_when_the_network_is_loaded(robot, driver, early, monkeypatch, reliability):
+    assert len(BRIGHTNESSES) > QUEUE
+    cameras = shown_while_loading(
+        monkeypatch, early, partial(driver, TOPIC, QoSProfile(depth=10, reliability=reliability))
+    )
     robot = robot()
     (camera,) = cameras
     inner = robot.inner(camera)
@@ -68,6 +78,18 @@ def test_the_first_window_is_full_when_the_network_is_loaded(robot, driver, earl
     camera.show(250)  # the node's executor takes what comes from now on
     robot.ros.until(lambda: inner.windows == 2, "the next window")
     assert inner.prediction.accepted[0].label == "fourth"
+
+
+def test_the_window_of_a_camera_that_fell_silent_meanwhile_is_left_out(robot, driver, early, monkeypatch):
+    monkeypatch.setattr(camera_module, "UNSEEN", 0.0)
+    cameras = shown_while_loading(monkeypatch, early, partial(driver, TOPIC))
+    robot = robot()
+    (camera,) = cameras
+    inner = robot.inner(camera)
+    assert not inner.stream.ready
+    camera.show(250)
+    robot.ros.until(lambda: inner.windows, "the first window")
+    assert (inner.prediction.accepted[0].label, inner.windows) == ("fourth", 1)
 
 
 def test_a_network_that_cannot_be_loaded_leaves_no_subscription(robot, early, monkeypatch):

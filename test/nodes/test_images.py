@@ -126,6 +126,7 @@ def test_a_similar_topic_that_others_publish_and_the_node_does_not_use_is_named(
 
     publish("/cam02/image_raw", message_type=CompressedImage)
     publish("/cam03/image_raw", node)
+    publish("/depth/image_raw")
     assert hindrance() == f"nobody publishes {TOPIC}"
     publish("/cam1/image_raw")
     assert hindrance() == f"nobody publishes {TOPIC}; did you mean /cam1/image_raw?"
