@@ -37,7 +37,8 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 
 def similar(name: str, names: Iterable[str]) -> str:
-    """Return up to three names like this one, or a part of it, as the end of a sentence; "" without any."""
+    """Return up to three names like this one, or of which one begins the other, as the end of a sentence; else ""."""
     name, known = name.casefold(), {one.casefold(): one for one in names}
-    close = difflib.get_close_matches(name, known, cutoff=0.7) or [one for one in known if one in name or name in one]
+    close = difflib.get_close_matches(name, known, cutoff=0.7)
+    close = close or [one for one in known if min(len(one), len(name)) > 2 and one[: len(name)] == name[: len(one)]]
     return f" (similar: {', '.join(repr(known[one]) for one in close[:3])})" if close else ""

@@ -173,8 +173,9 @@ def _unknown(parameter: str, model: str, names: Sequence[str], what: str) -> Con
     if model and path.is_dir():
         return ConfigurationError(f"{parameter} {model!r} is a folder without a {CARD}; give one that holds it")
     beside = [str(card.parent) for card in path.parent.glob(f"*/{CARD}")]
-    if similar := difflib.get_close_matches(model, [*names, *beside], 1):
-        return ConfigurationError(f"{parameter} {model!r} is unknown; did you mean {similar[0]}?")
+    known = [*names, *beside]
+    if similar := difflib.get_close_matches(model, known, 3) or [name for name in known if model and model in name]:
+        return ConfigurationError(f"{parameter} {model!r} is unknown; did you mean {' or '.join(similar)}?")
     return ConfigurationError(f"{parameter} {model!r} is unknown; use one of {', '.join(names)}, or the path of {what}")
 
 

@@ -81,7 +81,7 @@ def wrapped(text: str, width: int, scale: float) -> list[str]:
         return int(cv2.getTextSize(line, _FONT, scale, 1)[0][0])
 
     lines = [""]
-    for part in re.findall(r"[^ /]*/|[^ /]+ *", text):
+    for part in re.findall(r"[^ /]*[ /]+|[^ /]+", text):
         if lines[-1] and pixels(lines[-1] + part.rstrip()) > width:
             lines.append("")
         for letter in part:

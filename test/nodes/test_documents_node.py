@@ -102,7 +102,9 @@ def printed_after(ros, kind, topic, messages):
             ros.until(lambda: _publish(publisher, messages) or _says(process), "a line of the printed node")
             line = process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            assert "KeyboardInterrupt" not in process.communicate(timeout=WAIT)[1]
+            said = process.communicate(timeout=WAIT)[1]
+            assert "KeyboardInterrupt" not in said
+            assert "ExternalShutdownException" not in said
             return line
         finally:
             process.kill()

@@ -9,6 +9,7 @@ from har_ros.reports.sheet import wrapped
         ("alone/cam01/1.mp4 [cam01]", ["alone/cam01/1.mp4 ", "[cam01]"]),
         ("helped up/camera_of_the_hall/1.mp4 [b]", ["helped up/", "camera_of_the_hall/", "1.mp4 [b]"]),
         ("W" * 30, ["W" * 17, "W" * 13]),
+        ("a / b/ [c]", ["a / b/ [c]"]),
         ("", [""]),
     ],
 )
