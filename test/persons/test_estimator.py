@@ -235,7 +235,7 @@ def test_kinds_of_cards_do_not_pass_for_each_other(tmp_path, brightness_card):
         load_card(card)
     with pytest.raises(ConfigurationError, match="is not of kind pose; give a pose network's card as pose_model"):
         PoseEstimator.open(str(brightness_card))
-    with pytest.raises(ConfigurationError, match="pose_model 'movenet' is unknown; use one of movenet-multipose, or"):
+    with pytest.raises(ConfigurationError, match=r"pose_model .movenet. is unknown; did you mean movenet-multipose\?"):
         PoseEstimator.open("movenet")
 
 
