@@ -97,10 +97,11 @@ def barriers(tab):
 
 
 def add_class(tab, name, clips=()):
-    """Make a class of the dataset that a page shows, and add clips, files of which the first is called NAME1.mp4."""
+    """Make a class of the dataset that a page shows, and add clips, video files; they are there when it returns."""
     tab.get_by_label("New class").fill(name)
     tab.keyboard.press("Enter")
     tab.get_by_role("heading", name=name, exact=True).wait_for()
     if clips:
         tab.get_by_label(f"Drop clips of {name} here").set_input_files(clips)
-        tab.get_by_role("link", name=f"{name}1.mp4").wait_for()
+        for clip in clips:
+            tab.get_by_role("link", name=f"{clip.stem}.mp4").wait_for()
