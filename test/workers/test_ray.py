@@ -237,7 +237,7 @@ def test_a_signal_ends_a_cluster_of_the_commands_own_and_keeps_what_is_done(brig
         folder = Path(re.search(r"/tmp/har-ray-\w+", shown).group())
         process.send_signal(number)
         said = process.stderr.read()
-    assert process.returncode == 128 + number
+    assert process.returncode == 128 + number, said
     assert "interrupted; the same command goes on from here" in said
     assert "Traceback" not in said
     wait_until(lambda: not processes_with(mark))
