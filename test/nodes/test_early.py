@@ -5,7 +5,7 @@ import sys
 from functools import partial
 
 import pytest
-from programs import line, running
+from programs import LOADING_FOR_EVER, line, running
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import Image
 from streamable_networks import continual_card
@@ -108,23 +108,10 @@ def test_where_frames_are_taken_one_by_one_none_come_before_the_network(robot, e
     assert early == []
 
 
-HANGING = """
-import threading
-from har_ros.nodes.actionnet import main
-from har_ros.pipeline.recognizer import FoundNetwork
-def hang(self):
-    print("loading", flush=True)
-    while not threading.Event().wait(0.1):
-        pass
-FoundNetwork.load = hang
-raise SystemExit(main())
-"""
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_the_node_while_windows_fill(ros, tmp_path, brightness_card, number):
     camera = ros.node.create_publisher(Image, "/image_raw", 10)
-    command = [sys.executable, "-c", HANGING, "--ros-args", "-p", f"model:={brightness_card}"]
+    command = [sys.executable, "-c", LOADING_FOR_EVER, "--ros-args", "-p", f"model:={brightness_card}"]
     with running(command, tmp_path) as process:
         assert line(process) == "loading\n"
         wait_until(camera.get_subscription_count)

@@ -8,7 +8,7 @@ import sys
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState
-from programs import line, program, running
+from programs import LOADING_FOR_EVER, line, program, running
 from sensor_msgs.msg import Image
 from waiting import WAIT
 
@@ -106,20 +106,8 @@ def test_signals_end_the_node_quietly_in_every_state(ros, tmp_path, brightness_c
     assert [line for line in log.splitlines() if "[INFO]" not in line] == []
 
 
-LONG_CONFIGURATION = """
-import threading
-from har_ros.nodes import actionnet
-def load(values):
-    print("loading", flush=True)
-    while not threading.Event().wait(0.1):
-        pass
-actionnet.find_network = load
-raise SystemExit(actionnet.main())
-"""
-
-
 def test_a_signal_ends_a_long_configuration(ros, tmp_path):
-    command = [sys.executable, "-c", LONG_CONFIGURATION, "--ros-args", "-p", "autostart:=false"]
+    command = [sys.executable, "-c", LOADING_FOR_EVER, "--ros-args", "-p", "autostart:=false"]
     with running(command, tmp_path) as process:
         client = ros.node.create_client(ChangeState, "/actionnet/change_state")
         ros.until(client.service_is_ready, "the lifecycle's service")
