@@ -45,6 +45,14 @@ def read_encoded_image(data: bytes) -> EncodedImage:
     return EncodedImage(fields.pixels(length), stamp, frame_id)
 
 
+def utf8(text: bytes) -> str:
+    """Return a message's text. Raises ImageError when it is none."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        raise ImageError(f"the message has a text that is not UTF-8 ({text[:40]!r}); check its publisher") from None
+
+
 class _Fields:
     """Reads one field after another."""
 
@@ -78,10 +86,7 @@ class _Fields:
         """Return a string of so many bytes, without the zero that ends it."""
         end = self._end(length)
         text, self._at = bytes(self._data[self._at : end]), end
-        try:
-            return text.rstrip(b"\0").decode()
-        except UnicodeDecodeError:
-            raise ImageError(f"the message has a text that is not UTF-8 ({text[:40]!r}); check its publisher") from None
+        return utf8(text.rstrip(b"\0"))
 
     def pixels(self, length: int) -> Pixels:
         """View so many bytes: uint8."""

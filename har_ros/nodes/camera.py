@@ -15,6 +15,7 @@ from har_ros.msg import ActionWindow
 from har_ros.nodes import conversions
 from har_ros.nodes.events import StreamEvents
 from har_ros.nodes.follower import Follower, Watch
+from har_ros.nodes.image_messages import Taken
 from har_ros.nodes.images import LOG_PERIOD, ImageSubscription
 from har_ros.nodes.output import Output
 from har_ros.nodes.overlay import Overlay
@@ -80,8 +81,8 @@ class Camera:
         assert self._stream is not None
         return self._stream
 
-    def take(self, messages: Sequence[bytes]) -> None:
-        """Take the topic's next images, serialized, the oldest first.
+    def take(self, messages: Sequence[Taken]) -> None:
+        """Take the topic's next images, the oldest first.
 
         Those of an idle camera come a few at once: where nothing moves in the newest, the others are left out unread.
         Any error in the rest is counted and reported, and the node continues.
@@ -100,7 +101,7 @@ class Camera:
         """Whether nobody needs each image: nothing moves, nobody looks, and the images say when they were taken."""
         return self.whole and self.stream.idle and not (self._drawn or self.watch or self.frames_unstamped)
 
-    def _take(self, message: bytes, still: int = 0) -> bool:
+    def _take(self, message: Taken, still: int = 0) -> bool:
         """Take an image. Returns whether it could be taken.
 
         still: take it in place of so many, of which it is the newest; leave it for later where something moves in it,

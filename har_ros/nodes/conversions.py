@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from numpy.typing import NDArray
-from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Classification, Detection2D, ObjectHypothesis, ObjectHypothesisWithPose
@@ -18,15 +17,16 @@ from har_ros.errors import ImageError, one_line
 from har_ros.frames.cdr import read_image
 from har_ros.frames.pixels import ENCODINGS, CameraImage
 from har_ros.frames.sampling import SECOND
+from har_ros.nodes.image_messages import Taken
 from har_ros.persons.tracks import Track
 from har_ros.pipeline.recognizer import Result
 from har_ros.pipeline.scores import Hypothesis
 
 
-def camera_image(data: bytes) -> CameraImage:
-    """View a serialized sensor_msgs/Image, without a copy where its encoding is one of ours. Raises ImageError."""
-    image = read_image(data)
-    return image if image.encoding in ENCODINGS else _converted_by_cv_bridge(image, data)
+def camera_image(message: Taken) -> CameraImage:
+    """View a sensor_msgs/Image, without a copy where its encoding is one of ours. Raises ImageError."""
+    image = read_image(message) if isinstance(message, bytes) else message.view()
+    return image if image.encoding in ENCODINGS else _converted_by_cv_bridge(image)
 
 
 def image_message(pixels: NDArray[np.uint8], encoding: str, header: Header) -> Image:
@@ -93,7 +93,7 @@ def duration_message(nanoseconds: int) -> Duration:
     return Duration(sec=seconds, nanosec=nanoseconds % SECOND)
 
 
-def _converted_by_cv_bridge(image: CameraImage, data: bytes) -> CameraImage:
+def _converted_by_cv_bridge(image: CameraImage) -> CameraImage:
     try:
         from cv_bridge import CvBridge
     except ImportError:
@@ -101,8 +101,10 @@ def _converted_by_cv_bridge(image: CameraImage, data: bytes) -> CameraImage:
             f"encoding {image.encoding!r} needs cv_bridge, which is not installed; "
             f"install it or use one of {', '.join(ENCODINGS)}"
         ) from None
+    message = Image(height=image.height, width=image.width, encoding=image.encoding, step=image.step)
+    message.is_bigendian, message.data = int(image.is_bigendian), array("B", image.data.tobytes())
     try:
-        pixels = CvBridge().imgmsg_to_cv2(deserialize_message(data, Image), "rgb8")
+        pixels = CvBridge().imgmsg_to_cv2(message, "rgb8")
     except Exception as error:  # cv_bridge passes on any error that the bytes cause
         raise ImageError(f"cv_bridge cannot convert encoding {image.encoding!r} ({one_line(error)})") from None
     return CameraImage.of_array(pixels, image.stamp, "rgb8", image.frame_id)

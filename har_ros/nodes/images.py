@@ -20,13 +20,14 @@ from har_ros.frames.cdr import read_encoded_image
 from har_ros.frames.compressed import AnyImage
 from har_ros.nodes import topics
 from har_ros.nodes.conversions import camera_image
-from har_ros.nodes.wait_sets import take_directly, take_waiting
+from har_ros.nodes.image_messages import Taken, take_image
+from har_ros.nodes.wait_sets import TakeOne, take_directly, take_one, take_waiting
 
-TRANSPORTS: dict[str, tuple[Any, str, Callable[[bytes], AnyImage]]] = {
-    "raw": (Image, "", camera_image),
-    "compressed": (CompressedImage, "/compressed", read_encoded_image),
+TRANSPORTS: dict[str, tuple[Any, str, TakeOne, Callable[[Any], AnyImage]]] = {
+    "raw": (Image, "", take_image, camera_image),
+    "compressed": (CompressedImage, "/compressed", take_one, read_encoded_image),
 }
-"""image_transport → the message's type, the suffix of the topic's name, and what reads the serialized message."""
+"""image_transport → the message's type, the suffix of the topic's name, what takes a message, and what reads it."""
 QUEUE = 5
 """Images that wait for the node; a newer one replaces the oldest."""
 BATCH, LONGEST_REST = 4, 0.2
@@ -54,14 +55,14 @@ class ImageSubscription:
     qos_overrides.<topic>.subscription.reliability overrides this.
     """
 
-    def __init__(self, node: Node, topic: str, transport: str, on_images: Callable[[list[bytes]], None]) -> None:
+    def __init__(self, node: Node, topic: str, transport: str, on_images: Callable[[list[Taken]], None]) -> None:
         """topic: the camera's, which may be remapped.
 
-        on_images: takes the serialized messages that have come, the oldest first, which `read` reads.
+        on_images: takes the messages that have come, the oldest first, which `read` reads.
 
         Raises ConfigurationError when QoS overrides cannot work.
         """
-        self._message_type, self._suffix, self.read = TRANSPORTS[transport]
+        self._message_type, self._suffix, self._take_one, self.read = TRANSPORTS[transport]
         self.type = f"sensor_msgs/msg/{self._message_type.__name__}"
         self.arrivals = Arrivals()
         self._node = node
@@ -151,7 +152,7 @@ class ImageSubscription:
             incompatible_qos=self._on_incompatible,
             message_lost=self._on_lost,
         )
-        self._direct = take_directly(subscription, self.take, QUEUE)
+        self._direct = take_directly(subscription, self.take, QUEUE, self._take_one)
         return subscription
 
     def _offered(self) -> QoSReliabilityPolicy:
@@ -181,7 +182,7 @@ class ImageSubscription:
         if self._subscription is not None:
             take_waiting(self._subscription)
 
-    def take(self, messages: list[tuple[bytes, dict[str, Any]]]) -> None:
+    def take(self, messages: list[tuple[Taken, dict[str, Any]]]) -> None:
         """Take messages that have come, the oldest first, each with what the middleware knows of it."""
         now = time.monotonic()
         interval = (now - self._last_take) / len(messages)

@@ -18,6 +18,7 @@ from har_ros.commands.shared.parser import Parser
 from har_ros.errors import error_text
 from har_ros.learning.nearest import NearestPerson
 from har_ros.learning.takes import Pace, Take, check_names, verdict
+from har_ros.nodes.image_messages import Taken
 from har_ros.nodes.images import LOG_PERIOD, ImageSubscription
 from har_ros.nodes.parameters import declare, resolved_topics
 from har_ros.nodes.run import Program, run
@@ -68,11 +69,11 @@ class RecordAction(Program):
         if self._nearest is not None:
             self._nearest.close()
 
-    def _on_images(self, camera: str, messages: list[bytes]) -> None:
+    def _on_images(self, camera: str, messages: list[Taken]) -> None:
         for message in messages:
             self._on_image(camera, message)
 
-    def _on_image(self, camera: str, message: bytes) -> None:
+    def _on_image(self, camera: str, message: Taken) -> None:
         try:
             image = self._images[camera].read(message)
             if image.stamp == 0:

@@ -14,6 +14,7 @@ from har_ros.frames.pixels import Pixels, to_rgb
 from har_ros.frames.sampling import SECOND
 from har_ros.msg import ActionEvent, ActionWindow, PersonWindow
 from har_ros.nodes.conversions import nanoseconds
+from har_ros.nodes.image_messages import Taken
 from har_ros.nodes.images import LOG_PERIOD, ImageSubscription
 from har_ros.service.channel import Channel
 from har_ros.service.live.robot import Live
@@ -67,7 +68,7 @@ class RobotView:
                 self._watched.pop(name).close()
 
     def _subscription(self, camera: Channel[bytes], topic: str) -> ImageSubscription:
-        def show(messages: list[bytes]) -> None:
+        def show(messages: list[Taken]) -> None:
             for message in messages:
                 try:
                     camera.put(jpeg(to_rgb(decode_all(subscription.read(message)))))

@@ -18,6 +18,8 @@ from rclpy.subscription import Subscription
 
 Take = Callable[[list[tuple[Any, Any]]], None]
 """Takes the messages that wait, the oldest first, each with what is known of it."""
+TakeOne = Callable[[Subscription], tuple[Any, Any] | None]
+"""Takes a subscription's next message, None when there is none; its handle is in use."""
 DIRECT = "taken_directly"
 """The attribute of a subscription that has its Direct."""
 MESSAGES = ("subscription", "guard_condition")
@@ -28,20 +30,27 @@ MESSAGES = ("subscription", "guard_condition")
 class Direct:
     """Who takes a subscription's messages, how many in a turn at most, and when the next ones.
 
-    rests_until: monotonic nanoseconds; messages wait until then. Only the thread that takes them sets it.
+    take_one: takes them from the middleware. rests_until: monotonic nanoseconds; messages wait until then. Only the
+    thread that takes them sets it.
     """
 
     take: Take
     most: int
+    take_one: TakeOne
     rests_until: int = 0
 
 
-def take_directly(subscription: Subscription, take: Take, most: int) -> Direct:
+def take_one(subscription: Subscription) -> tuple[Any, Any] | None:
+    """Take the next message rclpy's way, see TakeOne."""
+    return subscription.handle.take_message(subscription.msg_type, subscription.raw)  # type: ignore[no-any-return]
+
+
+def take_directly(subscription: Subscription, take: Take, most: int, take_one: TakeOne = take_one) -> Direct:
     """Let ImageExecutor give a subscription's messages to `take`, at most so many in a turn.
 
     Other executors call the subscription's own callback.
     """
-    direct = vars(subscription)[DIRECT] = Direct(take, most)
+    direct = vars(subscription)[DIRECT] = Direct(take, most, take_one)
     return direct
 
 
@@ -51,7 +60,7 @@ def take_waiting(subscription: Subscription) -> None:
     messages: list[tuple[Any, Any]] = []
     with suppress(InvalidHandle), subscription.handle:  # another one's callback may just have destroyed it
         while len(messages) < direct.most:
-            if (found := subscription.handle.take_message(subscription.msg_type, subscription.raw)) is None:
+            if (found := direct.take_one(subscription)) is None:
                 break
             messages.append(found)
     if messages:

@@ -1,0 +1,121 @@
+"""Images in messages of C, compared with those that rclpy makes in Python."""
+
+import ctypes
+from array import array
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rclpy.qos import QoSProfile
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import Image
+
+from har_ros.errors import ImageError
+from har_ros.frames.pixels import CameraImage
+from har_ros.nodes import image_messages
+from har_ros.nodes.conversions import camera_image, header, nanoseconds
+from har_ros.nodes.image_messages import ImageMessage, take_image
+from har_ros.nodes.wait_sets import take_directly
+
+TOPIC = "/cam01/image_raw"
+SECONDS, NANOSECONDS = st.integers(-(2**31), 2**31 - 1), st.integers(0, 10**9 - 1)
+NUMBERS, TEXTS = st.integers(0, 2**32 - 1), st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=40)
+
+
+@pytest.fixture
+def publisher(ros):
+    return ros.node.create_publisher(Image, TOPIC, QoSProfile(depth=30))
+
+
+@pytest.fixture
+def taken(ros, publisher):
+    """What has been taken, with what the middleware knows of it."""
+    found = []
+    subscription = ros.node.create_subscription(Image, TOPIC, lambda message: None, QoSProfile(depth=30), raw=True)
+    take_directly(subscription, found.extend, 5, take_image)
+    ros.until(publisher.get_subscription_count, "the subscription")
+    return found
+
+
+@pytest.fixture
+def functions():
+    """Of C's, found anew."""
+    image_messages._functions.cache_clear()
+    yield image_messages._functions
+    image_messages._functions.cache_clear()
+
+
+def message_of(brightness, size=64):
+    data = array("B", [brightness]) * size**2
+    return Image(header=header(brightness, "camera"), height=size, width=size, encoding="mono8", step=size, data=data)
+
+
+@given(SECONDS, NANOSECONDS, NUMBERS, NUMBERS, NUMBERS, st.integers(0, 255), st.binary(max_size=99), TEXTS, TEXTS)
+def test_a_message_is_read_as_rclpy_writes_it(sec, nanosec, height, width, step, is_bigendian, data, encoding, frame_id):
+    message = Image(height=height, width=width, step=step, is_bigendian=is_bigendian, encoding=encoding)
+    message.header.stamp.sec, message.header.stamp.nanosec, message.header.frame_id = sec, nanosec, frame_id
+    message.data = array("B", data)
+    found = ImageMessage(image_messages._functions())
+    fill = ctypes.PYFUNCTYPE(ctypes.c_bool, ctypes.py_object, ctypes.c_void_p)
+    fill(image_messages._pointer(type(Image)._CONVERT_FROM_PY))(message, found.address)
+    assert repr(found.view()) == repr(CameraImage.of_message(message, nanoseconds(message.header.stamp)))
+
+
+def test_images_and_their_numbers_come_through_the_middleware(ros, publisher, taken):
+    for number in range(10):
+        publisher.publish(message_of(number))
+        ros.until(lambda count=number + 1: len(taken) == count, "an image")
+    assert {type(message) for message, _ in taken} == {ImageMessage}
+    images = [camera_image(message) for message, _ in taken]
+    assert [(image.stamp, image.data[0], image.data.size) for image in images] == [(n, n, 4096) for n in range(10)]
+    numbers = [info["publication_sequence_number"] for _, info in taken]
+    assert np.diff(numbers).tolist() == [1] * 9
+
+
+def test_pixels_stay_as_long_as_they_are_viewed_and_no_longer(ros, publisher, taken):
+    """A thousand images of 1 MB: neither are those of the first overwritten, nor does memory grow."""
+    publisher.publish(message_of(200, 1024))
+    ros.until(lambda: taken, "the first image")
+    pixels = camera_image(taken.pop()[0]).data
+    for number in range(1000):
+        publisher.publish(message_of(number % 100, 1024))
+        ros.until(lambda: taken, "an image")
+        taken.clear()
+        if number == 100:
+            before = resident()
+    assert (pixels == 200).all()
+    assert resident() - before < 50
+
+
+def resident():
+    """Return this process's memory, in MB."""
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * 4096 / 1e6
+
+
+def test_what_is_no_image_is_left_out_and_the_next_one_comes(ros, publisher, taken):
+    good = serialize_message(message_of(1))
+    for broken in (good[:30], good[:-3], good.replace(b"mono8", b"mono\xff"), good):
+        publisher.publish(broken)
+    ros.until(lambda: len(taken) == 2, "the two that can be taken")
+    with pytest.raises(ImageError, match=r"a text that is not UTF-8 \(b'mono\\xff'\)"):
+        camera_image(taken[0][0])
+    assert camera_image(taken[1][0]).data.tobytes() == bytes([1]) * 4096
+
+
+@pytest.mark.parametrize("unknown", ["layout", "library"])
+def test_where_messages_are_otherwise_rclpys_way_is_taken(
+    ros, publisher, taken, functions, monkeypatch, capfd, unknown
+):
+    if unknown == "layout":
+        fields = [image_messages._Fields._fields_[place] for place in (0, 1, 2, 4, 3, 5, 6, 7, 8)]
+        monkeypatch.setattr(image_messages, "_Fields", type("_Fields", (ctypes.Structure,), {"_fields_": fields}))
+    else:
+        monkeypatch.setattr(ctypes, "PyDLL", lambda name: ctypes.CDLL(f"no{name}"))
+    for number in range(3):
+        publisher.publish(message_of(number))
+    ros.until(lambda: len(taken) == 3, "the images")
+    assert [camera_image(message).data[0] for message, _ in taken] == [0, 1, 2]
+    assert {type(message) for message, _ in taken} == {bytes}
+    assert capfd.readouterr().err.count("images take rclpy's own way") == 1
