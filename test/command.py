@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ACTIONNET = Path(sys.executable).with_name("actionnet")
+LIMIT = 300
+"""Seconds that it may run."""
 
 
 def skip_without_command():
@@ -20,9 +23,16 @@ def actionnet(*arguments, **environment):
     skip_without_command()
     kept = {name: os.environ[name] for name in ("HOME", "XDG_CACHE_HOME") if name in os.environ}
     command = [str(argument) for argument in (ACTIONNET, *arguments)]
-    return subprocess.run(
-        command, env={"PATH": "/usr/bin:/bin", **kept, **environment}, capture_output=True, text=True, timeout=300
-    )
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONFAULTHANDLER": "1", **kept, **environment}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            output, messages = process.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # Python then says where each thread is
+            pytest.fail(f"{command} hangs: {process.communicate()}")
+    return subprocess.CompletedProcess(command, process.returncode, output, messages)
 
 
 def lines(result):

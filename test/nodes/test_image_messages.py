@@ -5,6 +5,7 @@ from array import array
 
 import numpy as np
 import pytest
+from damaged_images import peak
 from hypothesis import given
 from hypothesis import strategies as st
 from rclpy.qos import QoSProfile
@@ -52,7 +53,9 @@ def message_of(brightness, size=64):
 
 
 @given(SECONDS, NANOSECONDS, NUMBERS, NUMBERS, NUMBERS, st.integers(0, 255), st.binary(max_size=99), TEXTS, TEXTS)
-def test_a_message_is_read_as_rclpy_writes_it(sec, nanosec, height, width, step, is_bigendian, data, encoding, frame_id):
+def test_a_message_is_read_as_rclpy_writes_it(
+    sec, nanosec, height, width, step, is_bigendian, data, encoding, frame_id
+):
     message = Image(height=height, width=width, step=step, is_bigendian=is_bigendian, encoding=encoding)
     message.header.stamp.sec, message.header.stamp.nanosec, message.header.frame_id = sec, nanosec, frame_id
     message.data = array("B", data)
@@ -83,15 +86,9 @@ def test_pixels_stay_as_long_as_they_are_viewed_and_no_longer(ros, publisher, ta
         ros.until(lambda: taken, "an image")
         taken.clear()
         if number == 100:
-            before = resident()
+            before = peak()
     assert (pixels == 200).all()
-    assert resident() - before < 50
-
-
-def resident():
-    """Return this process's memory, in MB."""
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * 4096 / 1e6
+    assert peak() - before < 50
 
 
 def test_what_is_no_image_is_left_out_and_the_next_one_comes(ros, publisher, taken):
