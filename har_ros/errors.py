@@ -31,9 +31,20 @@ class VideoError(HarError):
     """A video that cannot be read."""
 
 
-def error_text(error: Exception) -> str:
+def error_text(error: BaseException) -> str:
     """Return what an error says: one of ours is a sentence, another's needs its type beside it."""
+    error = of_file(error)
     return str(error) if isinstance(error, HarError) else f"{type(error).__name__}: {one_line(error)}"
+
+
+def of_file(error: BaseException) -> BaseException:
+    """Return what an operating system refuses of a file, such as a name that is too long, as one of ours.
+
+    Any other error is returned as it is.
+    """
+    if not isinstance(error, OSError) or error.filename is None:
+        return error
+    return HarError(f"cannot use {str(error.filename)!r} ({error.strerror}); check the path, and its permissions")
 
 
 def no_video(name: object) -> str:

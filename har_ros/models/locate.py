@@ -123,9 +123,15 @@ def find_any(model: str) -> Model[Card]:
 
 
 def _given_path(model: str) -> Path:
-    """Return the path that a parameter gives; of a folder with a card (what actionnet teach wrote), the card's."""
+    """Return the path that a parameter gives; of a folder with a card (what actionnet teach wrote), the card's.
+
+    Raises ConfigurationError where there can be none.
+    """
     path = Path(model).expanduser()
-    return path / CARD if (path / CARD).is_file() else path
+    try:
+        return path / CARD if (path / CARD).is_file() else path
+    except OSError as error:  # its name is too long, or the folder may not be read
+        raise ConfigurationError(f"model {model!r} cannot be looked for ({error.strerror}); check the path") from None
 
 
 def _is_card(path: Path) -> bool:

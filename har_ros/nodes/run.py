@@ -16,7 +16,7 @@ from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.utilities import ok, try_shutdown
 
-from har_ros.errors import HarError, error_text
+from har_ros.errors import HarError, error_text, of_file
 from har_ros.nodes import middleware, signals
 from har_ros.nodes.core_log import core_log_to
 from har_ros.nodes.executor import ImageExecutor
@@ -81,8 +81,8 @@ def _report(error: Exception, node: Program | None) -> int:
         signals.came() or not ok()
     ):  # a signal came during the start, which then failed for want of a context or in the midst of an import
         return 0
-    if isinstance(error, HarError):
-        (node.get_logger() if node else get_logger("har_ros")).fatal(str(error))
+    if isinstance(said := of_file(error), HarError):
+        (node.get_logger() if node else get_logger("har_ros")).fatal(str(said))
         return 1
     traceback.print_exception(error)
     return 1

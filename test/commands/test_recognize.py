@@ -145,6 +145,14 @@ def test_that_there_is_no_screen_is_said_after_the_checks_to_who_wants_to_look(b
     assert (result.returncode, "no screen" in result.stderr) == (1, False)
 
 
+@pytest.mark.parametrize("place", ["input", "output", "--labels"])
+def test_a_name_that_is_too_long_is_one_sentence(brightness_card, video, place):
+    name = "x" * 300
+    more = {"input": [name], "output": [video, f"{name}.mp4"], "--labels": [video, "--labels", name]}
+    result = actionnet(*more[place], "--network", brightness_card)
+    assert "x' (File name too long); check the path" in failure(result).replace(".mp4'", "'")
+
+
 def test_skipped_frames(brightness_card, video):
     result = actionnet(video, "--network", brightness_card, "--json", "--skip-frames", 1)
     assert [line["frame"] for line in lines(result)] == [6, 8, 10]

@@ -34,6 +34,7 @@ def made(program, arguments):
     ("program", "arguments", "reason"),
     [
         (ActionNet, ["-p", "model:=no_such"], "model 'no_such' is unknown; use one of action-recognition-0001"),
+        (ActionNet, ["-p", f"model:={'x' * 300}"], "x' cannot be looked for (File name too long); check the path"),
         (ActionNet, ["-p", "backend:=abacus"], "parameter backend is 'abacus'; give one of auto, tensorrt, openvino"),
         (ActionNet, ["-p", "image_topics:=[]"], "parameter image_topics is empty; name one camera topic"),
         (ActionNet, ["-p", "image_topics:=['']"], "parameter image_topics is empty; name one camera topic"),

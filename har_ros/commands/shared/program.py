@@ -9,7 +9,7 @@ from threading import Timer, get_ident
 
 from rich.console import Console
 
-from har_ros.errors import HarError
+from har_ros.errors import HarError, of_file
 from har_ros.files.console import say
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -30,8 +30,9 @@ def as_program(name: str, run: Callable[[list[str]], int]) -> int:
 def until_a_signal(run: Callable[[], int]) -> int:
     """Run what SIGNALS interrupt with KeyboardInterrupt. Returns its exit status, or 128 + the signal.
 
-    A library may turn the interrupt into an error of its own: what comes after a signal is not reported. Where Python
-    has to ignore it, as in what frees an object, it comes again.
+    Raises HarError for what the operating system refuses of a file. A library may turn the interrupt into an error of
+    its own: what comes after a signal is not reported. Where Python has to ignore it, as in what frees an object, it
+    comes again.
     """
     came: list[int] = []
     again: list[Timer] = []
@@ -55,7 +56,7 @@ def until_a_signal(run: Callable[[], int]) -> int:
         return run()
     except BaseException as error:
         if not came and not isinstance(error, KeyboardInterrupt):
-            raise
+            raise of_file(error) from error.__cause__
         return 128 + (came or [signal.SIGINT])[0]
     finally:
         for timer in again:
