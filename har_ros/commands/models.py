@@ -51,7 +51,7 @@ def run(arguments: list[str]) -> int:
 
 def _list() -> int:
     name, shape = Column("name", no_wrap=True), Column("input", no_wrap=True)
-    table = Table(name, "classes", shape, "present", "licence", box=None)
+    table = Table(name, "classes", shape, "present", "licence", box=None, pad_edge=False)
     for model in map(find_model, card_names()):
         spec, frames = model.card.input, model.card.window.frames
         size = f"{frames} skeletons" if isinstance(spec, SkeletonSpec) else f"{frames}×{spec.height}×{spec.width}"
