@@ -34,16 +34,22 @@ def names(found):
     return {name for name, _ in found}
 
 
+def has_only(started, find, expected):
+    """Wait until the node has these: what the middleware knows may lag behind."""
+    identity = started.node.get_name(), started.node.get_namespace()
+    started.ros.until(lambda: names(find(*identity)) == expected, f"{sorted(expected)}, and no others")
+
+
 def test_the_policy_allows_the_nodes_topics_and_services_and_no_others(robot, tmp_path):
     persons = {"persons": True, "pose_model": str(one_person(tmp_path)), "ros4hri": True}
-    subscribed = set()
+    published, subscribed = {name for name in allowed("topic", "publish") if "*" not in name}, set()
     for transport in ("raw", "compressed"):
-        node = robot(["/cam01/image_raw", "/cam02/image_raw"], image_transport=transport, **persons).node
+        started = robot(["/cam01/image_raw", "/cam02/image_raw"], image_transport=transport, **persons)
+        node = started.node
         identity = node.get_name(), node.get_namespace()
-        published = names(node.get_publisher_names_and_types_by_node(*identity))
-        assert published == {name for name in allowed("topic", "publish") if "*" not in name}
-        assert names(node.get_service_names_and_types_by_node(*identity)) == allowed("service", "reply")
-        assert names(node.get_client_names_and_types_by_node(*identity)) == set()
+        has_only(started, node.get_publisher_names_and_types_by_node, published)
+        has_only(started, node.get_service_names_and_types_by_node, allowed("service", "reply"))
+        has_only(started, node.get_client_names_and_types_by_node, set())
         subscribed |= names(node.get_subscriber_names_and_types_by_node(*identity))
         node.stop()
     assert subscribed == allowed("topic", "subscribe") - ON_REQUEST
