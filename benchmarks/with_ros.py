@@ -20,6 +20,7 @@ from har_ros.nodes import images
 from har_ros.nodes.actionnet import ActionNet
 from har_ros.nodes.camera import Camera
 from har_ros.nodes.conversions import camera_image
+from har_ros.nodes.image_messages import Taken, take_image
 from har_ros.nodes.worker import Worker
 from har_ros.pipeline.recognizer import Result
 from har_ros.recordings.video import default_topics
@@ -157,7 +158,7 @@ def latency(bench: Bench) -> Figures:
     took: list[float] = []
     publish = Worker.publish
 
-    def noted(message: bytes) -> CameraImage:  # the callback's first act
+    def noted(message: Taken) -> CameraImage:  # the callback's first act
         start = time.perf_counter()
         image = camera_image(message)
         began[image.stamp] = start
@@ -170,7 +171,7 @@ def latency(bench: Bench) -> Figures:
     command = [*CAMERAS, "1", str(RATE), str(HEIGHT), str(WIDTH)]
     values = {"image_topics": default_topics(1), "model": bench.small}
     overrides = [Parameter(name, value=value) for name, value in values.items()]
-    raw = {"raw": (Image, "", noted)}
+    raw = {"raw": (Image, "", take_image, noted)}
     with patch.dict(images.TRANSPORTS, raw), patch.object(Worker, "publish", measured), ExitStack() as begun:
         quiet = ["--ros-args", "--log-level", "warn"]
         rclpy.init(args=quiet, signal_handler_options=SignalHandlerOptions.NO)

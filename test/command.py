@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,18 @@ def actionnet(*arguments, **environment):
     kept = {name: os.environ[name] for name in ("HOME", "XDG_CACHE_HOME") if name in os.environ}
     command = [str(argument) for argument in (ACTIONNET, *arguments)]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONFAULTHANDLER": "1", **kept, **environment}
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, text=True, start_new_session=True, **pipes) as process:
         try:
             output, messages = process.communicate(timeout=LIMIT)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGABRT)  # Python then says where each thread is
+        except BaseException as error:
+            if hangs := isinstance(error, subprocess.TimeoutExpired):
+                process.send_signal(signal.SIGABRT)  # Python then says where each thread is
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(10)
+            os.killpg(process.pid, signal.SIGKILL)
+            if not hangs:
+                raise
             pytest.fail(f"{command} hangs: {process.communicate()}")
     return subprocess.CompletedProcess(command, process.returncode, output, messages)
 

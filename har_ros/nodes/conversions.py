@@ -31,10 +31,15 @@ def camera_image(message: Taken) -> CameraImage:
 
 def image_message(pixels: NDArray[np.uint8], encoding: str, header: Header) -> Image:
     """Make a message of uint8 H×W×3 pixels; their bytes are copied once."""
+    data, (height, width, channels) = _bytes(pixels), pixels.shape
+    return Image(header=header, height=height, width=width, encoding=encoding, step=width * channels, data=data)
+
+
+def _bytes(pixels: NDArray[np.uint8]) -> array[int]:
+    """Return pixels as messages have them, copied once."""
     data = array("B")
     data.frombytes(np.ascontiguousarray(pixels).reshape(-1).data)
-    height, width, channels = pixels.shape
-    return Image(header=header, height=height, width=width, encoding=encoding, step=width * channels, data=data)
+    return data
 
 
 def classification(header: Header, hypotheses: Iterable[Hypothesis]) -> Classification:
@@ -102,7 +107,7 @@ def _converted_by_cv_bridge(image: CameraImage) -> CameraImage:
             f"install it or use one of {', '.join(ENCODINGS)}"
         ) from None
     message = Image(height=image.height, width=image.width, encoding=image.encoding, step=image.step)
-    message.is_bigendian, message.data = int(image.is_bigendian), array("B", image.data.tobytes())
+    message.is_bigendian, message.data = int(image.is_bigendian), _bytes(image.data)
     try:
         pixels = CvBridge().imgmsg_to_cv2(message, "rgb8")
     except Exception as error:  # cv_bridge passes on any error that the bytes cause

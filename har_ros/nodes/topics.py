@@ -57,10 +57,11 @@ def subscription(
     incompatible_qos: Callable[[Any], None],
     message_lost: Callable[[Any], None],
 ) -> Subscription:
-    """Create a subscription to serialized messages; `qos_overrides.<topic>.subscription.<policy>` replace `qos`.
+    """Create a subscription whose callback takes serialized messages.
 
-    A reliability of BEST_AVAILABLE in these parameters keeps that of `qos`. incompatible_qos, message_lost: what
-    the middleware calls. Raises ConfigurationError when they cannot work.
+    The parameters `qos_overrides.<topic>.subscription.<policy>` replace `qos`; a reliability of BEST_AVAILABLE in them
+    keeps that of `qos`. incompatible_qos, message_lost: what the middleware calls. Raises ConfigurationError when they
+    cannot work.
     """
     policies = list(_EVERY_POLICY)
     if reliability_override(node, topic) == BEST_AVAILABLE:

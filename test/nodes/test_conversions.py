@@ -1,4 +1,6 @@
 import sys
+import types
+from array import array
 
 import numpy as np
 import pytest
@@ -25,6 +27,27 @@ def test_an_encoding_for_cv_bridge_says_so_where_it_is_not_installed(monkeypatch
     monkeypatch.setitem(sys.modules, "cv_bridge", None)  # its import fails
     with pytest.raises(ImageError, match="encoding '32FC1' needs cv_bridge, which is not installed; install it or use"):
         conversions.camera_image(serialize_message(Image(encoding="32FC1")))
+
+
+def test_cv_bridge_gets_the_message(monkeypatch):
+    """Here one that turns 16 bits into three channels of 8."""
+    got = []
+
+    class CvBridge:
+        def imgmsg_to_cv2(self, message, encoding):
+            got.append(message)
+            assert encoding == "rgb8"
+            return np.dstack([np.frombuffer(message.data, "<u2").reshape(message.height, message.width)] * 3).astype(
+                np.uint8
+            )
+
+    monkeypatch.setitem(sys.modules, "cv_bridge", types.SimpleNamespace(CvBridge=CvBridge))
+    pixels = array("B", np.arange(6, dtype="<u2").tobytes())
+    sent = Image(height=2, width=3, encoding="16UC1", step=6, is_bigendian=0, data=pixels)
+    sent.header.frame_id, sent.header.stamp.sec = "camera", 1
+    image = conversions.camera_image(serialize_message(sent))
+    np.testing.assert_array_equal(to_rgb(image), np.dstack([np.arange(6).reshape(2, 3)] * 3))
+    assert (image.stamp, image.frame_id, got[0].encoding, got[0].step) == (10**9, "camera", "16UC1", 6)
 
 
 @given(st.integers(-(2**31), 2**31 - 1), st.integers(0, 10**9 - 1))
