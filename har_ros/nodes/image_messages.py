@@ -132,6 +132,7 @@ def take_image(subscription: Subscription) -> tuple[Taken, dict[str, Any]] | Non
     if functions is None:
         return take_one(subscription)
     message, info = ImageMessage(functions), _Info()
+    functions.reset_error()  # of others, which they left
     result = functions.take(subscription.handle.pointer, message.address, ctypes.byref(info), None)
     if failed := functions.error_is_set():
         functions.reset_error()
