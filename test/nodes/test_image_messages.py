@@ -133,9 +133,9 @@ def test_what_cannot_be_read_is_said_and_the_next_one_comes(ros, publisher, take
 
 def test_where_there_is_none_rclpy_is_not_asked(ros, monkeypatch):
     """Nor is somebody else's error taken for one of its own."""
-    ctypes.PyDLL("librcutils.so").rcutils_set_error_state(b"of somebody else", b"file", ctypes.c_size_t(1))
     subscription = ros.node.create_subscription(Image, TOPIC, lambda message: None, 1, raw=True)
     monkeypatch.setattr(image_messages, "take_one", None)
+    ctypes.PyDLL("librcutils.so").rcutils_set_error_state(b"of somebody else", b"file", ctypes.c_size_t(1))
     assert take_image(subscription) is None
 
 
