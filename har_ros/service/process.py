@@ -41,7 +41,7 @@ def end_with_the_server() -> None:
         os._exit(0)
 
     def wait() -> None:
-        os.read(sys.stdin.fileno(), 1)  # sys.stdin would be locked, which hangs what OpenVINO's telemetry forks
+        os.read(sys.stdin.fileno(), 1)  # sys.stdin would be locked, which hangs what is forked
         os._exit(0)
 
     Thread(target=wait, daemon=True).start()

@@ -153,6 +153,13 @@ def test_a_name_that_is_too_long_is_one_sentence(brightness_card, video, place):
     assert "x' (File name too long); check the path" in failure(result).replace(".mp4'", "'")
 
 
+def test_openvino_tells_nobody_of_it(brightness_card, video, tmp_path):
+    """Its telemetry makes ~/intel first."""
+    result = actionnet(video, "--network", brightness_card, "--backend", "openvino", HOME=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [".cache"]
+
+
 def test_skipped_frames(brightness_card, video):
     result = actionnet(video, "--network", brightness_card, "--json", "--skip-frames", 1)
     assert [line["frame"] for line in lines(result)] == [6, 8, 10]

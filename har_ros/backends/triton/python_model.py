@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path[:0] = os.environ.get("TRITON_PYTHON_PATH", "").split(os.pathsep)  # Triton's Python does not heed PYTHONPATH
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it forks, and tells Google Analytics
 
 import numpy as np  # noqa: E402
 import openvino  # noqa: E402
