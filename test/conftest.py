@@ -9,6 +9,7 @@ from hypothesis import settings
 from needs import NEEDS
 from small_networks import brightness
 
+import har_ros.backends.openvino  # noqa: F401  # before a test imports OpenVINO itself, with its telemetry
 from har_ros.commands.main import main as actionnet
 from har_ros.errors import ModelError
 from har_ros.models.fetch import fetch

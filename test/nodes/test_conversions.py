@@ -37,9 +37,8 @@ def test_cv_bridge_gets_the_message(monkeypatch):
         def imgmsg_to_cv2(self, message, encoding):
             got.append(message)
             assert encoding == "rgb8"
-            return np.dstack([np.frombuffer(message.data, "<u2").reshape(message.height, message.width)] * 3).astype(
-                np.uint8
-            )
+            grey = np.frombuffer(message.data, "<u2").astype(np.uint8).reshape(message.height, message.width)
+            return np.dstack([grey] * 3)
 
     monkeypatch.setitem(sys.modules, "cv_bridge", types.SimpleNamespace(CvBridge=CvBridge))
     pixels = array("B", np.arange(6, dtype="<u2").tobytes())

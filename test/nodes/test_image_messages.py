@@ -95,7 +95,7 @@ def test_pixels_stay_as_long_as_they_are_viewed_and_no_longer(ros, publisher, ta
     assert gone() is None
 
 
-def test_each_message_is_freed_once(monkeypatch):
+def test_each_message_is_freed_once():
     made, freed = [], []
     functions = image_messages._functions()
 
